@@ -1,0 +1,6 @@
+"""Loss functions for JAX under one contract: pure, masked, weighted, reduced and differentiated alike."""
+
+from jaxloss import reductions
+from jaxloss._checks import checked
+from jaxloss._reduce import reduce
+from jaxloss.regression.squared import *

@@ -1,0 +1,331 @@
+"""The contract of a loss: shapes and dtypes at trace time, values only on request.
+
+Every message says which argument, what was expected, what was found and what to do. Nothing here
+looks at values unless `checked` switched that on, so the compiled program holds no trace of it.
+This is the only module that imports chex.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import checkify
+
+from jaxloss._typing import Array, Scalar
+
+__all__ = [
+    "checked",
+    "class_vector",
+    "ensure",
+    "ensure_labels",
+    "ensure_probabilities",
+    "floating",
+    "has_shape",
+    "integer",
+    "mask",
+    "numeric",
+    "same_shape",
+    "scalar",
+    "scores_and_labels",
+    "scores_and_targets",
+    "values",
+    "with_axes",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Part of the jit cache key: a function that was compiled unchecked is traced anew under `checked`.
+_checking = jax.make_user_context(False)
+
+
+def _as_array(name: str, value: Any) -> Array:
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of numbers; found {type(value).__name__}: {error}") from None
+
+
+def _has_dtype(name: str, value: Any, kinds: Sequence[Any], expected: str, advice: str) -> Array:
+    array = _as_array(name, value)
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
+        chex.assert_type(
+            array,
+            kinds[0],
+            custom_message=f"{name} must be {expected}; found {array.dtype}. {advice}",
+            exception_type=TypeError,
+        )
+    return array
+
+
+def floating(**arrays: Any) -> tuple[Array, ...]:
+    """The arguments as floating-point arrays; a TypeError for anything else."""
+    advice = "Convert it where the scale is known, for example x.astype(jnp.float32)."
+    return tuple(_has_dtype(n, x, (jnp.floating,), "floating", advice) for n, x in arrays.items())
+
+
+def numeric(**arrays: Any) -> tuple[Array, ...]:
+    """The arguments as floating or integer arrays (integers never decide the dtype of a loss)."""
+    advice = "Convert it with .astype(jnp.float32)."
+    kinds = (jnp.floating, jnp.integer)
+    return tuple(_has_dtype(n, x, kinds, "floating or integer", advice) for n, x in arrays.items())
+
+
+def integer(**arrays: Any) -> tuple[Array, ...]:
+    """The arguments as integer arrays; a TypeError for anything else."""
+    advice = "Labels are class indices; convert with .astype(jnp.int32), or jnp.argmax(one_hot, axis=-1)."
+    return tuple(_has_dtype(n, x, (jnp.integer,), "integer", advice) for n, x in arrays.items())
+
+
+def _likely_fix(reference: str, name: str, expected: tuple[int, ...], found: tuple[int, ...]) -> str:
+    if len(found) == len(expected) + 1 and found[-1] == 1 and found[:-1] == expected:
+        return f"Did you mean jnp.squeeze({name}, -1)?"
+    if len(expected) == len(found) + 1 and expected[-1] == 1 and expected[:-1] == found:
+        return f"Did you mean {name}[..., None], or jnp.squeeze({reference}, -1)?"
+    return f"If repeating is intended, write it out: jnp.broadcast_to({name}, shape)."
+
+
+def same_shape(**arrays: Array) -> None:
+    """Raise a ValueError unless all arguments have the shape of the first."""
+    (reference, first), *rest = arrays.items()
+    for name, array in rest:
+        chex.assert_equal_shape(
+            [first, array],
+            custom_message=(
+                f"{reference} and {name} must have the same shape, nothing is broadcast; found {reference} "
+                f"{first.shape} and {name} {array.shape}. {_likely_fix(reference, name, first.shape, array.shape)}"
+            ),
+            exception_type=ValueError,
+        )
+
+
+def has_shape(expected: tuple[int, ...], meaning: str, **arrays: Array) -> None:
+    """Raise a ValueError unless the arguments have the shape ``expected``, described by ``meaning``."""
+    for name, array in arrays.items():
+        chex.assert_shape(
+            array,
+            expected,
+            custom_message=(
+                f"{name} must have shape {expected} ({meaning}); found {array.shape}. "
+                f"{_likely_fix('the other argument', name, expected, array.shape)}"
+            ),
+            exception_type=ValueError,
+        )
+
+
+def with_axes(axes: str, *, allow_empty: bool = False, **arrays: Array) -> None:
+    """Raise a ValueError unless the trailing ``axes``, named like ``"classes"``, exist and are not empty."""
+    names = axes.split()
+    extent = "" if allow_empty else ", none of them empty"
+    for name, array in arrays.items():
+        for axis in range(-len(names), 0):
+            chex.assert_axis_dimension_gt(
+                array,
+                axis,
+                -1 if allow_empty else 0,
+                custom_message=(
+                    f"{name} must end with the axes [{', '.join(names)}]{extent}; found shape "
+                    f"{array.shape}. Batch axes lead and event axes are last: move them with jnp.moveaxis."
+                ),
+                exception_type=ValueError,
+            )
+
+
+def values(**arrays: Any) -> tuple[Array, ...]:
+    """Predictions (floating) and further arguments (floating or integer) of one shape, as arrays."""
+    (name, first), *rest = arrays.items()
+    checked_arrays = (*floating(**{name: first}), *numeric(**dict(rest)))
+    same_shape(**dict(zip(arrays, checked_arrays, strict=True)))
+    return checked_arrays
+
+
+def scores_and_labels(**arrays: Any) -> tuple[Array, Array]:
+    """Scores ``[..., classes]`` (floating) and class indices ``[...]`` (integer), as arrays."""
+    (scores_name, scores), (labels_name, labels) = arrays.items()
+    (scores,) = floating(**{scores_name: scores})
+    (labels,) = integer(**{labels_name: labels})
+    with_axes("classes", **{scores_name: scores})
+    has_shape(scores.shape[:-1], f"{scores_name}.shape[:-1], the class axis is last", **{labels_name: labels})
+    return scores, labels.astype(jnp.int32)
+
+
+def scores_and_targets(**arrays: Any) -> tuple[Array, Array]:
+    """Scores and targets ``[..., classes]`` of one shape, as arrays."""
+    (scores_name, scores), (targets_name, targets) = arrays.items()
+    (scores,) = floating(**{scores_name: scores})
+    (targets,) = numeric(**{targets_name: targets})
+    with_axes("classes", **{scores_name: scores})
+    same_shape(**{scores_name: scores, targets_name: targets})
+    return scores, targets
+
+
+def class_vector(num_classes: int, dtype: Any, **arrays: Any) -> tuple[Array, ...]:
+    """One number per class, shape ``[classes]``, in the working dtype."""
+    checked_arrays = numeric(**arrays)
+    named = dict(zip(arrays, checked_arrays, strict=True))
+    has_shape((num_classes,), "one number per class", **named)
+    return tuple(array.astype(dtype) for array in checked_arrays)
+
+
+def scalar(
+    name: str,
+    value: Scalar,
+    dtype: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+) -> Scalar:
+    """A hyperparameter that never promotes: a Python float if it is one number now, else an array of ``dtype``.
+
+    The range is checked when the number is concrete; a traced one cannot be.
+    """
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a number; found {value!r}.")
+    if isinstance(value, int | float | np.integer | np.floating):
+        number, result = float(value), float(value)
+    else:
+        (array,) = numeric(**{name: value})
+        if array.ndim:
+            chex.assert_rank(
+                array,
+                0,
+                custom_message=f"{name} must be one number; found shape {array.shape}. Sweep it with jax.vmap.",
+                exception_type=ValueError,
+            )
+        result = array.astype(dtype)
+        number = None if isinstance(array, jax.core.Tracer) else float(array)
+    if number is not None:
+        limits = {
+            f"> {above}": above is None or number > above,
+            f">= {at_least}": at_least is None or number >= at_least,
+            f"< {below}": below is None or number < below,
+            f"<= {at_most}": at_most is None or number <= at_most,
+        }
+        broken = [limit for limit, holds in limits.items() if not holds]
+        if broken or number != number:
+            raise ValueError(f"{name} must be {' and '.join(broken) or 'a number'}; found {number}.")
+    return result
+
+
+def mask(where: Any, shape: tuple[int, ...]) -> Array:
+    """``where`` as a boolean array of the shape of the unreduced loss."""
+    array = _as_array("where", where)
+    if array.dtype != jnp.bool_:
+        advice = (
+            "Did you mean weights=?"
+            if jnp.issubdtype(array.dtype, jnp.floating)
+            else "Write the condition out, for example where=labels != -100 or mask.astype(bool)."
+        )
+        chex.assert_type(
+            array,
+            jnp.bool_,
+            custom_message=f"where must be boolean, True where an entry counts; found {array.dtype}. {advice}",
+            exception_type=TypeError,
+        )
+    return _broadcast("where", array, shape)
+
+
+def example_weights(weights: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    """``weights`` in the working dtype, of the shape of the unreduced loss."""
+    array = _as_array("weights", weights)
+    if array.dtype == jnp.bool_:
+        chex.assert_type(
+            array,
+            jnp.floating,
+            custom_message="weights must be numbers; found bool. Did you mean where=?",
+            exception_type=TypeError,
+        )
+    (array,) = numeric(weights=array)
+    return _broadcast("weights", array.astype(dtype), shape)
+
+
+def _broadcast(name: str, array: Array, shape: tuple[int, ...]) -> Array:
+    aligned = shape[len(shape) - array.ndim :] if array.ndim <= len(shape) else None
+    if aligned is None or any(n not in (1, m) for n, m in zip(array.shape, aligned, strict=True)):
+        chex.assert_shape(
+            array,
+            shape,
+            custom_message=(
+                f"{name} must have the shape of the unreduced loss, {shape}, or broadcast to it; found {array.shape}. "
+                f"To mask or weigh whole examples add axes of size 1: {name}[:, None]."
+            ),
+            exception_type=ValueError,
+        )
+    return jnp.broadcast_to(array, shape)
+
+
+def ensure(condition: Callable[[], Array], message: str) -> None:
+    """Check ``condition`` at run time if `checked` is in force; otherwise add nothing to the program."""
+    if _checking.value:
+        checkify.check(jnp.all(condition()), message)
+
+
+def ensure_labels(labels: Array, num_classes: int, name: str = "labels") -> None:
+    """Under `checked`: every label that is not masked lies in ``[0, num_classes)``."""
+    ensure(
+        lambda: (labels >= 0) & (labels < num_classes),
+        f"{name} must lie in [0, {num_classes}); mask padding with where={name} != -100",
+    )
+
+
+def ensure_probabilities(*, sum_to_one: bool = False, **arrays: Array) -> None:
+    """Under `checked`: the arguments lie in ``[0, 1]`` and, if asked, sum to one over the last axis."""
+    for name, array in arrays.items():
+        ensure(
+            lambda a=array: (a >= 0) & (a <= 1),
+            f"{name} must be probabilities in [0, 1]; if these are logits, use the function that takes logits",
+        )
+        if sum_to_one:
+            ensure(
+                lambda a=array: jnp.abs(jnp.sum(a.astype(jnp.float32), axis=-1) - 1) <= 1e-2,
+                f"{name} must sum to 1 over the last axis",
+            )
+
+
+def checked(fn: Callable[P, R]) -> Callable[P, R]:
+    r"""Run a loss, or anything built on losses, with value checks: labels in range, probabilities that are ones.
+
+    Losses check shapes and dtypes always and values never, so that they cost nothing. Wrap a loss, a
+    training step or a jitted function in ``checked`` while looking for a fault: the same program is traced
+    with the value checks in it and raises where one fails. It works outside and inside ``jax.jit``,
+    ``jax.grad`` and ``jax.vmap``.
+
+    Args:
+        fn: Any function that calls jaxloss functions; it may be jitted already.
+
+    Returns:
+        A function with the signature of ``fn``. A failed check raises a ValueError; called while JAX is
+        tracing, the check raises a ``JaxRuntimeError`` with the same message when the program runs.
+
+    Example:
+        >>> loss = jaxloss.checked(jaxloss.softmax_cross_entropy_with_integer_labels)
+        >>> loss(jnp.zeros((1, 3)), jnp.array([3]))
+        Traceback (most recent call last):
+            ...
+        ValueError: labels must lie in [0, 3); mask padding with where=labels != -100
+    """
+
+    def fail(error: checkify.Error) -> None:
+        message = error.get()
+        if message is not None:
+            raise ValueError(message.split(" (`check` failed)")[0])
+
+    @functools.wraps(fn)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _checking(True):
+            error, result = checkify.checkify(fn, errors=checkify.user_checks)(*args, **kwargs)
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(error)):
+            jax.debug.callback(fail, error)
+        else:
+            fail(error)
+        return result
+
+    return run

@@ -1,0 +1,141 @@
+"""Guarded elementary functions, each with its promise for value, first and second derivative.
+
+A guard is needed where the mathematics has a limit but floating point, or JAX's derivative rule, has none.
+All work in forward and reverse mode and to any order; none hides a NaN or an argument outside its domain.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._typing import Array, Scalar
+
+__all__ = [
+    "divide",
+    "guarded_log",
+    "log1mexp",
+    "log_sum_exp",
+    "magnitude",
+    "norm",
+    "normalize",
+    "poison",
+    "positive_part",
+    "power",
+    "softplus",
+    "sqrt",
+    "xlogy",
+]
+
+
+def magnitude(x: Array) -> Array:
+    """``|x|`` with slope 0 at 0, where JAX's own is 1; second derivative 0."""
+    return x * jnp.sign(x)
+
+
+def positive_part(x: Array) -> Array:
+    """``max(x, 0)`` with slope 0 at 0, where JAX's ``maximum`` has 1/2; second derivative 0; NaN stays NaN."""
+    return jnp.where(x <= 0, jnp.zeros((), x.dtype), x)
+
+
+def poison(values: Array, valid: Array) -> Array:
+    """``values`` with NaN, in the value and the gradient, where ``valid`` is False."""
+    return values * jnp.where(valid, jnp.ones((), values.dtype), jnp.asarray(jnp.nan, values.dtype))
+
+
+def divide(x: Array, y: Array) -> Array:
+    """``x / y``, and 0 with zero derivatives where ``y`` is 0."""
+    zero = y == 0
+    return jnp.where(zero, jnp.zeros((), x.dtype), x) / jnp.where(zero, jnp.ones((), y.dtype), y)
+
+
+def sqrt(x: Array) -> Array:
+    """The square root, with zero derivatives at 0 instead of infinite ones; NaN below 0."""
+    zero = x == 0
+    return jnp.where(zero, jnp.zeros((), x.dtype), jnp.sqrt(jnp.where(zero, jnp.ones((), x.dtype), x)))
+
+
+def norm(x: Array, axis: int | tuple[int, ...] = -1, keepdims: bool = False) -> Array:
+    """The Euclidean norm: no overflow in the squares, zero derivatives at the zero vector."""
+    peak = jnp.max(jnp.abs(jax.lax.stop_gradient(x)), axis=axis, keepdims=True, initial=0)
+    scale = jnp.where((peak > 0) & jnp.isfinite(peak), peak, jnp.ones((), x.dtype))
+    length = scale * sqrt(jnp.sum(jnp.square(x / scale), axis=axis, keepdims=True))
+    return length if keepdims else jnp.squeeze(length, axis)
+
+
+def normalize(x: Array, axis: int = -1) -> Array:
+    """``x`` over its Euclidean norm; 0 with zero derivatives at the zero vector."""
+    return divide(x, norm(x, axis=axis, keepdims=True))
+
+
+def guarded_log(x: Array, floor: Scalar) -> Array:
+    """``log(x)`` for ``x >= floor``, its tangent at ``floor`` below: slope ``1 / floor`` at 0, never infinite, never 0.
+
+    NaN below 0. ``floor`` is the smallest normal number of the dtype that the data came in, so that the
+    slope is finite in that dtype and every normal ``x`` has its exact logarithm.
+    """
+    low = (x >= 0) & (x < floor)
+    safe = jnp.where(low, jnp.asarray(floor, x.dtype), x)
+    below = jnp.log(jnp.asarray(floor, x.dtype)) + (x - floor) / floor
+    return jnp.where(low, below, jnp.log(safe))
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    """``x * log(y)``, and 0 with zero derivatives where ``x`` is 0, whatever ``y``."""
+    zero = x == 0
+    logarithm = jnp.log(jnp.where(zero, jnp.ones((), y.dtype), y))
+    return jnp.where(zero, jnp.zeros((), x.dtype), x * logarithm)
+
+
+def power(x: Array, exponent: Scalar) -> Array:
+    """``x ** exponent`` for ``x >= 0``, with zero derivatives at 0 (and ``0 ** 0 = 1``).
+
+    A concrete small whole exponent becomes multiplications, which XLA does not find by itself.
+    """
+    if isinstance(exponent, float) and exponent in (0.0, 1.0, 2.0, 3.0, 4.0):
+        return jax.lax.integer_pow(x, int(exponent))
+    zero = x == 0
+    exponent = jnp.asarray(exponent, x.dtype)
+    rest = jnp.where(exponent == 0, jnp.ones((), x.dtype), jnp.zeros((), x.dtype))
+    return jnp.where(zero, rest, jnp.exp(exponent * jnp.log(jnp.where(zero, jnp.ones((), x.dtype), x))))
+
+
+@jax.custom_jvp
+def softplus(x: Array) -> Array:
+    """``log(1 + exp(x))`` to full relative accuracy at both ends; its slope is the logistic sigmoid."""
+    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
+softplus.defjvps(lambda tangent, _, x: tangent * jax.nn.sigmoid(x))
+
+
+def log1mexp(x: Array) -> Array:
+    """``log(1 - exp(x))`` for ``x < 0`` to full relative accuracy at both ends; -inf at 0, NaN above."""
+    near = x > -math.log(2.0)
+    low = jnp.where(near, -jnp.ones((), x.dtype), x)
+    high = jnp.where(near, x, -jnp.ones((), x.dtype))
+    return jnp.where(near, jnp.log(-jnp.expm1(high)), jnp.log1p(-jnp.exp(low)))
+
+
+@jax.custom_jvp
+def log_sum_exp(x: Array) -> Array:
+    """``log(sum(exp(x)))`` over the last axis; entries of -inf are absent, -inf over nothing; its slope is the softmax."""
+    return _peak_and_spread(x)[0]
+
+
+@log_sum_exp.defjvp
+def _log_sum_exp_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,), (tangent,) = primals, tangents
+    value, peak, total = _peak_and_spread(x)
+    share = jnp.exp(x - peak[..., None]) * divide(jnp.ones((), x.dtype), total)[..., None]
+    return value, jnp.sum(share * tangent, axis=-1)
+
+
+def _peak_and_spread(x: Array) -> tuple[Array, Array, Array]:
+    """``(log_sum_exp, m, sum(exp(x - m)))`` with m the maximum, or 0 if there is no finite one."""
+    peak = jax.lax.stop_gradient(jnp.max(x, axis=-1, initial=-jnp.inf))
+    peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), x.dtype), peak)
+    total = jnp.sum(jnp.exp(x - peak[..., None]), axis=-1)
+    return peak + jnp.log(total), peak, total

@@ -1,0 +1,156 @@
+"""Masks, weights and reductions: the only place that sums or averages over examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._typing import Array, Reduction
+
+__all__ = [
+    "blank",
+    "divide_sums",
+    "hide",
+    "pool_mass",
+    "pool_mean",
+    "pool_root_mean_square",
+    "pool_sum",
+    "promote",
+    "reduce",
+    "weighted_sums",
+]
+
+
+def promote(*arrays: Array) -> tuple[Array, ...]:
+    """The arguments as float64 if one of them is, else as float32; integers do not take part in the choice."""
+    wide = any(array.dtype == jnp.float64 for array in arrays)
+    return tuple(array.astype(jnp.float64 if wide else jnp.float32) for array in arrays)
+
+
+def hide(where: Array | None, array: Array, *, event_ndim: int = 0, fill: Any = 0) -> Array:
+    """``array`` with ``fill`` where ``where``, which has the shape of its batch axes, is False; in its own dtype."""
+    if where is None:
+        return array
+    keep = _checks.mask(where, array.shape[: array.ndim - event_ndim])
+    keep = jnp.expand_dims(keep, tuple(range(array.ndim - event_ndim, array.ndim)))
+    return jnp.where(keep, array, jnp.asarray(fill, array.dtype))
+
+
+def blank(where: Array | None, *arrays: Array, event_ndim: int = 0, fill: Any = 0) -> tuple[Array, ...]:
+    """The arguments promoted, with a harmless ``fill`` in masked places.
+
+    This is the first half of the double where: what lies behind the mask never enters the maths, so it
+    stays out of the value and of every derivative. `reduce` is the second half.
+    """
+    return promote(*(hide(where, array, event_ndim=event_ndim, fill=fill) for array in arrays))
+
+
+def _mass(where: Array | None, weights: Array | None, values: Array) -> Array | None:
+    """The weight of every entry, 0 where masked; None if every entry counts once; bool if there are no weights."""
+    keep = None if where is None else _checks.mask(where, values.shape)
+    if weights is None:
+        return keep
+    scale = _checks.example_weights(weights, values.shape, values.dtype)
+    return scale if keep is None else jnp.where(keep, scale, jnp.zeros((), values.dtype))
+
+
+def weighted_sums(values: Array, mass: Array | None, axis: int | None = None) -> tuple[Array, Array]:
+    """``(sum of mass * values, sum of mass)`` over ``axis``, both divided by the same power of two.
+
+    The power of two is exact and keeps a mean of numbers near the top of the dtype from overflowing in
+    its sum. Entries of a boolean mass are counted in integers: float32 stops counting at 2**24.
+    """
+    size = values.size if axis is None else values.shape[axis]
+    shrink = 2.0 ** -(max(size, 1) - 1).bit_length()
+    if mass is None:
+        return jnp.sum(values * shrink, axis), jnp.asarray(size * shrink, values.dtype)
+    if mass.dtype == jnp.bool_:
+        count = jnp.sum(mass, axis, dtype=jnp.int32).astype(values.dtype)
+        return jnp.sum(hide(mass, values) * shrink, axis), count * shrink
+    return jnp.sum(values * mass * shrink, axis), jnp.sum(mass * shrink, axis)
+
+
+def divide_sums(numerator: Array, denominator: Array) -> Array:
+    """A mean from its two sums; 0 with zero gradient over nothing."""
+    empty = denominator == 0
+    return jnp.where(empty, jnp.zeros((), numerator.dtype), numerator) / jnp.where(empty, 1, denominator)
+
+
+def pool_mass(where: Array | None, weights: Array | None, entries: Array) -> tuple[Array | None, Array | None]:
+    """For losses that pool the last axis: the mass of every entry ``[..., N]`` and which pools ``[...]`` have any.
+
+    ``where`` and ``weights`` of such a loss have the shape of its entries; a pool without an entry is absent
+    from the reduction. Both results are None where every entry counts once.
+    """
+    mass = _mass(where, weights, entries)
+    return mass, None if mass is None else jnp.any(mass.astype(bool), axis=-1)
+
+
+def pool_sum(values: Array, mass: Array | None) -> Array:
+    """The weighted sum over the last axis; ``values`` are blanked where masked."""
+    return jnp.sum(values if mass is None else values * mass.astype(values.dtype), axis=-1)
+
+
+def pool_mean(values: Array, mass: Array | None) -> Array:
+    """The weighted mean over the last axis, 0 over nothing; ``values`` are blanked where masked."""
+    return divide_sums(*weighted_sums(values, mass, -1))
+
+
+def pool_root_mean_square(values: Array, mass: Array | None) -> Array:
+    """The root of the weighted mean square over the last axis: no overflow in the squares, zero slope at 0."""
+    peak = jnp.max(jnp.abs(jax.lax.stop_gradient(values)), axis=-1, initial=0)
+    scale = jnp.where((peak > 0) & jnp.isfinite(peak), peak, jnp.ones((), values.dtype))
+    return scale * _numerics.sqrt(pool_mean(jnp.square(values / scale[..., None]), mass))
+
+
+def reduce(
+    values: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Reduce per-example losses; the common tail of every loss in this package.
+
+    With mask :math:`m_i \in \{0, 1\}`, weights :math:`w_i` and losses :math:`\ell_i`:
+
+    .. math:: \mathrm{sum} = \sum_i m_i w_i \ell_i, \qquad
+              \mathrm{mean} = \frac{\sum_i m_i w_i \ell_i}{\sum_i m_i w_i}
+
+    Args:
+        values: Per-example losses ``[...]``; raised to float32 at least.
+        where: Boolean, the shape of ``values`` or broadcast to it. False means deletion: the entry is absent
+            from the value, the gradient and the denominator, whatever it holds, NaN included.
+        weights: Numbers >= 0, the shape of ``values`` or broadcast to it.
+        reduction: ``"mean"`` (0 over nothing), ``"sum"``, ``"none"`` (the weighted losses, 0 where masked) or
+            a function ``(values, weights) -> result``, such as those of `jaxloss.reductions`.
+
+    Returns:
+        A scalar, or the shape of ``values`` for ``"none"``; float32, or float64 for float64 losses.
+
+    Raises:
+        TypeError: If ``where`` is not boolean or ``weights`` are.
+        ValueError: If a shape does not broadcast to ``values``, or the reduction is unknown.
+
+    Example:
+        >>> jaxloss.reduce(jnp.array([1.0, 5.0, jnp.nan]), where=jnp.array([True, True, False]))
+        Array(3., dtype=float32)
+    """
+    (values,) = promote(*_checks.floating(values=values))
+    mass = _mass(where, weights, values)
+    if callable(reduction):
+        whole = jnp.ones(values.shape, values.dtype) if mass is None else mass.astype(values.dtype)
+        return reduction(hide(where, values), whole)
+    if reduction == "mean":
+        return divide_sums(*weighted_sums(hide(where, values), mass))
+    if reduction not in ("sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found {reduction!r}. "
+            "Ready-made functions are in jaxloss.reductions."
+        )
+    if mass is not None:
+        values = hide(where, values) * mass.astype(values.dtype)
+    return values if reduction == "none" else jnp.sum(values)

@@ -1,0 +1,1 @@
+"""Penalties that stand beside a main loss: on parameters and on representations."""

@@ -1,0 +1,1 @@
+"""Losses between class scores and classes: cross-entropies and their relatives."""

@@ -1,0 +1,1 @@
+"""Margin losses, Fenchel-Young losses and losses on angles between embeddings and class centres."""

@@ -1,0 +1,1 @@
+"""Negative log-likelihoods of distributions and proper scoring rules for forecasts."""

@@ -1,0 +1,26 @@
+"""What is public, and which public functions are not losses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import jaxloss
+
+HELPERS: dict[str, str] = {
+    "checked": "runs a loss with value checks",
+    "reduce": "the tail of every loss",
+}
+"""Public functions that are not losses, and what they are; each has tests of its own."""
+
+
+def public_functions() -> dict[str, Callable]:
+    return {
+        name: member
+        for name, member in vars(jaxloss).items()
+        if not name.startswith("_") and callable(member) and not inspect.isclass(member)
+    }
+
+
+def losses() -> dict[str, Callable]:
+    return {name: fn for name, fn in public_functions().items() if name not in HELPERS}
