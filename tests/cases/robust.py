@@ -43,9 +43,9 @@ def _tukey(predictions: np.ndarray, targets: np.ndarray, scale: float = 4.685) -
 
 
 def _pinball(predictions: np.ndarray, targets: np.ndarray, quantile: float = 0.5) -> np.ndarray:
-    return np.vectorize(
-        lambda p, t: sklearn.metrics.mean_pinball_loss([t], [p], alpha=quantile), otypes=[float]
-    )(predictions, targets)
+    return np.vectorize(lambda p, t: sklearn.metrics.mean_pinball_loss([t], [p], alpha=quantile), otypes=[float])(
+        predictions, targets
+    )
 
 
 def _expectile(predictions: np.ndarray, targets: np.ndarray, expectile: float = 0.5) -> np.ndarray:
