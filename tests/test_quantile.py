@@ -103,7 +103,9 @@ def test_twice_the_mean_over_levels_is_the_quantile_crps(rng: np.random.Generato
     predictions, targets = rng.normal(size=(6, 4)), rng.normal(size=6)
     with jax.enable_x64(True):
         value = jaxloss.multi_quantile_loss(predictions, targets, LEVELS, reduction="none")
-    np.testing.assert_allclose(2 * value, scoringrules.crps_quantile(targets, predictions, LEVELS), rtol=1e-12)
+    np.testing.assert_allclose(
+        2 * np.asarray(value), scoringrules.crps_quantile(targets, predictions, LEVELS), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 90.0, -0.1])

@@ -303,8 +303,7 @@ def test_barron_derivatives(alpha: float) -> None:
         np.testing.assert_allclose(value, expected, rtol=near)
         np.testing.assert_allclose(in_residual, pull, rtol=near, atol=1e-30)
         np.testing.assert_allclose(in_scale, -u * pull, rtol=near, atol=1e-30)
-        # The derivative in alpha starts with the sixth power of the residual: small ones cancel, to digits of the value.
-        np.testing.assert_allclose(in_alpha, tilt, rtol=10 * near, atol=0) if False else None
+        # The derivative in alpha starts with the sixth power of the residual: it cancels, to the digits of the value.
         assert np.all(np.abs(in_alpha - tilt) <= 1e-8 * np.abs(tilt) + 20 * near * (np.abs(tilt) + expected))
 
 
@@ -322,23 +321,22 @@ def test_barron_near_alpha_0(alpha: float) -> None:
         np.testing.assert_allclose(in_alpha, first.astype(np.float64), rtol=1e-4, atol=rtol * 0.1)
 
 
-@pytest.mark.parametrize("offset", [0.0, 2.0**-23, -(2.0**-23), 1e-6, -1e-6, 1e-4, -1e-4])
+@pytest.mark.parametrize("offset", [0.0, 2.0**-22, -(2.0**-23), 1e-6, -1e-6, 1e-4, -1e-4])
 def test_barron_near_alpha_2(offset: float) -> None:
-    """Value and pull of half the squared error; the slope in alpha is logarithmic in the distance, at 2 the nearest one's."""
-    alpha = float(np.float32(2 + offset)) if offset > -1.2e-7 else 2 + offset
+    """Half the squared error; the slope in alpha is logarithmic in the distance, and at 2 that of its neighbour."""
+    alpha = float(np.float32(2 + offset))
     value, in_residual, in_alpha, in_scale = _barron_all(np.float32, RESIDUALS, alpha, 1.0)
     square = RESIDUALS**2
-    gap = max(abs(float(np.float32(alpha)) - 2), 2.0**-23)
-    np.testing.assert_allclose(value, square / 2, rtol=8 * gap * np.log(100 / gap) + 2e-6)
-    np.testing.assert_allclose(in_residual, RESIDUALS, rtol=8 * gap * np.log(100 / gap) + 2e-6)
-    np.testing.assert_allclose(in_scale, -square, rtol=8 * gap * np.log(100 / gap) + 2e-6)
-    inner = square > 0
-    expected = square[inner] / 4 * (np.log1p(square[inner] / gap) - 2) + square[inner] / 4
-    expected = square[inner] / 4 * (np.log1p(square[inner] / gap) - 1) - square[inner] / 4 + square[inner] / 4 * 0
-    assert np.all(np.isfinite(in_alpha))
+    gap = max(abs(alpha - 2), 2.0**-23)
+    rtol = 8 * gap * np.log(100 / gap) + 2e-6
+    np.testing.assert_allclose(value, square / 2, rtol=rtol)
+    np.testing.assert_allclose(in_residual, RESIDUALS, rtol=rtol)
+    np.testing.assert_allclose(in_scale, -square, rtol=rtol)
     if offset == 0:
         np.testing.assert_array_equal(value, np.float32(0.5) * np.square(RESIDUALS.astype(np.float32)))
-    np.testing.assert_allclose(in_alpha[inner][1:], expected[1:], rtol=5e-3)
+    tilt = _general_slopes(RESIDUALS, alpha if offset else 2 - 2.0**-23, 1.0).astype(np.float64)
+    # At 2 the two terms of the value are not told apart by alpha: small residuals are off by the distance.
+    np.testing.assert_allclose(in_alpha, tilt, rtol=1e-5, atol=1e-6 if offset == 0 else 1e-12)
 
 
 @pytest.mark.parametrize("alpha", [-np.inf, -3e38, -1e20, -1e9, 1e9, 1e20, 3e38, np.inf])
@@ -371,7 +369,9 @@ def test_barron_of_huge_residuals(alpha: float, scale: float) -> None:
     np.testing.assert_allclose(value, expected, rtol=1e-4)
     if alpha == 1:
         np.testing.assert_allclose(in_residual, 1 / scale, rtol=1e-4)
-    assert all(np.all(np.isfinite(x)) for x in (in_residual, in_alpha, in_scale))
+    # With alpha of 1 these grow like r log(r) / scale and r / scale**2, which has to fit.
+    fits = slice(None) if alpha < 1 else wide < 1e31
+    assert all(np.all(np.isfinite(x[fits])) for x in (in_residual, in_alpha, in_scale))
 
 
 def test_barron_hessian_is_finite_at_singular_shapes() -> None:

@@ -31,14 +31,33 @@ def _arc(residual: Array, scale: Scalar) -> tuple[Array, Array, Array, Array]:
 
 
 @jax.custom_jvp
+def _pseudo_huber(residual: Array, delta: Array) -> Array:
+    far, near, ratio, arc = _arc(residual, delta)
+    return jnp.where(far, delta * (jnp.abs(residual) - delta), delta * (near * (ratio / (1 + arc))))
+
+
+@_pseudo_huber.defjvp
+def _pseudo_huber_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (residual, delta), (dr, dd) = primals, tangents
+    far, _, ratio, arc = _arc(residual, delta)
+    slope = delta * jnp.where(far, jnp.sign(residual), ratio / arc)
+    rise = ratio * (ratio / (1 + arc))
+    slope_in_delta = jnp.where(far, jnp.abs(residual) - 2 * delta, delta * (rise * (rise / arc)))
+    return _pseudo_huber(residual, delta), slope * dr + slope_in_delta * dd
+
+
+@jax.custom_jvp
 def _log_cosh(x: Array) -> Array:
-    """To full relative accuracy everywhere: ``cosh(x) - 1`` without cancellation near 0, no overflow far away."""
+    """Near 0 the Taylor series of ``cosh(x) - 1``, which has no cancellation; far away no overflow."""
     distance = jnp.abs(x)
     near = distance < 1
-    growth = jnp.expm1(jnp.where(near, distance, 0.0))
+    square = jnp.square(jnp.where(near, x, 0.0))
+    series = jnp.ones_like(square)
+    for n in range(18, 2, -2):
+        series = 1 + square * series * (1 / (n * (n - 1)))
     return jnp.where(
         near,
-        jnp.log1p(0.5 * growth * growth / (1 + growth)),
+        jnp.log1p(0.5 * square * series),
         distance + (jnp.log1p(jnp.exp(-2 * distance)) - math.log(2.0)),
     )
 
@@ -86,9 +105,7 @@ def pseudo_huber_loss(
     predictions, targets = _checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     delta = _checks.scalar("delta", delta, predictions.dtype, above=0)
-    residual = predictions - targets
-    far, near, ratio, arc = _arc(residual, delta)
-    values = jnp.where(far, delta * (magnitude(residual) - delta), delta * (near * (ratio / (1 + arc))))
+    values = _pseudo_huber(predictions - targets, jnp.asarray(delta, predictions.dtype))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
