@@ -61,9 +61,9 @@ def barron_loss(
         ValueError: If the shapes differ, ``alpha`` is NaN, or ``scale`` is not positive.
 
     Example:
-        >>> losses = jaxloss.barron_loss(jnp.array([1.0, 100.0]), jnp.zeros(2), alpha=-2.0, reduction="none")
-        >>> print(losses.round(4))
-        [0.4    1.9992]
+        >>> loss = jaxloss.barron_loss(jnp.array([1.0, 100.0]), jnp.zeros(2), alpha=-2.0)
+        >>> print(f"{loss:.4f}")
+        1.1996
 
     Reference:
         Barron (2019), A General and Adaptive Robust Loss Function.
