@@ -1,0 +1,121 @@
+"""What is measured: the headline sizes, and every Case of the tests at a small size."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxloss
+
+Inputs = dict[str, jax.Array]
+
+ROWS, CLASSES, ELEMENTS = 8192, 32768, 10**7
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """One loss on one set of inputs.
+
+    Attributes:
+        loss: The public name in jaxloss.
+        dtype: Of the floating inputs.
+        draw: Makes the inputs, in the order of the signature; called when it is their turn, because they may be
+            large.
+        wrt: The inputs that are differentiated; by default the first.
+        hypers: Keyword arguments that the loss cannot be called without.
+        batch: The shape that ``where`` has.
+        oracle: Two arrays that must agree before the loss is timed, and where the second comes from; for Cases.
+    """
+
+    loss: str
+    dtype: str
+    draw: Callable[[], Inputs]
+    wrt: tuple[str, ...] = ()
+    hypers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    batch: tuple[int, ...] = ()
+    oracle: Callable[[], tuple[Any, Any, str]] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.loss}, {self.dtype}"
+
+    def ours(self, *inputs: jax.Array) -> jax.Array:
+        return getattr(jaxloss, self.loss)(*inputs, **self.hypers)
+
+
+def _scores(dtype: str, rows: int) -> Inputs:
+    scores, labels = jax.random.split(jax.random.key(1))
+    return {
+        "logits": 2 * jax.random.normal(scores, (rows, CLASSES), dtype),
+        "labels": jax.random.randint(labels, (rows,), 0, CLASSES),
+    }
+
+
+def _binary(dtype: str, size: int) -> Inputs:
+    scores, labels = jax.random.split(jax.random.key(2))
+    return {
+        "logits": 2 * jax.random.normal(scores, (size,), dtype),
+        "labels": jax.random.bernoulli(labels, 0.5, (size,)).astype(dtype),
+    }
+
+
+def _pair(dtype: str, size: int) -> Inputs:
+    predictions, targets = jax.random.split(jax.random.key(3))
+    return {
+        "predictions": 2 * jax.random.normal(predictions, (size,), dtype),
+        "targets": 2 * jax.random.normal(targets, (size,), dtype),
+    }
+
+
+HEADLINE: dict[str, tuple[Callable[[str, int], Inputs], int]] = {
+    "softmax_cross_entropy_with_integer_labels": (_scores, ROWS),
+    "sigmoid_binary_cross_entropy": (_binary, ELEMENTS),
+    "squared_error": (_pair, ELEMENTS),
+    "huber_loss": (_pair, ELEMENTS),
+}
+"""Loss name to how its inputs are drawn and how many examples there are."""
+
+
+def headline(scale: float = 1.0) -> list[Workload]:
+    """The losses that most programs spend their time in, at sizes that do not fit a cache."""
+
+    def workload(name: str, dtype: str) -> Workload:
+        make, examples = HEADLINE[name]
+        size = max(1, round(examples * scale))
+        return Workload(name, dtype, lambda: jax.jit(make, static_argnums=(0, 1))(dtype, size), batch=(size,))
+
+    return [workload(name, dtype) for name in HEADLINE for dtype in ("float32", "bfloat16")]
+
+
+def sweep(scale: float = 1.0) -> list[Workload]:
+    """Every Case of the tests on about 512 examples; differentiated in every input that is."""
+    from tests.cases import Case, all_cases
+    from tests.support import cast, cast_hypers, differentiable, loss, settings
+
+    def check(case: Case) -> tuple[Any, Any, str]:
+        """Our unreduced loss and its oracle, which may be slow, on a few examples."""
+        plain = settings(case)[0]
+        inputs = cast(case.draw(np.random.default_rng(1), (2, 4)), np.float32)
+        value = loss(case, inputs, **cast_hypers(plain, np.float32), reduction="none")
+        floating = [n for n, x in inputs.items() if jnp.issubdtype(x.dtype, jnp.floating)]
+        exact = {n: np.asarray(x, np.float64 if n in floating else None) for n, x in inputs.items()}
+        return value, case.oracle(**exact, **plain), case.source
+
+    def workload(case: Case) -> Workload:
+        size = max(64, round(512 * scale))
+        batch = (size // 32, 32) if case.pooled else (size,)
+
+        def draw(batch: tuple[int, ...] = batch) -> Inputs:
+            return cast(case.draw(np.random.default_rng(0), batch), np.float32)
+
+        wrt = tuple(differentiable(case, draw((2,))))
+        hypers = cast_hypers(settings(case)[0], np.float32)
+        return Workload(case.name, "float32", draw, wrt, hypers, batch, functools.partial(check, case))
+
+    return [workload(case) for case in all_cases()]
