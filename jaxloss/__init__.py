@@ -3,4 +3,6 @@
 from jaxloss import reductions
 from jaxloss._checks import checked
 from jaxloss._reduce import reduce
+from jaxloss.classification.binary import *
+from jaxloss.classification.softmax import *
 from jaxloss.regression.squared import *
