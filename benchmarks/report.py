@@ -68,19 +68,23 @@ def _figure(figures: dict[str, Any], name: str, reference: float) -> str:
 
 
 def _verdict(entry: Entry) -> str:
-    if entry.status != "agrees":
-        return f"[yellow]{entry.status}[/yellow]\n{escape(entry.detail)}"
     worst = max(entry.difference.values(), default=None)
-    return escape(entry.detail) if worst is None else f"agrees to {worst:.0e}" if worst else "agrees exactly"
+    if entry.status != "agrees":
+        return f"[yellow]{entry.status}[/yellow]"
+    return "" if worst is None else f"agrees to {worst:.0e}" if worst else "agrees exactly"
+
+
+def _table(title: str, **kwargs: Any) -> Table:
+    return Table(title=title, title_justify="left", title_style="default", box=SIMPLE_HEAD, **kwargs)
 
 
 def table(result: Result) -> Table:
     """One workload: ours first, then every peer, then the streaming copy."""
     shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in result.shapes.items())
-    title = f"[bold]{result.name}[/bold]; {shapes}"
-    drawn = Table(title=title, title_justify="left", title_style="default", box=SIMPLE_HEAD)
+    notes = [f"{e.label} {e.status}: {escape(e.detail)}" for e in result.entries if e.detail]
+    drawn = _table(f"[bold]{result.name}[/bold]; {shapes}", caption="\n".join(notes), caption_justify="left")
     drawn.add_column("", no_wrap=True)
-    drawn.add_column("checked")
+    drawn.add_column("checked", no_wrap=True)
     for column in ("value", "with gradient", "copies", "trace", "compile"):
         drawn.add_column(column, justify="right", no_wrap=True)
     for column in ("CPU temp", "TPU temp", "TPU traffic"):
@@ -102,10 +106,29 @@ def table(result: Result) -> Table:
     return drawn
 
 
+def summary(results: Sequence[Result]) -> Table:
+    """One line for each workload: our time with gradient, and over that of every peer."""
+    labels = [label for label in dict.fromkeys(e.label for r in results for e in r.entries) if label != OURS]
+    drawn = _table("[bold]Time of jaxloss over the other's[/bold], with gradient, median")
+    for column in ("", "jaxloss", *labels, "CPU temp", "TPU temp", "TPU traffic"):
+        drawn.add_column(column, justify="right" if column else "left")
+    for result in results:
+        ours, others = result.entries[0], {entry.label: entry for entry in result.entries}
+        drawn.add_row(
+            result.name if ours.status == "agrees" else f"{result.name}\n{_verdict(ours)}: {escape(ours.detail)}",
+            _time(ours, BOTH),
+            *(f"{others[x].ratio[BOTH].median:.2f}" if x in others and others[x].ratio else "-" for x in labels),
+            _figure(ours.compiled.get(BOTH, {}), "temp_bytes", result.reference_bytes),
+            _figure(ours.tpu.get(BOTH, {}), "temp_bytes", result.reference_bytes),
+            _figure(ours.tpu.get(BOTH, {}), "traffic_bytes", result.reference_bytes),
+        )
+    return drawn
+
+
 def mask_table(costs: Sequence[MaskCost]) -> Table:
     """What no mask and a mask cost, as multiples of the bare formula."""
     title = "[bold]where=None beside the bare formula[/bold], with gradient; multiples of the formula"
-    drawn = Table(title=title, title_justify="left", title_style="default", box=SIMPLE_HEAD)
+    drawn = _table(title)
     for column in ("", "compiler", "bare formula", "bytes", "FLOPs", "more temp bytes", "bytes with a mask", "free"):
         drawn.add_column(column)
     for cost in costs:
@@ -199,10 +222,12 @@ def write(
 
 def show(console: Console, results: Sequence[Result], costs: Sequence[MaskCost]) -> None:
     for result in results:
-        console.print(table(result))
-    if costs:
-        console.print(mask_table(costs))
+        if len(result.entries) > 2:  # there is a peer
+            console.print(table(result))
+    console.print(mask_table(costs))
+    console.print(summary(results))
     console.print(
         "Below a time: that of jaxloss over it inside a round, median (quartiles); under 1 jaxloss is faster. copies: "
-        "time with gradient in streaming copies. trace, compile, temp, traffic: with gradient; the last two in first inputs."
+        "time with gradient in streaming copies. trace, compile, temp, traffic: with gradient; temp and traffic "
+        "in sizes of the first input."
     )

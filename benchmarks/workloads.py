@@ -13,7 +13,7 @@ import numpy as np
 
 import jaxloss
 
-Inputs = dict[str, jax.Array]
+Inputs = tuple[jax.Array, ...]
 
 ROWS, CLASSES, ELEMENTS = 8192, 32768, 10**7
 
@@ -25,9 +25,9 @@ class Workload:
     Attributes:
         loss: The public name in jaxloss.
         dtype: Of the floating inputs.
-        draw: Makes the inputs, in the order of the signature; called when it is their turn, because they may be
-            large.
-        wrt: The inputs that are differentiated; by default the first.
+        names: The inputs in the order of the signature.
+        draw: Makes them; called when it is their turn, because they may be large.
+        wrt: Positions of the inputs that are differentiated.
         hypers: Keyword arguments that the loss cannot be called without.
         batch: The shape that ``where`` has.
         oracle: Two arrays that must agree before the loss is timed, and where the second comes from; for Cases.
@@ -35,8 +35,9 @@ class Workload:
 
     loss: str
     dtype: str
+    names: tuple[str, ...]
     draw: Callable[[], Inputs]
-    wrt: tuple[str, ...] = ()
+    wrt: tuple[int, ...] = (0,)
     hypers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     batch: tuple[int, ...] = ()
     oracle: Callable[[], tuple[Any, Any, str]] | None = None
@@ -51,46 +52,47 @@ class Workload:
 
 def _scores(dtype: str, rows: int) -> Inputs:
     scores, labels = jax.random.split(jax.random.key(1))
-    return {
-        "logits": 2 * jax.random.normal(scores, (rows, CLASSES), dtype),
-        "labels": jax.random.randint(labels, (rows,), 0, CLASSES),
-    }
+    return (
+        2 * jax.random.normal(scores, (rows, CLASSES), dtype),
+        jax.random.randint(labels, (rows,), 0, CLASSES),
+    )
 
 
 def _binary(dtype: str, size: int) -> Inputs:
-    scores, labels = jax.random.split(jax.random.key(2))
-    return {
-        "logits": 2 * jax.random.normal(scores, (size,), dtype),
-        "labels": jax.random.bernoulli(labels, 0.5, (size,)).astype(dtype),
-    }
+    scores, targets = jax.random.split(jax.random.key(2))
+    return (
+        2 * jax.random.normal(scores, (size,), dtype),
+        jax.random.bernoulli(targets, 0.5, (size,)).astype(dtype),
+    )
 
 
 def _pair(dtype: str, size: int) -> Inputs:
     predictions, targets = jax.random.split(jax.random.key(3))
-    return {
-        "predictions": 2 * jax.random.normal(predictions, (size,), dtype),
-        "targets": 2 * jax.random.normal(targets, (size,), dtype),
-    }
+    return (
+        2 * jax.random.normal(predictions, (size,), dtype),
+        2 * jax.random.normal(targets, (size,), dtype),
+    )
 
 
-HEADLINE: dict[str, tuple[Callable[[str, int], Inputs], int]] = {
-    "softmax_cross_entropy_with_integer_labels": (_scores, ROWS),
-    "sigmoid_binary_cross_entropy": (_binary, ELEMENTS),
-    "squared_error": (_pair, ELEMENTS),
-    "huber_loss": (_pair, ELEMENTS),
+HEADLINE: dict[str, tuple[tuple[str, ...], Callable[[str, int], Inputs], int]] = {
+    "softmax_cross_entropy_with_integer_labels": (("logits", "labels"), _scores, ROWS),
+    "sigmoid_binary_cross_entropy": (("logits", "targets"), _binary, ELEMENTS),
+    "squared_error": (("predictions", "targets"), _pair, ELEMENTS),
+    "huber_loss": (("predictions", "targets"), _pair, ELEMENTS),
 }
-"""Loss name to how its inputs are drawn and how many examples there are."""
+"""Loss name to the names of its inputs, how they are drawn and how many examples there are."""
 
 
 def headline(scale: float = 1.0) -> list[Workload]:
     """The losses that most programs spend their time in, at sizes that do not fit a cache."""
 
     def workload(name: str, dtype: str) -> Workload:
-        make, examples = HEADLINE[name]
+        inputs, make, examples = HEADLINE[name]
         size = max(1, round(examples * scale))
-        return Workload(name, dtype, lambda: jax.jit(make, static_argnums=(0, 1))(dtype, size), batch=(size,))
+        draw = functools.partial(jax.jit(make, static_argnums=(0, 1)), dtype, size)
+        return Workload(name, dtype, inputs, draw, batch=(size,))
 
-    return [workload(name, dtype) for name in HEADLINE for dtype in ("float32", "bfloat16")]
+    return [workload(name, dtype) for name in HEADLINE for dtype in ("float32", "bfloat16") if hasattr(jaxloss, name)]
 
 
 def sweep(scale: float = 1.0) -> list[Workload]:
@@ -111,11 +113,13 @@ def sweep(scale: float = 1.0) -> list[Workload]:
         size = max(64, round(512 * scale))
         batch = (size // 32, 32) if case.pooled else (size,)
 
-        def draw(batch: tuple[int, ...] = batch) -> Inputs:
-            return cast(case.draw(np.random.default_rng(0), batch), np.float32)
+        def draw() -> Inputs:
+            return tuple(cast(case.draw(np.random.default_rng(0), batch), np.float32).values())
 
-        wrt = tuple(differentiable(case, draw((2,))))
+        few = cast(case.draw(np.random.default_rng(0), (2,)), np.float32)
+        names, chosen = tuple(few), differentiable(case, few)
+        wrt = tuple(names.index(name) for name in chosen)
         hypers = cast_hypers(settings(case)[0], np.float32)
-        return Workload(case.name, "float32", draw, wrt, hypers, batch, functools.partial(check, case))
+        return Workload(case.name, "float32", names, draw, wrt, hypers, batch, functools.partial(check, case))
 
     return [workload(case) for case in all_cases()]
