@@ -20,6 +20,9 @@ BARE: dict[str, Callable[..., jax.Array]] = {"squared_error": peers.bare_squared
 """A formula by hand where ours is that formula; a loss that computes more carefully than its textbook formula is
 compared with its own maths and ``jnp.mean`` in place of its reduction."""
 
+SCALARS = 64
+"""Bytes; what does not grow with the batch, such as the two sums of a mean, is not counted as a cost."""
+
 
 @dataclasses.dataclass
 class MaskCost:
@@ -34,9 +37,9 @@ class MaskCost:
 
     @property
     def free(self) -> bool:
-        """Whether no mask means not one byte more, accessed or temporary, for the value and with the gradient."""
+        """Whether no mask means no byte more, accessed or temporary, for the value and with the gradient."""
         return all(
-            self.without[quantity].get(figure, math.inf) <= self.formula[quantity].get(figure, -math.inf)
+            self.without[quantity].get(figure, math.inf) <= self.formula[quantity].get(figure, -math.inf) + SCALARS
             for quantity in QUANTITIES
             for figure in ("bytes_accessed", "temp_bytes")
         )

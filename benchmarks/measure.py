@@ -113,9 +113,9 @@ def candidates(workload: Workload, inputs: tuple[jax.Array, ...]) -> tuple[list[
         gap = float(
             np.max(np.abs(np.asarray(value) - expected), initial=0) / (np.max(np.abs(expected), initial=0) or 1)
         )
-        first.detail = f"oracle: {source}"
+        first.detail = f"with the oracle ({source})"
         if not gap <= 10 * TOLERANCE["float32"]:
-            return [Entry(OURS, "disagrees", f"with {source} by {gap:.1e}")], {}
+            return [Entry(OURS, "disagrees", f"with the oracle ({source}) by {gap:.1e}")], {}
     programs: dict[str, Any] = {OURS: JaxProgram(workload.ours, inputs, workload.wrt)}
     entries, expected = [first], programs[OURS].run("value_and_grad")
     for peer in peers.of(workload.loss, workload.dtype):

@@ -59,8 +59,8 @@ def bare_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return -jnp.mean(jnp.take_along_axis(rows, labels[:, None], axis=-1))
 
 
-def bare_binary_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    x, y = logits.astype(jnp.float32), labels.astype(jnp.float32)
+def bare_binary_cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    x, y = logits.astype(jnp.float32), targets.astype(jnp.float32)
     return jnp.mean(jnp.maximum(x, 0) - x * y + jnp.log1p(jnp.exp(-jnp.abs(x))))
 
 
@@ -93,9 +93,21 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         torch(lambda f: f.cross_entropy),
         plain(bare_cross_entropy),
     ),
+    "softmax_cross_entropy": (
+        same_in_optax("softmax_cross_entropy"),
+        keras(
+            lambda k: lambda logits, targets: jnp.mean(k.categorical_crossentropy(targets, logits, from_logits=True))
+        ),
+        torch(lambda f: f.cross_entropy),
+    ),
+    "nll_loss": (torch(lambda f: f.nll_loss),),
+    "binary_cross_entropy": (
+        keras(lambda k: lambda probs, targets: jnp.mean(k.binary_crossentropy(targets, probs))),
+        torch(lambda f: f.binary_cross_entropy),
+    ),
     "sigmoid_binary_cross_entropy": (
         same_in_optax("sigmoid_binary_cross_entropy"),
-        keras(lambda k: lambda logits, labels: jnp.mean(k.binary_crossentropy(labels, logits, from_logits=True))),
+        keras(lambda k: lambda logits, targets: jnp.mean(k.binary_crossentropy(targets, logits, from_logits=True))),
         torch(lambda f: f.binary_cross_entropy_with_logits),
         plain(bare_binary_cross_entropy),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import json
 import math
 import os
@@ -53,13 +54,17 @@ def _time(entry: Entry, name: str) -> str:
     return f"{seconds / size:.3g} {unit}"
 
 
+def _short(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.1g}"
+
+
 def _timed(entry: Entry, quantity: str) -> str:
     """A time and, for a peer, below it our time over its time with the quartiles."""
     spread = entry.ratio.get(quantity)
     if spread is None or entry.label in (OURS, STREAM):
         return _time(entry, quantity)
     colour = "green" if spread.q3 <= 1 else "red" if spread.q1 > 1 else "default"
-    ratio = f"[{colour}]{spread.median:.2f}[/{colour}] [dim]({spread.q1:.2f} to {spread.q3:.2f})[/dim]"
+    ratio = f"[{colour}]{_short(spread.median)}[/{colour}] [dim]({_short(spread.q1)} to {_short(spread.q3)})[/dim]"
     return f"{_time(entry, quantity)}\n{ratio}"
 
 
@@ -117,7 +122,7 @@ def summary(results: Sequence[Result]) -> Table:
         drawn.add_row(
             result.name if ours.status == "agrees" else f"{result.name}\n{_verdict(ours)}: {escape(ours.detail)}",
             _time(ours, BOTH),
-            *(f"{others[x].ratio[BOTH].median:.2f}" if x in others and others[x].ratio else "-" for x in labels),
+            *(_short(others[x].ratio[BOTH].median) if x in others and others[x].ratio else "-" for x in labels),
             _figure(ours.compiled.get(BOTH, {}), "temp_bytes", result.reference_bytes),
             _figure(ours.tpu.get(BOTH, {}), "temp_bytes", result.reference_bytes),
             _figure(ours.tpu.get(BOTH, {}), "traffic_bytes", result.reference_bytes),
@@ -194,6 +199,9 @@ def chart(results: Sequence[Result], path: pathlib.Path) -> None:
         where = [i + offset for i in range(len(rows))]
         times.errorbar(middle, where, xerr=arms, fmt="o", ms=4, color=colour, label=quantity.replace("_", " "))
     times.axvline(1, color="grey", lw=1)
+    for i, (one, other) in enumerate(itertools.pairwise(rows)):
+        if one[1] is not other[1]:
+            times.axhline(i + 0.5, color="lightgrey", lw=0.5)
     times.set(xscale="log", xlabel="time of jaxloss / time of the other (median, quartiles)")
     times.set_yticks(range(len(rows)), [label for label, _, _ in rows])
     times.invert_yaxis()

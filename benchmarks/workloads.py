@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import jaxloss
@@ -97,16 +96,16 @@ def headline(scale: float = 1.0) -> list[Workload]:
 
 def sweep(scale: float = 1.0) -> list[Workload]:
     """Every Case of the tests on about 512 examples; differentiated in every input that is."""
-    from tests.cases import Case, all_cases
-    from tests.support import cast, cast_hypers, differentiable, loss, settings
+    from tests.cases import Case, all_cases, floats
+    from tests.support import cast, cast_hypers, loss, settings
 
     def check(case: Case) -> tuple[Any, Any, str]:
         """Our unreduced loss and its oracle, which may be slow, on a few examples."""
         plain = settings(case)[0]
         inputs = cast(case.draw(np.random.default_rng(1), (2, 4)), np.float32)
         value = loss(case, inputs, **cast_hypers(plain, np.float32), reduction="none")
-        floating = [n for n, x in inputs.items() if jnp.issubdtype(x.dtype, jnp.floating)]
-        exact = {n: np.asarray(x, np.float64 if n in floating else None) for n, x in inputs.items()}
+        arrays = {n: np.asarray(x) for n, x in inputs.items()}
+        exact = {n: x.astype(np.float64) if n in floats(arrays) else x for n, x in arrays.items()}
         return value, case.oracle(**exact, **plain), case.source
 
     def workload(case: Case) -> Workload:
@@ -116,9 +115,9 @@ def sweep(scale: float = 1.0) -> list[Workload]:
         def draw() -> Inputs:
             return tuple(cast(case.draw(np.random.default_rng(0), batch), np.float32).values())
 
-        few = cast(case.draw(np.random.default_rng(0), (2,)), np.float32)
-        names, chosen = tuple(few), differentiable(case, few)
-        wrt = tuple(names.index(name) for name in chosen)
+        few = case.draw(np.random.default_rng(0), (2,))
+        names = tuple(few)
+        wrt = tuple(names.index(name) for name in floats(few) if name not in case.fixed)
         hypers = cast_hypers(settings(case)[0], np.float32)
         return Workload(case.name, "float32", names, draw, wrt, hypers, batch, functools.partial(check, case))
 
