@@ -14,6 +14,8 @@ ENVIRONMENT = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "JAX_PLATFORMS": "cpu",
     "KERAS_BACKEND": "jax",
+    # Threads that PyTorch leaves spinning would slow whatever is timed next.
+    "OMP_WAIT_POLICY": "passive",
     # The TPU compiler without a TPU: do not look for one, and share the library with other processes.
     "TPU_SKIP_MDS_QUERY": "1",
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",

@@ -167,7 +167,8 @@ def run_times(programs: Mapping[str, Any], rounds: int, rng: np.random.Generator
     for label, quantity in jobs:
         call = functools.partial(programs[label].run, quantity)
         call()
-        repeats[label, quantity] = max(1, min(1000, math.ceil(SHORTEST / _seconds(call, 1))))
+        shortest = min(_seconds(call, 1) for _ in range(2))
+        repeats[label, quantity] = max(1, min(1000, math.ceil(SHORTEST / shortest)))
     for _ in range(rounds):
         for index in rng.permutation(len(jobs)):
             label, quantity = jobs[index]

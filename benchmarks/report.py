@@ -26,7 +26,7 @@ from benchmarks.programs import QUANTITIES
 
 BOTH = "value_and_grad"
 
-WIDTH = 130
+WIDTH = 140
 """Columns of the tables where the output is not a terminal."""
 
 
@@ -93,7 +93,7 @@ def table(result: Result) -> Table:
     for column in ("value", "with gradient", "copies", "trace", "compile"):
         drawn.add_column(column, justify="right", no_wrap=True)
     for column in ("CPU temp", "TPU temp", "TPU traffic"):
-        drawn.add_column(column, justify="right")
+        drawn.add_column(column, justify="right", min_width=7)
     for entry in result.entries:
         copies = entry.streams.get(BOTH)
         drawn.add_row(
@@ -116,7 +116,7 @@ def summary(results: Sequence[Result]) -> Table:
     labels = [label for label in dict.fromkeys(e.label for r in results for e in r.entries) if label != OURS]
     drawn = _table("[bold]Time of jaxloss over the other's[/bold], with gradient, median")
     for column in ("", "jaxloss", *labels, "CPU temp", "TPU temp", "TPU traffic"):
-        drawn.add_column(column, justify="right" if column else "left")
+        drawn.add_column(column, justify="right" if column else "left", overflow="fold")
     for result in results:
         ours, others = result.entries[0], {entry.label: entry for entry in result.entries}
         drawn.add_row(
@@ -135,7 +135,7 @@ def mask_table(costs: Sequence[MaskCost]) -> Table:
     title = "[bold]where=None beside the bare formula[/bold], with gradient; multiples of the formula"
     drawn = _table(title)
     for column in ("", "compiler", "bare formula", "bytes", "FLOPs", "more temp bytes", "bytes with a mask", "free"):
-        drawn.add_column(column)
+        drawn.add_column(column, no_wrap=not column)
     for cost in costs:
         without, formula, masked = (f[BOTH] for f in (cost.without, cost.formula, cost.masked))
         if "error" in {**without, **formula, **masked}:
