@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -131,7 +132,7 @@ def test_a_loss_that_disagrees_with_its_oracle_is_not_timed() -> None:
     assert entries[0].status == "agrees"
     assert programs
     value, expected, source = good.oracle()
-    bad = workloads.dataclasses.replace(good, oracle=lambda: (value, expected + 1, source))
+    bad = dataclasses.replace(good, oracle=lambda: (value, expected + 1, source))
     entries, programs = measure.candidates(bad, bad.draw())
     assert [entry.status for entry in entries] == ["disagrees"]
     assert not programs
