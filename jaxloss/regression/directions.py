@@ -14,16 +14,25 @@ __all__ = ["concordance_correlation_loss", "cosine_distance", "pearson_correlati
 
 
 def _peak(*arrays: Array) -> Array:
-    """The largest magnitude on the last axis, a constant to divide by before squaring; 1 if there is none."""
+    """The largest magnitude on the last axis, a constant to divide by before squaring; 1 if there is none.
+
+    At most the largest number whose reciprocal is normal: XLA multiplies by the reciprocal, which it flushes to 0.
+    """
     peaks = [jnp.max(jnp.abs(jax.lax.stop_gradient(x)), axis=-1, keepdims=True, initial=0) for x in arrays]
     peak = peaks[0] if len(peaks) == 1 else jnp.max(jnp.stack(peaks), axis=0)
-    return jnp.where((peak > 0) & jnp.isfinite(peak), peak, jnp.ones((), peak.dtype))
+    peak = jnp.where((peak > 0) & jnp.isfinite(peak), peak, jnp.ones((), peak.dtype))
+    return jnp.minimum(peak, 1 / float(jnp.finfo(peak.dtype).tiny))
+
+
+def _total(x: Array, mass: Array | None) -> Array:
+    """The sum over the last axis, or the weighted mean: an angle is the same in both."""
+    return jnp.sum(x, axis=-1) if mass is None else pool_mean(x, mass)
 
 
 def _unit(x: Array, mass: Array | None) -> tuple[Array, Array]:
-    """``x`` over its root mean square on the last axis, and where that is 0."""
+    """``x`` over its length on the last axis, and where that is 0."""
     x = x / _peak(x)
-    length = _numerics.sqrt(pool_mean(jnp.square(x), mass))
+    length = _numerics.sqrt(_total(jnp.square(x), mass))
     zero = length == 0
     return quotient(x, jnp.where(zero, jnp.ones((), x.dtype), length)[..., None]), zero
 
@@ -31,7 +40,7 @@ def _unit(x: Array, mass: Array | None) -> tuple[Array, Array]:
 def _one_minus_cosine(x: Array, y: Array, mass: Array | None) -> Array:
     """Half the squared chord between the directions; 1, flat, where one of them has none."""
     (u, no_u), (v, no_v) = _unit(x, mass), _unit(y, mass)
-    half_chord = 0.5 * pool_mean(jnp.square(u - v), mass)
+    half_chord = 0.5 * _total(jnp.square(u - v), mass)
     undefined = (no_u | no_v) & jnp.isfinite(half_chord)
     return jnp.where(undefined, jnp.ones((), half_chord.dtype), half_chord)
 

@@ -22,10 +22,10 @@ def _log1p_difference(x: Array, y: Array) -> Array:
     return jnp.sign(x - y) * apart
 
 
-_log1p_difference.defjvps(
-    lambda tangent, _, x, y: tangent / (1 + x),
-    lambda tangent, _, x, y: -tangent / (1 + y),
-)
+@_log1p_difference.defjvp
+def _log1p_difference_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (x, y), (x_dot, y_dot) = primals, tangents
+    return _log1p_difference(x, y), x_dot / (1 + x) - y_dot / (1 + y)
 
 
 def _log_residual(predictions: Array, targets: Array) -> Array:

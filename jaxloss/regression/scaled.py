@@ -127,7 +127,7 @@ def relative_l2_error(
     _checks.with_axes("entries", allow_empty=True, predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
-    # Halves of both: a difference of numbers near the top of the dtype stays finite.
-    error = pool_root_mean_square(0.5 * predictions - 0.5 * targets, mass)
-    values, present = in_units_of(pool_root_mean_square(0.5 * targets, mass), error, present)
+    # An eighth of both: neither the difference nor a reciprocal leaves the normal numbers at the top of the dtype.
+    error = pool_root_mean_square(0.125 * predictions - 0.125 * targets, mass)
+    values, present = in_units_of(pool_root_mean_square(0.125 * targets, mass), error, present)
     return reduce(values, where=present, reduction=reduction)

@@ -37,7 +37,12 @@ def _standard(rng: np.random.Generator, batch: Shape) -> Inputs:
 
 def _equal_gaussians(rng: np.random.Generator, batch: Shape) -> Inputs:
     mean, log_variance = _gaussian(rng, batch).values()
-    return {"mean_p": mean, "log_variance_p": log_variance, "mean_q": mean.copy(), "log_variance_q": log_variance.copy()}
+    return {
+        "mean_p": mean,
+        "log_variance_p": log_variance,
+        "mean_q": mean.copy(),
+        "log_variance_q": log_variance.copy(),
+    }
 
 
 def _normal_kl(mean_p, log_variance_p, mean_q, log_variance_q):

@@ -15,15 +15,18 @@ TOP = {"predictions": np.array([3e38, -3e38, 0.0]), "targets": np.array([-3e38, 
 TINY = {"predictions": np.array([1e-30, -1e-30, 3e-20]), "targets": np.array([1e-30, 1e-30, 1e-20])}
 ZEROS = {"predictions": np.zeros(3), "targets": np.zeros(3)}
 ZERO_TARGETS = {"predictions": np.array([1.0, -2.0, 0.0]), "targets": np.zeros(3)}
-VECTORS = {name: {n: x[None] for n, x in edge.items()} for name, edge in
-           {"top": TOP, "tiny": TINY, "zeros": ZEROS, "zero target": ZERO_TARGETS}.items()}
+VECTORS = {
+    name: {n: x[None] for n, x in edge.items()}
+    for name, edge in {"top": TOP, "tiny": TINY, "zeros": ZEROS, "zero target": ZERO_TARGETS}.items()
+}
 CONSTANT = {"predictions": np.full(7, 0.1), "targets": np.arange(7.0)}
 BOTH_CONSTANT = {"predictions": np.full(7, 0.1), "targets": np.full(7, 0.3)}
 
 
 def _single(metric):
     """A scikit-learn metric of one number."""
-    return np.vectorize(lambda p, t: metric([t], [p]), otypes=[float])
+    each = np.vectorize(lambda p, t: metric([t], [p]), otypes=[float])
+    return lambda predictions, targets: each(predictions, targets)
 
 
 def _rows(metric):
