@@ -24,6 +24,8 @@ __all__ = [
     "poison",
     "positive_part",
     "power",
+    "quotient",
+    "scale_of",
     "softplus",
     "sqrt",
     "xlogy",
@@ -45,10 +47,27 @@ def poison(values: Array, valid: Array) -> Array:
     return values * jnp.where(valid, jnp.ones((), values.dtype), jnp.asarray(jnp.nan, values.dtype))
 
 
+@jax.custom_jvp
+def quotient(x: Array, y: Array) -> Array:
+    """``x / y``, with derivatives over the whole range of the dtype.
+
+    JAX's own rule multiplies by ``y ** -2``, which overflows below 1e-19 in float32, so that ``0 / y`` has a NaN
+    derivative there, and is 0 above 1e23.
+    """
+    return x / y
+
+
+@quotient.defjvp
+def _quotient_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (x, y), (x_dot, y_dot) = primals, tangents
+    value = quotient(x, y)
+    return value, quotient(x_dot - value * y_dot, y)
+
+
 def divide(x: Array, y: Array) -> Array:
     """``x / y``, and 0 with zero derivatives where ``y`` is 0."""
     zero = y == 0
-    return jnp.where(zero, jnp.zeros((), x.dtype), x) / jnp.where(zero, jnp.ones((), y.dtype), y)
+    return quotient(jnp.where(zero, jnp.zeros((), x.dtype), x), jnp.where(zero, jnp.ones((), y.dtype), y))
 
 
 def sqrt(x: Array) -> Array:
@@ -57,17 +76,27 @@ def sqrt(x: Array) -> Array:
     return jnp.where(zero, jnp.zeros((), x.dtype), jnp.sqrt(jnp.where(zero, jnp.ones((), x.dtype), x)))
 
 
+def scale_of(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
+    """The largest magnitude along ``axis``, kept, as a constant to divide by before squaring; 1 if there is none.
+
+    At most the largest number whose reciprocal is normal: XLA multiplies by the reciprocal, and flushes it to 0.
+    """
+    largest = jnp.max(jnp.abs(jax.lax.stop_gradient(x)), axis=axis, keepdims=True, initial=0)
+    largest = jnp.where((largest > 0) & jnp.isfinite(largest), largest, jnp.ones((), x.dtype))
+    return jnp.minimum(largest, 1 / float(jnp.finfo(x.dtype).tiny))
+
+
 def norm(x: Array, axis: int | tuple[int, ...] = -1, keepdims: bool = False) -> Array:
     """The Euclidean norm: no overflow in the squares, zero derivatives at the zero vector."""
-    peak = jnp.max(jnp.abs(jax.lax.stop_gradient(x)), axis=axis, keepdims=True, initial=0)
-    scale = jnp.where((peak > 0) & jnp.isfinite(peak), peak, jnp.ones((), x.dtype))
+    scale = scale_of(x, axis)
     length = scale * sqrt(jnp.sum(jnp.square(x / scale), axis=axis, keepdims=True))
     return length if keepdims else jnp.squeeze(length, axis)
 
 
 def normalize(x: Array, axis: int = -1) -> Array:
     """``x`` over its Euclidean norm; 0 with zero derivatives at the zero vector."""
-    return divide(x, norm(x, axis=axis, keepdims=True))
+    x = x / scale_of(x, axis)
+    return divide(x, jnp.broadcast_to(norm(x, axis=axis, keepdims=True), x.shape))
 
 
 def guarded_log(x: Array, floor: Scalar) -> Array:

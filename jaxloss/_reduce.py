@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jaxloss import _checks, _numerics
@@ -87,8 +86,7 @@ def weighted_sums(values: Array, mass: Array, axis: int | None = None) -> tuple[
 
 def divide_sums(numerator: Array, denominator: Array) -> Array:
     """A mean from its two sums; 0 with zero gradient over nothing."""
-    empty = denominator == 0
-    return jnp.where(empty, jnp.zeros((), numerator.dtype), numerator) / jnp.where(empty, 1, denominator)
+    return _numerics.divide(numerator, denominator)
 
 
 def pool_mass(where: Array | None, weights: Array | None, entries: Array) -> tuple[Array | None, Array | None]:
@@ -113,9 +111,8 @@ def pool_mean(values: Array, mass: Array | None) -> Array:
 
 def pool_root_mean_square(values: Array, mass: Array | None) -> Array:
     """The root of the weighted mean square over the last axis: no overflow in the squares, zero slope at 0."""
-    peak = jnp.max(jnp.abs(jax.lax.stop_gradient(values)), axis=-1, initial=0)
-    scale = jnp.where((peak > 0) & jnp.isfinite(peak), peak, jnp.ones((), values.dtype))
-    return scale * _numerics.sqrt(pool_mean(jnp.square(values / scale[..., None]), mass))
+    scale = _numerics.scale_of(values)
+    return scale[..., 0] * _numerics.sqrt(pool_mean(jnp.square(values / scale), mass))
 
 
 def reduce(

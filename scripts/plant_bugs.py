@@ -53,7 +53,7 @@ BUGS = [
     Bug(
         "no guard on an empty batch",
         "_reduce.py",
-        "return jnp.where(empty, jnp.zeros((), numerator.dtype), numerator) / jnp.where(empty, 1, denominator)",
+        "return _numerics.divide(numerator, denominator)",
         "return numerator / denominator",
         "nothing_left and absolute_error",
     ),

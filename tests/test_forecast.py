@@ -11,7 +11,7 @@ import pytest
 import sklearn.metrics
 
 import jaxloss
-from jaxloss.regression._quotient import quotient
+from jaxloss._numerics import quotient
 
 RELATIVE = [jaxloss.weighted_ape, jaxloss.relative_l2_error]
 

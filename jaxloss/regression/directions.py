@@ -8,20 +8,8 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import blank, hide, pool_mass, pool_mean, reduce
 from jaxloss._typing import Array, Reduction
-from jaxloss.regression._quotient import quotient
 
 __all__ = ["concordance_correlation_loss", "cosine_distance", "pearson_correlation_loss"]
-
-
-def _peak(*arrays: Array) -> Array:
-    """The largest magnitude on the last axis, a constant to divide by before squaring; 1 if there is none.
-
-    At most the largest number whose reciprocal is normal: XLA multiplies by the reciprocal, which it flushes to 0.
-    """
-    peaks = [jnp.max(jnp.abs(jax.lax.stop_gradient(x)), axis=-1, keepdims=True, initial=0) for x in arrays]
-    peak = peaks[0] if len(peaks) == 1 else jnp.max(jnp.stack(peaks), axis=0)
-    peak = jnp.where((peak > 0) & jnp.isfinite(peak), peak, jnp.ones((), peak.dtype))
-    return jnp.minimum(peak, 1 / float(jnp.finfo(peak.dtype).tiny))
 
 
 def _total(x: Array, mass: Array | None) -> Array:
@@ -31,10 +19,10 @@ def _total(x: Array, mass: Array | None) -> Array:
 
 def _unit(x: Array, mass: Array | None) -> tuple[Array, Array]:
     """``x`` over its length on the last axis, and where that is 0."""
-    x = x / _peak(x)
+    x = x / _numerics.scale_of(x)
     length = _numerics.sqrt(_total(jnp.square(x), mass))
     zero = length == 0
-    return quotient(x, jnp.where(zero, jnp.ones((), x.dtype), length)[..., None]), zero
+    return _numerics.quotient(x, jnp.where(zero, jnp.ones((), x.dtype), length)[..., None]), zero
 
 
 def _one_minus_cosine(x: Array, y: Array, mass: Array | None) -> Array:
@@ -200,9 +188,9 @@ def concordance_correlation_loss(
         _half_deviations(predictions, mass),
         _half_deviations(targets, mass),
     )
-    peak = _peak(*parts)
+    peak = _numerics.scale_of(jnp.concatenate(parts, axis=-1))
     gap, *deviations = (part / peak for part in parts)
     spread = sum((pool_mean(jnp.square(x), mass) for x in deviations), jnp.square(pool_mean(gap, mass)))
     spread = jnp.where(spread == 0, jnp.ones((), spread.dtype), spread)
-    values = quotient(pool_mean(jnp.square(gap), mass), spread)
+    values = _numerics.quotient(pool_mean(jnp.square(gap), mass), spread)
     return reduce(values, where=present, reduction=reduction)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss import _checks
-from jaxloss._numerics import magnitude
+from jaxloss._numerics import magnitude, quotient
 from jaxloss._reduce import blank, pool_mass, pool_mean, reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.regression._quotient import in_units_of, quotient
+from jaxloss.regression._units import in_units_of
 
 __all__ = ["mean_absolute_percentage_error", "symmetric_mape", "weighted_ape"]
 

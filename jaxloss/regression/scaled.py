@@ -8,7 +8,7 @@ from jaxloss import _checks
 from jaxloss._numerics import magnitude
 from jaxloss._reduce import blank, hide, pool_mass, pool_mean, pool_root_mean_square, promote, reduce
 from jaxloss._typing import Array, Reduction
-from jaxloss.regression._quotient import in_units_of
+from jaxloss.regression._units import in_units_of
 
 __all__ = ["mean_absolute_scaled_error", "relative_l2_error"]
 
