@@ -104,7 +104,7 @@ def test_docstring(case: Case) -> None:
 
 def test_example_runs(case: Case) -> None:
     names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
-    (example,) = [t for t in doctest.DocTestFinder(recurse=False).find(case.fn, case.name, globs=names)]
+    (example,) = doctest.DocTestFinder(recurse=False).find(case.fn, case.name, globs=names)
     assert example.examples
     report: list[str] = []
     result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=report.append)

@@ -148,7 +148,8 @@ def draw(history: list[dict[str, Any]], test: Digits, predicted: np.ndarray, reb
 
     names = [key.removeprefix("value/") for key in history[0] if key.startswith("value/")]
     figure = pyplot.figure(figsize=(12, 7), layout="constrained")
-    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=[1.1, 1.0]))
+    rows = figure.add_gridspec(2, 1, height_ratios=[1.1, 1.0])
+    above, below = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])
     for axis, name in zip(above.subplots(1, len(names)), names, strict=True):
         axis.plot([step[f"value/{name}"] for step in history], linewidth=0.8, label="raw value")
         axis.plot([step[f"weighted/{name}"] for step in history], linewidth=0.8, label="weighted")
