@@ -50,7 +50,7 @@ def crps_gaussian(
 
     Example:
         >>> jaxloss.crps_gaussian(jnp.array([0.0, 0.0]), jnp.array([1.0, 1.0]), jnp.array([0.0, 1.0]), reduction="none")
-        Array([0.23369497, 0.6024414 ], dtype=float32)
+        Array([0.23369497, 0.6024413 ], dtype=float32)
 
     Reference:
         Gneiting et al. (2005), Calibrated Probabilistic Forecasting Using Ensemble Model Output Statistics and
