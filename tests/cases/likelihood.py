@@ -12,6 +12,7 @@ from tests import draws
 from tests.cases import Case
 
 SIGNED = "a density has values on both sides of 1, its logarithm crosses 0"
+COUNTS = "counts are whole and start at 0, the edge of the domain; their slope has a test of its own"
 TINY, HUGE = 1e-30, 1e30
 
 
@@ -87,7 +88,7 @@ def _student(rng, batch):
 
 def _poisson(rng, batch):
     log_rates = rng.uniform(-2, 4, size=batch)
-    return {"log_rates": log_rates, "targets": rng.poisson(np.exp(log_rates + 0.3)).astype(np.int32)}
+    return {"log_rates": log_rates, "targets": rng.poisson(np.exp(log_rates + 0.3)).astype(float)}
 
 
 def _negative_binomial(rng, batch):
@@ -95,7 +96,7 @@ def _negative_binomial(rng, batch):
     return {
         "means": means,
         "dispersions": np.exp(rng.uniform(-4, 1, size=batch)),
-        "targets": rng.poisson(means * rng.gamma(2, 0.5, size=batch)).astype(np.int32),
+        "targets": rng.poisson(means * rng.gamma(2, 0.5, size=batch)).astype(float),
     }
 
 
@@ -292,6 +293,7 @@ CASES = [
         draw=_poisson,
         oracle=lambda log_rates, targets: -scipy.stats.poisson.logpmf(targets, np.exp(log_rates)),
         source="scipy.stats.poisson.logpmf",
+        fixed={"targets": COUNTS},
         convex=True,
         extremes={
             "counts as floats": _edge(log_rates=[-np.inf, -80, 80, 0, 20], targets=[0, 0, 1, 0, 1e9]),
@@ -303,6 +305,7 @@ CASES = [
         draw=_negative_binomial,
         oracle=_negative_binomial_nll,
         source="scipy.stats.nbinom.logpmf",
+        fixed={"targets": COUNTS},
         tolerance=1e-11,
         extremes={
             "any dispersion": _edge(
@@ -351,7 +354,7 @@ CASES = [
         draw=_logistic_mixture,
         oracle=_logistic_mixture_nll,
         source="scipy.stats.logistic, differences of distribution functions",
-        hypers={"levels": 64},
+        hypers={"levels": 64.0},
         bad_hypers=({"levels": 1},),
         tolerance=1e-10,
         extremes={
@@ -368,7 +371,7 @@ CASES = [
         draw=_discretized_gaussian,
         oracle=_discretized_gaussian_nll,
         source="scipy.stats.norm.logcdf differences",
-        hypers={"levels": 64},
+        hypers={"levels": 64.0},
         bad_hypers=({"levels": 1},),
         tolerance=1e-10,
         extremes={

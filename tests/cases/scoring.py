@@ -81,12 +81,12 @@ def _crps_quantile(predictions, targets, levels):
 
 
 def _probs(rng, batch):
-    return {"probs": rng.uniform(size=batch), "targets": rng.integers(0, 2, size=batch).astype(np.int32)}
+    return {"probs": rng.uniform(size=batch), "targets": rng.integers(0, 2, size=batch).astype(float)}
 
 
 def _sure(rng, batch):
-    targets = rng.integers(0, 2, size=batch).astype(np.int32)
-    return {"probs": targets.astype(float), "targets": targets}
+    targets = rng.integers(0, 2, size=batch).astype(float)
+    return {"probs": targets, "targets": targets.copy()}
 
 
 def _class_probs(rng, batch):
