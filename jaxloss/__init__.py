@@ -8,6 +8,15 @@ from jaxloss.classification.binary import *
 from jaxloss.classification.softmax import *
 from jaxloss.generative.divergence import *
 from jaxloss.generative.gaussian_divergence import *
+from jaxloss.probabilistic.counts import *
+from jaxloss.probabilistic.crps import *
+from jaxloss.probabilistic.discretized import *
+from jaxloss.probabilistic.evidential import *
+from jaxloss.probabilistic.gaussian import *
+from jaxloss.probabilistic.heavy_tailed import *
+from jaxloss.probabilistic.positive import *
+from jaxloss.probabilistic.scores import *
+from jaxloss.probabilistic.transformed import *
 from jaxloss.regression.absolute import *
 from jaxloss.regression.directions import *
 from jaxloss.regression.expectiles import *

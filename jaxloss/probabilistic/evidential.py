@@ -1,0 +1,72 @@
+"""Evidential regression: a prior over the mean and the variance, learned from single targets."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._numerics import magnitude, poison
+from jaxloss._reduce import blank, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.probabilistic._student import student_t
+
+__all__ = ["evidential_regression_loss"]
+
+
+def evidential_regression_loss(
+    gamma: Array,
+    nu: Array,
+    alpha: Array,
+    beta: Array,
+    targets: Array,
+    *,
+    coefficient: Scalar = 0.01,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Likelihood under a normal-inverse-gamma prior, and a penalty on evidence for wrong predictions.
+
+    .. math:: \ell = \tfrac12 \log \tfrac{\pi}{\nu} - \alpha \log \Omega
+              + (\alpha + \tfrac12) \log \left( (y - \gamma)^2 \nu + \Omega \right)
+              + \log \frac{\Gamma(\alpha)}{\Gamma(\alpha + \frac12)}
+              + \lambda \, |y - \gamma| \, (2 \nu + \alpha), \qquad \Omega = 2 \beta (1 + \nu)
+
+    The arguments are the parameters themselves. A network gives them as ``softplus(x)``, the paper's
+    :math:`\alpha` as ``softplus(x) + 1``, with which the variances exist: of the data
+    :math:`\beta / (\alpha - 1)`, of the mean :math:`\beta / (\nu (\alpha - 1))`.
+
+    Args:
+        gamma: Shape ``[...]``, floating, the predicted means :math:`\gamma`.
+        nu: Shape ``[...]``, the same; virtual observations of the mean; > 0, NaN otherwise.
+        alpha: Shape ``[...]``, the same; half the virtual observations of the variance; > 0, NaN otherwise.
+        beta: Shape ``[...]``, the same; > 0, NaN otherwise, in squared units of ``targets``.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        coefficient: Weight :math:`\lambda` >= 0 of the penalty.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar of either sign.
+
+    Raises:
+        TypeError: If ``gamma`` is not floating.
+        ValueError: If the shapes differ, or ``coefficient`` is negative.
+
+    Example:
+        >>> one = jnp.ones(())
+        >>> jaxloss.evidential_regression_loss(one, one, 2 * one, one, 2 * one).round(4)
+        Array(1.5787, dtype=float32)
+
+    Reference:
+        Amini et al. (2020), Deep Evidential Regression. https://arxiv.org/abs/1910.02600
+    """
+    gamma, nu, alpha, beta, targets = _checks.values(gamma=gamma, nu=nu, alpha=alpha, beta=beta, targets=targets)
+    gamma, nu, alpha, beta, targets = blank(where, gamma, nu, alpha, beta, targets, fill=1)
+    coefficient = _checks.scalar("coefficient", coefficient, gamma.dtype, at_least=0)
+    error = targets - gamma
+    # Integrated over its prior, the Gaussian is a Student t with 2 alpha degrees of freedom.
+    certainty = jnp.sqrt(alpha / beta) * jnp.sqrt(nu / (1 + nu))
+    values = student_t(alpha, error * certainty) - jnp.log(certainty)
+    values = values + coefficient * magnitude(error) * (2 * nu + alpha)
+    values = poison(values, (nu > 0) & (alpha > 0) & (beta > 0))
+    return reduce(values, where=where, weights=weights, reduction=reduction)

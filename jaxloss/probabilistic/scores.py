@@ -1,0 +1,239 @@
+"""Proper scoring rules for probabilities of events and classes, for intervals and for vectors."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._numerics import norm, poison, positive_part
+from jaxloss._reduce import blank, hide, promote, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+
+__all__ = ["brier_score", "energy_score", "interval_score", "multiclass_brier_score", "ranked_probability_score"]
+
+
+def brier_score(
+    probs: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared difference between the probability of an event and whether it happened.
+
+    .. math:: \ell = (p - y)^2
+
+    Of two classes this is half of `multiclass_brier_score`.
+
+    Args:
+        probs: Shape ``[...]``, floating, probabilities of the event, in [0, 1].
+        targets: Shape ``[...]``, the same; 1 if it happened, 0 if not, or a probability; floating or integer.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 1]; 0 exactly at a perfect prediction.
+
+    Raises:
+        TypeError: If ``probs`` are not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.brier_score(jnp.array([0.5, 1.0]), jnp.array([1, 1]), reduction="none")
+        Array([0.25, 0.  ], dtype=float32)
+
+    Reference:
+        Brier (1950), Verification of Forecasts Expressed in Terms of Probability.
+        https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2
+    """
+    probs, targets = _checks.values(probs=probs, targets=targets)
+    probs, targets = blank(where, probs, targets)
+    _checks.ensure_probabilities(probs=probs, targets=targets)
+    return reduce(jnp.square(probs - targets), where=where, weights=weights, reduction=reduction)
+
+
+def _probs_and_outcomes(where: Array | None, probs: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """The probabilities, the label as a distribution beside them, and where the label exists."""
+    probs, labels = _checks.scores_and_labels(probs=probs, labels=labels)
+    num_classes = probs.shape[-1]
+    (probs,) = promote(hide(where, probs, event_ndim=1, fill=1 / num_classes))
+    labels = hide(where, labels)
+    _checks.ensure_labels(labels, num_classes)
+    _checks.ensure_probabilities(probs=probs, sum_to_one=True)
+    classes = jnp.broadcast_to(jnp.arange(num_classes, dtype=labels.dtype), probs.shape)
+    return probs, (classes == labels[..., None]).astype(probs.dtype), (labels >= 0) & (labels < num_classes)
+
+
+def multiclass_brier_score(
+    probs: Array,
+    labels: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared distance between predicted class probabilities and the class that came.
+
+    .. math:: \ell = \sum_k (p_k - [k = y])^2
+
+    Brier's own definition, a sum over the classes: of two classes it is twice `brier_score`. Packages that
+    halve it, average over the classes, or leave out the constant 1 give other numbers.
+
+    Args:
+        probs: Shape ``[..., K]``, floating, probabilities that sum to 1 over the last axis; not logits.
+        labels: Shape ``[...]``, integer, in [0, K), NaN otherwise.
+        where, weights, reduction: See `jaxloss.reduce`; over the batch axes ``[...]``.
+
+    Returns:
+        A scalar in [0, 2]; 0 exactly if all probability is on the class that came.
+
+    Raises:
+        TypeError: If ``probs`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not fit, or K is 0.
+
+    Example:
+        >>> jaxloss.multiclass_brier_score(jnp.array([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]), jnp.array([0, 2]))
+        Array(0.25, dtype=float32)
+
+    Reference:
+        Brier (1950), Verification of Forecasts Expressed in Terms of Probability.
+        https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2
+    """
+    probs, outcomes, valid = _probs_and_outcomes(where, probs, labels)
+    values = poison(jnp.sum(jnp.square(probs - outcomes), axis=-1), valid)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def ranked_probability_score(
+    probs: Array,
+    labels: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared distance between cumulative probabilities of ordered classes: near misses cost less.
+
+    .. math:: \ell = \sum_k \Big( \sum_{j \le k} p_j - [y \le k] \Big)^2
+
+    Not divided by the K - 1 thresholds, as some packages do.
+
+    Args:
+        probs: Shape ``[..., K]``, floating, probabilities of classes in their order, that sum to 1; not logits.
+        labels: Shape ``[...]``, integer, in [0, K), NaN otherwise.
+        where, weights, reduction: See `jaxloss.reduce`; over the batch axes ``[...]``.
+
+    Returns:
+        A scalar in [0, K - 1]; 0 exactly if all probability is on the class that came.
+
+    Raises:
+        TypeError: If ``probs`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not fit, or K is 0.
+
+    Example:
+        >>> jaxloss.ranked_probability_score(jnp.array([0.0, 0.5, 0.5]), jnp.array(0))
+        Array(1.25, dtype=float32)
+
+    Reference:
+        Epstein (1969), A Scoring System for Probability Forecasts of Ranked Categories.
+        https://doi.org/10.1175/1520-0450(1969)008%3C0985:ASSFPF%3E2.0.CO;2
+    """
+    probs, outcomes, valid = _probs_and_outcomes(where, probs, labels)
+    # Summed as differences: past the label a small rest of probability is not lost beside 1.
+    values = poison(jnp.sum(jnp.square(jnp.cumsum(probs - outcomes, axis=-1)), axis=-1), valid)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def interval_score(
+    lower: Array,
+    upper: Array,
+    targets: Array,
+    *,
+    alpha: Scalar = 0.1,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Width of a central prediction interval, with a penalty for targets outside (Winkler score).
+
+    .. math:: \ell = (u - l) + \frac2\alpha \max(l - y, 0) + \frac2\alpha \max(y - u, 0)
+
+    Its minimum in expectation has the quantiles at :math:`\alpha / 2` and :math:`1 - \alpha / 2` as bounds:
+    it is :math:`2 / \alpha` times the sum of their pinball losses.
+
+    Args:
+        lower: Shape ``[...]``, floating, the lower bounds :math:`l`.
+        upper: Shape ``[...]``, the same; the upper bounds :math:`u`; bounds that cross are penalised, too.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        alpha: Probability outside the interval, in (0, 1): 0.1 for an interval of 90 %.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in units of ``targets``; 0 exactly if both bounds equal the target, with zero gradient.
+
+    Raises:
+        TypeError: If ``lower`` is not floating.
+        ValueError: If the shapes differ, or ``alpha`` lies outside (0, 1).
+
+    Example:
+        >>> lower, upper = jnp.array([0.0, 0.0]), jnp.array([2.0, 2.0])
+        >>> jaxloss.interval_score(lower, upper, jnp.array([1.0, 3.0]), alpha=0.5, reduction="none")
+        Array([2., 6.], dtype=float32)
+
+    Reference:
+        Winkler (1972), A Decision-Theoretic Approach to Interval Estimation.
+        https://doi.org/10.1080/01621459.1972.10481224
+    """
+    lower, upper, targets = _checks.values(lower=lower, upper=upper, targets=targets)
+    lower, upper, targets = blank(where, lower, upper, targets)
+    alpha = _checks.scalar("alpha", alpha, lower.dtype, above=0, below=1)
+    inside = positive_part(targets - lower) + positive_part(upper - targets)
+    outside = positive_part(lower - targets) + positive_part(targets - upper)
+    values = inside + (2 / alpha - 1) * outside
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def energy_score(
+    members: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Energy score of an ensemble of vectors: `crps_ensemble` in several dimensions.
+
+    .. math:: \ell = \frac1M \sum_i \lVert x_i - y \rVert - \frac{1}{2 M^2} \sum_{i, j} \lVert x_i - x_j \rVert
+
+    The score of the ensemble as it is (``nrg`` in scoringrules), which as an estimate for the distribution
+    behind the members is biased. Every pair of members is compared: memory grows with M * M * D.
+
+    Args:
+        members: Shape ``[..., M, D]``, floating.
+        targets: Shape ``[..., D]``, floating or integer.
+        where, weights, reduction: See `jaxloss.reduce`; over the batch axes ``[...]``.
+
+    Returns:
+        A scalar >= 0, in units of ``targets``; 0 exactly if all members hit the target. The gradient is finite
+        where members coincide with the target or with one another.
+
+    Raises:
+        TypeError: If ``members`` are not floating.
+        ValueError: If the shapes do not fit, or M or D is 0.
+
+    Example:
+        >>> jaxloss.energy_score(jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.zeros(2))
+        Array(1.25, dtype=float32)
+
+    Reference:
+        Gneiting and Raftery (2007), Strictly Proper Scoring Rules, Prediction, and Estimation.
+        https://doi.org/10.1198/016214506000001437
+    """
+    (members,) = _checks.floating(members=members)
+    (targets,) = _checks.numeric(targets=targets)
+    _checks.with_axes("members dimensions", members=members)
+    _checks.has_shape(members.shape[:-2] + members.shape[-1:], "members without the member axis", targets=targets)
+    members, targets = promote(hide(where, members, event_ndim=2), hide(where, targets, event_ndim=1))
+    error = jnp.mean(norm(members - targets[..., None, :]), axis=-1)
+    spread = jnp.mean(norm(members[..., :, None, :] - members[..., None, :, :]), axis=(-2, -1))
+    return reduce(error - 0.5 * spread, where=where, weights=weights, reduction=reduction)
