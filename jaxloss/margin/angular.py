@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import hide, promote, reduce
 from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = ["arcface_loss", "cosface_loss", "normalized_softmax_loss"]
 
@@ -35,12 +36,7 @@ def _directions(
 
 def _cross_entropy(logits: Array, labels: Array) -> Array:
     """Softmax cross-entropy per example; NaN for a label out of range."""
-    num_classes = logits.shape[-1]
-    _checks.ensure_labels(labels, num_classes)
-    true = jax.nn.one_hot(labels, num_classes, dtype=jnp.bool_)
-    own = jnp.sum(jnp.where(true, logits, 0), axis=-1, keepdims=True)
-    values = _numerics.softplus(_numerics.log_sum_exp(jnp.where(true, -jnp.inf, logits - own)))
-    return _numerics.poison(values, (labels >= 0) & (labels < num_classes))
+    return softmax_cross_entropy_with_integer_labels(logits, labels, reduction="none")
 
 
 def normalized_softmax_loss(
