@@ -78,7 +78,10 @@ def test_gradient_is_bounded_on_and_beside_the_axis(angular, sign: float, dtype)
         kernel = jnp.asarray([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype)
         for off in (0.0, 1e-30, 1e-12, 1e-8, 1e-6, 1e-4):
             embeddings = jnp.asarray([[sign, 0.0, off]], dtype)
-            fn = lambda e, w: angular(e, jnp.array([0]), w, scale=8.0)
+
+            def fn(e, w):
+                return angular(e, jnp.array([0]), w, scale=8.0)
+
             for gradient in jax.grad(fn, (0, 1))(embeddings, kernel):
                 assert np.all(np.isfinite(gradient))
                 assert np.max(np.abs(gradient)) <= 16
@@ -94,9 +97,10 @@ def test_small_angles_keep_their_digits() -> None:
     slopes = {}
     for dtype in (jnp.float32, jnp.float64):
         with jax.enable_x64(dtype == jnp.float64):
-            fn = lambda e, d=dtype: jaxloss.arcface_loss(
-                e, np.zeros(4, int), jnp.asarray(kernel, d), scale=4.0, reduction="sum"
-            )
+
+            def fn(e, d=dtype):
+                return jaxloss.arcface_loss(e, np.zeros(4, int), jnp.asarray(kernel, d), scale=4.0, reduction="sum")
+
             slopes[dtype] = np.asarray(jax.grad(fn)(jnp.asarray(embeddings, dtype)))
     np.testing.assert_allclose(slopes[jnp.float32][:, 1], slopes[jnp.float64][:, 1], rtol=1e-5)
 

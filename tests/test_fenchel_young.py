@@ -99,7 +99,10 @@ class TestEntmax:
         """In closed form diag(w) - w w' / sum(w) with w = p ** (2 - alpha) on the support."""
         with jax.enable_x64(True):
             z = jnp.asarray(1.5 * rng.normal(size=6))
-            fn = lambda x: jaxloss.entmax_loss(x, jnp.array(2), alpha=alpha)
+
+            def fn(x):
+                return jaxloss.entmax_loss(x, jnp.array(2), alpha=alpha)
+
             p = bisected(np.asarray(z), alpha)
             w = np.where(p > 0, p ** (2 - alpha), 0)
             expected = np.diag(w) - np.outer(w, w) / w.sum()
@@ -113,7 +116,10 @@ class TestEntmax:
     def test_order_has_a_slope(self, rng: np.random.Generator) -> None:
         with jax.enable_x64(True):
             z, labels = jnp.asarray(rng.normal(size=(5, 6))), jnp.asarray(rng.integers(0, 6, 5))
-            fn = lambda a, x: jaxloss.entmax_loss(x, labels, alpha=a)
+
+            def fn(a, x):
+                return jaxloss.entmax_loss(x, labels, alpha=a)
+
             step, alpha = 1e-6, jnp.asarray(1.37)
             first = (fn(alpha + step, z) - fn(alpha - step, z)) / (2 * step)
             np.testing.assert_allclose(jax.grad(fn)(alpha, z), first, rtol=1e-7)
@@ -126,7 +132,10 @@ class TestEntmax:
     def test_absent_classes_are_absent(self, rng: np.random.Generator, alpha: float) -> None:
         logits, labels = jnp.asarray(rng.normal(size=(9, 4)), jnp.float32), jnp.asarray(rng.integers(0, 4, 9))
         padded = jnp.concatenate([logits, jnp.full((9, 2), -jnp.inf)], axis=-1)
-        fn = lambda z: jaxloss.entmax_loss(z, labels, alpha=alpha)
+
+        def fn(z):
+            return jaxloss.entmax_loss(z, labels, alpha=alpha)
+
         value, gradient = jax.value_and_grad(fn)(padded)
         expected, slopes = jax.value_and_grad(fn)(logits)
         np.testing.assert_allclose(value, expected, rtol=1e-6)
@@ -140,7 +149,10 @@ class TestEntmax:
         """A lead that nearly reaches the margin, in float32 against float64."""
         leads = np.float32(np.linspace(0.0, 1 / (alpha - 1), 200))
         logits = np.stack([leads, np.zeros(200, np.float32)], axis=-1)
-        fn = lambda z: jaxloss.entmax_loss(z, np.zeros(200, int), alpha=alpha, reduction="none")
+
+        def fn(z):
+            return jaxloss.entmax_loss(z, np.zeros(200, int), alpha=alpha, reduction="none")
+
         with jax.enable_x64(True):
             exact = np.asarray(fn(jnp.asarray(logits, jnp.float64)))
         np.testing.assert_allclose(fn(jnp.asarray(logits)), exact, rtol=2e-5, atol=1e-37)
@@ -162,10 +174,13 @@ class TestFenchelYoung:
     def test_with_a_regularizer_the_minimum_is_zero(self, rng: np.random.Generator) -> None:
         """Optax leaves Omega(y) out: there the minimum is the entropy of the targets."""
         targets = jnp.asarray(rng.dirichlet(np.ones(4), size=5), jnp.float32)
-        negentropy = lambda y: jnp.sum(y * jnp.log(y))
-        fn = lambda s, **k: jaxloss.fenchel_young_loss(
-            s, targets, max_fun=jax.scipy.special.logsumexp, reduction="none", **k
-        )
+
+        def negentropy(y):
+            return jnp.sum(y * jnp.log(y))
+
+        def fn(s, **k):
+            return jaxloss.fenchel_young_loss(s, targets, max_fun=jax.scipy.special.logsumexp, reduction="none", **k)
+
         np.testing.assert_allclose(fn(jnp.log(targets), regularizer=negentropy), 0, atol=1e-6)
         assert np.all(fn(jnp.log(targets)) > 0.01)
         gradient = jax.grad(lambda s: jnp.sum(fn(s, regularizer=negentropy)))(jnp.log(targets))
@@ -177,20 +192,26 @@ class TestFenchelYoung:
 
     def test_absent_entries(self) -> None:
         scores, targets = jnp.array([1.0, -jnp.inf, 2.0]), jnp.array([0.25, 0.0, 0.75])
-        fn = lambda s, y: jaxloss.fenchel_young_loss(s, y, max_fun=jax.scipy.special.logsumexp)
+
+        def fn(s, y):
+            return jaxloss.fenchel_young_loss(s, y, max_fun=jax.scipy.special.logsumexp)
+
         value, gradient = jax.value_and_grad(fn)(scores, targets)
         np.testing.assert_allclose(value, fn(scores[jnp.array([0, 2])], targets[jnp.array([0, 2])]), rtol=1e-6)
         np.testing.assert_allclose(gradient, jax.nn.softmax(scores) - targets, atol=1e-6)
 
     def test_masked_rows_never_reach_the_functions(self) -> None:
         """A regularizer with an infinite slope at 0 meets a uniform vector behind the mask."""
-        fn = lambda y: jaxloss.fenchel_young_loss(
-            jnp.zeros((2, 3)),
-            y,
-            max_fun=jax.scipy.special.logsumexp,
-            regularizer=lambda p: jnp.sum(p * jnp.log(p)),
-            where=jnp.array([True, False]),
-        )
+
+        def fn(y):
+            return jaxloss.fenchel_young_loss(
+                jnp.zeros((2, 3)),
+                y,
+                max_fun=jax.scipy.special.logsumexp,
+                regularizer=lambda p: jnp.sum(p * jnp.log(p)),
+                where=jnp.array([True, False]),
+            )
+
         assert np.all(np.isfinite(jax.grad(fn)(jnp.array([[0.2, 0.3, 0.5], [0.0, 0.0, 0.0]]))))
 
     def test_a_function_of_the_wrong_shape_is_refused(self) -> None:

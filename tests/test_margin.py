@@ -105,7 +105,9 @@ class TestBinaryValues:
     def test_smoothed_hinge_of_width_two_is_a_quarter_of_modified_huber(self, rng: np.random.Generator) -> None:
         scores, targets = jnp.asarray(3 * rng.normal(size=50), jnp.float32), jnp.asarray(rng.choice([-1, 1], size=50))
         smooth = jaxloss.smoothed_hinge_loss(scores, targets, gamma=2.0, reduction="none")
-        np.testing.assert_allclose(4 * smooth, jaxloss.modified_huber_loss(scores, targets, reduction="none"), rtol=1e-6)
+        np.testing.assert_allclose(
+            4 * smooth, jaxloss.modified_huber_loss(scores, targets, reduction="none"), rtol=1e-6
+        )
 
     def test_soft_margin_neither_overflows_nor_vanishes(self) -> None:
         values, pull = jax.vjp(

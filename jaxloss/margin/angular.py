@@ -96,7 +96,8 @@ def cosface_loss(
 ) -> Array:
     r"""Normalised softmax in which the cosine of the true class must lead by a margin (AM-Softmax).
 
-    .. math:: \ell = -\log \frac{e^{s (\cos \theta_y - m)}}{e^{s (\cos \theta_y - m)} + \sum_{k \ne y} e^{s \cos \theta_k}}
+    .. math:: \ell = -\log \frac{e^{s (\cos \theta_y - m)}}
+              {e^{s (\cos \theta_y - m)} + \sum_{k \ne y} e^{s \cos \theta_k}}
 
     with :math:`\theta_k` the angle between the embedding and the centre of class :math:`k`.
 

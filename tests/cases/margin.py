@@ -205,7 +205,10 @@ CLASSES = [
         convex=True,
         cancels=GAPS,
         extremes={
-            name: {**x, "scores": np.pad(x["scores"], ((0, 0), (0, 5 - x["scores"].shape[-1])), constant_values=-np.inf)}
+            name: {
+                **x,
+                "scores": np.pad(x["scores"], ((0, 0), (0, 5 - x["scores"].shape[-1])), constant_values=-np.inf),
+            }
             for name, x in _class_extremes(1e18).items()
         },
     ),
@@ -240,14 +243,18 @@ def _sparsemax(logits, labels):
     return 0.5 * np.sum(np.where(logits > tau, logits**2 - tau**2, 0), axis=-1) + 0.5 - own
 
 
+def _of_threshold(logits, tau, alpha):
+    return np.maximum(0, (alpha - 1) * logits - tau) ** (1 / (alpha - 1))
+
+
 def _entmax(logits, labels, alpha=1.5):
     """The threshold by Brent's method, the loss as inner product and entropy."""
     result = np.zeros(labels.shape)
     for at in np.ndindex(labels.shape):
         z = logits[at] - logits[at].max()
-        probs = lambda tau, z=z: np.maximum(0, (alpha - 1) * z - tau) ** (1 / (alpha - 1))
-        tau = scipy.optimize.brentq(lambda t, p=probs: p(t).sum() - 1, -1, 0, xtol=1e-16, rtol=1e-15)
-        p = probs(tau) / probs(tau).sum()
+        tau = scipy.optimize.brentq(lambda t, z=z: _of_threshold(z, t, alpha).sum() - 1, -1, 0, xtol=1e-16, rtol=1e-15)
+        p = _of_threshold(z, tau, alpha)
+        p /= p.sum()
         result[at] = p @ z - z[labels[at]] + (1 - np.sum(p**alpha)) / (alpha * (alpha - 1))
     return result
 
@@ -256,7 +263,7 @@ def _simplex_targets(rng: np.random.Generator, batch: Shape) -> Inputs:
     return {"scores": 2 * rng.normal(size=(*batch, 4)), "targets": draws.simplex(rng, batch, 4)}
 
 
-def _softmax_fenchel_young(scores, targets, max_fun, regularizer):
+def _softmax_fenchel_young(scores, targets, **_functions):
     return scipy.special.logsumexp(scores, axis=-1) - np.sum(scipy.special.entr(targets) + scores * targets, axis=-1)
 
 
