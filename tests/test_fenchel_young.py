@@ -75,9 +75,9 @@ class TestEntmax:
     def test_gradient_is_prediction_less_target(self, rng: np.random.Generator, alpha: float, scale: float) -> None:
         logits = scale * rng.normal(size=(40, 9))
         with jax.enable_x64(True):
-            actual = jax.jit(jax.vmap(lambda z: entmax(z, alpha)))(jnp.asarray(logits))
+            actual = np.asarray(jax.jit(jax.vmap(lambda z: entmax(z, alpha)))(jnp.asarray(logits)))
         np.testing.assert_allclose(actual, bisected(logits, alpha), atol=1e-10 if alpha <= 2 else 1e-6)
-        np.testing.assert_allclose(jnp.sum(actual, axis=-1), 1, atol=1e-12)
+        np.testing.assert_allclose(actual.sum(axis=-1), 1, atol=1e-12)
         single = jax.vmap(lambda z: entmax(z, alpha))(jnp.asarray(logits, jnp.float32))
         rounded = bisected(np.asarray(logits, np.float32), alpha)
         np.testing.assert_allclose(single, rounded, atol=2e-6 * max(scale, 1) if alpha <= 2 else 2e-2)
@@ -125,7 +125,6 @@ class TestEntmax:
             np.testing.assert_allclose(jax.grad(fn)(alpha, z), first, rtol=1e-7)
             mixed = (jax.grad(fn, 1)(alpha + step, z) - jax.grad(fn, 1)(alpha - step, z)) / (2 * step)
             np.testing.assert_allclose(jax.jacfwd(jax.grad(fn, 1))(alpha, z), mixed, rtol=1e-6, atol=1e-9)
-            np.testing.assert_allclose(jax.jacrev(jax.grad(fn))(alpha, z) * 0 + 1, 1)
             np.testing.assert_allclose(jax.grad(jax.grad(fn), 1)(alpha, z), mixed, rtol=1e-6, atol=1e-9)
 
     @pytest.mark.parametrize("alpha", [1.1, 1.5, 2.0, 3.0])

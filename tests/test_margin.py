@@ -144,7 +144,7 @@ class TestClassValues:
 class TestTorch:
     """Parity in value and gradient with `torch.nn.functional`."""
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def torch(self):
         return pytest.importorskip("torch")
 

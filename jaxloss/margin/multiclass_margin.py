@@ -165,8 +165,10 @@ def multilabel_margin_loss(
     scores, targets = blank(where, scores, targets, event_ndim=1)
     valid = (targets == 0) | (targets == 1)
     _checks.ensure(lambda: valid, "targets must be 0 or 1 for every class")
-    scores = poison(scores, jnp.all(valid, axis=-1, keepdims=True))
+    # Both ends are poisoned: without a pair neither the value nor the gradient would pass through the other.
+    fit = jnp.all(valid, axis=-1)
+    scores = poison(scores, fit[..., None])
     pairs = (targets[..., :, None] == 1) & (targets[..., None, :] == 0)
     lack = positive_part(1 - (scores[..., :, None] - scores[..., None, :]))
-    values = jnp.sum(jnp.where(pairs, lack, 0), axis=(-2, -1)) / scores.shape[-1]
+    values = poison(jnp.sum(jnp.where(pairs, lack, 0), axis=(-2, -1)) / scores.shape[-1], fit)
     return reduce(values, where=where, weights=weights, reduction=reduction)
