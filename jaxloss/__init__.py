@@ -8,6 +8,11 @@ from jaxloss.classification.binary import *
 from jaxloss.classification.softmax import *
 from jaxloss.generative.divergence import *
 from jaxloss.generative.gaussian_divergence import *
+from jaxloss.margin.angular import *
+from jaxloss.margin.binary_margin import *
+from jaxloss.margin.fenchel_young import *
+from jaxloss.margin.hinge import *
+from jaxloss.margin.multiclass_margin import *
 from jaxloss.probabilistic.counts import *
 from jaxloss.probabilistic.crps import *
 from jaxloss.probabilistic.discretized import *

@@ -1,0 +1,145 @@
+r"""Tsallis entmax: the sparse probabilities behind the Fenchel-Young losses of Tsallis entropies.
+
+With logits shifted so that the largest is 0 and :math:`\delta = \alpha - 1 > 0` the probabilities are
+:math:`p_k = [1 + \delta (z_k - \lambda)]_+^{1 / \delta}`, and the threshold :math:`\lambda \ge 0` makes them sum to 1.
+It tends to the log-sum-exp for :math:`\alpha \to 1`, and nothing here loses precision on the way.
+
+The argument ``whole`` is :math:`1 / \delta` if that is a small whole number known now (1 for sparsemax, 2 for
+1.5-entmax), so that no logarithm is needed, else None.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss import _numerics
+from jaxloss._typing import Array
+
+_MAX_STEPS = 100
+
+
+def tsallis_loss(logits: Array, others: Array, alpha: Array, whole: int | None) -> Array:
+    """The Fenchel-Young loss of a class; ``others`` ``[..., classes]`` is True for the classes that are not it.
+
+    Its gradient is ``entmax - one_hot`` and its Hessian the Jacobian of entmax, exactly.
+    """
+    peak = jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
+    shifted = logits - jnp.where(jnp.isneginf(peak), jnp.zeros((), logits.dtype), peak)
+    return _loss(shifted, others, alpha, threshold(shifted, alpha, whole), whole)
+
+
+def q_exp(x: Array, alpha: Array, whole: int | None) -> Array:
+    """Tsallis' exponential ``(1 + (alpha - 1) x)_+ ** (1 / (alpha - 1))``, with zero derivatives where it is 0."""
+    if whole is not None:
+        return jax.lax.integer_pow(_numerics.positive_part(1 + x / whole), whole)
+    delta = alpha - 1
+    inside = delta * x > -1
+    logarithm = jnp.log1p(delta * jnp.where(inside, x, jnp.zeros((), x.dtype))) / delta
+    return jnp.where(inside, jnp.exp(logarithm), jnp.where(jnp.isnan(x), x, jnp.zeros((), x.dtype)))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def threshold(shifted: Array, alpha: Array, whole: int | None) -> Array:
+    """The root of ``sum(q_exp(shifted - root)) = 1`` over the last axis, to full relative accuracy.
+
+    Newton's method on the norm ``sum(...) ** (alpha - 1)``, which is convex up to alpha = 2 and then never
+    oversteps; halving of the bracket now and then keeps every alpha, and every input, within a few steps.
+    """
+    delta, tiny = alpha - 1, jnp.finfo(shifted.dtype).eps
+    top = jax.nn.one_hot(jnp.argmax(shifted, axis=-1), shifted.shape[-1], dtype=jnp.bool_)
+
+    def newton(root: Array) -> tuple[Array, Array]:
+        """The sum less 1, as relatively exact as the root, and Newton's step."""
+        at = shifted - root[..., None]
+        probs = q_exp(at, alpha, whole)
+        slope = jnp.sum(jax.jvp(lambda x: q_exp(x, alpha, whole), (at,), (jnp.ones_like(at),))[1], axis=-1)
+        excess = jnp.sum(jnp.where(top, 0, probs), axis=-1) + _q_expm1(-root, alpha)
+        gain = -jnp.expm1(-delta * jnp.log1p(excess)) / delta
+        return excess, _numerics.divide((1 + excess) * gain, slope)
+
+    def improve(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        count, root, low, high, busy = state
+        excess, step = newton(root)
+        low, high = jnp.where(excess >= 0, root, low), jnp.where(excess <= 0, root, high)
+        ahead, middle = root + step, 0.5 * (low + high)
+        trust = (ahead >= low) & (ahead <= high) & (count % 4 != 3)
+        settled = (alpha <= 2) & (jnp.abs(step) <= 16 * tiny * root)
+        settled |= (high - low <= tiny * low) | jnp.isnan(step)
+        better = jnp.where(settled | trust, jnp.clip(ahead, low, high), middle)
+        return count + 1, jnp.where(busy, better, root), low, high, busy & ~settled
+
+    zero = jnp.zeros_like(shifted[..., 0])
+    widest = -jnp.expm1(-delta * jnp.log(jnp.asarray(shifted.shape[-1], shifted.dtype))) / delta
+    start = (jnp.zeros((), jnp.int32), zero, zero, zero + widest, jnp.max(shifted, axis=-1) == 0)
+    root = jax.lax.while_loop(lambda state: jnp.any(state[-1]) & (state[0] < _MAX_STEPS), improve, start)[1]
+    return jnp.where(jnp.isnan(jnp.max(shifted, axis=-1)), jnp.nan, root)
+
+
+@threshold.defjvp
+def _threshold_jvp(whole: int | None, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    """The implicit function theorem on ``sum(q_exp(shifted - root)) = 1``."""
+    shifted, alpha = primals
+    root = threshold(shifted, alpha, whole)
+
+    def mass(shifted: Array, alpha: Array, root: Array) -> Array:
+        return jnp.sum(q_exp(shifted - root[..., None], alpha, whole), axis=-1)
+
+    rise = jax.jvp(lambda x, a: mass(x, a, root), primals, tangents)[1]
+    fall = jax.jvp(lambda r: mass(shifted, alpha, r), (root,), (jnp.ones_like(root),))[1]
+    return root, _numerics.divide(rise, -fall)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(4,))
+def _loss(shifted: Array, others: Array, alpha: Array, root: Array, whole: int | None) -> Array:
+    r"""A sum of positive terms: exactly 0 inside the margin and accurate near it.
+
+    .. math:: \frac1\alpha \sum_{k \ne y} p_k^\alpha + \int_0^s t (1 - t)^{\alpha - 2} dt, \quad s = \sum_{k \ne y} p_k
+    """
+    probs = q_exp(shifted - root[..., None], alpha, whole)
+    rivals = jnp.where(others, probs, 0)
+    missing = jnp.sum(rivals, axis=-1)
+    behind = root - jnp.sum(jnp.where(others, 0, shifted), axis=-1)
+    own = q_exp(-behind, alpha, whole)
+    far = behind - (1 - _power(own, alpha)) / alpha
+    near = jnp.where(missing <= 0.5, missing, 0)
+    nodes, factors = np.polynomial.legendre.leggauss(12)
+    nodes, factors = jnp.asarray((nodes + 1) / 2, root.dtype), jnp.asarray((nodes + 1) / 4 * factors, root.dtype)
+    along = jnp.exp((alpha - 2) * jnp.log1p(-near[..., None] * jnp.reshape(nodes, (1,) * near.ndim + (-1,))))
+    integral = jnp.square(near) * jnp.sum(along * jnp.broadcast_to(factors, along.shape), axis=-1)
+    return jnp.sum(_power(rivals, alpha), axis=-1) / alpha + jnp.where(missing <= 0.5, integral, far)
+
+
+@_loss.defjvp
+def _loss_jvp(whole: int | None, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    """The threshold is a stationary point, so the loss has no slope in it: the envelope theorem."""
+    shifted, others, alpha, root = primals
+    d_shifted, _, d_alpha, _ = tangents
+    probs = q_exp(shifted - root[..., None], alpha, whole)
+    rivals = jnp.where(others, probs, 0)
+    d_own = jnp.sum(jnp.where(others, 0, d_shifted), axis=-1, keepdims=True)
+    slope = jnp.sum(rivals * (d_shifted - d_own), axis=-1)
+    if whole is None:
+        slope += jax.jvp(lambda a: _entropy(probs, a), (alpha,), (d_alpha,))[1]
+    return _loss(shifted, others, alpha, root, whole), slope
+
+
+def _q_expm1(x: Array, alpha: Array) -> Array:
+    """``q_exp(x) - 1`` to full relative accuracy at 0."""
+    delta = alpha - 1
+    inside = delta * x > -1
+    return jnp.where(inside, jnp.expm1(jnp.log1p(delta * jnp.where(inside, x, 0)) / delta), -1)
+
+
+def _power(probs: Array, exponent: Array) -> Array:
+    return _numerics.power(probs, exponent)
+
+
+def _entropy(probs: Array, alpha: Array) -> Array:
+    """Tsallis' entropy ``sum(p - p ** alpha) / (alpha (alpha - 1))`` over the last axis."""
+    logarithm = jnp.log(jnp.where(probs > 0, probs, 1))
+    return -jnp.sum(probs * jnp.expm1((alpha - 1) * logarithm), axis=-1) / (alpha * (alpha - 1))

@@ -1,0 +1,198 @@
+"""Softmax over angles: embeddings are compared with the centres of classes on the unit sphere."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import hide, promote, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
+
+__all__ = ["arcface_loss", "cosface_loss", "normalized_softmax_loss"]
+
+
+def _directions(
+    where: Array | None, embeddings: Array, labels: Array, kernel: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Unit embeddings ``[..., D]``, unit centres ``[D, K]``, their cosines ``[..., K]`` and the labels, checked.
+
+    The product is taken in full precision: accelerators' default would be multiplied by the scale.
+    """
+    embeddings, kernel = _checks.floating(embeddings=embeddings, kernel=kernel)
+    (labels,) = _checks.integer(labels=labels)
+    _checks.with_axes("features", embeddings=embeddings)
+    _checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
+    _checks.with_axes("features classes", kernel=kernel)
+    _checks.has_shape((embeddings.shape[-1], kernel.shape[-1]), "features, classes", kernel=kernel)
+    embeddings, kernel = promote(hide(where, embeddings, event_ndim=1), kernel)
+    units, centres = _numerics.normalize(embeddings), _numerics.normalize(kernel, axis=0)
+    cosines = jnp.matmul(units, centres, precision=jax.lax.Precision.HIGHEST)
+    return units, centres, cosines, hide(where, labels.astype(jnp.int32))
+
+
+def _cross_entropy(logits: Array, labels: Array) -> Array:
+    """Softmax cross-entropy per example; NaN for a label out of range."""
+    return softmax_cross_entropy_with_integer_labels(logits, labels, reduction="none")
+
+
+def normalized_softmax_loss(
+    embeddings: Array,
+    labels: Array,
+    kernel: Array,
+    *,
+    scale: Scalar = 20.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Softmax cross-entropy of cosines (NormFace): only the direction of an embedding counts.
+
+    .. math:: \ell = -\log \frac{e^{s \cos \theta_y}}{\sum_k e^{s \cos \theta_k}}
+
+    with :math:`\theta_k` the angle between the embedding and the centre of class :math:`k`.
+
+    Args:
+        embeddings: Shape ``[..., D]``, floating; need not be normalised, a zero vector is at right angles to all.
+        labels: Index of the true class, shape ``[...]``, integer; NaN out of range.
+        kernel: Centres of the classes, shape ``[D, classes]``, floating; need not be normalised.
+        scale: Factor :math:`s` of the cosines, the inverse of a temperature; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats.
+
+    Raises:
+        TypeError: If ``embeddings`` or ``kernel`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not fit, or ``scale`` is not positive.
+
+    Example:
+        >>> embeddings, centres = jnp.array([[3.0, 4.0]]), jnp.eye(2)
+        >>> jaxloss.normalized_softmax_loss(embeddings, jnp.array([1]), centres, scale=5.0)
+        Array(0.3132617, dtype=float32)
+
+    Reference:
+        Wang et al. (2017), NormFace: L2 Hypersphere Embedding for Face Verification. https://arxiv.org/abs/1704.06369
+    """
+    _, _, cosines, labels = _directions(where, embeddings, labels, kernel)
+    scale = _checks.scalar("scale", scale, cosines.dtype, above=0)
+    values = _cross_entropy(scale * cosines, labels)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def cosface_loss(
+    embeddings: Array,
+    labels: Array,
+    kernel: Array,
+    *,
+    margin: Scalar = 0.35,
+    scale: Scalar = 64.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Normalised softmax in which the cosine of the true class must lead by a margin (AM-Softmax).
+
+    .. math:: \ell = -\log \frac{e^{s (\cos \theta_y - m)}}
+              {e^{s (\cos \theta_y - m)} + \sum_{k \ne y} e^{s \cos \theta_k}}
+
+    with :math:`\theta_k` the angle between the embedding and the centre of class :math:`k`.
+
+    Args:
+        embeddings: Shape ``[..., D]``, floating; need not be normalised, a zero vector is at right angles to all.
+        labels: Index of the true class, shape ``[...]``, integer; NaN out of range.
+        kernel: Centres of the classes, shape ``[D, classes]``, floating; need not be normalised.
+        margin: The lead :math:`m`, a difference of cosines; >= 0.
+        scale: Factor :math:`s` of the cosines, the inverse of a temperature; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats.
+
+    Raises:
+        TypeError: If ``embeddings`` or ``kernel`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not fit, ``margin`` is negative or ``scale`` not positive.
+
+    Example:
+        >>> embeddings, centres = jnp.array([[3.0, 4.0]]), jnp.eye(2)
+        >>> jaxloss.cosface_loss(embeddings, jnp.array([1]), centres, margin=0.2, scale=5.0)
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Wang et al. (2018), CosFace: Large Margin Cosine Loss for Deep Face Recognition.
+        https://arxiv.org/abs/1801.09414
+    """
+    _, _, cosines, labels = _directions(where, embeddings, labels, kernel)
+    margin = _checks.scalar("margin", margin, cosines.dtype, at_least=0)
+    scale = _checks.scalar("scale", scale, cosines.dtype, above=0)
+    true = jax.nn.one_hot(labels, cosines.shape[-1], dtype=jnp.bool_)
+    values = _cross_entropy(scale * jnp.where(true, cosines - margin, cosines), labels)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def arcface_loss(
+    embeddings: Array,
+    labels: Array,
+    kernel: Array,
+    *,
+    margin: Scalar = 0.5,
+    scale: Scalar = 64.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Normalised softmax in which the angle to the true class must be smaller by a margin (AAM-Softmax).
+
+    .. math:: \ell = -\log \frac{e^{s \psi(\theta_y)}}{e^{s \psi(\theta_y)} + \sum_{k \ne y} e^{s \cos \theta_k}},
+              \qquad \psi(\theta) = \begin{cases} \cos(\theta + m) & \theta \le \pi - m \\
+              \cos \theta - m \sin m & \theta > \pi - m \end{cases}
+
+    with :math:`\theta_k` the angle between the embedding and the centre of class :math:`k`. The second case, as
+    in InsightFace, keeps :math:`\psi` decreasing. No angle is computed: the sine comes from the sum and the
+    difference of the unit vectors, which is exact near 0 and :math:`\pi`, and the gradient is bounded there.
+
+    Args:
+        embeddings: Shape ``[..., D]``, floating; need not be normalised, a zero vector is at right angles to all.
+        labels: Index of the true class, shape ``[...]``, integer; NaN out of range.
+        kernel: Centres of the classes, shape ``[D, classes]``, floating; need not be normalised.
+        margin: The angle :math:`m` in radians, not degrees as in pytorch-metric-learning; in [0, pi].
+        scale: Factor :math:`s` of the cosines, the inverse of a temperature; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats.
+
+    Raises:
+        TypeError: If ``embeddings`` or ``kernel`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not fit, ``margin`` is not in [0, pi] or ``scale`` not positive.
+
+    Example:
+        >>> embeddings, centres = jnp.array([[3.0, 4.0]]), jnp.eye(2)
+        >>> jaxloss.arcface_loss(embeddings, jnp.array([1]), centres, margin=0.2, scale=5.0)
+        Array(0.54410386, dtype=float32)
+
+    Reference:
+        Deng et al. (2019), ArcFace: Additive Angular Margin Loss for Deep Face Recognition.
+        https://arxiv.org/abs/1801.07698
+    """
+    units, centres, cosines, labels = _directions(where, embeddings, labels, kernel)
+    margin = _checks.scalar("margin", margin, cosines.dtype, at_least=0, at_most=math.pi)
+    scale = _checks.scalar("scale", scale, cosines.dtype, above=0)
+    true = jax.nn.one_hot(labels, cosines.shape[-1], dtype=jnp.bool_)
+    centre = jnp.moveaxis(jnp.take(centres, labels, axis=1, mode="clip"), 0, -1)
+    widened = _widened(units, centre, margin)
+    values = _cross_entropy(scale * jnp.where(true, widened[..., None], cosines), labels)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _widened(units: Array, centre: Array, margin: Scalar) -> Array:
+    """The cosine of the angle between unit vectors, widened by ``margin``."""
+    apart, along = _numerics.norm(units - centre), _numerics.norm(units + centre)
+    whole = jnp.square(apart) + jnp.square(along)
+    cosine = _numerics.divide((along - apart) * (along + apart), whole)
+    sine = _numerics.divide(2 * apart * along, whole)
+    turned = cosine * jnp.cos(margin) - sine * jnp.sin(margin)
+    return jnp.where(cosine >= -jnp.cos(margin), turned, cosine - margin * jnp.sin(margin))

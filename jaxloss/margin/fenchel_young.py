@@ -1,0 +1,205 @@
+"""Fenchel-Young losses: each belongs to an entropy, and its gradient is prediction less target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._numerics import poison
+from jaxloss._reduce import blank, hide, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.margin._entmax import tsallis_loss
+
+__all__ = ["entmax15_loss", "entmax_loss", "fenchel_young_loss", "sparsemax_loss"]
+
+_WHOLE = {2.0: 1, 1.5: 2}
+
+
+def _of_labels(where: Array | None, logits: Array, labels: Array, alpha: Scalar) -> Array:
+    """The unreduced loss of Tsallis' entropy of order ``alpha``."""
+    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
+    alpha = _checks.scalar("alpha", alpha, logits.dtype, above=1)
+    num_classes = logits.shape[-1]
+    _checks.ensure_labels(labels, num_classes)
+    others = ~jax.nn.one_hot(labels, num_classes, dtype=jnp.bool_)
+    whole = _WHOLE.get(alpha) if isinstance(alpha, float) else None
+    values = tsallis_loss(logits, others, jnp.asarray(alpha, logits.dtype), whole)
+    return poison(values, (labels >= 0) & (labels < num_classes))
+
+
+def sparsemax_loss(
+    logits: Array,
+    labels: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The loss whose prediction is sparsemax, the projection of the logits onto the simplex.
+
+    .. math:: \ell = \max_{p \in \triangle} \bigl(\langle z, p \rangle - \tfrac12 \|p\|^2\bigr) + \tfrac12 - z_y
+
+    With :math:`p` the sparsemax of the logits and :math:`\lambda` its threshold, it is evaluated as
+    :math:`\tfrac12 \|p - e_y\|^2 + \max(0, \lambda - z_y)`, a sum of positive terms. Its gradient is :math:`p - e_y`.
+    In optax this is ``multiclass_sparsemax_loss``; ``optax.losses.sparsemax_loss`` is the binary one.
+
+    Args:
+        logits: Shape ``[..., classes]``, floating; -inf for a class that is absent.
+        labels: Index of the true class, shape ``[...]``, integer; NaN out of range.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 exactly where the true class leads all others by 1 at least.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not fit.
+
+    Example:
+        >>> logits = jnp.array([[2.0, 0.5, 1.0], [1.0, 1.0, 1.0]])
+        >>> jaxloss.sparsemax_loss(logits, jnp.array([0, 2]), reduction="none")
+        Array([0.        , 0.33333334], dtype=float32)
+
+    Reference:
+        Martins and Astudillo (2016), From Softmax to Sparsemax: A Sparse Model of Attention and Multi-Label
+        Classification. https://arxiv.org/abs/1602.02068
+    """
+    values = _of_labels(where, logits, labels, 2.0)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def entmax15_loss(
+    logits: Array,
+    labels: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The loss whose prediction is 1.5-entmax: sparse as sparsemax, and smooth as softmax.
+
+    .. math:: \ell = \max_{p \in \triangle} \Bigl(\langle z, p \rangle + \tfrac43 \sum_k (p_k - p_k^{3/2})\Bigr) - z_y
+
+    Its gradient is :math:`p - e_y` with :math:`p` the 1.5-entmax of the logits. It is `entmax_loss` at 1.5.
+
+    Args:
+        logits: Shape ``[..., classes]``, floating; -inf for a class that is absent.
+        labels: Index of the true class, shape ``[...]``, integer; NaN out of range.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 exactly where the true class leads all others by 2 at least.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not fit.
+
+    Example:
+        >>> logits = jnp.array([[2.0, 0.0, -1.0], [1.0, 1.0, 1.0]])
+        >>> print(jaxloss.entmax15_loss(logits, jnp.array([0, 2]), reduction="none").round(4))
+        [0.     0.5635]
+
+    Reference:
+        Peters, Niculae and Martins (2019), Sparse Sequence-to-Sequence Models. https://arxiv.org/abs/1905.05702
+    """
+    values = _of_labels(where, logits, labels, 1.5)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def entmax_loss(
+    logits: Array,
+    labels: Array,
+    *,
+    alpha: Scalar = 1.5,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The Fenchel-Young loss of Tsallis' entropy: from cross-entropy to sparsemax and beyond.
+
+    .. math:: \ell = \max_{p \in \triangle} \Bigl(\langle z, p \rangle + \frac{\sum_k (p_k - p_k^\alpha)}
+              {\alpha (\alpha - 1)}\Bigr) - z_y
+
+    Its gradient is :math:`p - e_y` with :math:`p` the entmax of the logits, and its Hessian the Jacobian of
+    entmax, which solves an equation by Newton's method; both are exact, and so is the slope in ``alpha``.
+
+    Args:
+        logits: Shape ``[..., classes]``, floating; -inf for a class that is absent.
+        labels: Index of the true class, shape ``[...]``, integer; NaN out of range.
+        alpha: Order of the entropy, > 1; towards 1 the loss is softmax cross-entropy, at 2 that of sparsemax.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 exactly where the true class leads all others by ``1 / (alpha - 1)`` at least.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not fit, or ``alpha`` is not above 1.
+
+    Example:
+        >>> logits = jnp.array([[2.0, 0.0, -1.0], [1.0, 1.0, 1.0]])
+        >>> jaxloss.entmax_loss(logits, jnp.array([0, 2]), alpha=2.0, reduction="none")
+        Array([0.        , 0.33333334], dtype=float32)
+
+    Reference:
+        Peters, Niculae and Martins (2019), Sparse Sequence-to-Sequence Models. https://arxiv.org/abs/1905.05702
+    """
+    values = _of_labels(where, logits, labels, alpha)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def fenchel_young_loss(
+    scores: Array,
+    targets: Array,
+    *,
+    max_fun: Callable[[Array], Array],
+    regularizer: Callable[[Array], Array] | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The loss that a convex regularizer :math:`\Omega` of the predictions defines, from its conjugate.
+
+    .. math:: \ell = \Omega^*(\theta) + \Omega(y) - \langle \theta, y \rangle, \qquad
+              \Omega^*(\theta) = \max_p \bigl(\langle \theta, p \rangle - \Omega(p)\bigr)
+
+    The gradient in the scores is the maximizer less ``targets``. Without ``regularizer`` the term
+    :math:`\Omega(y)` is left out, as optax always does: gradients are the same, but the minimum is
+    :math:`-\Omega(y)`, which is 0 only for targets like a one-hot vector and an entropy.
+
+    Args:
+        scores: :math:`\theta`, shape ``[..., K]``, floating; -inf where the target is 0 counts as absent.
+        targets: :math:`y`, shape ``[..., K]``, the same; integer or floating.
+        max_fun: :math:`\Omega^*`, a differentiable function of one vector ``[K]`` to a number, for example
+            ``jax.scipy.special.logsumexp`` or ``jnp.max``.
+        regularizer: :math:`\Omega`, of which ``max_fun`` is the conjugate, the same kind of function.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar; with ``regularizer`` >= 0 up to rounding, 0 where ``targets`` are the maximizer.
+
+    Raises:
+        TypeError: If ``scores`` are not floating.
+        ValueError: If the shapes differ, there is no last axis, or a function does not give one number.
+
+    Example:
+        >>> scores, targets = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 0.0, 1.0])
+        >>> loss = jaxloss.fenchel_young_loss(scores, targets, max_fun=jax.scipy.special.logsumexp)
+        >>> print(f"{loss:.4f}")
+        0.4076
+
+    Reference:
+        Blondel, Martins and Niculae (2020), Learning with Fenchel-Young Losses. https://arxiv.org/abs/1901.02324
+    """
+    scores, targets = _checks.scores_and_targets(scores=scores, targets=targets)
+    (scores,) = blank(where, scores, event_ndim=1)
+    (targets,) = blank(where, targets, event_ndim=1, fill=1 / targets.shape[-1])
+    present = jnp.where(jnp.isneginf(scores) & (targets == 0), 0, scores)
+    values = jnp.vectorize(max_fun, signature="(n)->()")(scores) - jnp.sum(present * targets, axis=-1)
+    if regularizer is not None:
+        values += jnp.vectorize(regularizer, signature="(n)->()")(targets)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
