@@ -4,3 +4,5 @@ from jaxloss import reductions
 from jaxloss._checks import checked
 from jaxloss._reduce import reduce
 from jaxloss.regression.squared import *
+from jaxloss.classification.positive_unlabeled import *
+from jaxloss.classification.rates import *
