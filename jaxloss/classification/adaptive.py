@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -67,28 +69,23 @@ def adaptive_softmax_loss(
     """
     hidden, labels, head, tails = _arrays(hidden, labels, head_kernel, tail_kernels)
     hidden, labels = hide(where, hidden, event_ndim=1), hide(where, labels)
-    hidden, head, *flat = promote(hidden, head, *(kernel for tail in tails for kernel in tail))
     first = head.shape[-1] - len(tails)
-    head_labels, values, start = labels, jnp.zeros(labels.shape, hidden.dtype), first
-    for cluster, (projection, kernel) in enumerate(zip(flat[::2], flat[1::2], strict=True)):
-        inside = (labels >= start) & (labels < start + kernel.shape[-1])
-        head_labels = jnp.where(inside, first + cluster, head_labels)
-        values = values + softmax_cross_entropy_with_integer_labels(
-            hidden @ projection @ kernel, labels - start, where=inside, reduction="none"
-        )
-        start += kernel.shape[-1]
-    _checks.ensure_labels(labels, start)
-    legal = (labels >= 0) & (labels < start)
-    values = values + softmax_cross_entropy_with_integer_labels(
-        hidden @ head, hide(legal, head_labels), reduction="none"
-    )
+    *starts, size = itertools.accumulate((kernel.shape[-1] for _, kernel in tails), initial=first)
+    _checks.ensure_labels(labels, size)
+    legal = (labels >= 0) & (labels < size)
+    labels = hide(legal, labels)
+    cluster = jnp.zeros_like(labels) + sum((labels >= start).astype(jnp.int32) for start in starts)
+    nll = functools.partial(softmax_cross_entropy_with_integer_labels, reduction="none")
+    values = nll(hidden @ head, jnp.where(labels < first, labels, first - 1 + cluster))
+    for i, (projection, kernel) in enumerate(tails):
+        values = values + nll(hidden @ projection @ kernel, labels - starts[i], where=cluster == i + 1)
     return reduce(poison(values, legal), where=where, weights=weights, reduction=reduction)
 
 
 def _arrays(
     hidden: Array, labels: Array, head_kernel: Array, tail_kernels: Sequence[Tail]
 ) -> tuple[Array, Array, Array, list[Tail]]:
-    """The arguments as arrays of shapes that agree."""
+    """The arguments as arrays of shapes that agree, floating ones in the working dtype."""
     hidden, head_kernel = _checks.floating(hidden=hidden, head_kernel=head_kernel)
     (labels,) = _checks.integer(labels=labels)
     _checks.with_axes("features", hidden=hidden)
@@ -101,7 +98,7 @@ def _arrays(
             f"{head_kernel.shape} and {len(tail_kernels)} clusters."
         )
     _checks.has_shape((width, outputs), "features of hidden, head classes and clusters", head_kernel=head_kernel)
-    tails = []
+    tails: list[Array] = []
     for i, pair in enumerate(tail_kernels):
         names = f"tail_kernels[{i}][0]", f"tail_kernels[{i}][1]"
         projection, kernel = _checks.floating(**dict(zip(names, pair, strict=True)))
@@ -109,5 +106,6 @@ def _arrays(
         _checks.with_axes("width classes", **{names[1]: kernel})
         _checks.has_shape((width, projection.shape[-1]), "features of hidden, width", **{names[0]: projection})
         _checks.has_shape((projection.shape[-1], kernel.shape[-1]), "width, classes", **{names[1]: kernel})
-        tails.append((projection, kernel))
-    return hidden, labels.astype(jnp.int32), head_kernel, tails
+        tails += [projection, kernel]
+    hidden, head_kernel, *tails = promote(hidden, head_kernel, *tails)
+    return hidden, labels.astype(jnp.int32), head_kernel, list(zip(tails[::2], tails[1::2], strict=True))
