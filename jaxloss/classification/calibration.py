@@ -81,7 +81,7 @@ def soft_ece(
 
 def _confidence_and_gap(logits: Array, labels: Array) -> tuple[Array, Array]:
     """The largest probability, and correctness less it, accurate also where both are nearly 1."""
-    probs, guess = jax.nn.softmax(logits, axis=-1), jnp.argmax(logits, axis=-1)
+    probs, guess = jax.nn.softmax(logits, axis=-1), jnp.argmax(logits, axis=-1).astype(labels.dtype)
     chosen = jax.lax.broadcasted_iota(guess.dtype, logits.shape, logits.ndim - 1) == guess[..., None]
     zero = jnp.zeros((), probs.dtype)
     confidence, rest = (jnp.sum(jnp.where(part, probs, zero), axis=-1) for part in (chosen, ~chosen))
@@ -92,8 +92,8 @@ def _root_mean_square_gap(
     confidence: Array, gap: Array, mass: Array, num_bins: int, temperature: Scalar
 ) -> Array:
     """Over soft bins of the last axis; each bin is relative to its largest member, so none underflows."""
-    centres = jnp.reshape((jnp.arange(num_bins) + 0.5) / num_bins, (1,) * confidence.ndim + (num_bins,))
-    distance = confidence[..., None] - centres.astype(confidence.dtype)
+    bins = jax.lax.broadcasted_iota(confidence.dtype, (*confidence.shape, num_bins), confidence.ndim)
+    distance = confidence[..., None] - (bins + 0.5) / num_bins
     member = jax.nn.log_softmax(-jnp.square(distance) / temperature, axis=-1)
     member = jnp.where(mass[..., None] == 0, -jnp.inf, member)
     peak = jax.lax.stop_gradient(jnp.max(member, axis=-2, keepdims=True, initial=-jnp.inf))
