@@ -49,7 +49,7 @@ def _excess(x: Array, start: int, much: Array) -> Array:
 
 
 def _logarithms(u: Array) -> tuple[Array, Array, Array]:
-    """``log(1 + u) - u / (1 + u)``, ``u - log(1 + u)`` and ``u / (1 + u)`` for ``u >= 0``, to full relative accuracy."""
+    """``log(1 + u) - u / (1 + u)``, ``u - log(1 + u)`` and ``u / (1 + u)``, accurate for all ``u >= 0``."""
     near = u < 1
     low, high = jnp.where(near, u, jnp.zeros((), u.dtype)), jnp.where(near, jnp.ones((), u.dtype), u)
     half = low / (2 + low)  # log(1 + u) = 2 artanh(half)

@@ -88,9 +88,7 @@ def _confidence_and_gap(logits: Array, labels: Array) -> tuple[Array, Array]:
     return confidence, jnp.where(guess == labels, rest, -confidence)
 
 
-def _root_mean_square_gap(
-    confidence: Array, gap: Array, mass: Array, num_bins: int, temperature: Scalar
-) -> Array:
+def _root_mean_square_gap(confidence: Array, gap: Array, mass: Array, num_bins: int, temperature: Scalar) -> Array:
     """Over soft bins of the last axis; each bin is relative to its largest member, so none underflows."""
     bins = jax.lax.broadcasted_iota(confidence.dtype, (*confidence.shape, num_bins), confidence.ndim)
     distance = confidence[..., None] - (bins + 0.5) / num_bins
@@ -201,9 +199,7 @@ def temperature_scaling_nll(
     temperature = _checks.scalar("temperature", temperature, logits.dtype, above=0)
     absent = jnp.isneginf(logits)
     scaled = jnp.where(absent, jnp.zeros((), logits.dtype), logits) / temperature
-    values = softmax_cross_entropy_with_integer_labels(
-        jnp.where(absent, -jnp.inf, scaled), labels, reduction="none"
-    )
+    values = softmax_cross_entropy_with_integer_labels(jnp.where(absent, -jnp.inf, scaled), labels, reduction="none")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -260,7 +256,7 @@ def evidential_classification_loss(
 
 
 def _expected_squared_error(evidence: Array, chosen: Array) -> Array:
-    """Bias and variance of the Dirichlet, relative to the largest parameter and without 1 minus a probability near 1."""
+    """Squared bias and variance, relative to the largest parameter, with ``1 - p`` as a sum of the others."""
     alpha = 1 + evidence
     peak = jax.lax.stop_gradient(jnp.max(alpha, axis=-1, keepdims=True))
     alpha = alpha / peak

@@ -97,7 +97,9 @@ def corn_ordinal_loss(
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
     question, greater = _questions(logits, labels)
     asked = labels[..., None] >= question
-    values = jnp.sum(sigmoid_binary_cross_entropy(logits, greater.astype(logits.dtype), where=asked, reduction="none"), axis=-1)
+    values = jnp.sum(
+        sigmoid_binary_cross_entropy(logits, greater.astype(logits.dtype), where=asked, reduction="none"), axis=-1
+    )
     return reduce(_known(values, logits, labels), where=where, weights=weights, reduction=reduction)
 
 

@@ -55,9 +55,7 @@ def sampled_softmax_loss(
         Jean, Cho, Memisevic and Bengio (2015), On Using Very Large Target Vocabulary for Neural Machine Translation.
         https://arxiv.org/abs/1412.2007
     """
-    positive, negative, _ = _corrected(
-        where, positive_logits, negative_logits, positive_log_q, negative_log_q
-    )
+    positive, negative, _ = _corrected(where, positive_logits, negative_logits, positive_log_q, negative_log_q)
     logits = jnp.concatenate([positive[..., None], negative], axis=-1)
     values = softmax_cross_entropy_with_integer_labels(logits, jnp.zeros(positive.shape, jnp.int32), reduction="none")
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -106,9 +104,7 @@ def nce_loss(
         Gutmann and Hyvärinen (2010), Noise-contrastive Estimation: A New Estimation Principle for Unnormalized
         Statistical Models. https://proceedings.mlr.press/v9/gutmann10a.html
     """
-    positive, negative, present = _corrected(
-        where, positive_logits, negative_logits, positive_log_q, negative_log_q
-    )
+    positive, negative, present = _corrected(where, positive_logits, negative_logits, positive_log_q, negative_log_q)
     count = jnp.sum(present, axis=-1, dtype=jnp.int32).astype(positive.dtype)
     log_count = jnp.log(jnp.maximum(count, 1))
     values = _label_or_noise(positive - log_count, negative - log_count[..., None], present)

@@ -112,7 +112,10 @@ CASES = [
         bad_hypers=({"kl_coefficient": -0.1},),
         extremes={
             "no evidence": {"evidence": np.zeros((1, 3)), "labels": np.array([1], np.int32)},
-            "much": {"evidence": np.array([[1e30, 0, 1e-30], [1e30, 1e30, 1e10]]), "labels": np.array([0, 1], np.int32)},
+            "much": {
+                "evidence": np.array([[1e30, 0, 1e-30], [1e30, 1e30, 1e10]]),
+                "labels": np.array([0, 1], np.int32),
+            },
         },
         labels="labels",
     ),

@@ -113,8 +113,8 @@ CASES = [
     Case(
         fn=jaxloss.negative_sampling_loss,
         draw=_scores,
-        oracle=lambda positive_logits, negative_logits: -(
-            scipy.special.log_expit(positive_logits) + scipy.special.log_expit(-negative_logits).sum(-1)
+        oracle=lambda positive_logits, negative_logits: (
+            -(scipy.special.log_expit(positive_logits) + scipy.special.log_expit(-negative_logits).sum(-1))
         ),
         source="scipy.special.log_expit",
         convex=True,
