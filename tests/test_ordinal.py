@@ -32,7 +32,7 @@ def test_corn_equals_coral_pytorch_per_question(ranked, masked):
     logits, labels = ranked
     keep = np.arange(9) % 3 != 1 if masked else np.ones(9, bool)
     expected = losses.corn_loss(torch.tensor(logits[keep]).double(), torch.tensor(labels[keep]), 5)
-    questions = np.sum(np.minimum(labels[keep] + 1, 4))
+    questions = int(np.sum(np.minimum(labels[keep] + 1, 4)))
     total = jaxloss.corn_ordinal_loss(logits, labels, where=keep, reduction="sum")
     np.testing.assert_allclose(total / questions, float(expected), rtol=1e-6)
     mean = jaxloss.corn_ordinal_loss(logits, labels, where=keep)

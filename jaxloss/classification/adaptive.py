@@ -102,8 +102,8 @@ def _arrays(
     for i, pair in enumerate(tail_kernels):
         names = f"tail_kernels[{i}][0]", f"tail_kernels[{i}][1]"
         projection, kernel = _checks.floating(**dict(zip(names, pair, strict=True)))
-        _checks.with_axes("features width", **{names[0]: projection})
-        _checks.with_axes("width classes", **{names[1]: kernel})
+        _checks.with_axes("features width", allow_empty=False, **{names[0]: projection})
+        _checks.with_axes("width classes", allow_empty=False, **{names[1]: kernel})
         _checks.has_shape((width, projection.shape[-1]), "features of hidden, width", **{names[0]: projection})
         _checks.has_shape((projection.shape[-1], kernel.shape[-1]), "width, classes", **{names[1]: kernel})
         tails += [projection, kernel]

@@ -128,6 +128,6 @@ CASES = [
         shared=("head_kernel", "tail_kernels"),
         convex=True,
         labels="labels",
-        classes=lambda inputs: HEAD + sum(classes for _, classes in TAILS),
+        classes=lambda _: HEAD + sum(classes for _, classes in TAILS),
     ),
 ]
