@@ -14,6 +14,7 @@ exactly, so where there is much evidence it is left out.
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._typing import Array
@@ -27,6 +28,7 @@ STIRLING = {1: 1 / 12, 3: -1 / 360, 5: 1 / 1260, 7: -1 / 1680, 9: 1 / 1188, 11: 
 """The coefficient of every power of 1 / a in the series of log gamma(a)."""
 
 
+@jax.jit  # outside jit its hundreds of operations would be dispatched, and compiled for each shape, one by one
 def divergence_from_uniform(evidence: Array) -> Array:
     """``KL(Dirichlet(1 + evidence) || Dirichlet(1))`` over the last axis; evidence >= 0; exactly 0 without any."""
     classes = evidence.shape[-1]

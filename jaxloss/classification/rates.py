@@ -54,8 +54,8 @@ def soft_f1_loss(
         Array(0.25, dtype=float32)
 
     Reference:
-        Eban, Schain, Mackey, Gordon, Rifkin and Elidan (2017), Scalable Learning of Non-Decomposable Objectives.
-        https://arxiv.org/abs/1608.04802
+        Jansche (2005), Maximum Expected F-Measure Training of Logistic Regression Models.
+        https://aclanthology.org/H05-1087
     """
     probs, targets = _checks.values(probs=probs, targets=targets)
     _checks.with_axes("entries", allow_empty=True, probs=probs)

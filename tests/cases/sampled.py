@@ -127,6 +127,10 @@ CASES = [
         source="scipy.special.log_softmax over the whole vocabulary",
         shared=("head_kernel", "tail_kernels"),
         convex=True,
+        extremes={
+            "saturated": {**(drawn := _hidden(np.random.default_rng(3), (4,))), "hidden": 1e4 * drawn["hidden"]},
+            "no features": {**drawn, "hidden": np.zeros((4, WIDTH))},
+        },
         labels="labels",
         classes=lambda _: HEAD + sum(classes for _, classes in TAILS),
     ),
