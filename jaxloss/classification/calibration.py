@@ -1,0 +1,268 @@
+"""Calibration: confidences that mean what they say, by regularisation, by evidence or by rescaling afterwards."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._numerics import divide, poison, positive_part, sqrt
+from jaxloss._reduce import blank, hide, pool_mass, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.classification._dirichlet import divergence_from_uniform
+from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
+
+__all__ = [
+    "evidential_classification_loss",
+    "margin_label_smoothing_loss",
+    "soft_ece",
+    "temperature_scaling_nll",
+]
+
+
+def soft_ece(
+    logits: Array,
+    labels: Array,
+    *,
+    num_bins: int = 15,
+    temperature: Scalar = 0.01,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Expected calibration error with soft bins, so that it can be trained on.
+
+    .. math:: \ell = \sqrt{\sum_j \frac{S_j}{N} \Big(\frac1{S_j} \sum_n u_{nj} (a_n - c_n)\Big)^2}, \quad
+              u_{nj} \propto e^{-(c_n - \xi_j)^2 / T}, \quad S_j = \sum_n u_{nj}
+
+    with confidence :math:`c_n = \max_k p_{nk}`, correctness :math:`a_n = [\arg\max_k z_{nk} = y_n]` (the first of
+    equal classes; it has no derivative) and M bin centres :math:`\xi_j = (j - \tfrac12) / M`. The last but one
+    axis of ``logits`` is pooled, so ``where`` and ``weights`` belong to its entries. As the temperature goes to 0
+    this becomes the calibration error of M equal bins with squared gaps (its L2 form; the widely reported L1
+    form averages the gaps themselves). It can be small for useless scores: add it to a cross-entropy.
+
+    Args:
+        logits: Shape ``[..., N, C]``, floating, unnormalised.
+        labels: Shape ``[..., N]``, integer class indices in ``[0, C)``; one outside makes its pool NaN.
+        num_bins: Number M of bins, a Python integer >= 1.
+        temperature: Softness T of the bins, in squared units of confidence; > 0.
+        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[0, 1]``; 0 exactly where every prediction is certain and right.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not agree or a hyperparameter is out of range.
+
+    Example:
+        >>> logits = jnp.log(jnp.array([[0.75, 0.25], [0.75, 0.25]]))
+        >>> print(f"{jaxloss.soft_ece(logits, jnp.array([0, 0])):.4f}")
+        0.2500
+
+    Reference:
+        Karandikar et al. (2021), Soft Calibration Objectives for Neural Networks. https://arxiv.org/abs/2108.00106
+    """
+    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    _checks.with_axes("entries", allow_empty=True, labels=labels)
+    (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
+    temperature = _checks.scalar("temperature", temperature, logits.dtype, above=0)
+    if isinstance(num_bins, bool) or not isinstance(num_bins, int) or num_bins < 1:
+        raise ValueError(f"num_bins must be a Python integer >= 1; found {num_bins!r}.")
+    _checks.ensure_labels(labels, logits.shape[-1])
+    confidence, gap = _confidence_and_gap(logits, labels)
+    mass, present = pool_mass(where, weights, confidence)
+    mass = jnp.ones_like(confidence) if mass is None else mass.astype(confidence.dtype)
+    values = _root_mean_square_gap(confidence, gap, mass, num_bins, temperature)
+    legal = jnp.all((labels >= 0) & (labels < logits.shape[-1]), axis=-1)
+    return reduce(poison(values, legal), where=present, reduction=reduction)
+
+
+def _confidence_and_gap(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """The largest probability, and correctness less it, accurate also where both are nearly 1."""
+    probs, guess = jax.nn.softmax(logits, axis=-1), jnp.argmax(logits, axis=-1).astype(labels.dtype)
+    chosen = jax.lax.broadcasted_iota(guess.dtype, logits.shape, logits.ndim - 1) == guess[..., None]
+    zero = jnp.zeros((), probs.dtype)
+    confidence, rest = (jnp.sum(jnp.where(part, probs, zero), axis=-1) for part in (chosen, ~chosen))
+    return confidence, jnp.where(guess == labels, rest, -confidence)
+
+
+def _root_mean_square_gap(confidence: Array, gap: Array, mass: Array, num_bins: int, temperature: Scalar) -> Array:
+    """Over soft bins of the last axis; each bin is relative to its largest member, so none underflows."""
+    bins = jax.lax.broadcasted_iota(confidence.dtype, (*confidence.shape, num_bins), confidence.ndim)
+    distance = confidence[..., None] - (bins + 0.5) / num_bins
+    member = jax.nn.log_softmax(-jnp.square(distance) / temperature, axis=-1)
+    member = jnp.where(mass[..., None] == 0, -jnp.inf, member)
+    peak = jax.lax.stop_gradient(jnp.max(member, axis=-2, keepdims=True, initial=-jnp.inf))
+    peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)
+    share = mass[..., None] * jnp.exp(member - peak)
+    size = jnp.sum(share, axis=-2)
+    mean_gap = divide(jnp.sum(share * gap[..., None], axis=-2), size)
+    square = jnp.sum(jnp.exp(jnp.squeeze(peak, -2)) * size * jnp.square(mean_gap), axis=-1)
+    return sqrt(divide(square, jnp.sum(mass, axis=-1)))
+
+
+def margin_label_smoothing_loss(
+    logits: Array,
+    labels: Array,
+    *,
+    margin: Scalar = 10.0,
+    coefficient: Scalar = 0.1,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Cross-entropy with a penalty on logits far below the largest one (MbLS).
+
+    .. math:: \ell = -\log p_y + \lambda \sum_k \max(0, \max_j z_j - z_k - m)
+
+    Label smoothing pulls all logit distances to 0 and gives up class information; here distances up to the margin
+    are free. The penalty is the sum over the classes, as in the paper; the authors' code takes their mean, whose
+    coefficient is this one times the number of classes.
+
+    Args:
+        logits: Shape ``[..., C]``, floating, unnormalised. A class of logit -inf is absent and not penalised.
+        labels: Shape ``[...]``, integer class indices in ``[0, C)``; one outside gives NaN.
+        margin: Distance m from the largest logit that costs nothing; >= 0.
+        coefficient: Weight :math:`\lambda` of the penalty; >= 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats for the first term.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not agree or a hyperparameter is out of range.
+
+    Example:
+        >>> logits, labels = jnp.array([[12.0, 0.0, 0.0]]), jnp.array([0])
+        >>> print(f"{jaxloss.margin_label_smoothing_loss(logits, labels):.4f}")
+        0.4000
+
+    Reference:
+        Liu, Ben Ayed, Galdran and Dolz (2022), The Devil is in the Margin: Margin-based Label Smoothing for Network
+        Calibration. https://arxiv.org/abs/2111.15430
+    """
+    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
+    margin = _checks.scalar("margin", margin, logits.dtype, at_least=0)
+    coefficient = _checks.scalar("coefficient", coefficient, logits.dtype, at_least=0)
+    top = jnp.max(logits, axis=-1, keepdims=True)
+    distance = jnp.where(jnp.isneginf(logits), jnp.zeros((), logits.dtype), top - logits)
+    penalty = jnp.sum(positive_part(distance - margin), axis=-1)
+    values = softmax_cross_entropy_with_integer_labels(logits, labels, reduction="none") + coefficient * penalty
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def temperature_scaling_nll(
+    logits: Array,
+    labels: Array,
+    *,
+    temperature: Scalar,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Cross-entropy of logits over a temperature; minimised over the temperature it calibrates a trained model.
+
+    .. math:: \ell = -\log \mathrm{softmax}(z / T)_y
+
+    It is differentiable in ``temperature`` and convex in its reciprocal. Fit it on held-out data, for instance by
+    gradient descent on its logarithm, which keeps it positive; the predicted classes do not change.
+
+    Args:
+        logits: Shape ``[..., C]``, floating, unnormalised. A class of logit -inf is absent.
+        labels: Shape ``[...]``, integer class indices in ``[0, C)``; one outside gives NaN.
+        temperature: Divisor T of the logits; > 0. Above 1 predictions become less certain.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not agree or ``temperature`` is out of range.
+
+    Example:
+        >>> logits, labels = jnp.array([[4.0, 0.0]] * 3), jnp.array([0, 0, 1])
+        >>> nll = lambda t: jaxloss.temperature_scaling_nll(logits, labels, temperature=t)
+        >>> print(f"{nll(1.0):.3f} {nll(4.0):.3f} {jax.grad(nll)(4.0):.3f}")
+        1.351 0.647 -0.016
+
+    Reference:
+        Guo, Pleiss, Sun and Weinberger (2017), On Calibration of Modern Neural Networks.
+        https://arxiv.org/abs/1706.04599
+    """
+    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
+    temperature = _checks.scalar("temperature", temperature, logits.dtype, above=0)
+    absent = jnp.isneginf(logits)
+    scaled = jnp.where(absent, jnp.zeros((), logits.dtype), logits) / temperature
+    values = softmax_cross_entropy_with_integer_labels(jnp.where(absent, -jnp.inf, scaled), labels, reduction="none")
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def evidential_classification_loss(
+    evidence: Array,
+    labels: Array,
+    *,
+    kl_coefficient: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Expected squared error under a Dirichlet distribution, with a penalty on evidence for wrong classes.
+
+    With :math:`\alpha = e + 1`, :math:`S = \sum_k \alpha_k`, :math:`\hat p = \alpha / S` and one-hot y:
+
+    .. math:: \ell = \sum_k (y_k - \hat p_k)^2 + \frac{\hat p_k (1 - \hat p_k)}{S + 1}
+              + \lambda \, \mathrm{KL}\big(\mathrm{Dir}(y + (1 - y) \alpha) \,\|\, \mathrm{Dir}(1)\big)
+
+    The paper raises the coefficient from 0 to 1 over the first ten epochs; it may be traced.
+
+    Args:
+        evidence: Shape ``[..., C]``, floating, >= 0: for instance the softplus of a network's outputs. Negative
+            evidence gives NaN.
+        labels: Shape ``[...]``, integer class indices in ``[0, C)``; one outside gives NaN.
+        kl_coefficient: Weight :math:`\lambda` of the penalty, in units of the squared error per nat; >= 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, which tends to 0 as the evidence for the right class grows and for all others is 0.
+
+    Raises:
+        TypeError: If ``evidence`` is not floating or ``labels`` not integer.
+        ValueError: If the shapes do not agree or ``kl_coefficient`` is out of range.
+
+    Example:
+        >>> jaxloss.evidential_classification_loss(jnp.array([[2.0, 0.0]]), jnp.array([0]))
+        Array(0.2, dtype=float32)
+
+    Reference:
+        Sensoy, Kaplan and Kandemir (2018), Evidential Deep Learning to Quantify Classification Uncertainty.
+        https://arxiv.org/abs/1806.01768
+    """
+    evidence, labels = _checks.scores_and_labels(evidence=evidence, labels=labels)
+    (evidence,), labels = blank(where, evidence, event_ndim=1), hide(where, labels)
+    kl_coefficient = _checks.scalar("kl_coefficient", kl_coefficient, evidence.dtype, at_least=0)
+    _checks.ensure_labels(labels, evidence.shape[-1])
+    _checks.ensure(lambda: evidence >= 0, "evidence must be >= 0, for example jax.nn.softplus(outputs)")
+    chosen = jax.lax.broadcasted_iota(labels.dtype, evidence.shape, evidence.ndim - 1) == labels[..., None]
+    wrong = jnp.where(chosen, jnp.zeros((), evidence.dtype), evidence)
+    values = _expected_squared_error(evidence, chosen) + kl_coefficient * divergence_from_uniform(wrong)
+    legal = jnp.any(chosen, axis=-1) & jnp.all(evidence >= 0, axis=-1)
+    return reduce(poison(values, legal), where=where, weights=weights, reduction=reduction)
+
+
+def _expected_squared_error(evidence: Array, chosen: Array) -> Array:
+    """Squared bias and variance, relative to the largest parameter, with ``1 - p`` as a sum of the others."""
+    alpha = 1 + evidence
+    peak = jax.lax.stop_gradient(jnp.max(alpha, axis=-1, keepdims=True))
+    alpha = alpha / peak
+    total = jnp.sum(alpha, axis=-1, keepdims=True)
+    zero = jnp.zeros((), alpha.dtype)
+    wrong = jnp.where(chosen, zero, alpha)
+    rest = jnp.where(chosen, jnp.sum(wrong, axis=-1, keepdims=True), total - alpha) / total
+    bias = jnp.where(chosen, rest, alpha / total)
+    return jnp.sum(jnp.square(bias) + alpha / total * rest / (total + 1 / peak) / peak, axis=-1)

@@ -1,0 +1,148 @@
+"""Learning from positive and unlabelled examples: risks rewritten so that no negative need be labelled."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._reduce import blank, hide, pool_mass, pool_mean, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+
+__all__ = ["nonnegative_pu_loss", "unbiased_pu_loss"]
+
+
+def unbiased_pu_loss(
+    logits: Array,
+    positives: Array,
+    *,
+    prior: Scalar,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Unbiased estimate of the sigmoid risk of a classifier from positive and unlabelled examples (uPU).
+
+    .. math:: \ell = \pi \, \bar\sigma_P(-z) + \bar\sigma_U(z) - \pi \, \bar\sigma_P(z)
+
+    where :math:`\bar\sigma_P, \bar\sigma_U` average the logistic sigmoid over the labelled positives and over the
+    unlabelled entries. The last axis is pooled, so ``where`` and ``weights`` belong to its entries; the average
+    over no entry is 0. A flexible model drives this estimate far below zero: see `jaxloss.nonnegative_pu_loss`.
+
+    Args:
+        logits: Scores of the positive class, shape ``[..., N]``, floating.
+        positives: Shape ``[..., N]``, boolean: True for a labelled positive, False for an unlabelled entry.
+        prior: Share :math:`\pi` of positives among the unlabelled; in ``(0, 1)``.
+        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[-prior, 1 + prior]``; negative values are possible.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``positives`` not boolean.
+        ValueError: If the shapes differ, there is no last axis, or ``prior`` is out of range.
+
+    Example:
+        >>> jaxloss.unbiased_pu_loss(jnp.zeros(4), jnp.array([True, False, False, True]), prior=0.4)
+        Array(0.5, dtype=float32)
+
+    Reference:
+        du Plessis, Niu and Sugiyama (2014), Analysis of Learning from Positive and Unlabeled Data.
+        https://papers.nips.cc/paper/5509-analysis-of-learning-from-positive-and-unlabeled-data
+    """
+    logits, positives = _scores_and_flags(logits, positives)
+    (logits,), positives = blank(where, logits), hide(where, positives)
+    prior = _checks.scalar("prior", prior, logits.dtype, above=0, below=1)
+    mass, present = pool_mass(where, weights, logits)
+    positive_risk, negative_risk = _risks(logits, positives, mass, prior)
+    return reduce(positive_risk + negative_risk, where=present, reduction=reduction)
+
+
+def nonnegative_pu_loss(
+    logits: Array,
+    positives: Array,
+    *,
+    prior: Scalar,
+    beta: Scalar = 0.0,
+    gamma: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Positive-unlabelled sigmoid risk whose negative part is kept from falling below zero (nnPU).
+
+    .. math:: \ell = \pi \, \bar\sigma_P(-z) + \max(-\beta, r), \qquad r = \bar\sigma_U(z) - \pi \, \bar\sigma_P(z)
+
+    where :math:`\bar\sigma_P, \bar\sigma_U` average the logistic sigmoid over the labelled positives and over the
+    unlabelled entries of the last axis. What is clamped is the average :math:`r` of a whole pool, not single
+    entries, so a pool should be a batch that holds both kinds; the average over no entry is 0.
+
+    The derivative is the one of the paper's algorithm, and not that of the value: where :math:`r < -\beta` it is
+    that of :math:`-\gamma r`, which undoes overfitting of the negative part by ascending in it, and leaves the
+    positive part alone. ``gamma=0`` pauses training there instead.
+
+    Args:
+        logits: Scores of the positive class, shape ``[..., N]``, floating.
+        positives: Shape ``[..., N]``, boolean: True for a labelled positive, False for an unlabelled entry.
+        prior: Share :math:`\pi` of positives among the unlabelled; in ``(0, 1)``.
+        beta: How far the negative part may fall below zero; >= 0.
+        gamma: Size of the ascending step relative to an ordinary one; >= 0.
+        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[-beta, 1 + prior]``; >= 0 at the default.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``positives`` not boolean.
+        ValueError: If the shapes differ, there is no last axis, or a hyperparameter is out of range.
+
+    Example:
+        >>> logits, positives = jnp.array([2.0, 2.0, -6.0, -6.0]), jnp.array([True, True, False, False])
+        >>> print(f"{jaxloss.nonnegative_pu_loss(logits, positives, prior=0.5):.4f}")
+        0.0596
+        >>> print(f"{jaxloss.unbiased_pu_loss(logits, positives, prior=0.5):.4f}")
+        -0.3783
+
+    Reference:
+        Kiryo, Niu, du Plessis and Sugiyama (2017), Positive-Unlabeled Learning with Non-Negative Risk Estimator.
+        https://arxiv.org/abs/1703.00593
+    """
+    logits, positives = _scores_and_flags(logits, positives)
+    (logits,), positives = blank(where, logits), hide(where, positives)
+    prior = _checks.scalar("prior", prior, logits.dtype, above=0, below=1)
+    beta = _checks.scalar("beta", beta, logits.dtype, at_least=0)
+    gamma = _checks.scalar("gamma", gamma, logits.dtype, at_least=0)
+    mass, present = pool_mass(where, weights, logits)
+    positive_risk, negative_risk = _risks(logits, positives, mass, prior)
+    values = positive_risk + jnp.maximum(negative_risk, -beta)
+    ascent = jnp.where(negative_risk < -beta, -gamma * negative_risk, positive_risk + negative_risk)
+    values = jax.lax.stop_gradient(values) + (ascent - jax.lax.stop_gradient(ascent))
+    return reduce(values, where=present, reduction=reduction)
+
+
+def _scores_and_flags(logits: Array, positives: Array) -> tuple[Array, Array]:
+    """Both as arrays of one shape ``[..., N]``: floating scores and boolean flags."""
+    (logits,) = _checks.floating(logits=logits)
+    positives = jnp.asarray(positives)
+    if positives.dtype != jnp.bool_:
+        raise TypeError(
+            f"positives must be boolean, True for a labelled positive; found {positives.dtype}. "
+            "Write the condition out, for example positives=labels == 1."
+        )
+    _checks.with_axes("entries", allow_empty=True, logits=logits)
+    _checks.same_shape(logits=logits, positives=positives)
+    return logits, positives
+
+
+def _risks(logits: Array, positives: Array, mass: Array | None, prior: Scalar) -> tuple[Array, Array]:
+    """The positive part of the risk and the estimate of its negative part, which may fall below zero."""
+
+    def mean(values: Array, members: Array) -> Array:
+        none = False if mass is None or mass.dtype == jnp.bool_ else jnp.zeros((), mass.dtype)
+        return pool_mean(values, members if mass is None else jnp.where(members, mass, none))
+
+    accepted = jax.nn.sigmoid(logits)
+    positive = prior * mean(jax.nn.sigmoid(-logits), positives)
+    return positive, mean(accepted, ~positives) - prior * mean(accepted, positives)

@@ -1,0 +1,126 @@
+"""Cases of `jaxloss.classification.rates` and `jaxloss.classification.positive_unlabeled`."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.special
+import sklearn.metrics
+
+import jaxloss
+from tests.cases import Case
+
+
+def _probs(rng, batch):
+    return {"probs": rng.uniform(0.02, 0.98, batch), "targets": rng.uniform(0.02, 0.98, batch)}
+
+
+def _soft_f(probs, targets, beta=1.0):
+    """scikit-learn's score of a fuzzy prediction, as the four hard outcomes it is a mixture of."""
+
+    def one(p, t):
+        truth, guess = np.repeat([1, 1, 0, 0], p.size), np.tile(np.repeat([1, 0], p.size), 2)
+        mixture = np.concatenate([t * p, t * (1 - p), (1 - t) * p, (1 - t) * (1 - p)])
+        return 1 - sklearn.metrics.fbeta_score(truth, guess, beta=beta, sample_weight=mixture)
+
+    pools = zip(probs.reshape(-1, probs.shape[-1]), targets.reshape(-1, probs.shape[-1]), strict=True)
+    return np.array([one(p, t) for p, t in pools]).reshape(probs.shape[:-1])
+
+
+def _alternating(rng, batch):
+    """Scores with both classes in every part of the pool."""
+    return {"scores": rng.normal(size=batch), "targets": np.broadcast_to(np.arange(batch[-1]) % 2, batch).astype(float)}
+
+
+def _ranked(rng, batch):
+    inputs = _alternating(rng, batch)
+    return {"scores": 4.0 * inputs["targets"] + rng.uniform(size=batch), "targets": inputs["targets"]}
+
+
+def _pair_by_pair(scores, targets, margin=1.0):
+    def one(s, t):
+        return np.mean([max(0.0, margin - s[i] + s[j]) ** 2 for i in np.flatnonzero(t) for j in np.flatnonzero(t == 0)])
+
+    pools = zip(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1, scores.shape[-1]), strict=True)
+    return np.array([one(s, t) for s, t in pools]).reshape(scores.shape[:-1])
+
+
+def _flagged(rng, batch):
+    """One flag in two, and scores that do not yet overfit."""
+    flags = np.broadcast_to(np.arange(batch[-1]) % 2 == 0, batch)
+    return {"logits": rng.normal(size=batch), "positives": flags.copy()}
+
+
+def _parts(logits, positives, prior):
+    mean = lambda x, members: np.sum(x * members, -1) / np.sum(members, -1)
+    loss = lambda z: 1 - scipy.special.expit(z)
+    return (
+        prior * mean(loss(logits), positives),
+        mean(loss(-logits), ~positives) - prior * mean(loss(-logits), positives),
+    )
+
+
+def _nonnegative(logits, positives, prior, beta=0.0, gamma=1.0):  # noqa: ARG001
+    positive, negative = _parts(logits, positives, prior)
+    return np.where(negative >= -beta, positive + negative, positive - beta)
+
+
+FLAGS = {"logits": np.array([1e4, -1e4, 0.0, 1e30]), "positives": np.array([True, False, True, False])}
+
+CASES = [
+    Case(
+        fn=jaxloss.soft_f1_loss,
+        draw=_probs,
+        oracle=_soft_f,
+        source="sklearn.metrics.fbeta_score of the mixture of hard predictions",
+        hypers={"beta": 1.7},
+        bad_hypers=({"beta": 0.0},),
+        pooled=True,
+        extremes={
+            "nothing": {"probs": np.zeros(3), "targets": np.zeros(3)},
+            "all missed": {"probs": np.zeros(3), "targets": np.ones(3)},
+            "tiny": {"probs": np.array([1e-30, 0.0, 1e-35]), "targets": np.zeros(3)},
+            "certain": {"probs": np.array([1.0, 0.0]), "targets": np.array([1.0, 0.0])},
+        },
+    ),
+    Case(
+        fn=jaxloss.pairwise_auc_loss,
+        draw=_alternating,
+        oracle=_pair_by_pair,
+        source="formula, pair by pair",
+        hypers={"margin": 0.7},
+        fixed={"targets": "class labels, 0 or 1"},
+        bad_hypers=({"margin": 0.0},),
+        pooled=True,
+        perfect=_ranked,
+        convex=True,
+        extremes={
+            "large": {"scores": np.array([1e18, -1e18, 0.0]), "targets": np.array([0.0, 1.0, 1.0])},
+            "ties": {"scores": np.zeros(3), "targets": np.array([0.0, 1.0, 1.0])},
+            "one class": {"scores": np.array([1.0, 2.0]), "targets": np.ones(2)},
+        },
+    ),
+    Case(
+        fn=jaxloss.unbiased_pu_loss,
+        draw=_flagged,
+        oracle=lambda logits, positives, prior: sum(_parts(logits, positives, prior)),
+        source="formula of the paper",
+        hypers={"prior": 0.3},
+        bad_hypers=({"prior": 0.0}, {"prior": 1.0}),
+        pooled=True,
+        bound=-0.3,
+        cancels="the estimate is a difference of two risks",
+        extremes={"saturated": FLAGS, "no positive": {**FLAGS, "positives": np.zeros(4, bool)}},
+    ),
+    Case(
+        fn=jaxloss.nonnegative_pu_loss,
+        draw=_flagged,
+        oracle=_nonnegative,
+        source="algorithm of the paper",
+        hypers={"prior": 0.3, "beta": 0.02, "gamma": 0.6},
+        bad_hypers=({"prior": 0.0}, {"prior": 1.0}, {"beta": -0.1}, {"gamma": -1.0}),
+        pooled=True,
+        bound=-0.02,
+        cancels="the negative part is a difference of two risks",
+        extremes={"saturated": FLAGS, "no unlabelled": {**FLAGS, "positives": np.ones(4, bool)}},
+    ),
+]
