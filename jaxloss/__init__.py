@@ -1,6 +1,21 @@
 """Loss functions for JAX under one contract: pure, masked, weighted, reduced and differentiated alike."""
 
+import sys as _sys
+import typing as _t
+
 from jaxloss import reductions
 from jaxloss._checks import checked
 from jaxloss._reduce import reduce
 from jaxloss.regression.squared import *
+
+if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
+
+    def __getattr__(name: str) -> _t.NoReturn:
+        """Called for names that do not exist: says what PyTorch's, optax's, Keras' and TensorFlow's are here."""
+        message = f"module 'jaxloss' has no attribute {name!r}"
+        if not name.startswith("_"):
+            from jaxloss._names import explain
+
+            message += explain(name, [known for known in globals() if not known.startswith("_")])
+        # With ``obj`` and without ``name`` Python adds no guess of its own to the message.
+        raise AttributeError(message, obj=_sys.modules[__name__])

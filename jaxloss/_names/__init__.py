@@ -1,0 +1,95 @@
+"""What other libraries call these losses: the helpful AttributeError and the migration page."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+from jaxloss._names.common import COMMON
+from jaxloss._names.keras import KERAS
+from jaxloss._names.optax import OPTAX
+from jaxloss._names.table import VARIABLES, ForeignName, Library
+from jaxloss._names.tensorflow import TENSORFLOW
+from jaxloss._names.torch import TORCH
+
+__all__ = ["LIBRARIES", "explain", "find", "markdown_page"]
+
+LIBRARIES: tuple[Library, ...] = (TORCH, OPTAX, KERAS, TENSORFLOW, COMMON)
+
+
+def _key(name: str) -> str:
+    """Names that differ in case and underscores only are one name: ``MSELoss``, ``mse_loss``."""
+    return name.replace("_", "").casefold()
+
+
+def find(name: str) -> list[tuple[Library, ForeignName]]:
+    """The rows with this name, one for each loss of ours; names in common use count only where no library has them."""
+    found = {}
+    for library in LIBRARIES:
+        if library is COMMON and found:
+            break
+        for row in library.rows:
+            if _key(name) in map(_key, row.names):
+                found.setdefault((library.title, row.functions[0]), (library, row))
+    return list(found.values())
+
+
+def _sentence(name: str, library: Library, row: ForeignName) -> str:
+    calls = [call for call in row.theirs if name in call] + [call for call in row.theirs if _key(name) in _key(call)]
+    call = [*calls, *row.theirs][0]
+    return f"{library.title}: {call} is {row.ours}. {row.difference}"
+
+
+def explain(name: str, public: Iterable[str]) -> str:
+    """What to say after "module 'jaxloss' has no attribute ...", given the names that it has."""
+    known = {_key(ours): ours for ours in public}
+    found = [] if _key(name) in known else [_sentence(name, *each) for each in find(name)]
+    if found:
+        return f": {found[0]}" if len(found) == 1 else "\n  ".join([":", *found])
+    foreign = {_key(theirs): row.functions[0] for library in LIBRARIES for row in library.rows for theirs in row.names}
+    meant = foreign | known
+    close = difflib.get_close_matches(_key(name), meant, n=3, cutoff=0.7)
+    guesses = dict.fromkeys(meant[match] for match in close)
+    return f". Did you mean {' or '.join(guesses)}?" if guesses else ""
+
+
+def _cell(*lines: str) -> str:
+    return "<br>".join(lines).replace("|", "\\|")
+
+
+def _code(pieces: Iterable[str]) -> list[str]:
+    return [_cell(f"`{piece}`") for piece in pieces]
+
+
+def _unseen(row: ForeignName) -> list[str]:
+    """The names that do not occur in the calls, which are then formulas."""
+    return [name for name in row.names if not any(name in call for call in row.theirs)]
+
+
+def _table(header: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(header)} |"
+    yield "|" + " --- |" * len(header)
+    yield from (f"| {' | '.join(line)} |" for line in lines)
+
+
+def markdown_page() -> str:
+    """The whole table as a Markdown page."""
+    page = [
+        "# Names of other libraries",
+        "",
+        "Both calls of a line give the same numbers; the tests run them as they stand here, on random inputs. "
+        "Everywhere in jaxloss predictions come first and targets second, classes are the last axis, shapes never "
+        "broadcast, and the default `reduction` is the mean. The inputs are:",
+        "",
+        *_table(("input", "what it holds"), ((f"`{name}`", meaning) for name, meaning in VARIABLES.items())),
+    ]
+    for library in LIBRARIES:
+        lines = (
+            (_cell(*_code(_unseen(row)), *_code(row.theirs)), *_code([row.functions[0], row.ours]), _cell(row.difference))
+            for row in library.rows
+        )
+        page += ["", f"## {library.title}", "", library.note]
+        if library.imports:
+            page += ["", "```python", *library.imports, "```"]
+        page += ["", *_table(("theirs", "ours", "call it like this", "difference"), lines)]
+    return "\n".join(page) + "\n"
