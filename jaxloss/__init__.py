@@ -6,6 +6,8 @@ import typing as _t
 from jaxloss import reductions
 from jaxloss._checks import checked
 from jaxloss._reduce import reduce
+from jaxloss.classification.binary import *
+from jaxloss.classification.softmax import *
 from jaxloss.regression.squared import *
 
 if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute

@@ -45,6 +45,14 @@ R = TypeVar("R")
 _checking = jax.make_user_context(False)
 
 
+def _require(error: type[Exception], message: str, assertion: Callable[..., None], *args: Any) -> None:
+    """Run a chex assertion, with our words and our type of error in the place of its own."""
+    try:
+        assertion(*args)
+    except AssertionError:
+        raise error(message) from None
+
+
 def _as_array(name: str, value: Any) -> Array:
     try:
         return jnp.asarray(value)
@@ -55,12 +63,8 @@ def _as_array(name: str, value: Any) -> Array:
 def _has_dtype(name: str, value: Any, kinds: Sequence[Any], expected: str, advice: str) -> Array:
     array = _as_array(name, value)
     if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
-        chex.assert_type(
-            array,
-            kinds[0],
-            custom_message=f"{name} must be {expected}; found {array.dtype}. {advice}",
-            exception_type=TypeError,
-        )
+        message = f"{name} must be {expected}; found {array.dtype}. {advice}"
+        _require(TypeError, message, chex.assert_type, array, kinds[0])
     return array
 
 
@@ -95,28 +99,21 @@ def same_shape(**arrays: Array) -> None:
     """Raise a ValueError unless all arguments have the shape of the first."""
     (reference, first), *rest = arrays.items()
     for name, array in rest:
-        chex.assert_equal_shape(
-            [first, array],
-            custom_message=(
-                f"{reference} and {name} must have the same shape, nothing is broadcast; found {reference} "
-                f"{first.shape} and {name} {array.shape}. {_likely_fix(reference, name, first.shape, array.shape)}"
-            ),
-            exception_type=ValueError,
+        message = (
+            f"{reference} and {name} must have the same shape, nothing is broadcast; found {reference} "
+            f"{first.shape} and {name} {array.shape}. {_likely_fix(reference, name, first.shape, array.shape)}"
         )
+        _require(ValueError, message, chex.assert_equal_shape, [first, array])
 
 
 def has_shape(expected: tuple[int, ...], meaning: str, **arrays: Array) -> None:
     """Raise a ValueError unless the arguments have the shape ``expected``, described by ``meaning``."""
     for name, array in arrays.items():
-        chex.assert_shape(
-            array,
-            expected,
-            custom_message=(
-                f"{name} must have shape {expected} ({meaning}); found {array.shape}. "
-                f"{_likely_fix('the other argument', name, expected, array.shape)}"
-            ),
-            exception_type=ValueError,
+        message = (
+            f"{name} must have shape {expected} ({meaning}); found {array.shape}. "
+            f"{_likely_fix('the other argument', name, expected, array.shape)}"
         )
+        _require(ValueError, message, chex.assert_shape, array, expected)
 
 
 def with_axes(axes: str, *, allow_empty: bool = False, **arrays: Array) -> None:
@@ -124,17 +121,12 @@ def with_axes(axes: str, *, allow_empty: bool = False, **arrays: Array) -> None:
     names = axes.split()
     extent = "" if allow_empty else ", none of them empty"
     for name, array in arrays.items():
+        message = (
+            f"{name} must end with the axes [{', '.join(names)}]{extent}; found shape {array.shape}. "
+            "Batch axes lead and event axes are last: move them with jnp.moveaxis."
+        )
         for axis in range(-len(names), 0):
-            chex.assert_axis_dimension_gt(
-                array,
-                axis,
-                -1 if allow_empty else 0,
-                custom_message=(
-                    f"{name} must end with the axes [{', '.join(names)}]{extent}; found shape "
-                    f"{array.shape}. Batch axes lead and event axes are last: move them with jnp.moveaxis."
-                ),
-                exception_type=ValueError,
-            )
+            _require(ValueError, message, chex.assert_axis_dimension_gt, array, axis, -1 if allow_empty else 0)
 
 
 def values(**arrays: Any) -> tuple[Array, ...]:
@@ -194,12 +186,8 @@ def scalar(
     else:
         (array,) = numeric(**{name: value})
         if array.ndim:
-            chex.assert_rank(
-                array,
-                0,
-                custom_message=f"{name} must be one number; found shape {array.shape}. Sweep it with jax.vmap.",
-                exception_type=ValueError,
-            )
+            message = f"{name} must be one number; found shape {array.shape}. Sweep it with jax.vmap."
+            _require(ValueError, message, chex.assert_rank, array, 0)
         result = array.astype(dtype)
         number = None if isinstance(array, jax.core.Tracer) else float(array)
     if number is not None:
@@ -224,41 +212,26 @@ def mask(where: Any, shape: tuple[int, ...]) -> Array:
             if jnp.issubdtype(array.dtype, jnp.floating)
             else "Write the condition out, for example where=labels != -100 or mask.astype(bool)."
         )
-        chex.assert_type(
-            array,
-            jnp.bool_,
-            custom_message=f"where must be boolean, True where an entry counts; found {array.dtype}. {advice}",
-            exception_type=TypeError,
-        )
+        message = f"where must be boolean, True where an entry counts; found {array.dtype}. {advice}"
+        _require(TypeError, message, chex.assert_type, array, bool)
     return _broadcast("where", array, shape)
 
 
 def example_weights(weights: Any, shape: tuple[int, ...], dtype: Any) -> Array:
     """``weights`` in the working dtype, of the shape of the unreduced loss."""
-    array = _as_array("weights", weights)
-    if array.dtype == jnp.bool_:
-        chex.assert_type(
-            array,
-            jnp.floating,
-            custom_message="weights must be numbers; found bool. Did you mean where=?",
-            exception_type=TypeError,
-        )
-    (array,) = numeric(weights=array)
+    advice = "Did you mean where=?"
+    array = _has_dtype("weights", weights, (jnp.floating, jnp.integer), "floating or integer", advice)
     return _broadcast("weights", array.astype(dtype), shape)
 
 
 def _broadcast(name: str, array: Array, shape: tuple[int, ...]) -> Array:
     aligned = shape[len(shape) - array.ndim :] if array.ndim <= len(shape) else None
     if aligned is None or any(n not in (1, m) for n, m in zip(array.shape, aligned, strict=True)):
-        chex.assert_shape(
-            array,
-            shape,
-            custom_message=(
-                f"{name} must have the shape of the unreduced loss, {shape}, or broadcast to it; found {array.shape}. "
-                f"To mask or weigh whole examples add axes of size 1: {name}[:, None]."
-            ),
-            exception_type=ValueError,
+        message = (
+            f"{name} must have the shape of the unreduced loss, {shape}, or broadcast to it; found {array.shape}. "
+            f"To mask or weigh whole examples add axes of size 1: {name}[:, None]."
         )
+        _require(ValueError, message, chex.assert_shape, array, shape)
     return jnp.broadcast_to(array, shape)
 
 

@@ -41,7 +41,7 @@ def differentiable(case: Case, inputs: Mapping[str, Any]) -> list[str]:
 
 
 def loss(case: Case, inputs: Mapping[str, Any], **kwargs: Any) -> Any:
-    return case.fn(*inputs.values(), **kwargs)
+    return case.fn(**inputs, **kwargs)
 
 
 def of_floats(case: Case, inputs: Mapping[str, Any], **kwargs: Any) -> tuple[Callable[[dict], Any], dict[str, Any]]:

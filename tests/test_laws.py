@@ -409,12 +409,12 @@ def test_one_trace_for_all_hyperparameters(case: Case, rng: np.random.Generator)
     chex.clear_trace_counter()
     inputs = cast(case.draw(rng, (4,)), np.float32)
     rest = cast_hypers({n: v for n, v in case.hypers.items() if n not in numbers}, np.float32)
-    fn = jax.jit(chex.assert_max_traces(lambda x, h: case.fn(*x.values(), **rest, **h), n=1))
+    fn = jax.jit(chex.assert_max_traces(lambda x, h: loss(case, x, **rest, **h), n=1))
     near = {n: v * 1.03125 for n, v in numbers.items()}
     one, other = fn(inputs, numbers), fn(inputs, near)
-    np.testing.assert_allclose(one, case.fn(*inputs.values(), **rest, **numbers), rtol=4e-6, atol=1e-6)
-    np.testing.assert_allclose(other, case.fn(*inputs.values(), **rest, **near), rtol=4e-6, atol=1e-6)
-    swept = jax.vmap(lambda h: case.fn(*inputs.values(), **rest, **h))(
+    np.testing.assert_allclose(one, loss(case, inputs, **rest, **numbers), rtol=4e-6, atol=1e-6)
+    np.testing.assert_allclose(other, loss(case, inputs, **rest, **near), rtol=4e-6, atol=1e-6)
+    swept = jax.vmap(lambda h: loss(case, inputs, **rest, **h))(
         {n: jnp.asarray([v, near[n]], jnp.float32) for n, v in numbers.items()}
     )
     np.testing.assert_allclose(swept, [one, other], rtol=4e-6, atol=1e-6)

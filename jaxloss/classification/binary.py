@@ -1,0 +1,134 @@
+"""Binary cross-entropy, from logits and from probabilities."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import blank, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+
+__all__ = ["binary_cross_entropy", "sigmoid_binary_cross_entropy"]
+
+
+@jax.custom_jvp
+def negative_log_sigmoids(logits: Array) -> tuple[Array, Array]:
+    """``(-log sigmoid(z), -log sigmoid(-z))``, both to full relative accuracy, from one exponential."""
+    rest = jnp.log1p(jnp.exp(-jnp.abs(logits)))
+    return jnp.maximum(-logits, 0) + rest, jnp.maximum(logits, 0) + rest
+
+
+@negative_log_sigmoids.defjvp
+def _negative_log_sigmoids_jvp(
+    primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    (logits,), (tangent,) = primals, tangents
+    slopes = -jax.nn.sigmoid(-logits) * tangent, jax.nn.sigmoid(logits) * tangent
+    return negative_log_sigmoids(logits), slopes
+
+
+def _inside_unit_interval(targets: Array) -> Array:
+    """NaN outside [0, 1]: targets in {-1, 1} would otherwise train, with a negative loss."""
+    return jnp.where((targets >= 0) & (targets <= 1), targets, jnp.asarray(jnp.nan, targets.dtype))
+
+
+def sigmoid_binary_cross_entropy(
+    logits: Array,
+    targets: Array,
+    *,
+    label_smoothing: Scalar = 0.0,
+    pos_weight: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Binary cross-entropy between targets and the sigmoid of logits, elementwise.
+
+    .. math:: \ell = -w_+ t \log \sigma(z) - (1 - t) \log \sigma(-z),
+              \qquad t = (1 - \varepsilon) y + \varepsilon / 2
+
+    Args:
+        logits: Shape ``[...]``, floating, unnormalised.
+        targets: Shape ``[...]``, the same; probabilities of the positive class, floating or integer, in [0, 1].
+            A target outside gives NaN.
+        label_smoothing: Share :math:`\varepsilon` of every target that is moved to 1/2; in [0, 1].
+        pos_weight: Factor :math:`w_+` of the positive part, to trade recall for precision; >= 0. For one factor per
+            class use ``weights``.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; accurate relative to its size however small.
+
+    Raises:
+        TypeError: If ``logits`` are not floating.
+        ValueError: If the shapes differ or a hyperparameter is out of range.
+
+    Example:
+        >>> jaxloss.sigmoid_binary_cross_entropy(jnp.array([0.0, -20.0]), jnp.array([1, 0]), reduction="none")
+        Array([6.9314718e-01, 2.0611537e-09], dtype=float32)
+
+    Reference:
+        Cox (1958), The Regression Analysis of Binary Sequences.
+        https://doi.org/10.1111/j.2517-6161.1958.tb00292.x
+    """
+    logits, targets = _checks.values(logits=logits, targets=targets)
+    logits, targets = blank(where, logits, targets)
+    _checks.ensure_probabilities(targets=targets)
+    smoothing = _checks.scalar("label_smoothing", label_smoothing, logits.dtype, at_least=0, at_most=1)
+    pos_weight = _checks.scalar("pos_weight", pos_weight, logits.dtype, at_least=0)
+    smooth = (1 - smoothing) * _inside_unit_interval(targets) + 0.5 * smoothing
+    positive, negative = negative_log_sigmoids(logits)
+    values = pos_weight * smooth * positive + (1 - smooth) * negative
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def binary_cross_entropy(
+    probs: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Binary cross-entropy between targets and predicted probabilities, elementwise.
+
+    .. math:: \ell = -y \log p - (1 - y) \log (1 - p)
+
+    Below the smallest normal number of the dtype of ``probs`` the logarithm continues along its tangent: a
+    certain and wrong prediction has a large finite loss and a large finite gradient, neither infinite nor zero.
+    From logits, `jaxloss.sigmoid_binary_cross_entropy` is faster and more accurate.
+
+    Args:
+        probs: Shape ``[...]``, floating, in [0, 1]; outside gives NaN.
+        targets: Shape ``[...]``, the same; floating or integer, in [0, 1]; outside gives NaN.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; 0 exactly for certain and right predictions.
+
+    Raises:
+        TypeError: If ``probs`` are not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.binary_cross_entropy(jnp.array([0.5, 1.0]), jnp.array([1, 1]), reduction="none")
+        Array([0.6931472, 0.       ], dtype=float32)
+
+    Reference:
+        Good (1952), Rational Decisions. https://doi.org/10.1111/j.2517-6161.1952.tb00104.x
+    """
+    probs, targets = _checks.values(probs=probs, targets=targets)
+    floor = float(jnp.finfo(probs.dtype).tiny)
+    probs, targets = blank(where, probs, targets, fill=1)
+    _checks.ensure_probabilities(probs=probs, targets=targets)
+    targets = _inside_unit_interval(targets)
+    values = targets * -_numerics.guarded_log(probs, floor) - (1 - targets) * _log_complement(probs, floor)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _log_complement(probs: Array, floor: float) -> Array:
+    """``log(1 - p)`` to full relative accuracy near 0; at 1 the tangent of `guarded_log`; NaN above."""
+    certain = probs == 1
+    logarithm = jnp.log1p(-jnp.where(certain, jnp.zeros((), probs.dtype), probs))
+    return jnp.where(certain, _numerics.guarded_log(1 - probs, floor), logarithm)

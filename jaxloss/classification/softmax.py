@@ -1,0 +1,322 @@
+"""Softmax cross-entropy: one core, on which smoothing, class weights, z-loss, masks and reductions work together.
+
+The core keeps two numbers per row, the largest logit and the logarithm of the sum of exponentials relative to
+it; probabilities exist only inside fused loops. The label's own share is computed apart with ``log1p`` and
+``expm1``, so that a nearly certain, correct prediction keeps its relative accuracy. 16-bit logits are raised
+inside the loops, after the maximum, and never stored as float32.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import hide, promote, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+
+__all__ = ["nll_loss", "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"]
+
+Terms = tuple[Array, Array, Array]
+
+
+def _below_peak(logits: Array) -> tuple[Array, Array]:
+    """``(logits - m, m)`` in the working dtype, with m the largest logit of each row, or 0 if it is -inf.
+
+    m is a constant of differentiation: the log-normaliser's derivative is carried by its other summand.
+    """
+    peak = jnp.max(jax.lax.stop_gradient(logits), axis=-1)
+    if logits.dtype.itemsize == 2:
+        # Without the barrier XLA shares one float32 copy of the logits between the maximum and the sum.
+        logits, peak = jax.lax.optimization_barrier((logits, peak))
+    logits, peak = promote(logits, peak)
+    peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)
+    return logits - peak[..., None], peak
+
+
+def _is_label(labels: Array, logits: Array) -> Array:
+    return jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == labels[..., None]
+
+
+@jax.custom_jvp
+def _label_terms(logits: Array, labels: Array) -> Terms:
+    """``(-log p of the label, log sum exp(logits - m), m)`` per row; m has no derivative, the others count it in."""
+    below, peak = _below_peak(logits)
+    picked = jnp.take_along_axis(logits, labels[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
+    gap = picked.astype(peak.dtype) - peak
+    others = jnp.sum(jnp.where(_is_label(labels, logits), jnp.zeros((), below.dtype), jnp.exp(below)), axis=-1)
+    spread = jnp.log1p(others + jnp.expm1(gap))
+    return spread - gap, spread, peak
+
+
+@_label_terms.defjvp
+def _label_terms_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Terms, Terms]:
+    logits, labels = primals
+    nll, spread, peak = _label_terms(logits, labels)
+    (tangent,) = promote(tangents[0])
+    share = jnp.exp(_below_peak(logits)[0] - spread[..., None])
+    pull = jnp.where(_is_label(labels, logits), jnp.expm1(-nll)[..., None], share)
+    slopes = jnp.sum(pull * tangent, axis=-1), jnp.sum(share * tangent, axis=-1), jnp.zeros_like(peak)
+    return (nll, spread, peak), slopes
+
+
+@jax.custom_jvp
+def _target_terms(logits: Array, targets: Array) -> Terms:
+    """As `_label_terms`, with ``sum(-targets * log p)`` in the place of the label's own term."""
+    below, peak = _below_peak(logits)
+    first = below == 0
+    others = jnp.sum(jnp.where(first, jnp.zeros((), below.dtype), jnp.exp(below)), axis=-1)
+    spread = jnp.log1p(others + (jnp.sum(first, axis=-1, dtype=jnp.int32) - 1).astype(peak.dtype))
+    return jnp.sum(_target_shares(below, spread, targets) * targets, axis=-1), spread, peak
+
+
+def _target_shares(below: Array, spread: Array, targets: Array) -> Array:
+    """``-log p`` of every class, 0 where an absent class, of logit -inf, is not asked for."""
+    absent = jnp.isneginf(below) & (targets == 0)
+    return spread[..., None] - jnp.where(absent, spread[..., None], below)
+
+
+@_target_terms.defjvp
+def _target_terms_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Terms, Terms]:
+    logits, targets = primals
+    value, spread, peak = _target_terms(logits, targets)
+    below, _ = _below_peak(logits)
+    tangent, towards = promote(tangents[0], tangents[1])
+    share = jnp.exp(below - spread[..., None])
+    total = jnp.sum(targets, axis=-1, keepdims=True)
+    # total * share - targets, without its cancellation where the share of the largest logit nears 1.
+    near = (total - targets) + total * jnp.expm1(below - spread[..., None])
+    pull = jnp.where(below == 0, near, total * share - targets)
+    slope = jnp.sum(pull * tangent + _target_shares(below, spread, targets) * towards, axis=-1)
+    return (value, spread, peak), (slope, jnp.sum(share * tangent, axis=-1), jnp.zeros_like(peak))
+
+
+def _present(logits: Array) -> tuple[Array, Array]:
+    """Which classes are present, those of a logit above -inf, and how many in each row."""
+    present = jnp.logical_not(jnp.isneginf(logits))
+    return present, jnp.sum(present, axis=-1, dtype=jnp.int32)
+
+
+def _is_zero(number: Scalar) -> bool:
+    """Whether a hyperparameter is 0 for certain, so that its term can be left out of the program."""
+    return isinstance(number, float) and number == 0
+
+
+def softmax_cross_entropy_with_integer_labels(
+    logits: Array,
+    labels: Array,
+    *,
+    label_smoothing: Scalar = 0.0,
+    class_weights: Array | None = None,
+    z_loss: Scalar = 0.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Cross-entropy between class indices and the softmax of logits, without building a one-hot array.
+
+    With :math:`p = \mathrm{softmax}(z)`, K classes, class weights c and smoothing :math:`\varepsilon`:
+
+    .. math:: \ell = -(1 - \varepsilon) \log p_y
+              - \frac{\varepsilon}{K} \sum_k \frac{c_k}{c_y} \log p_k
+              + \lambda \log^2 \sum_k e^{z_k}
+
+    and the example counts with weight :math:`c_y`: a weighted mean divides by the sum of the weights.
+
+    Args:
+        logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent: it has probability 0,
+            takes no part in the smoothing, and its gradient is 0.
+        labels: Shape ``[...]``, integer class indices in ``[0, K)``. An unmasked label outside gives NaN in value
+            and gradient; ``ignore_index`` is spelled ``where=labels != -100``.
+        label_smoothing: Share of the target spread evenly over all K classes, the true one included; in [0, 1].
+        class_weights: Shape ``[K]``, >= 0; None weighs all classes alike. A class of weight 0 is not trained on.
+        z_loss: Factor of the squared log-normaliser, which keeps logits from drifting; >= 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; accurate relative to its size however small. +inf if the label's class is absent.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``labels`` not integer.
+        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class, or a
+            hyperparameter is out of range.
+
+    Example:
+        >>> logits = jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+        >>> jaxloss.softmax_cross_entropy_with_integer_labels(logits, jnp.array([0, 2]), reduction="none")
+        Array([0.23954476, 1.0986123 ], dtype=float32)
+
+    Reference:
+        Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision (smoothing).
+        https://arxiv.org/abs/1512.00567
+        Chowdhery et al. (2022), PaLM: Scaling Language Modeling with Pathways (z-loss).
+        https://arxiv.org/abs/2204.02311
+    """
+    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = hide(where, logits, event_ndim=1), hide(where, labels)
+    num_classes = logits.shape[-1]
+    _checks.ensure_labels(labels, num_classes)
+    inside = jnp.clip(labels, 0, num_classes - 1)
+    nll, spread, peak = _label_terms(logits, inside)
+    smoothing = _checks.scalar("label_smoothing", label_smoothing, nll.dtype, at_least=0, at_most=1)
+    z_factor = _checks.scalar("z_loss", z_loss, nll.dtype, at_least=0)
+    per_class = _class_weights(class_weights, num_classes, nll.dtype)
+    own = None if per_class is None else per_class[inside]
+    values = nll
+    if not _is_zero(smoothing):
+        values = (1 - smoothing) * nll + smoothing * _uniform_terms(logits, spread, per_class, own)
+    if not _is_zero(z_factor):
+        values = values + z_factor * jnp.square(peak + spread)
+    values = _numerics.poison(values, inside == labels)
+    return reduce(values, where=where, weights=_with_class_weights(weights, own), reduction=reduction)
+
+
+def _class_weights(class_weights: Array | None, num_classes: int, dtype: jnp.dtype) -> Array | None:
+    if class_weights is None:
+        return None
+    return _checks.class_vector(num_classes, dtype, class_weights=class_weights)[0]
+
+
+def _with_class_weights(weights: Array | None, own: Array | None) -> Array | None:
+    if weights is None or own is None:
+        return own if weights is None else weights
+    return _checks.example_weights(weights, own.shape, own.dtype) * own
+
+
+def _uniform_terms(logits: Array, spread: Array, per_class: Array | None, own: Array | None) -> Array:
+    """``sum(c_k * -log p_k) / (K c_y)`` over the present classes."""
+    present, count = _present(logits)
+    below, _ = _below_peak(logits)
+    terms = spread[..., None] - jnp.where(present, below, jnp.zeros((), below.dtype))
+    scale = present.astype(below.dtype)
+    if per_class is not None:
+        scale = scale * jnp.broadcast_to(per_class, scale.shape)
+    total = jnp.sum(scale * terms, axis=-1) / count.astype(below.dtype)
+    return total if own is None else _numerics.divide(total, own)
+
+
+def softmax_cross_entropy(
+    logits: Array,
+    targets: Array,
+    *,
+    label_smoothing: Scalar = 0.0,
+    class_weights: Array | None = None,
+    z_loss: Scalar = 0.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Cross-entropy between target distributions and the softmax of logits.
+
+    With :math:`p = \mathrm{softmax}(z)`, K classes, class weights c and smoothing :math:`\varepsilon`:
+
+    .. math:: \ell = -\frac{1}{m} \sum_k c_k \left((1 - \varepsilon) t_k + \frac{\varepsilon}{K}\right) \log p_k
+              + \lambda \log^2 \sum_k e^{z_k}, \qquad m = \sum_k c_k t_k
+
+    and the example counts with weight m; without class weights m is 1. One-hot targets give exactly the numbers of
+    `jaxloss.softmax_cross_entropy_with_integer_labels`. (PyTorch divides a class-weighted mean by the number of
+    examples here, and by the sum of their class weights there.)
+
+    Args:
+        logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent: its gradient is 0, it
+            takes no part in the smoothing, and it is finite as long as its target is 0.
+        targets: Shape ``[..., K]``, >= 0; not renormalised, so a row of zeros has loss 0. A negative target gives NaN.
+        label_smoothing: Share of the target spread evenly over all K classes; in [0, 1].
+        class_weights: Shape ``[K]``, >= 0; None weighs all classes alike.
+        z_loss: Factor of the squared log-normaliser, which keeps logits from drifting; >= 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; its minimum over the logits is the entropy of the (smoothed) targets.
+
+    Raises:
+        TypeError: If ``logits`` are not floating.
+        ValueError: If the shapes differ, there is no class, or a hyperparameter is out of range.
+
+    Example:
+        >>> logits, targets = jnp.array([[2.0, 0.0, 0.0]]), jnp.array([[0.5, 0.5, 0.0]])
+        >>> print(f"{jaxloss.softmax_cross_entropy(logits, targets):.6f}")
+        1.239545
+
+    Reference:
+        Good (1952), Rational Decisions. https://doi.org/10.1111/j.2517-6161.1952.tb00104.x
+        Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision (smoothing).
+        https://arxiv.org/abs/1512.00567
+    """
+    logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = hide(where, logits, event_ndim=1), hide(where, targets, event_ndim=1)
+    targets = _working_targets(logits, targets)
+    _checks.ensure_probabilities(sum_to_one=True, targets=targets)
+    smoothing = _checks.scalar("label_smoothing", label_smoothing, targets.dtype, at_least=0, at_most=1)
+    z_factor = _checks.scalar("z_loss", z_loss, targets.dtype, at_least=0)
+    per_class = _class_weights(class_weights, logits.shape[-1], targets.dtype)
+    asked, own = targets, None
+    if not _is_zero(smoothing):
+        present, count = _present(logits)
+        even = present.astype(targets.dtype) / count[..., None].astype(targets.dtype)
+        asked = (1 - smoothing) * targets + smoothing * even
+    if per_class is not None:
+        scale = jnp.broadcast_to(per_class, targets.shape)
+        own = jnp.sum(scale * targets, axis=-1)
+        asked = _numerics.divide(scale * asked, jnp.broadcast_to(own[..., None], asked.shape))
+    values, spread, peak = _target_terms(logits, asked)
+    if not _is_zero(z_factor):
+        values = values + z_factor * jnp.square(peak + spread)
+    return reduce(values, where=where, weights=_with_class_weights(weights, own), reduction=reduction)
+
+
+def _working_targets(logits: Array, targets: Array) -> Array:
+    """Targets in the working dtype of both arguments, NaN where negative."""
+    targets = promote(targets, logits[..., :0])[0]
+    return jnp.where(targets < 0, jnp.asarray(jnp.nan, targets.dtype), targets)
+
+
+def nll_loss(
+    log_probs: Array,
+    labels: Array,
+    *,
+    class_weights: Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Negative log-likelihood of class indices under log-probabilities that are normalised already.
+
+    .. math:: \ell = -\log p_y
+
+    and the example counts with weight :math:`c_y`. From logits, `jaxloss.softmax_cross_entropy_with_integer_labels`
+    is faster and more accurate.
+
+    Args:
+        log_probs: Shape ``[..., K]``, floating, <= 0: logarithms of probabilities.
+        labels: Shape ``[...]``, integer class indices in ``[0, K)``; outside gives NaN in value and gradient.
+        class_weights: Shape ``[K]``, >= 0; None weighs all classes alike.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; 0 exactly where the label has probability 1, +inf where it has none.
+
+    Raises:
+        TypeError: If ``log_probs`` are not floating or ``labels`` not integer.
+        ValueError: If ``labels`` have not the shape of ``log_probs`` without its last axis, or there is no class.
+
+    Example:
+        >>> jaxloss.nll_loss(jnp.log(jnp.array([[0.5, 0.25, 0.25]])), jnp.array([0]))
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Fisher (1922), On the Mathematical Foundations of Theoretical Statistics.
+        https://doi.org/10.1098/rsta.1922.0009
+    """
+    log_probs, labels = _checks.scores_and_labels(log_probs=log_probs, labels=labels)
+    log_probs, labels = hide(where, log_probs, event_ndim=1), hide(where, labels)
+    num_classes = log_probs.shape[-1]
+    _checks.ensure_labels(labels, num_classes)
+    _checks.ensure(lambda: log_probs <= 0, "log_probs must be <= 0; pass logits to the cross-entropy instead")
+    inside = jnp.clip(labels, 0, num_classes - 1)
+    picked = jnp.take_along_axis(log_probs, inside[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
+    (values,) = promote(-picked)
+    own = _class_weights(class_weights, num_classes, values.dtype)
+    values = _numerics.poison(values, inside == labels)
+    own = None if own is None else own[inside]
+    return reduce(values, where=where, weights=_with_class_weights(weights, own), reduction=reduction)

@@ -1,0 +1,115 @@
+"""Cases of the cross-entropies."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.special
+
+import jaxloss
+from tests import draws
+from tests.cases import Case, Inputs, Shape
+
+CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0, 0.25, 1.5])
+
+
+def _targets(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {"logits": 2 * rng.normal(size=(*batch, 5)), "targets": draws.simplex(rng, batch, 5)}
+
+
+def _log_probs(rng: np.random.Generator, batch: Shape) -> Inputs:
+    labels = rng.integers(0, 5, size=batch).astype(np.int32)
+    return {"log_probs": np.log(draws.simplex(rng, batch, 5)), "labels": labels}
+
+
+def _dense_oracle(logits, targets, label_smoothing=0.0, class_weights=None, z_loss=0.0):
+    c = np.ones(logits.shape[-1]) if class_weights is None else class_weights
+    smooth = (1 - label_smoothing) * targets + label_smoothing / logits.shape[-1]
+    mass = 1.0 if class_weights is None else np.sum(c * targets, -1)
+    each = -np.sum(c * smooth * scipy.special.log_softmax(logits, -1), -1)
+    return each + mass * z_loss * scipy.special.logsumexp(logits, -1) ** 2
+
+
+def _integer_oracle(logits, labels, **hypers):
+    return _dense_oracle(logits, np.eye(logits.shape[-1])[labels], **hypers)
+
+
+def _nll_oracle(log_probs, labels, class_weights=None):
+    c = np.ones(log_probs.shape[-1]) if class_weights is None else class_weights
+    return -np.sum(np.eye(log_probs.shape[-1])[labels] * c * log_probs, -1)
+
+
+def _confident(rng: np.random.Generator, batch: Shape) -> Inputs:
+    labels = rng.integers(0, 5, size=batch).astype(np.int32)
+    return {"logits": np.where(np.eye(5)[labels] > 0, 0.0, -np.inf), "labels": labels}
+
+
+EDGES = np.array([[-np.inf, 0.0, 1.0, -np.inf, 2.0], [1e4, -1e4, 0.0, 0.0, 1.0], [-1e4, 1e4, 1e4, 0.0, 0.0]])
+HYPERS = {"label_smoothing": 0.15, "class_weights": CLASS_WEIGHTS, "z_loss": 0.03}
+BAD = ({"label_smoothing": -0.1}, {"label_smoothing": 1.1}, {"z_loss": -1.0}, {"class_weights": np.ones(3)})
+
+CASES = [
+    Case(
+        fn=jaxloss.softmax_cross_entropy_with_integer_labels,
+        draw=draws.scores_and_labels(),
+        oracle=_integer_oracle,
+        source="scipy.special.log_softmax and logsumexp",
+        hypers=HYPERS,
+        bad_hypers=BAD,
+        convex=True,
+        labels="labels",
+        extremes={
+            "saturated and absent": {"logits": EDGES, "labels": np.array([1, 1, 0], np.int32)},
+            "large": {"logits": 1e18 * np.eye(5)[:1], "labels": np.array([1], np.int32)},
+        },
+    ),
+    Case(
+        fn=jaxloss.softmax_cross_entropy,
+        draw=_targets,
+        oracle=_dense_oracle,
+        source="scipy.special.log_softmax and logsumexp",
+        hypers=HYPERS,
+        bad_hypers=BAD,
+        convex=True,
+        extremes={"saturated and absent": {"logits": EDGES, "targets": np.eye(5)[[1, 1, 0]]}},
+    ),
+    Case(
+        fn=jaxloss.nll_loss,
+        draw=_log_probs,
+        oracle=_nll_oracle,
+        source="formula",
+        hypers={"class_weights": CLASS_WEIGHTS},
+        bad_hypers=({"class_weights": np.ones((5, 1))},),
+        convex=True,
+        labels="labels",
+        extremes={"impossible class": {"log_probs": np.array([[-np.inf, 0.0, -9.0, -9.0, -9.0]]), "labels": np.array([1], np.int32)}},
+    ),
+    Case(
+        fn=jaxloss.sigmoid_binary_cross_entropy,
+        draw=lambda rng, batch: {"logits": 3 * rng.normal(size=batch), "targets": rng.uniform(size=batch)},
+        oracle=lambda logits, targets, label_smoothing=0.0, pos_weight=1.0: (
+            pos_weight * (targets * (1 - label_smoothing) + label_smoothing / 2) * -scipy.special.log_expit(logits)
+            + (1 - (targets * (1 - label_smoothing) + label_smoothing / 2)) * -scipy.special.log_expit(-logits)
+        ),
+        source="scipy.special.log_expit",
+        hypers={"label_smoothing": 0.2, "pos_weight": 2.5},
+        bad_hypers=({"label_smoothing": 1.5}, {"pos_weight": -1.0}),
+        convex=True,
+        extremes={"saturated": {"logits": np.array([1e4, -1e4, 1e38, 0.0]), "targets": np.array([0.0, 1.0, 1.0, 0.5])}},
+    ),
+    Case(
+        fn=jaxloss.binary_cross_entropy,
+        draw=lambda rng, batch: {
+            "probs": rng.uniform(0.05, 0.95, size=batch),
+            "targets": rng.uniform(size=batch),
+        },
+        oracle=lambda probs, targets: -(
+            scipy.special.xlogy(targets, probs) + scipy.special.xlog1py(1 - targets, -probs)
+        ),
+        source="scipy.special.xlogy and xlog1py",
+        convex=True,
+        extremes={
+            "certain": {"probs": np.array([0.0, 1.0, 0.0, 1.0]), "targets": np.array([1.0, 0.0, 0.0, 1.0])},
+            "nearly certain": {"probs": np.array([1e-38, 1e-30, 0.99999994]), "targets": np.array([1.0, 0.0, 0.0])},
+        },
+    ),
+]
