@@ -71,14 +71,44 @@ def sparsemax_loss(logits, sparsemax, labels):
     return np.sum(support + labels * (0.5 * labels - logits), -1)
 
 
+def sampled_logits(weights, biases, labels, inputs, sampled_values):
+    """Scores less the logarithm of expected counts, the label's first."""
+    sampled, true_counts, sampled_counts = sampled_values
+    of_labels = np.sum(inputs * weights[labels[:, 0]], -1, keepdims=True) + biases[labels] - np.log(true_counts)
+    return np.concatenate([of_labels, inputs @ weights[sampled].T + biases[sampled] - np.log(sampled_counts)], -1)
+
+
+def sampled_softmax_loss(
+    weights, biases, labels, inputs, num_sampled, num_classes, sampled_values, remove_accidental_hits
+):
+    assert not remove_accidental_hits
+    assert (num_classes, num_sampled) == (len(weights), len(sampled_values[0]))
+    return -log_softmax(sampled_logits(weights, biases, labels, inputs, sampled_values), -1)[:, 0]
+
+
+def nce_loss(weights, biases, labels, inputs, num_sampled, num_classes, sampled_values, remove_accidental_hits):
+    assert not remove_accidental_hits
+    assert (num_classes, num_sampled) == (len(weights), len(sampled_values[0]))
+    logits = sampled_logits(weights, biases, labels, inputs, sampled_values)
+    return np.sum(sigmoid_cross_entropy(np.arange(1 + num_sampled) == 0, logits), -1)
+
+
 tf = SimpleNamespace(
     nn=SimpleNamespace(
         softmax_cross_entropy_with_logits=cross_entropy,
         sparse_softmax_cross_entropy_with_logits=sparse_cross_entropy,
         sigmoid_cross_entropy_with_logits=sigmoid_cross_entropy,
         weighted_cross_entropy_with_logits=weighted_cross_entropy,
+        sampled_softmax_loss=sampled_softmax_loss,
+        nce_loss=nce_loss,
         l2_loss=lambda t: np.sum(t**2) / 2,
         log_poisson_loss=lambda targets, log_input: np.exp(log_input) - log_input * targets,
+    ),
+    keras=SimpleNamespace(
+        losses=SimpleNamespace(
+            logcosh=lambda y_true, y_pred: np.mean(np.log(np.cosh(y_pred - y_true)), -1),
+            kullback_leibler_divergence=lambda y_true, y_pred: np.sum(y_true * np.log(y_true / y_pred), -1),
+        )
     ),
     compat=SimpleNamespace(
         v1=SimpleNamespace(
@@ -102,8 +132,8 @@ tfa = SimpleNamespace(
         pinball_loss=pinball_loss,
         PinballLoss=lambda tau: lambda y_true, y_pred: np.mean(pinball_loss(y_true, y_pred, tau)),
         sigmoid_focal_crossentropy=sigmoid_focal_crossentropy,
-        SigmoidFocalCrossEntropy=lambda from_logits: lambda y_true, y_pred: sigmoid_focal_crossentropy(
-            y_true, y_pred, from_logits=from_logits
+        SigmoidFocalCrossEntropy=lambda from_logits: (
+            lambda y_true, y_pred: sigmoid_focal_crossentropy(y_true, y_pred, from_logits=from_logits)
         ),
         sparsemax_loss=sparsemax_loss,
     ),

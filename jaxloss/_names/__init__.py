@@ -12,12 +12,12 @@ from jaxloss._names.table import VARIABLES, ForeignName, Library
 from jaxloss._names.tensorflow import TENSORFLOW
 from jaxloss._names.torch import TORCH
 
-__all__ = ["LIBRARIES", "explain", "find", "markdown_page"]
+__all__ = ["LIBRARIES", "explain", "find", "key", "markdown_page"]
 
 LIBRARIES: tuple[Library, ...] = (TORCH, OPTAX, KERAS, TENSORFLOW, COMMON)
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
     """Names that differ in case and underscores only are one name: ``MSELoss``, ``mse_loss``."""
     return name.replace("_", "").casefold()
 
@@ -29,28 +29,40 @@ def find(name: str) -> list[tuple[Library, ForeignName]]:
         if library is COMMON and found:
             break
         for row in library.rows:
-            if _key(name) in map(_key, row.names):
+            if key(name) in map(key, row.names):
                 found.setdefault((library.title, row.functions[0]), (library, row))
     return list(found.values())
 
 
 def _sentence(name: str, library: Library, row: ForeignName) -> str:
-    calls = [call for call in row.theirs if name in call] + [call for call in row.theirs if _key(name) in _key(call)]
+    calls = [call for call in row.theirs if name in call] + [call for call in row.theirs if key(name) in key(call)]
     call = [*calls, *row.theirs][0]
     return f"{library.title}: {call} is {row.ours}. {row.difference}"
 
 
 def explain(name: str, public: Iterable[str]) -> str:
     """What to say after "module 'jaxloss' has no attribute ...", given the names that it has."""
-    known = {_key(ours): ours for ours in public}
-    found = [] if _key(name) in known else [_sentence(name, *each) for each in find(name)]
+    known = {key(ours): ours for ours in public}
+    rows = find(name)
+    meant_literally = any(name in row.names for _, row in rows)
+    found = [_sentence(name, *each) for each in rows] if meant_literally or key(name) not in known else []
     if found:
         return f": {found[0]}" if len(found) == 1 else "\n  ".join([":", *found])
-    foreign = {_key(theirs): row.functions[0] for library in LIBRARIES for row in library.rows for theirs in row.names}
-    meant = foreign | known
-    close = difflib.get_close_matches(_key(name), meant, n=3, cutoff=0.7)
-    guesses = dict.fromkeys(meant[match] for match in close)
+    guesses = _guesses(name, known)
     return f". Did you mean {' or '.join(guesses)}?" if guesses else ""
+
+
+def _guesses(name: str, known: dict[str, str]) -> list[str]:
+    """Ours that differ in the suffix; else those with the same words, and those that are spelt alike."""
+    typed, words = key(name), set(name.casefold().split("_"))
+    suffixed = [known[other] for other in (typed, f"{typed}loss", typed.removesuffix("loss")) if other in known]
+    if suffixed:
+        return suffixed[:1]
+    foreign = {key(theirs): row.functions[0] for library in LIBRARIES for row in library.rows for theirs in row.names}
+    meant = foreign | known
+    worded = [ours for ours in known.values() if words <= set(ours.split("_"))]
+    close = [meant[other] for other in difflib.get_close_matches(typed, meant, n=3, cutoff=0.7)]
+    return list(dict.fromkeys(worded + close))[:4]
 
 
 def _cell(*lines: str) -> str:
@@ -85,7 +97,11 @@ def markdown_page() -> str:
     ]
     for library in LIBRARIES:
         lines = (
-            (_cell(*_code(_unseen(row)), *_code(row.theirs)), *_code([row.functions[0], row.ours]), _cell(row.difference))
+            (
+                _cell(*_code([*_unseen(row), *row.theirs])),
+                *_code([row.functions[0], row.ours]),
+                _cell(row.difference),
+            )
             for row in library.rows
         )
         page += ["", f"## {library.title}", "", library.note]

@@ -69,11 +69,10 @@ _ROWS = (
         "Predictions first.",
     ),
     ForeignName(
-        ("log_cosh", "LogCosh", "logcosh", "LogCoshError"),
+        ("log_cosh", "LogCosh", "LogCoshError"),
         (
             "keras.losses.log_cosh(targets, predictions).mean()",
             "keras.losses.LogCosh()(targets, predictions)",
-            "keras.losses.get('logcosh')(targets, predictions).mean()",
             "keras.metrics.LogCoshError()(targets, predictions)",
         ),
         "jaxloss.log_cosh(predictions, targets)",
@@ -116,12 +115,11 @@ _ROWS = (
         "Ours takes the logarithm of the rate and includes the term log(y!).",
     ),
     ForeignName(
-        ("kl_divergence", "KLDivergence", "kld", "kullback_leibler_divergence"),
+        ("kl_divergence", "KLDivergence", "kld"),
         (
             "keras.losses.kl_divergence(soft_targets, probs).mean()",
             "keras.losses.KLDivergence()(soft_targets, probs)",
             "keras.losses.get('kld')(soft_targets, probs).mean()",
-            "keras.losses.get('kullback_leibler_divergence')(soft_targets, probs).mean()",
         ),
         "jaxloss.kl_divergence(log_probs, soft_targets)",
         "Ours takes the logarithm of the predicted probabilities.",
@@ -192,8 +190,8 @@ _ROWS = (
             "keras.losses.categorical_generalized_cross_entropy(labels, probs, q=0.5).mean()",
             "keras.losses.CategoricalGeneralizedCrossEntropy(q=0.5)(labels, probs)",
         ),
-        "jaxloss.generalized_cross_entropy(logits, labels, q=0.5)",
-        "Logits, not probabilities.",
+        "jaxloss.generalized_cross_entropy(log_probs, labels, q=0.5)",
+        "Logits, which logarithms of probabilities are, too.",
     ),
     ForeignName(
         ("binary_crossentropy", "BinaryCrossentropy", "bce"),

@@ -77,7 +77,7 @@ _ROWS = (
         ("poly_loss_cross_entropy",),
         ("optax.losses.poly_loss_cross_entropy(logits, soft_targets, epsilon=1.5)",),
         "jaxloss.poly_loss_cross_entropy(logits, soft_targets, epsilon=1.5, reduction='none')",
-        "Look at the default of `epsilon`: optax has 2.",
+        "The same default `epsilon=2`; the paper's is 1.",
     ),
     ForeignName(
         ("sigmoid_focal_loss",),

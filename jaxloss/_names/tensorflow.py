@@ -93,6 +93,43 @@ _ROWS = (
         "Logits first.",
     ),
     ForeignName(
+        ("sampled_softmax_loss",),
+        (
+            "tf.nn.sampled_softmax_loss(output_weight, np.zeros(4), labels[:, None], predictions, "
+            "num_sampled=3, num_classes=4, sampled_values=(sampled, label_counts[:, None], sample_counts), "
+            "remove_accidental_hits=False)",
+        ),
+        "jaxloss.sampled_softmax_loss("
+        "jnp.sum(predictions * output_weight[labels], -1), predictions @ output_weight[sampled].T, "
+        "jnp.log(label_counts), jnp.broadcast_to(jnp.log(sample_counts), (len(labels), 3)), reduction='none')",
+        "Takes the scores; sampling, biases and products are yours. Where a sample is the label, "
+        "set its score to `-jnp.inf` (TensorFlow's `remove_accidental_hits`).",
+    ),
+    ForeignName(
+        ("nce_loss",),
+        (
+            "tf.nn.nce_loss(output_weight, np.zeros(4), labels[:, None], predictions, "
+            "num_sampled=3, num_classes=4, sampled_values=(sampled, label_counts[:, None], sample_counts), "
+            "remove_accidental_hits=False)",
+        ),
+        "jaxloss.nce_loss(jnp.sum(predictions * output_weight[labels], -1), predictions @ output_weight[sampled].T, "
+        "jnp.log(label_counts / 3), jnp.broadcast_to(jnp.log(sample_counts / 3), (len(labels), 3)), reduction='none')",
+        "Takes the scores; sampling, biases and products are yours. Ours takes the probabilities of single draws, "
+        "TensorFlow's their expected counts.",
+    ),
+    ForeignName(
+        ("logcosh",),
+        ("tf.keras.losses.logcosh(targets, predictions).mean()",),
+        "jaxloss.log_cosh(predictions, targets)",
+        "Predictions first.",
+    ),
+    ForeignName(
+        ("kullback_leibler_divergence",),
+        ("tf.keras.losses.kullback_leibler_divergence(soft_targets, probs).mean()",),
+        "jaxloss.kl_divergence(log_probs, soft_targets)",
+        "Ours takes the logarithm of the predicted probabilities.",
+    ),
+    ForeignName(
         ("pinball_loss", "PinballLoss"),
         (
             "tfa.losses.pinball_loss(targets, predictions, tau=0.9).mean()",

@@ -165,11 +165,21 @@ _ROWS = (
     ForeignName(
         ("binary_cross_entropy_with_logits", "BCEWithLogitsLoss"),
         (
+            "F.binary_cross_entropy_with_logits(scores, bits, pos_weight=torch.tensor(2.0))",
+            "nn.BCEWithLogitsLoss(pos_weight=torch.tensor(2.0))(scores, bits)",
+        ),
+        "jaxloss.sigmoid_binary_cross_entropy(scores, bits, pos_weight=2.0)",
+        "One number, which multiplies the loss of the positives; the mean divides by the count in both.",
+    ),
+    ForeignName(
+        ("binary_cross_entropy_with_logits", "BCEWithLogitsLoss"),
+        (
             "F.binary_cross_entropy_with_logits(scores, bits, pos_weight=pos_weight)",
             "nn.BCEWithLogitsLoss(pos_weight=pos_weight)(scores, bits)",
         ),
-        "jaxloss.sigmoid_binary_cross_entropy(scores, bits, pos_weight=pos_weight)",
-        "Both multiply the loss of the positives; the mean divides by the count.",
+        "jaxloss.sigmoid_binary_cross_entropy(scores, bits, weights=jnp.where(bits == 1, pos_weight[None], 1), "
+        "reduction=jaxloss.reductions.mean_over(scores.size))",
+        "A number per class is a weight of every positive target.",
     ),
     ForeignName(
         ("multilabel_soft_margin_loss", "MultiLabelSoftMarginLoss"),
@@ -180,10 +190,10 @@ _ROWS = (
     ForeignName(
         ("multilabel_margin_loss", "MultiLabelMarginLoss"),
         (
-            "F.multilabel_margin_loss(scores, index_lists)",
-            "nn.MultiLabelMarginLoss()(scores, index_lists)",
+            "F.multilabel_margin_loss(logits, index_lists)",
+            "nn.MultiLabelMarginLoss()(logits, index_lists)",
         ),
-        "jaxloss.multilabel_margin_loss(scores, index_bits)",
+        "jaxloss.multilabel_margin_loss(logits, index_bits)",
         "Targets are 0 or 1 per class; PyTorch's are lists of class indices that end with -1.",
     ),
     ForeignName(
@@ -197,6 +207,25 @@ _ROWS = (
         ("F.soft_margin_loss(scores, signs)", "nn.SoftMarginLoss()(scores, signs)"),
         "jaxloss.soft_margin_loss(scores, signs)",
         "Targets are -1 and +1. PyTorch overflows to infinity at large wrong scores.",
+    ),
+    ForeignName(
+        ("multi_margin_loss", "MultiMarginLoss"),
+        (
+            "F.multi_margin_loss(logits, labels, p=2, margin=0.5, weight=class_weights)",
+            "nn.MultiMarginLoss(p=2, margin=0.5, weight=class_weights)(logits, labels)",
+        ),
+        "jaxloss.multi_margin_loss(logits, labels, power=2, margin=0.5, class_weights=class_weights)",
+        "`p` is `power`.",
+    ),
+    ForeignName(
+        ("AdaptiveLogSoftmaxWithLoss",),
+        (
+            "torch.func.functional_call(nn.AdaptiveLogSoftmaxWithLoss(5, 4, cutoffs=[2], div_value=2), "
+            "{'head.weight': head_kernel.T, 'tail.0.0.weight': projection.T, 'tail.0.1.weight': tail_kernel.T}, "
+            "(predictions, labels)).loss",
+        ),
+        "jaxloss.adaptive_softmax_loss(predictions, labels, head_kernel, [(projection, tail_kernel)])",
+        "Takes the transposed weights; PyTorch's is a layer that holds them. Their shapes give sizes and cutoffs.",
     ),
 )
 
