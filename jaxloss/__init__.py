@@ -13,11 +13,11 @@ from jaxloss.regression.squared import *
 if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
 
     def __getattr__(name: str) -> _t.NoReturn:
-        """Called for names that do not exist: says what PyTorch's, optax's, Keras' and TensorFlow's are here."""
+        """For names that do not exist: which of ours do what PyTorch, optax, Keras and TensorFlow call so."""
         message = f"module 'jaxloss' has no attribute {name!r}"
         if not name.startswith("_"):
             from jaxloss._names import explain
 
-            message += explain(name, [known for known in globals() if not known.startswith("_")])
+            message += explain(name, [known for known, member in globals().items() if callable(member)])
         # With ``obj`` and without ``name`` Python adds no guess of its own to the message.
         raise AttributeError(message, obj=_sys.modules[__name__])

@@ -294,7 +294,7 @@ def test_a_foreign_name_raises_an_error_that_names_ours(library: Library, row: F
         text = message(name)
         assert text.startswith(f"module 'jaxloss' has no attribute {name!r}:")
         assert f"jaxloss.{row.functions[0]}(" in text
-        assert f"{library.title}: " in text
+        assert ("here it is " if library is COMMON else f"{library.title}: ") in text
 
 
 def test_the_error_shows_the_call_that_was_typed() -> None:
@@ -302,6 +302,13 @@ def test_the_error_shows_the_call_that_was_typed() -> None:
         "module 'jaxloss' has no attribute 'MSELoss': PyTorch: nn.MSELoss()(predictions, targets) is "
         "jaxloss.squared_error(predictions, targets). Shapes that differ raise an error, where PyTorch broadcasts "
         "them with a warning."
+    )
+
+
+def test_a_name_in_common_use_goes_without_its_formula() -> None:
+    assert message("RMSE") == (
+        "module 'jaxloss' has no attribute 'RMSE': here it is jaxloss.root_mean_squared_error(predictions.ravel(), "
+        "targets.ravel()). Ours pools the last axis; flatten for one root over everything."
     )
 
 
@@ -321,8 +328,10 @@ def test_a_name_of_several_losses_shows_each_of_them() -> None:
         ("SquaredError", "squared_error"),
         ("half_square_error", "half_squared_error"),
         ("mse_los", "squared_error"),
-        ("reduction", "reductions"),
+        ("reducing", "reduce"),
         ("integer_labels", "softmax_cross_entropy_with_integer_labels"),
+        ("focal", "sigmoid_focal_loss"),
+        ("corn_loss", "corn_ordinal_loss"),
         ("Squared_Error_Loss", "squared_error"),
     ],
 )

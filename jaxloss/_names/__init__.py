@@ -36,8 +36,8 @@ def find(name: str) -> list[tuple[Library, ForeignName]]:
 
 def _sentence(name: str, library: Library, row: ForeignName) -> str:
     calls = [call for call in row.theirs if name in call] + [call for call in row.theirs if key(name) in key(call)]
-    call = [*calls, *row.theirs][0]
-    return f"{library.title}: {call} is {row.ours}. {row.difference}"
+    theirs = "here it" if library is COMMON else f"{library.title}: {[*calls, *row.theirs][0]}"
+    return f"{theirs} is {row.ours}. {row.difference}".rstrip()
 
 
 def explain(name: str, public: Iterable[str]) -> str:
@@ -54,15 +54,18 @@ def explain(name: str, public: Iterable[str]) -> str:
 
 def _guesses(name: str, known: dict[str, str]) -> list[str]:
     """Ours that differ in the suffix; else those with the same words, and those that are spelt alike."""
-    typed, words = key(name), set(name.casefold().split("_"))
-    suffixed = [known[other] for other in (typed, f"{typed}loss", typed.removesuffix("loss")) if other in known]
+    typed = key(name)
+    stem = typed.removesuffix("loss")
+    suffixed = [known[other] for other in (typed, f"{stem}loss", stem) if other in known]
     if suffixed:
         return suffixed[:1]
+    words = {*name.casefold().split("_")} - {"loss"}
+    worded = [ours for ours in known.values() if words and words <= {*ours.split("_")}]
+    stems = {other.removesuffix("loss"): ours for other, ours in known.items()}
     foreign = {key(theirs): row.functions[0] for library in LIBRARIES for row in library.rows for theirs in row.names}
-    meant = foreign | known
-    worded = [ours for ours in known.values() if words <= set(ours.split("_"))]
-    close = [meant[other] for other in difflib.get_close_matches(typed, meant, n=3, cutoff=0.7)]
-    return list(dict.fromkeys(worded + close))[:4]
+    near = [stems[other] for other in difflib.get_close_matches(stem, stems, cutoff=0.7)]
+    near += [foreign[other] for other in difflib.get_close_matches(typed, foreign, cutoff=0.9)]
+    return list(dict.fromkeys(worded + near))[:4]
 
 
 def _cell(*lines: str) -> str:

@@ -36,6 +36,12 @@ _ROWS = (
         "One ratio per series, the last axis.",
     ),
     ForeignName(
+        ("mase",),
+        ("np.mean(np.abs(predictions - targets).mean(-1) / np.abs(np.diff(amounts, axis=-1)).mean(-1))",),
+        "jaxloss.mean_absolute_scaled_error(predictions, targets, amounts)",
+        "The third argument is the history, whose naive forecast is the unit.",
+    ),
+    ForeignName(
         ("rmsle", "root_mean_squared_logarithmic_error"),
         ("np.sqrt(np.mean((np.log1p(predicted_amounts) - np.log1p(amounts)) ** 2))",),
         "jaxloss.root_mean_squared_log_error(predicted_amounts.ravel(), amounts.ravel())",
@@ -105,7 +111,7 @@ _ROWS = (
         "Lower and upper end of the interval that should hold 1 - `alpha` of the targets.",
     ),
     ForeignName(
-        ("gaussian_crps", "crps", "crps_normal", "crps_loss"),
+        ("crps", "gaussian_crps", "crps_normal", "crps_loss"),
         (
             "np.mean([integrate.quad(lambda x: (stats.norm.cdf(x, m, v**0.5) - (x >= y)) ** 2, "
             "min(m, y) - 40, max(m, y) + 40, points=[y], limit=400)[0] "
@@ -115,7 +121,7 @@ _ROWS = (
         "Takes standard deviations. For ensembles: `jaxloss.crps_ensemble` and `jaxloss.fair_crps_ensemble`.",
     ),
     ForeignName(
-        ("mdn_loss", "mixture_density_loss", "mdn_nll"),
+        ("mdn_loss", "mixture_density_loss", "gmm_nll"),
         (
             "-np.mean(np.log(np.sum(np.exp(scores) / np.exp(scores).sum(-1, keepdims=True) "
             "* stats.norm.pdf(targets[:, :1], means, np.sqrt(variances)), -1)))",
@@ -131,7 +137,13 @@ _ROWS = (
         "`jaxloss.softmax_cross_entropy`.",
     ),
     ForeignName(
-        ("bce_with_logits", "logistic_loss", "binary_logistic_loss", "sigmoid_cross_entropy_loss"),
+        ("softmax_xent", "soft_cross_entropy", "soft_target_cross_entropy"),
+        ("-np.mean(np.sum(soft_targets * log_probs, -1))",),
+        "jaxloss.softmax_cross_entropy(log_probs, soft_targets)",
+        "Logits (log-probabilities are logits too) and target distributions, both `[..., C]`.",
+    ),
+    ForeignName(
+        ("bce_with_logits", "logistic_loss", "binary_logistic_loss", "sigmoid_xent"),
         ("np.mean(np.logaddexp(0, scores) - bits * scores)",),
         "jaxloss.sigmoid_binary_cross_entropy(scores, bits)",
         "Targets are 0 and 1; for -1 and +1: `jaxloss.soft_margin_loss`.",
