@@ -15,6 +15,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.experimental import checkify
 
 from jaxloss._typing import Array, Scalar
@@ -118,15 +119,18 @@ def has_shape(expected: tuple[int, ...], meaning: str, **arrays: Array) -> None:
 
 def with_axes(axes: str, *, allow_empty: bool = False, **arrays: Array) -> None:
     """Raise a ValueError unless the trailing ``axes``, named like ``"classes"``, exist and are not empty."""
-    names = axes.split()
-    extent = "" if allow_empty else ", none of them empty"
     for name, array in arrays.items():
-        message = (
-            f"{name} must end with the axes [{', '.join(names)}]{extent}; found shape {array.shape}. "
-            "Batch axes lead and event axes are last: move them with jnp.moveaxis."
-        )
-        for axis in range(-len(names), 0):
-            _require(ValueError, message, chex.assert_axis_dimension_gt, array, axis, -1 if allow_empty else 0)
+        _trailing_axes(axes, allow_empty, name, array)
+
+
+def _trailing_axes(axes: str, allow_empty: bool, name: str, array: Array) -> None:
+    names = axes.split()
+    message = (
+        f"{name} must end with the axes [{', '.join(names)}]{'' if allow_empty else ', none of them empty'}; found shape "
+        f"{array.shape}. Batch axes lead and event axes are last: move them with jnp.moveaxis."
+    )
+    for axis in range(-len(names), 0):
+        _require(ValueError, message, chex.assert_axis_dimension_gt, array, axis, -1 if allow_empty else 0)
 
 
 def values(**arrays: Any) -> tuple[Array, ...]:
@@ -142,7 +146,7 @@ def scores_and_labels(**arrays: Any) -> tuple[Array, Array]:
     (scores_name, scores), (labels_name, labels) = arrays.items()
     (scores,) = floating(**{scores_name: scores})
     (labels,) = integer(**{labels_name: labels})
-    with_axes("classes", **{scores_name: scores})
+    _trailing_axes("classes", False, scores_name, scores)
     has_shape(scores.shape[:-1], f"{scores_name}.shape[:-1], the class axis is last", **{labels_name: labels})
     return scores, labels.astype(jnp.int32)
 
@@ -152,7 +156,7 @@ def scores_and_targets(**arrays: Any) -> tuple[Array, Array]:
     (scores_name, scores), (targets_name, targets) = arrays.items()
     (scores,) = floating(**{scores_name: scores})
     (targets,) = numeric(**{targets_name: targets})
-    with_axes("classes", **{scores_name: scores})
+    _trailing_axes("classes", False, scores_name, scores)
     same_shape(**{scores_name: scores, targets_name: targets})
     return scores, targets
 
@@ -189,7 +193,7 @@ def scalar(
             message = f"{name} must be one number; found shape {array.shape}. Sweep it with jax.vmap."
             _require(ValueError, message, chex.assert_rank, array, 0)
         result = array.astype(dtype)
-        number = None if isinstance(array, jax.core.Tracer) else float(array)
+        number = None if isinstance(array, Tracer) else float(array)
     if number is not None:
         limits = {
             f"> {above}": above is None or number > above,
@@ -295,7 +299,7 @@ def checked(fn: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         with _checking(True):
             error, result = checkify.checkify(fn, errors=checkify.user_checks)(*args, **kwargs)
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(error)):
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(error)):
             jax.debug.callback(fail, error)
         else:
             fail(error)

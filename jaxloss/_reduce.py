@@ -14,6 +14,7 @@ __all__ = [
     "blank",
     "divide_sums",
     "hide",
+    "plain_mean",
     "pool_mass",
     "pool_mean",
     "pool_root_mean_square",
@@ -57,20 +58,31 @@ def _mass(where: Array | None, weights: Array | None, values: Array) -> Array | 
     return scale if keep is None else jnp.where(keep, scale, jnp.zeros((), values.dtype))
 
 
-def weighted_sums(values: Array, mass: Array | None, axis: int | None = None) -> tuple[Array, Array]:
-    """``(sum of mass * values, sum of mass)`` over ``axis``, both divided by the same power of two.
+def _shrink(values: Array, axis: int | None) -> tuple[int, float]:
+    """The number of entries, and a power of two of at most its inverse.
 
-    The power of two is exact and keeps a mean of numbers near the top of the dtype from overflowing in
-    its sum. Entries of a boolean mass are counted in integers: float32 stops counting at 2**24.
+    Multiplied by it, which is exact, numbers near the top of the dtype do not overflow in the sum of their mean.
     """
     size = values.size if axis is None else values.shape[axis]
-    shrink = 2.0 ** -(max(size, 1) - 1).bit_length()
-    if mass is None:
-        return jnp.sum(values * shrink, axis), jnp.asarray(size * shrink, values.dtype)
+    return size, 2.0 ** -(max(size, 1) - 1).bit_length()
+
+
+def plain_mean(values: Array, axis: int | None = None) -> Array:
+    """The mean of all entries, 0 over nothing."""
+    size, shrink = _shrink(values, axis)
+    return jnp.sum(values * shrink, axis) / (max(size, 1) * shrink)
+
+
+def weighted_sums(values: Array, mass: Array, axis: int | None = None) -> tuple[Array, Array]:
+    """``(sum of mass * values, sum of mass)``, both times the same power of two; ``values`` are blanked where masked.
+
+    Entries of a boolean mass are counted in integers: float32 stops counting at 2**24.
+    """
+    _, shrink = _shrink(values, axis)
     if mass.dtype == jnp.bool_:
         count = jnp.sum(mass, axis, dtype=jnp.int32).astype(values.dtype)
         return jnp.sum(hide(mass, values) * shrink, axis), count * shrink
-    return jnp.sum(values * mass * shrink, axis), jnp.sum(mass * shrink, axis)
+    return jnp.sum(values * shrink * mass, axis), jnp.sum(mass * shrink, axis)
 
 
 def divide_sums(numerator: Array, denominator: Array) -> Array:
@@ -96,7 +108,7 @@ def pool_sum(values: Array, mass: Array | None) -> Array:
 
 def pool_mean(values: Array, mass: Array | None) -> Array:
     """The weighted mean over the last axis, 0 over nothing; ``values`` are blanked where masked."""
-    return divide_sums(*weighted_sums(values, mass, -1))
+    return plain_mean(values, -1) if mass is None else divide_sums(*weighted_sums(values, mass, -1))
 
 
 def pool_root_mean_square(values: Array, mass: Array | None) -> Array:
@@ -145,7 +157,7 @@ def reduce(
         whole = jnp.ones(values.shape, values.dtype) if mass is None else mass.astype(values.dtype)
         return reduction(hide(where, values), whole)
     if reduction == "mean":
-        return divide_sums(*weighted_sums(hide(where, values), mass))
+        return plain_mean(values) if mass is None else divide_sums(*weighted_sums(hide(where, values), mass))
     if reduction not in ("sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found {reduction!r}. "

@@ -1,0 +1,10 @@
+"""``jaxloss names``: the migration page."""
+
+from __future__ import annotations
+
+from jaxloss._names import markdown_page
+
+
+def run() -> int:
+    print(markdown_page())
+    return 0

@@ -1,0 +1,58 @@
+"""Named terms: what a user's losses return, lifted to one type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxloss import reductions
+from jaxloss._reduce import promote
+from jaxloss._typing import Array
+from jaxloss.reductions import Term
+
+__all__ = ["Terms", "known_names", "lift", "mean_of"]
+
+Terms = dict[str, Term]
+
+
+def lift(terms: Any) -> Terms:
+    """Named terms with every bare array or scalar turned into a `Term` of weight 1."""
+    if not isinstance(terms, Mapping):
+        raise TypeError(
+            f"losses must return a dict of named terms, such as {{'ce': ..., 'l2': ...}}; found {type(terms).__name__}. "
+            "To return something beside the terms pass has_aux=True to objective()."
+        )
+    return {name: _lift_one(name, value) for name, value in terms.items()}
+
+
+def _lift_one(name: str, value: Any) -> Term:
+    if isinstance(value, Term):
+        if jnp.shape(value.values) != jnp.shape(value.weights):
+            raise ValueError(
+                f"term {name!r}: values and weights of a Term must have one shape; found "
+                f"{jnp.shape(value.values)} and {jnp.shape(value.weights)}."
+            )
+        return Term(*promote(_floating(name, value.values), _floating(name, value.weights)))
+    (values,) = promote(_floating(name, value))
+    return Term(values, jnp.ones_like(values))
+
+
+def _floating(name: str, value: Any) -> Array:
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(f"term {name!r} must hold floating-point losses; found {array.dtype}.")
+    return array
+
+
+def mean_of(term: Term) -> Array:
+    """The weighted mean of a term, 0 over nothing."""
+    return reductions.mean()(term.values, term.weights)
+
+
+def known_names(who: str, names: Any, terms: Mapping[str, Any]) -> None:
+    """A KeyError that lists the terms there are, if one of ``names`` is not among them."""
+    unknown = sorted(set(names) - set(terms))
+    if unknown:
+        raise KeyError(f"{who}: unknown term(s) {unknown}; the terms are {sorted(terms)}")

@@ -1,0 +1,187 @@
+"""`jaxloss.reductions` against NumPy, and over eight devices against one."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh, PartitionSpec
+
+import jaxloss
+from jaxloss import reductions
+from jaxloss.reductions import Term
+
+VALUES = np.float32([3.0, 1.0, 4.0, 1.5, 9.0, 2.6])
+WEIGHTS = np.float32([1.0, 2.0, 0.0, 1.0, 0.5, 3.0])
+
+
+def _worst(values, weights):
+    order = np.argsort(-values, kind="stable")
+    return values[order][weights[order] > 0], weights[order][weights[order] > 0]
+
+
+def _cvar(fraction):
+    """The mean of the worst mass, by walking down the sorted losses."""
+    values, weights = _worst(VALUES, WEIGHTS)
+    left, total = fraction * weights.sum(), 0.0
+    budget = left
+    for value, weight in zip(values, weights, strict=True):
+        used = min(weight, left)
+        total, left = total + used * value, left - used
+    return total / budget
+
+
+def test_mean_sum_and_mean_over() -> None:
+    total = float(np.sum(VALUES * WEIGHTS))
+    assert float(reductions.sum()(VALUES, WEIGHTS)) == pytest.approx(total)
+    assert float(reductions.mean()(VALUES, WEIGHTS)) == pytest.approx(total / WEIGHTS.sum())
+    assert float(reductions.mean_over(20)(VALUES, WEIGHTS)) == pytest.approx(total / 20)
+    assert float(jax.jit(lambda n: reductions.mean_over(n)(VALUES, WEIGHTS))(20.0)) == pytest.approx(total / 20)
+
+
+def test_sequence_mean_counts_every_sequence_alike() -> None:
+    values, weights = jnp.array([[1.0, 3.0], [10.0, 99.0], [7.0, 7.0]]), jnp.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
+    assert float(reductions.sequence_mean(values, weights)) == pytest.approx((2 + 10) / 2)
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.4, 0.5, 1.0])
+def test_top_fraction(fraction) -> None:
+    values, weights = _worst(VALUES, WEIGHTS)
+    k = int(np.ceil(np.float32(fraction) * len(values)))
+    expected = np.sum(values[:k] * weights[:k]) / weights[:k].sum()
+    assert float(reductions.top_fraction(fraction)(VALUES, WEIGHTS)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.3, 0.77, 1.0])
+def test_cvar(fraction) -> None:
+    assert float(reductions.cvar(fraction)(VALUES, WEIGHTS)) == pytest.approx(_cvar(fraction), rel=1e-5)
+
+
+def test_cvar_and_trimmed_mean_share_the_mass() -> None:
+    mean = float(reductions.mean()(VALUES, WEIGHTS))
+    worst, rest = float(reductions.cvar(0.3)(VALUES, WEIGHTS)), float(reductions.trimmed_mean(0.3)(VALUES, WEIGHTS))
+    assert 0.3 * worst + 0.7 * rest == pytest.approx(mean, rel=1e-5)
+    assert float(reductions.trimmed_mean(0.0)(VALUES, WEIGHTS)) == pytest.approx(mean, rel=1e-6)
+
+
+def test_soft_maximum_lies_between_mean_and_maximum() -> None:
+    reduction = lambda t: float(reductions.soft_maximum(t)(VALUES, WEIGHTS))
+    expected = 2 * np.log(np.sum(WEIGHTS * np.exp(VALUES / 2)) / WEIGHTS.sum())
+    assert reduction(2.0) == pytest.approx(expected, rel=1e-6)
+    assert reduction(1e4) == pytest.approx(float(reductions.mean()(VALUES, WEIGHTS)), rel=1e-3)
+    assert reduction(1e-3) == pytest.approx(9.0, rel=1e-2)
+
+
+def test_worst_group() -> None:
+    groups = np.array([0, 0, 1, 1, 2, 2])
+    means = [5 / 3, 1.5, (4.5 + 7.8) / 3.5]
+    assert float(reductions.worst_group(groups, 4)(VALUES, WEIGHTS)) == pytest.approx(max(means), rel=1e-6)
+    with pytest.raises(ValueError, match="groups"):
+        reductions.worst_group(groups[:3], 3)(jnp.asarray(VALUES), jnp.asarray(WEIGHTS))
+
+
+ALL = {
+    "mean": reductions.mean(),
+    "sum": reductions.sum(),
+    "mean_over": reductions.mean_over(3),
+    "sequence_mean": reductions.sequence_mean,
+    "top_fraction": reductions.top_fraction(0.5),
+    "cvar": reductions.cvar(0.5),
+    "trimmed_mean": reductions.trimmed_mean(0.5),
+    "soft_maximum": reductions.soft_maximum(2.0),
+    "worst_group": reductions.worst_group(np.array([0, 1, 0, 1]), 2),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_masked_examples_are_absent_and_nothing_is_zero(name) -> None:
+    loss = lambda p, where: jaxloss.squared_error(p, jnp.zeros(4), where=where, reduction=ALL[name])
+    predictions = jnp.array([1.0, jnp.nan, 3.0, 2.0])
+    keep = np.array([True, False, True, True])
+    value, gradient = jax.jit(jax.value_and_grad(loss))(predictions, keep)
+    assert np.isfinite(value)
+    assert np.all(np.isfinite(gradient))
+    assert gradient[1] == 0
+    clean = jax.value_and_grad(loss)(predictions.at[1].set(0.0), keep)
+    np.testing.assert_allclose(value, clean[0], rtol=1e-6)
+    np.testing.assert_allclose(gradient, clean[1], rtol=1e-6)
+    value, gradient = jax.value_and_grad(loss)(predictions, np.zeros(4, bool))
+    assert float(value) == 0
+    assert not np.any(gradient)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_nan_is_not_sorted_away(name) -> None:
+    predictions = jnp.array([1.0, jnp.nan, 3.0, 2.0])
+    if name == "trimmed_mean":
+        pytest.skip("it drops the worst by definition, and a NaN counts as the worst")
+    assert np.isnan(jaxloss.squared_error(predictions, jnp.zeros(4), reduction=ALL[name]))
+
+
+@pytest.mark.parametrize(
+    ("factory", "bad"),
+    [("top_fraction", 0.0), ("top_fraction", 1.1), ("cvar", 0.0), ("trimmed_mean", 1.0), ("soft_maximum", 0.0), ("mean_over", 0)],
+)
+def test_parameters_out_of_range(factory, bad) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        getattr(reductions, factory)(bad)(jnp.ones(2), jnp.ones(2))
+
+
+def test_terms_merge_exactly() -> None:
+    one, other = Term(jnp.float32(2.0), jnp.float32(3.0)), Term(jnp.float32(5.0), jnp.float32(1.0))
+    nothing = Term(jnp.float32(7.0), jnp.float32(0.0))
+    both = reductions.merge(one, other)
+    assert (float(both.values), float(both.weights)) == (2.75, 4.0)
+    assert float(reductions.merge(one, nothing).values) == 2.0
+    assert float(reductions.merge(nothing, nothing).values) == 0.0
+    whole = reductions.summarize(Term(jnp.asarray(VALUES), jnp.asarray(WEIGHTS)))
+    parts = [reductions.summarize(Term(jnp.asarray(VALUES[s]), jnp.asarray(WEIGHTS[s]))) for s in (slice(2), slice(2, 6))]
+    np.testing.assert_allclose(reductions.merge(*parts).values, whole.values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("check_vma", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+def test_mean_over_devices_is_the_mean_of_the_whole_batch(masked, check_vma) -> None:
+    """Shards with different masks, one of them empty, give the single-device value; so do unmasked ones."""
+    rng = np.random.default_rng(0)
+    predictions, targets = rng.normal(size=(2, 16)).astype(np.float32)
+    keep = rng.uniform(size=16) < 0.5
+    keep[4:6] = False
+    mesh = Mesh(np.array(jax.devices("cpu")[:8]), ("data",))
+    shard = PartitionSpec("data")
+
+    @functools.partial(
+        jax.shard_map, mesh=mesh, in_specs=(shard, shard, shard), out_specs=PartitionSpec(), check_vma=check_vma
+    )
+    def global_mean(p, t, where):
+        return jaxloss.huber_loss(p, t, where=where if masked else None, reduction=reductions.mean(axis_name="data"))
+
+    expected = jaxloss.huber_loss(predictions, targets, where=keep if masked else None)
+    np.testing.assert_allclose(jax.jit(global_mean)(predictions, targets, keep), expected, rtol=1e-6)
+    total = jax.shard_map(
+        lambda p, t: jaxloss.huber_loss(p, t, reduction=reductions.sum(axis_name="data")),
+        mesh=mesh, in_specs=(shard, shard), out_specs=PartitionSpec(), check_vma=check_vma,
+    )(predictions, targets)
+    np.testing.assert_allclose(total, jaxloss.huber_loss(predictions, targets, reduction="sum"), rtol=1e-6)
+
+
+def test_gradient_over_devices() -> None:
+    """Differentiated inside ``shard_map``, a replicated parameter gets the gradient of the whole batch."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(2, 16)).astype(np.float32)
+    keep = rng.uniform(size=16) < 0.5
+    mesh = Mesh(np.array(jax.devices("cpu")[:8]), ("data",))
+    shard = PartitionSpec("data")
+
+    def loss(w, x, y, where, reduction):
+        return jaxloss.squared_error(w * x, y, where=where, reduction=reduction)
+
+    def local(w, x, y, where):
+        return jax.grad(loss)(w, x, y, where, reductions.mean(axis_name="data"))
+
+    mapped = jax.shard_map(local, mesh=mesh, in_specs=(PartitionSpec(), shard, shard, shard), out_specs=PartitionSpec())
+    expected = jax.grad(loss)(0.7, x, y, keep, "mean")
+    np.testing.assert_allclose(jax.jit(mapped)(jnp.float32(0.7), x, y, keep), expected, rtol=1e-5)
