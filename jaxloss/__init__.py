@@ -18,6 +18,7 @@ if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has ever
         if not name.startswith("_"):
             from jaxloss._names import explain
 
-            message += explain(name, [known for known, member in globals().items() if callable(member)])
+            public = [known for known, member in globals().items() if callable(member) and not known.startswith("_")]
+            message += explain(name, public)
         # With ``obj`` and without ``name`` Python adds no guess of its own to the message.
         raise AttributeError(message, obj=_sys.modules[__name__])
