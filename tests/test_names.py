@@ -205,124 +205,127 @@ def test_no_row_twice() -> None:
 NAN, INF = np.nan, np.inf
 
 
+STATED = [
+    (
+        TORCH,
+        "F.cross_entropy(torch.zeros(2, 3), torch.tensor([-100, -100]))",
+        NAN,
+        "jaxloss.softmax_cross_entropy_with_integer_labels(jnp.zeros((2, 3)), labels, where=labels != -100)",
+        0,
+    ),
+    (
+        TORCH,
+        "F.binary_cross_entropy(torch.zeros(1), torch.ones(1))",
+        100,
+        "jaxloss.binary_cross_entropy(jnp.zeros(1), jnp.ones(1))",
+        88.33655,
+    ),
+    (
+        TORCH,
+        "F.soft_margin_loss(torch.tensor([-200.0]), torch.ones(1))",
+        INF,
+        "jaxloss.soft_margin_loss(jnp.array([-200.0]), jnp.ones(1))",
+        200,
+    ),
+    (
+        TORCH,
+        "F.gaussian_nll_loss(torch.zeros(1), torch.ones(1), torch.zeros(1))",
+        0.5e6 + 0.5 * np.log(1e-6),
+        "jaxloss.gaussian_nll(jnp.zeros(1), jnp.zeros(1), jnp.ones(1))",
+        NAN,
+    ),
+    (
+        TORCH,
+        "F.kl_div(torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[1.0, 0.0]]), reduction='mean')",
+        0.5 * np.log(2),
+        "jaxloss.kl_divergence(jnp.log(jnp.array([[0.5, 0.5]])), jnp.array([[1.0, 0.0]]))",
+        np.log(2),
+    ),
+    (
+        OPTAX,
+        "optax.losses.log_cosh(jnp.float32(1e-4), jnp.float32(0.0))",
+        0,
+        "jaxloss.log_cosh(jnp.float32(1e-4), jnp.float32(0.0))",
+        5e-9,
+    ),
+    (
+        OPTAX,
+        "optax.losses.cosine_distance(jnp.zeros(2), jnp.ones(2))",
+        NAN,
+        "jaxloss.cosine_distance(jnp.zeros(2), jnp.ones(2))",
+        1,
+    ),
+    (
+        OPTAX,
+        "optax.losses.softmax_cross_entropy(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
+        NAN,
+        "jaxloss.softmax_cross_entropy(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
+        0,
+    ),
+    (
+        OPTAX,
+        "optax.losses.softmax_cross_entropy_with_integer_labels(jnp.zeros((1, 3)), jnp.array([-1]))[0]",
+        np.log(3),
+        "jaxloss.softmax_cross_entropy_with_integer_labels(jnp.zeros((1, 3)), jnp.array([-1]))",
+        NAN,
+    ),
+    (
+        OPTAX,
+        "optax.losses.kl_divergence(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
+        NAN,
+        "jaxloss.kl_divergence(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
+        0,
+    ),
+    (
+        OPTAX,
+        "optax.losses.kl_divergence_with_log_targets(jnp.zeros(2), jnp.array([0.0, -jnp.inf]))",
+        NAN,
+        "jaxloss.kl_divergence_with_log_targets(jnp.zeros(2), jnp.array([0.0, -jnp.inf]))",
+        0,
+    ),
+    (OPTAX, "jax.grad(optax.losses.hinge_loss)(1.0, 1.0)", -0.5, "jax.grad(jaxloss.hinge_loss)(1.0, 1.0)", 0),
+    (
+        KERAS,
+        "jax.grad(lambda x: keras.losses.mean_absolute_error(jnp.ones(1), x))(jnp.ones(1))[0]",
+        -1,
+        "jax.grad(lambda x: jaxloss.absolute_error(x, jnp.ones(1)))(jnp.ones(1))[0]",
+        0,
+    ),
+    (
+        KERAS,
+        "keras.losses.SparseCategoricalCrossentropy(from_logits=True)(jnp.array([3]), jnp.zeros((1, 3)))",
+        0,
+        "jaxloss.softmax_cross_entropy_with_integer_labels(jnp.zeros((1, 3)), jnp.array([3]))",
+        NAN,
+    ),
+    (
+        KERAS,
+        "keras.losses.binary_focal_crossentropy(jnp.ones(1), jnp.zeros(1), alpha=0.1, from_logits=True)",
+        0.25 * np.log(2),
+        "jaxloss.sigmoid_focal_loss(jnp.zeros(1), jnp.ones(1), alpha=0.1)",
+        0.025 * np.log(2),
+    ),
+    (
+        KERAS,
+        "keras.losses.hinge(jnp.array([[0.0], [1.0]]), jnp.zeros((2, 1))).mean() + "
+        "keras.losses.hinge(jnp.array([[0.0], [-1.0]]), jnp.ones((2, 1)))[0]",
+        1 + 1,
+        "jaxloss.hinge_loss(jnp.ones(1), -jnp.ones(1))",
+        2,
+    ),
+    (
+        KERAS,
+        "keras.losses.categorical_hinge(jnp.array([[1.0, 0.0]]), jnp.array([[0.5, -3.0]]))[0]",
+        0.5,
+        "jaxloss.multiclass_hinge_loss(jnp.array([[0.5, -3.0]]), jnp.array([0]))",
+        0,
+    ),
+]
+"""A library, a call of it, its value, our call, and its value."""
+
+
 @pytest.mark.parametrize(
-    ("library", "call", "value", "own", "own_value"),
-    [
-        (
-            TORCH,
-            "F.cross_entropy(torch.zeros(2, 3), torch.tensor([-100, -100]))",
-            NAN,
-            "jaxloss.softmax_cross_entropy_with_integer_labels(jnp.zeros((2, 3)), labels, where=labels != -100)",
-            0,
-        ),
-        (
-            TORCH,
-            "F.binary_cross_entropy(torch.zeros(1), torch.ones(1))",
-            100,
-            "jaxloss.binary_cross_entropy(jnp.zeros(1), jnp.ones(1))",
-            88.33655,
-        ),
-        (
-            TORCH,
-            "F.soft_margin_loss(torch.tensor([-200.0]), torch.ones(1))",
-            INF,
-            "jaxloss.soft_margin_loss(jnp.array([-200.0]), jnp.ones(1))",
-            200,
-        ),
-        (
-            TORCH,
-            "F.gaussian_nll_loss(torch.zeros(1), torch.ones(1), torch.zeros(1))",
-            0.5e6 + 0.5 * np.log(1e-6),
-            "jaxloss.gaussian_nll(jnp.zeros(1), jnp.zeros(1), jnp.ones(1))",
-            NAN,
-        ),
-        (
-            TORCH,
-            "F.kl_div(torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[1.0, 0.0]]), reduction='mean')",
-            0.5 * np.log(2),
-            "jaxloss.kl_divergence(jnp.log(jnp.array([[0.5, 0.5]])), jnp.array([[1.0, 0.0]]))",
-            np.log(2),
-        ),
-        (
-            OPTAX,
-            "optax.losses.log_cosh(jnp.float32(1e-4), jnp.float32(0.0))",
-            0,
-            "jaxloss.log_cosh(jnp.float32(1e-4), jnp.float32(0.0))",
-            5e-9,
-        ),
-        (
-            OPTAX,
-            "optax.losses.cosine_distance(jnp.zeros(2), jnp.ones(2))",
-            NAN,
-            "jaxloss.cosine_distance(jnp.zeros(2), jnp.ones(2))",
-            1,
-        ),
-        (
-            OPTAX,
-            "optax.losses.softmax_cross_entropy(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
-            NAN,
-            "jaxloss.softmax_cross_entropy(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
-            0,
-        ),
-        (
-            OPTAX,
-            "optax.losses.softmax_cross_entropy_with_integer_labels(jnp.zeros((1, 3)), jnp.array([-1]))[0]",
-            np.log(3),
-            "jaxloss.softmax_cross_entropy_with_integer_labels(jnp.zeros((1, 3)), jnp.array([-1]))",
-            NAN,
-        ),
-        (
-            OPTAX,
-            "optax.losses.kl_divergence(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
-            NAN,
-            "jaxloss.kl_divergence(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
-            0,
-        ),
-        (
-            OPTAX,
-            "optax.losses.kl_divergence_with_log_targets(jnp.zeros(2), jnp.array([0.0, -jnp.inf]))",
-            NAN,
-            "jaxloss.kl_divergence_with_log_targets(jnp.zeros(2), jnp.array([0.0, -jnp.inf]))",
-            0,
-        ),
-        (OPTAX, "jax.grad(optax.losses.hinge_loss)(1.0, 1.0)", -0.5, "jax.grad(jaxloss.hinge_loss)(1.0, 1.0)", 0),
-        (
-            KERAS,
-            "jax.grad(lambda x: keras.losses.mean_absolute_error(jnp.ones(1), x))(jnp.ones(1))[0]",
-            -1,
-            "jax.grad(lambda x: jaxloss.absolute_error(x, jnp.ones(1)))(jnp.ones(1))[0]",
-            0,
-        ),
-        (
-            KERAS,
-            "keras.losses.SparseCategoricalCrossentropy(from_logits=True)(jnp.array([3]), jnp.zeros((1, 3)))",
-            0,
-            "jaxloss.softmax_cross_entropy_with_integer_labels(jnp.zeros((1, 3)), jnp.array([3]))",
-            NAN,
-        ),
-        (
-            KERAS,
-            "keras.losses.binary_focal_crossentropy(jnp.ones(1), jnp.zeros(1), alpha=0.1, from_logits=True)",
-            0.25 * np.log(2),
-            "jaxloss.sigmoid_focal_loss(jnp.zeros(1), jnp.ones(1), alpha=0.1)",
-            0.025 * np.log(2),
-        ),
-        (
-            KERAS,
-            "keras.losses.hinge(jnp.array([[0.0], [1.0]]), jnp.zeros((2, 1))).mean() + "
-            "keras.losses.hinge(jnp.array([[0.0], [-1.0]]), jnp.ones((2, 1)))[0]",
-            1 + 1,
-            "jaxloss.hinge_loss(jnp.ones(1), -jnp.ones(1))",
-            2,
-        ),
-        (
-            KERAS,
-            "keras.losses.categorical_hinge(jnp.array([[1.0, 0.0]]), jnp.array([[0.5, -3.0]]))[0]",
-            0.5,
-            "jaxloss.multiclass_hinge_loss(jnp.array([[0.5, -3.0]]), jnp.array([0]))",
-            0,
-        ),
-    ],
+    ("library", "call", "value", "own", "own_value"), STATED, ids=[re.sub(r"\W+", "-", row[3])[:60] for row in STATED]
 )
 def test_differences_that_the_table_states(
     library: Library, call: str, value: float, own: str, own_value: float
@@ -452,6 +455,12 @@ def test_a_name_of_several_losses_shows_each_of_them() -> None:
     text = message("l2_loss")
     assert "optax: " in text
     assert "TensorFlow: " in text
+
+
+def test_a_name_spelt_exactly_is_meant() -> None:
+    assert "PyTorch" not in message("binary_crossentropy")
+    assert "Keras" in message("binary_crossentropy")
+    assert "F.mse_loss" in message("MSEloss")
 
 
 @pytest.mark.parametrize(

@@ -23,15 +23,14 @@ def key(name: str) -> str:
 
 
 def find(name: str) -> list[tuple[Library, ForeignName]]:
-    """The rows with this name, one for each loss of ours; names in common use count only where no library has them."""
-    found = {}
-    for library in LIBRARIES:
-        if library is COMMON and found:
-            break
-        for row in library.rows:
-            if key(name) in map(key, row.names):
-                found.setdefault((library.title, row.functions[0]), (library, row))
-    return list(found.values())
+    """The rows with this name, else those with a name alike; of each library one row for each loss of ours."""
+    rows = [(library, row) for library in LIBRARIES for row in library.rows]
+    exact = [(library, row) for library, row in rows if name in row.names]
+    alike = [(library, row) for library, row in rows if key(name) in map(key, row.names)]
+    first: dict[tuple[str, str], tuple[Library, ForeignName]] = {}
+    for library, row in exact or alike:
+        first.setdefault((library.title, row.functions[0]), (library, row))
+    return list(first.values())
 
 
 def _sentence(name: str, library: Library, row: ForeignName) -> str:

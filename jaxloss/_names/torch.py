@@ -232,7 +232,7 @@ _ROWS = (
 TORCH = Library(
     title="PyTorch",
     imports=("import torch", "import torch.nn.functional as F", "from torch import nn"),
-    note="`reduction=` has the same three words and the same default. Weighted means divide by the sum of the "
-    "weights. `ignore_index=` is `where=`; `size_average=` and `reduce=` do not exist.",
+    note="`reduction=` has the same three words and the same default. Our weighted mean always divides "
+    "by the sum of the weights. `ignore_index=` is `where=`; `size_average=` and `reduce=` do not exist.",
     rows=_ROWS,
 )
