@@ -1,0 +1,203 @@
+"""The cross-entropy core: the full product of its options, and the traps that others fell into."""
+
+from __future__ import annotations
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import scipy.special
+
+import jaxloss
+
+INTEGER = jaxloss.softmax_cross_entropy_with_integer_labels
+DENSE = jaxloss.softmax_cross_entropy
+N, K = 6, 5
+CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0, 0.25, 1.5])
+
+
+def oracle(logits, targets, smoothing, class_weights, z_loss, keep, weights, reduction):
+    """Everything at once in float64, one example after the other."""
+    c = np.ones(K) if class_weights is None else class_weights
+    values, masses = [], []
+    for row, t, k, w in zip(logits, targets, keep, weights, strict=True):
+        present = np.isfinite(row)
+        log_probs = row - scipy.special.logsumexp(row)
+        asked = (1 - smoothing) * t + smoothing * present / present.sum()
+        mass = (c * t).sum() if class_weights is not None else 1.0
+        value = -(c * asked * np.where(present, log_probs, 0))[present].sum()
+        value += mass * z_loss * scipy.special.logsumexp(row) ** 2
+        values.append(k * w * value)
+        masses.append(k * w * mass)
+    if reduction == "none":
+        return np.array(values)
+    return np.sum(values) / (np.sum(masses) if reduction == "mean" else 1.0)
+
+
+@pytest.mark.parametrize("absent", [False, True], ids=["all classes", "an absent class"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_every_combination_of_options(absent, reduction) -> None:
+    rng = np.random.default_rng(0)
+    logits = 2 * rng.normal(size=(N, K))
+    labels = rng.integers(0, K - 1, size=N).astype(np.int32)
+    if absent:
+        logits[:, -1] = -np.inf
+    soft = rng.gamma(1.0, size=(N, K)) * np.isfinite(logits)
+    soft /= soft.sum(-1, keepdims=True)
+    keep, weights = np.arange(N) != 2, rng.uniform(0.5, 2, N)
+    options = itertools.product([0.0, 0.2], [None, CLASS_WEIGHTS], [0.0, 0.1], [False, True], [False, True])
+    with jax.enable_x64(True):
+        for smoothing, c, z_loss, masked, weighed in options:
+            arguments = {"label_smoothing": smoothing, "class_weights": c, "z_loss": z_loss, "reduction": reduction}
+            tail = {"where": keep if masked else None, "weights": weights if weighed else None}
+            rest = (smoothing, c, z_loss, keep if masked else np.ones(N, bool), weights if weighed else np.ones(N), reduction)
+            for fn, targets, dense in ((INTEGER, labels, np.eye(K)[labels]), (DENSE, np.eye(K)[labels], np.eye(K)[labels]), (DENSE, soft, soft)):
+                call = lambda z: fn(z, targets, **arguments, **tail)
+                expected = oracle(logits, dense, *rest)
+                np.testing.assert_allclose(call(logits), expected, rtol=1e-12, atol=1e-14)
+                gradient = jax.grad(lambda z: jnp.sum(call(z)))(jnp.asarray(logits))
+                for i, j in ((0, 1), (3, 0), (2, 2), (5, K - 1)):
+                    up, down = logits.copy(), logits.copy()
+                    up[i, j] += 1e-6
+                    down[i, j] -= 1e-6
+                    slope = np.sum(oracle(up, dense, *rest) - oracle(down, dense, *rest)) / 2e-6 if np.isfinite(logits[i, j]) else 0.0
+                    np.testing.assert_allclose(gradient[i, j], slope, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("margin", [5.0, 18.0, 40.0, 80.0])
+def test_nearly_certain_predictions_keep_their_relative_accuracy(margin) -> None:
+    logits = jnp.array([[0.0, margin, 0.0]])
+    labels, one_hot = jnp.array([1]), jnp.array([[0.0, 1.0, 0.0]])
+    exact = np.log1p(2 * np.exp(-np.float64(margin)))
+    slope = -2 / (np.exp(np.float64(margin)) + 2)
+    for fn, targets in ((INTEGER, labels), (DENSE, one_hot)):
+        value, gradient = jax.value_and_grad(fn)(logits, targets)
+        np.testing.assert_allclose(value, exact, rtol=4e-7)
+        np.testing.assert_allclose(gradient[0], [-slope / 2, slope, -slope / 2], rtol=1e-6)
+
+
+def test_large_common_offsets_do_not_matter() -> None:
+    rng = np.random.default_rng(0)
+    logits = np.round(rng.normal(size=(4, 7)) * 64) / 64
+    labels = np.array([0, 3, 6, 2])
+    for offset in (0.0, 2.0**13, -(2.0**16)):
+        value, gradient = jax.value_and_grad(INTEGER)(jnp.float32(logits + offset), labels, label_smoothing=0.1)
+        expected, slopes = jax.value_and_grad(INTEGER)(jnp.float32(logits), labels, label_smoothing=0.1)
+        np.testing.assert_allclose(value, expected, rtol=5e-7)
+        np.testing.assert_allclose(gradient, slopes, atol=2e-7)
+
+
+def test_ties_and_single_classes() -> None:
+    np.testing.assert_allclose(INTEGER(jnp.full((1, 4), 3.0), jnp.array([2])), np.log(4), rtol=1e-7)
+    np.testing.assert_allclose(DENSE(jnp.full((1, 4), 3.0), jnp.full((1, 4), 0.25)), np.log(4), rtol=1e-7)
+    assert float(INTEGER(jnp.array([[7.0]]), jnp.array([0]))) == 0.0
+    np.testing.assert_array_equal(jax.grad(INTEGER)(jnp.array([[7.0]]), jnp.array([0])), [[0.0]])
+
+
+def test_an_absent_class_is_absent() -> None:
+    """Value and gradient with a class at -inf are those without the class; of the label's own class, +inf."""
+    logits, labels = jnp.array([[1.0, -jnp.inf, 2.0]]), jnp.array([1])
+    for smoothing in (0.0, 0.3):
+        one = jax.value_and_grad(INTEGER)(logits, jnp.array([2]), label_smoothing=smoothing, z_loss=0.1)
+        other = jax.value_and_grad(INTEGER)(jnp.array([[1.0, 2.0]]), jnp.array([1]), label_smoothing=smoothing, z_loss=0.1)
+        np.testing.assert_allclose(one[0], other[0], rtol=1e-6)
+        np.testing.assert_allclose(one[1][0], [other[1][0, 0], 0, other[1][0, 1]], rtol=1e-6)
+    assert np.isposinf(INTEGER(logits, labels))
+    assert np.all(np.isfinite(jax.grad(INTEGER)(logits, labels)))
+    gradient = jax.grad(DENSE, argnums=(0, 1))(logits, jnp.array([[0.5, 0.0, 0.5]]))
+    assert np.all(np.isfinite(gradient[0]))
+    assert np.all(np.isfinite(gradient[1]))
+
+
+def test_targets_need_not_sum_to_one() -> None:
+    """Rows of zeros have loss and gradient 0; rows of sum 2 have the gradient of their sum (not softmax - targets)."""
+    logits = jnp.array([[0.3, -1.0, 2.0]])
+    value, gradient = jax.value_and_grad(DENSE)(logits, jnp.zeros((1, 3)))
+    assert float(value) == 0
+    assert not np.any(gradient)
+    doubled = jax.grad(DENSE)(logits, 2 * jnp.eye(3)[:1])
+    np.testing.assert_allclose(doubled, 2 * jax.grad(DENSE)(logits, jnp.eye(3)[:1]), rtol=1e-6)
+
+
+def test_a_negative_target_is_nan() -> None:
+    assert np.isnan(DENSE(jnp.zeros((1, 3)), jnp.array([[1.5, -0.5, 0.0]])))
+
+
+@pytest.mark.parametrize("target", [-1.0, 1.5, 2.0])
+def test_binary_targets_outside_the_unit_interval_are_nan(target) -> None:
+    for fn, score in ((jaxloss.sigmoid_binary_cross_entropy, 0.3), (jaxloss.binary_cross_entropy, 0.3)):
+        value, gradient = jax.value_and_grad(lambda s, fn=fn: fn(s, jnp.float32(target)))(jnp.float32(score))
+        assert np.isnan(value)
+        assert np.isnan(gradient)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float16, jnp.bfloat16])
+def test_certain_and_wrong_probabilities_still_train(dtype) -> None:
+    """Finite loss, finite gradient that is not zero: a saturated wrong model recovers."""
+    probs, targets = jnp.array([0.0, 1.0], dtype), jnp.array([1.0, 0.0], dtype)
+    value, gradient = jax.value_and_grad(jaxloss.binary_cross_entropy)(probs, targets)
+    assert np.isfinite(value)
+    assert np.all(np.isfinite(gradient))
+    assert gradient[0] < 0 < gradient[1]
+
+
+def test_small_binary_losses_keep_their_relative_accuracy() -> None:
+    logits = np.float32([20.0, 50.0, 87.0])
+    exact = np.log1p(np.exp(-logits.astype(np.float64)))
+    for sign, target in ((1, 1.0), (-1, 0.0)):
+        values = jaxloss.sigmoid_binary_cross_entropy(sign * logits, np.full(3, target, np.float32), reduction="none")
+        np.testing.assert_allclose(values, exact, rtol=4e-7)
+    values = jaxloss.binary_cross_entropy(np.float32([1e-9, 1e-20]), np.zeros(2, np.float32), reduction="none")
+    np.testing.assert_allclose(values, [1e-9, 1e-20], rtol=1e-6)
+
+
+def test_agrees_with_optax_on_bfloat16_only_more_precisely() -> None:
+    """The loss of 16-bit logits is that of the same logits in float64, not one rounded to 16 bits."""
+    rng = np.random.default_rng(0)
+    logits = jnp.asarray(3 * rng.normal(size=(64, 1000)), jnp.bfloat16)
+    labels = rng.integers(0, 1000, 64)
+    exact = np.mean(scipy.special.logsumexp(np.asarray(logits, np.float64), -1) - np.asarray(logits, np.float64)[np.arange(64), labels])
+    np.testing.assert_allclose(INTEGER(logits, labels), exact, rtol=1e-6)
+    assert abs(float(optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()) - exact) > 1e-4
+
+
+def test_forward_mode_and_hessian_of_the_core() -> None:
+    with jax.enable_x64(True):
+        z = np.random.default_rng(0).normal(size=(1, 5))
+        p = scipy.special.softmax(z[0])
+        for fn, target in ((INTEGER, np.array([3])), (DENSE, np.eye(5)[[3]])):
+            hessian = jax.hessian(fn)(z, target).reshape(5, 5)
+            np.testing.assert_allclose(hessian, np.diag(p) - np.outer(p, p), rtol=1e-12, atol=1e-15)
+            forward = jax.jacfwd(fn)(z, target)
+            np.testing.assert_allclose(forward[0], p - np.eye(5)[3], rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_no_copy_of_the_logits_in_the_forward_pass(dtype) -> None:
+    shapes = jax.ShapeDtypeStruct((256, 4096), dtype), jax.ShapeDtypeStruct((256,), "int32")
+    memory = jax.jit(INTEGER).lower(*shapes).compile().memory_analysis()
+    assert memory.temp_size_in_bytes < 256 * 4096 / 8
+
+
+def test_parity_with_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(8, 5)), rng.integers(0, 5, 8)
+    labels[3] = -100
+    c = rng.uniform(0.5, 2, 5)
+    with jax.enable_x64(True):
+        for smoothing, weight, reduction in itertools.product([0.0, 0.2], [None, c], ["mean", "sum", "none"]):
+            theirs = torch.nn.functional.cross_entropy(
+                torch.tensor(logits), torch.tensor(labels), reduction=reduction, label_smoothing=smoothing,
+                weight=None if weight is None else torch.tensor(weight), ignore_index=-100,
+            )
+            ours = INTEGER(logits, labels, label_smoothing=smoothing, class_weights=weight, where=labels != -100, reduction=reduction)
+            np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-12)
+        y = rng.uniform(size=(8, 5))
+        theirs = torch.nn.functional.binary_cross_entropy_with_logits(
+            torch.tensor(logits), torch.tensor(y), pos_weight=torch.tensor(2.5)
+        )
+        np.testing.assert_allclose(jaxloss.sigmoid_binary_cross_entropy(logits, y, pos_weight=2.5), theirs.numpy(), rtol=1e-12)
