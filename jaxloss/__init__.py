@@ -8,6 +8,13 @@ from jaxloss._checks import checked
 from jaxloss._reduce import reduce
 from jaxloss.classification.binary import *
 from jaxloss.classification.softmax import *
+from jaxloss.regression.absolute import *
+from jaxloss.regression.expectiles import *
+from jaxloss.regression.general_robust import *
+from jaxloss.regression.huber import *
+from jaxloss.regression.hyperbolic import *
+from jaxloss.regression.quantiles import *
+from jaxloss.regression.redescending import *
 from jaxloss.regression.squared import *
 
 if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute

@@ -126,8 +126,8 @@ def with_axes(axes: str, *, allow_empty: bool = False, **arrays: Array) -> None:
 def _trailing_axes(axes: str, allow_empty: bool, name: str, array: Array) -> None:
     names = axes.split()
     message = (
-        f"{name} must end with the axes [{', '.join(names)}]{'' if allow_empty else ', none of them empty'}; found shape "
-        f"{array.shape}. Batch axes lead and event axes are last: move them with jnp.moveaxis."
+        f"{name} must end with the axes [{', '.join(names)}]{'' if allow_empty else ', none of them empty'}; found "
+        f"shape {array.shape}. Batch axes lead and event axes are last: move them with jnp.moveaxis."
     )
     for axis in range(-len(names), 0):
         _require(ValueError, message, chex.assert_axis_dimension_gt, array, axis, -1 if allow_empty else 0)

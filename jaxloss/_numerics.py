@@ -121,7 +121,7 @@ def log1mexp(x: Array) -> Array:
 
 @jax.custom_jvp
 def log_sum_exp(x: Array) -> Array:
-    """``log(sum(exp(x)))`` over the last axis; entries of -inf are absent, -inf over nothing; its slope is the softmax."""
+    """``log(sum(exp(x)))`` over the last axis, whose slope is the softmax; entries of -inf are absent."""
     return _peak_and_spread(x)[0]
 
 

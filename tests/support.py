@@ -56,7 +56,7 @@ def contracted(case: Case, inputs: Mapping[str, Any], cotangent: Any, **kwargs: 
     return lambda some: jnp.sum(fn(some) * cotangent), chosen
 
 
-def rows(case: Case, inputs: Mapping[str, Any], index: Any, axis: int = 0) -> dict[str, Any]:
+def rows(case: Case, inputs: Mapping[str, Any], index: Any) -> dict[str, Any]:
     """The inputs at some positions of the only batch axis; shared inputs whole."""
     return {n: x if n in case.shared else np.asarray(x)[index] for n, x in inputs.items()}
 

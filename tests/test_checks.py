@@ -120,7 +120,9 @@ def test_checked_raises_eagerly_around_jit_and_inside_it() -> None:
         jax.block_until_ready(inside(*BAD))
 
 
-@pytest.mark.parametrize("wrap", [jax.grad, lambda f: jax.jit(jax.grad(f)), jax.value_and_grad], ids=["grad", "jit", "both"])
+@pytest.mark.parametrize(
+    "wrap", [jax.grad, lambda f: jax.jit(jax.grad(f)), jax.value_and_grad], ids=["grad", "jit", "both"]
+)
 def test_checked_works_with_gradients(wrap) -> None:
     np.testing.assert_allclose(
         jax.tree.leaves(wrap(jaxloss.checked(LOSS))(*GOOD))[-1], jax.tree.leaves(wrap(LOSS)(*GOOD))[-1]
@@ -163,7 +165,10 @@ def test_checks_are_free_when_off() -> None:
     ("call", "message"),
     [
         (lambda: jaxloss.binary_cross_entropy(jnp.array([1.5]), jnp.array([1.0])), "probs must be probabilities"),
-        (lambda: jaxloss.sigmoid_binary_cross_entropy(jnp.array([1.5]), jnp.array([-1])), "targets must be probabilities"),
+        (
+            lambda: jaxloss.sigmoid_binary_cross_entropy(jnp.array([1.5]), jnp.array([-1])),
+            "targets must be probabilities",
+        ),
         (lambda: jaxloss.softmax_cross_entropy(jnp.zeros((1, 2)), jnp.ones((1, 2))), "targets must sum to 1"),
         (lambda: jaxloss.nll_loss(jnp.ones((1, 2)), jnp.array([0])), "log_probs must be <= 0"),
     ],

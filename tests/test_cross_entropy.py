@@ -53,8 +53,19 @@ def test_every_combination_of_options(absent, reduction) -> None:
         for smoothing, c, z_loss, masked, weighed in options:
             arguments = {"label_smoothing": smoothing, "class_weights": c, "z_loss": z_loss, "reduction": reduction}
             tail = {"where": keep if masked else None, "weights": weights if weighed else None}
-            rest = (smoothing, c, z_loss, keep if masked else np.ones(N, bool), weights if weighed else np.ones(N), reduction)
-            for fn, targets, dense in ((INTEGER, labels, np.eye(K)[labels]), (DENSE, np.eye(K)[labels], np.eye(K)[labels]), (DENSE, soft, soft)):
+            rest = (
+                smoothing,
+                c,
+                z_loss,
+                keep if masked else np.ones(N, bool),
+                weights if weighed else np.ones(N),
+                reduction,
+            )
+            for fn, targets, dense in (
+                (INTEGER, labels, np.eye(K)[labels]),
+                (DENSE, np.eye(K)[labels], np.eye(K)[labels]),
+                (DENSE, soft, soft),
+            ):
                 call = lambda z: fn(z, targets, **arguments, **tail)
                 expected = oracle(logits, dense, *rest)
                 np.testing.assert_allclose(call(logits), expected, rtol=1e-12, atol=1e-14)
@@ -63,7 +74,11 @@ def test_every_combination_of_options(absent, reduction) -> None:
                     up, down = logits.copy(), logits.copy()
                     up[i, j] += 1e-6
                     down[i, j] -= 1e-6
-                    slope = np.sum(oracle(up, dense, *rest) - oracle(down, dense, *rest)) / 2e-6 if np.isfinite(logits[i, j]) else 0.0
+                    slope = (
+                        np.sum(oracle(up, dense, *rest) - oracle(down, dense, *rest)) / 2e-6
+                        if np.isfinite(logits[i, j])
+                        else 0.0
+                    )
                     np.testing.assert_allclose(gradient[i, j], slope, rtol=1e-6, atol=1e-8)
 
 
@@ -102,7 +117,9 @@ def test_an_absent_class_is_absent() -> None:
     logits, labels = jnp.array([[1.0, -jnp.inf, 2.0]]), jnp.array([1])
     for smoothing in (0.0, 0.3):
         one = jax.value_and_grad(INTEGER)(logits, jnp.array([2]), label_smoothing=smoothing, z_loss=0.1)
-        other = jax.value_and_grad(INTEGER)(jnp.array([[1.0, 2.0]]), jnp.array([1]), label_smoothing=smoothing, z_loss=0.1)
+        other = jax.value_and_grad(INTEGER)(
+            jnp.array([[1.0, 2.0]]), jnp.array([1]), label_smoothing=smoothing, z_loss=0.1
+        )
         np.testing.assert_allclose(one[0], other[0], rtol=1e-6)
         np.testing.assert_allclose(one[1][0], [other[1][0, 0], 0, other[1][0, 1]], rtol=1e-6)
     assert np.isposinf(INTEGER(logits, labels))
@@ -159,7 +176,10 @@ def test_agrees_with_optax_on_bfloat16_only_more_precisely() -> None:
     rng = np.random.default_rng(0)
     logits = jnp.asarray(3 * rng.normal(size=(64, 1000)), jnp.bfloat16)
     labels = rng.integers(0, 1000, 64)
-    exact = np.mean(scipy.special.logsumexp(np.asarray(logits, np.float64), -1) - np.asarray(logits, np.float64)[np.arange(64), labels])
+    exact = np.mean(
+        scipy.special.logsumexp(np.asarray(logits, np.float64), -1)
+        - np.asarray(logits, np.float64)[np.arange(64), labels]
+    )
     np.testing.assert_allclose(INTEGER(logits, labels), exact, rtol=1e-6)
     assert abs(float(optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()) - exact) > 1e-4
 
@@ -191,13 +211,26 @@ def test_parity_with_torch() -> None:
     with jax.enable_x64(True):
         for smoothing, weight, reduction in itertools.product([0.0, 0.2], [None, c], ["mean", "sum", "none"]):
             theirs = torch.nn.functional.cross_entropy(
-                torch.tensor(logits), torch.tensor(labels), reduction=reduction, label_smoothing=smoothing,
-                weight=None if weight is None else torch.tensor(weight), ignore_index=-100,
+                torch.tensor(logits),
+                torch.tensor(labels),
+                reduction=reduction,
+                label_smoothing=smoothing,
+                weight=None if weight is None else torch.tensor(weight),
+                ignore_index=-100,
             )
-            ours = INTEGER(logits, labels, label_smoothing=smoothing, class_weights=weight, where=labels != -100, reduction=reduction)
+            ours = INTEGER(
+                logits,
+                labels,
+                label_smoothing=smoothing,
+                class_weights=weight,
+                where=labels != -100,
+                reduction=reduction,
+            )
             np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-12)
         y = rng.uniform(size=(8, 5))
         theirs = torch.nn.functional.binary_cross_entropy_with_logits(
             torch.tensor(logits), torch.tensor(y), pos_weight=torch.tensor(2.5)
         )
-        np.testing.assert_allclose(jaxloss.sigmoid_binary_cross_entropy(logits, y, pos_weight=2.5), theirs.numpy(), rtol=1e-12)
+        np.testing.assert_allclose(
+            jaxloss.sigmoid_binary_cross_entropy(logits, y, pos_weight=2.5), theirs.numpy(), rtol=1e-12
+        )

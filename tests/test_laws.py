@@ -161,13 +161,19 @@ def test_single_precision(case: Case, rng: np.random.Generator) -> None:
     """float32 against float64 of the same float32 inputs: values to 4 ulp, gradients to 16 of the largest entry."""
     hypers = settings(case)[-1]
     batch = batches(case, 64)
-    inputs = {n: np.asarray(x, np.float32) if n in floats(case.draw(rng, batch)) else x
-              for n, x in case.draw(np.random.default_rng(5), batch).items()}
-    hypers32 = {k: np.asarray(v, np.float32).astype(v.dtype) if isinstance(v, np.ndarray) else v for k, v in hypers.items()}
+    inputs = {
+        n: np.asarray(x, np.float32) if n in floats(case.draw(rng, batch)) else x
+        for n, x in case.draw(np.random.default_rng(5), batch).items()
+    }
+    hypers32 = {
+        k: np.asarray(v, np.float32).astype(v.dtype) if isinstance(v, np.ndarray) else v for k, v in hypers.items()
+    }
     results = {}
     for dtype in (np.float32, np.float64):
         with jax.enable_x64(dtype == np.float64):
-            converted = cast({n: np.asarray(x, np.float64) if n in floats(inputs) else x for n, x in inputs.items()}, dtype)
+            converted = cast(
+                {n: np.asarray(x, np.float64) if n in floats(inputs) else x for n, x in inputs.items()}, dtype
+            )
             fn, at = of_floats(case, converted, **cast_hypers(hypers32, dtype), reduction="none")
             values = fn(at)
             assert values.dtype == dtype
@@ -340,7 +346,9 @@ def test_garbage_behind_the_mask_is_inert(case: Case, rng: np.random.Generator) 
                     if name not in case.shared:
                         x[~keep] = garbage if name in floats(clean) else -100
             weights = jnp.where(jnp.asarray(keep), 1.5, jnp.float32(0.0 if garbage is None else garbage))
-            fn, at = of_floats(case, cast(inputs, np.float32), **hypers, where=keep, weights=weights, reduction=reduction)
+            fn, at = of_floats(
+                case, cast(inputs, np.float32), **hypers, where=keep, weights=weights, reduction=reduction
+            )
             total = lambda x: jnp.sum(fn(x))
             along = along or direction(rng, at)
             gradient, second = jax.jvp(jax.grad(total), (at,), (along,))

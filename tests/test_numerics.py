@@ -96,7 +96,9 @@ def test_log_sum_exp() -> None:
     x = np.float32([[1e4, -1e4, 0.0], [-np.inf, 2.0, 1.0], [3.0, 3.0, 3.0]])
     np.testing.assert_allclose(_numerics.log_sum_exp(x), scipy.special.logsumexp(x.astype(np.float64), -1), rtol=1e-6)
     total = lambda z: jnp.sum(_numerics.log_sum_exp(z))
-    np.testing.assert_allclose(jax.grad(total)(x), scipy.special.softmax(x.astype(np.float64), -1), rtol=2e-6, atol=1e-30)
+    np.testing.assert_allclose(
+        jax.grad(total)(x), scipy.special.softmax(x.astype(np.float64), -1), rtol=2e-6, atol=1e-30
+    )
     with jax.enable_x64(True):
         z = np.random.default_rng(0).normal(size=5)
         p = scipy.special.softmax(z)

@@ -123,7 +123,14 @@ def test_a_nan_is_not_sorted_away(name) -> None:
 
 @pytest.mark.parametrize(
     ("factory", "bad"),
-    [("top_fraction", 0.0), ("top_fraction", 1.1), ("cvar", 0.0), ("trimmed_mean", 1.0), ("soft_maximum", 0.0), ("mean_over", 0)],
+    [
+        ("top_fraction", 0.0),
+        ("top_fraction", 1.1),
+        ("cvar", 0.0),
+        ("trimmed_mean", 1.0),
+        ("soft_maximum", 0.0),
+        ("mean_over", 0),
+    ],
 )
 def test_parameters_out_of_range(factory, bad) -> None:
     with pytest.raises(ValueError, match="must be"):
@@ -138,7 +145,9 @@ def test_terms_merge_exactly() -> None:
     assert float(reductions.merge(one, nothing).values) == 2.0
     assert float(reductions.merge(nothing, nothing).values) == 0.0
     whole = reductions.summarize(Term(jnp.asarray(VALUES), jnp.asarray(WEIGHTS)))
-    parts = [reductions.summarize(Term(jnp.asarray(VALUES[s]), jnp.asarray(WEIGHTS[s]))) for s in (slice(2), slice(2, 6))]
+    parts = [
+        reductions.summarize(Term(jnp.asarray(VALUES[s]), jnp.asarray(WEIGHTS[s]))) for s in (slice(2), slice(2, 6))
+    ]
     np.testing.assert_allclose(reductions.merge(*parts).values, whole.values, rtol=1e-6)
 
 
@@ -163,7 +172,10 @@ def test_mean_over_devices_is_the_mean_of_the_whole_batch(masked, check_vma) -> 
     np.testing.assert_allclose(jax.jit(global_mean)(predictions, targets, keep), expected, rtol=1e-6)
     total = jax.shard_map(
         lambda p, t: jaxloss.huber_loss(p, t, reduction=reductions.sum(axis_name="data")),
-        mesh=mesh, in_specs=(shard, shard), out_specs=PartitionSpec(), check_vma=check_vma,
+        mesh=mesh,
+        in_specs=(shard, shard),
+        out_specs=PartitionSpec(),
+        check_vma=check_vma,
     )(predictions, targets)
     np.testing.assert_allclose(total, jaxloss.huber_loss(predictions, targets, reduction="sum"), rtol=1e-6)
 

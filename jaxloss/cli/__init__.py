@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return importlib.import_module(f"jaxloss.cli.{command}").run(**options)
     except ModuleNotFoundError as missing:
-        print(f"jaxloss {command}: error: {missing.name} is not installed; pip install 'jaxloss[demo]'", file=sys.stderr)
-    except OSError as failure:
-        print(f"jaxloss {command}: error: {failure}", file=sys.stderr)
+        failure = f"{missing.name} is not installed; pip install 'jaxloss[demo]'"
+    except OSError as error:
+        failure = str(error)
+    print(f"jaxloss {command}: error: {failure}", file=sys.stderr)
     return 2

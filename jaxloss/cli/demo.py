@@ -60,17 +60,16 @@ def losses(params: Any, graph: Any, batch: dict[str, jax.Array], noise: jax.Arra
             pixels, batch["images"], where=valid[:, None], reduction=reductions.term
         ),
         "code": jaxloss.gaussian_kl_standard_normal(mean, log_variance, where=valid, reduction=reductions.term),
-        "size": jaxloss.l2_penalty(params, mask=lambda path, leaf: leaf.ndim > 1),
+        "size": jaxloss.l2_penalty(params, mask=lambda _, leaf: leaf.ndim > 1),
     }
 
 
 def read_digits(seed: int) -> tuple[Digits, Digits]:
     """Scikit-learn's 1797 images of 8 x 8 pixels, a quarter of each class held out."""
-    images, labels = load_digits(return_X_y=True)
-    train_x, test_x, train_y, test_y = train_test_split(
-        (images / 16).astype(np.float32), labels.astype(np.int32), test_size=0.25, random_state=seed, stratify=labels
-    )
-    return Digits(train_x, train_y), Digits(test_x, test_y)
+    images, labels = (np.asarray(part) for part in load_digits(return_X_y=True))
+    train, test = train_test_split(np.arange(len(labels)), test_size=0.25, random_state=seed, stratify=labels)
+    scaled, classes = (images / 16).astype(np.float32), labels.astype(np.int32)
+    return Digits(scaled[train], classes[train]), Digits(scaled[test], classes[test])
 
 
 def batches(data: Digits, seed: int):
@@ -149,7 +148,7 @@ def draw(history: list[dict[str, Any]], test: Digits, predicted: np.ndarray, reb
 
     names = [key.removeprefix("value/") for key in history[0] if key.startswith("value/")]
     figure = pyplot.figure(figsize=(12, 7), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[1.1, 1.0])
+    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=[1.1, 1.0]))
     for axis, name in zip(above.subplots(1, len(names)), names, strict=True):
         axis.plot([step[f"value/{name}"] for step in history], linewidth=0.8, label="raw value")
         axis.plot([step[f"weighted/{name}"] for step in history], linewidth=0.8, label="weighted")

@@ -21,8 +21,8 @@ def lift(terms: Any) -> Terms:
     """Named terms with every bare array or scalar turned into a `Term` of weight 1."""
     if not isinstance(terms, Mapping):
         raise TypeError(
-            f"losses must return a dict of named terms, such as {{'ce': ..., 'l2': ...}}; found {type(terms).__name__}. "
-            "To return something beside the terms pass has_aux=True to objective()."
+            "losses must return a dict of named terms, such as {'ce': ..., 'l2': ...}; found "
+            f"{type(terms).__name__}. To return something beside the terms pass has_aux=True to objective()."
         )
     return {name: _lift_one(name, value) for name, value in terms.items()}
 

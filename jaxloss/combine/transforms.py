@@ -107,6 +107,10 @@ def on(names: str | Sequence[str], *transforms: LossTransform) -> LossTransform:
     return LossTransform(lambda terms, /: inner.init(pick(terms)), update)
 
 
+def _no_state(terms: Terms, /) -> tuple[()]:  # noqa: ARG001
+    return ()
+
+
 def scale(factor: Factor) -> LossTransform:
     """Multiply every term by a number or by a schedule of the step.
 
@@ -129,7 +133,7 @@ def scale(factor: Factor) -> LossTransform:
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001
         return {name: _scaled(name, term, factor, step) for name, term in terms.items()}, state
 
-    return LossTransform(lambda terms, /: (), update)
+    return LossTransform(_no_state, update)
 
 
 def weigh(**factors: Factor) -> LossTransform:

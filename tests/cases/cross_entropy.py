@@ -81,7 +81,12 @@ CASES = [
         bad_hypers=({"class_weights": np.ones((5, 1))},),
         convex=True,
         labels="labels",
-        extremes={"impossible class": {"log_probs": np.array([[-np.inf, 0.0, -9.0, -9.0, -9.0]]), "labels": np.array([1], np.int32)}},
+        extremes={
+            "impossible class": {
+                "log_probs": np.array([[-np.inf, 0.0, -9.0, -9.0, -9.0]]),
+                "labels": np.array([1], np.int32),
+            }
+        },
     ),
     Case(
         fn=jaxloss.sigmoid_binary_cross_entropy,
@@ -102,8 +107,8 @@ CASES = [
             "probs": rng.uniform(0.05, 0.95, size=batch),
             "targets": rng.uniform(size=batch),
         },
-        oracle=lambda probs, targets: -(
-            scipy.special.xlogy(targets, probs) + scipy.special.xlog1py(1 - targets, -probs)
+        oracle=lambda probs, targets: (
+            -(scipy.special.xlogy(targets, probs) + scipy.special.xlog1py(1 - targets, -probs))
         ),
         source="scipy.special.xlogy and xlog1py",
         convex=True,

@@ -1,0 +1,110 @@
+"""Smooth kin of the pinball loss: differentiable at a perfect fit, with the two sides weighed unequally."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._reduce import blank, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.regression.huber import smooth_magnitude
+
+__all__ = [
+    "expectile_loss",
+    "huber_quantile_loss",
+]
+
+
+def expectile_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    expectile: Scalar = 0.5,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared error that weighs the two sides unequally; its minimiser is an expectile.
+
+    .. math:: \ell = \left| \tau - 1[u < 0] \right| u^2, \qquad u = y - \hat y
+
+    The ``expectile`` weighs targets above the prediction, so that 0.9 pulls predictions up: implicit Q-learning fits
+    its values so. At 0.5 it is half of `squared_error`.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        expectile: The level :math:`\tau` whose expectile is sought, in (0, 1).
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of ``targets``; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or ``expectile`` is not in (0, 1).
+
+    Example:
+        >>> jaxloss.expectile_loss(jnp.array([0.0, 4.0]), jnp.array([2.0, 2.0]), expectile=0.75, reduction="none")
+        Array([3., 1.], dtype=float32)
+
+    Reference:
+        Newey and Powell (1987), Asymmetric Least Squares Estimation and Testing.
+        https://doi.org/10.2307/1911031
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    expectile = _checks.scalar("expectile", expectile, predictions.dtype, above=0, below=1)
+    residual = targets - predictions
+    values = jnp.where(residual < 0, 1 - expectile, expectile) * jnp.square(residual)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def huber_quantile_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    quantile: Scalar = 0.5,
+    delta: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Pinball loss with its kink rounded off over residuals up to :math:`\delta`.
+
+    .. math:: \ell = \left| q - 1[u < 0] \right| \frac{h_\delta(u)}{\delta}, \qquad u = y - \hat y
+
+    with the Huber function :math:`h_\delta`, see `huber_loss`.
+
+    The elementwise part of quantile regression in reinforcement learning, where some leave out the division by
+    :math:`\delta`; with it the loss tends to `quantile_loss` as ``delta`` tends to 0.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        quantile: The level :math:`q`, the weight of targets above the prediction, in (0, 1).
+        delta: Residual where the loss turns linear, in units of ``targets``; >= 0, and 0 gives `quantile_loss`.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in units of ``targets``; 0 exactly at a perfect fit, with zero gradient there.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, ``quantile`` is not in (0, 1), or ``delta`` is negative.
+
+    Example:
+        >>> jaxloss.huber_quantile_loss(jnp.array([0.0, 3.0]), jnp.array([3.0, 2.5]), quantile=0.75, reduction="none")
+        Array([1.875  , 0.03125], dtype=float32)
+
+    Reference:
+        Dabney, Rowland, Bellemare and Munos (2018), Distributional Reinforcement Learning with Quantile Regression.
+        https://arxiv.org/abs/1710.10044
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    quantile = _checks.scalar("quantile", quantile, predictions.dtype, above=0, below=1)
+    delta = _checks.scalar("delta", delta, predictions.dtype, at_least=0)
+    residual = targets - predictions
+    values = jnp.where(residual < 0, 1 - quantile, quantile) * smooth_magnitude(residual, delta)
+    return reduce(values, where=where, weights=weights, reduction=reduction)

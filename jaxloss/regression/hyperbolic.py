@@ -1,0 +1,196 @@
+"""Absolute errors with the kink rounded off by a smooth curve, a hyperbola or a logarithm of one."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._numerics import magnitude
+from jaxloss._reduce import blank, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+
+__all__ = [
+    "charbonnier_loss",
+    "log_cosh",
+    "pseudo_huber_loss",
+]
+
+# Beyond this many scales sqrt(1 + u**2) is |u| in float64 too; up to it u**2 is far from the top of float32.
+_FAR = 1e9
+
+
+def _arc(residual: Array, scale: Scalar) -> tuple[Array, Array, Array, Array]:
+    """Which residuals are far, the others (0 for far), these in units of scale: ``u``, and ``sqrt(1 + u**2)``."""
+    far = jnp.abs(residual) > _FAR * scale
+    near = jnp.where(far, 0.0, residual)
+    ratio = near / scale
+    return far, near, ratio, jnp.sqrt(1 + jnp.square(ratio))
+
+
+@jax.custom_jvp
+def _pseudo_huber(residual: Array, delta: Array) -> Array:
+    far, near, ratio, arc = _arc(residual, delta)
+    return jnp.where(far, delta * (jnp.abs(residual) - delta), delta * (near * (ratio / (1 + arc))))
+
+
+@_pseudo_huber.defjvp
+def _pseudo_huber_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (residual, delta), (dr, dd) = primals, tangents
+    far, _, ratio, arc = _arc(residual, delta)
+    slope = delta * jnp.where(far, jnp.sign(residual), ratio / arc)
+    rise = ratio * (ratio / (1 + arc))
+    slope_in_delta = jnp.where(far, jnp.abs(residual) - 2 * delta, delta * (rise * (rise / arc)))
+    return _pseudo_huber(residual, delta), slope * dr + slope_in_delta * dd
+
+
+@jax.custom_jvp
+def _log_cosh(x: Array) -> Array:
+    """Near 0 the Taylor series of ``cosh(x) - 1``, which has no cancellation; far away no overflow."""
+    distance = jnp.abs(x)
+    near = distance < 1
+    square = jnp.square(jnp.where(near, x, 0.0))
+    series = jnp.ones_like(square)
+    for n in range(18, 2, -2):
+        series = 1 + square * series * (1 / (n * (n - 1)))
+    return jnp.where(
+        near,
+        jnp.log1p(0.5 * square * series),
+        distance + (jnp.log1p(jnp.exp(-2 * distance)) - math.log(2.0)),
+    )
+
+
+_log_cosh.defjvps(lambda tangent, _, x: tangent * jnp.tanh(x))
+
+
+def pseudo_huber_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    delta: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""A smooth stand-in for the Huber loss: a hyperbola in the residual :math:`r`.
+
+    .. math:: \ell(r) = \delta^2 \left( \sqrt{1 + (r / \delta)^2} - 1 \right)
+
+    Near 0 it is :math:`r^2 / 2`, far away :math:`\delta |r| - \delta^2`. Divided by :math:`\delta^2` it is
+    `barron_loss` with ``alpha=1, scale=delta``.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        delta: Residual around which the loss turns linear, in units of ``targets``; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of ``targets``; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or ``delta`` is not positive.
+
+    Example:
+        >>> jaxloss.pseudo_huber_loss(jnp.array([0.0, 0.75]), jnp.zeros(2), reduction="none")
+        Array([0.  , 0.25], dtype=float32)
+
+    Reference:
+        Charbonnier, Blanc-Feraud, Aubert and Barlaud (1994), Two deterministic half-quadratic regularization
+        algorithms for computed imaging. https://doi.org/10.1109/ICIP.1994.413553
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    delta = _checks.scalar("delta", delta, predictions.dtype, above=0)
+    values = _pseudo_huber(predictions - targets, jnp.asarray(delta, predictions.dtype))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def charbonnier_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    epsilon: Scalar = 1e-3,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Absolute error with its kink rounded off by a small constant; common in image restoration.
+
+    .. math:: \ell(r) = \sqrt{r^2 + \epsilon^2}
+
+    The minimum is :math:`\epsilon`, not 0. Other functions of this name differ: Kornia's is
+    :math:`\sqrt{1 + r^2} - 1`, here `pseudo_huber_loss`; BasicSR's ``eps`` is the square of ``epsilon``.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        epsilon: Where the loss turns linear, in units of ``targets``; its square is added to the squared residual; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= ``epsilon``, in units of ``targets``; ``epsilon`` exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or ``epsilon`` is not positive.
+
+    Example:
+        >>> jaxloss.charbonnier_loss(jnp.array([0.0, 4.0]), jnp.zeros(2), epsilon=3.0, reduction="none")
+        Array([3., 5.], dtype=float32)
+
+    Reference:
+        Lai, Huang, Ahuja and Yang (2017), Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution.
+        https://arxiv.org/abs/1704.03915
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    epsilon = _checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
+    residual = predictions - targets
+    far, _, _, arc = _arc(residual, epsilon)
+    values = jnp.where(far, magnitude(residual), epsilon * arc)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def log_cosh(
+    predictions: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Logarithm of the hyperbolic cosine of the residual :math:`r`, whose gradient is its hyperbolic tangent.
+
+    .. math:: \ell(r) = \log \cosh r
+
+    Near 0 it is :math:`r^2 / 2`, far away :math:`|r| - \log 2`. It has no scale: divide the data by one.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> small, large = jaxloss.log_cosh(jnp.array([1e-4, 1e4]), jnp.zeros(2), reduction="none")
+        >>> print(f"{small:.2e} {large:.2f}")
+        5.00e-09 9999.31
+
+    Reference:
+        Chen, Ho, Guo and Xu (2019), Log Hyperbolic Cosine Loss Improves Variational Auto-Encoder.
+        https://openreview.net/forum?id=rkglvsC9Ym
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    values = _log_cosh(predictions - targets)
+    return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -1,0 +1,245 @@
+"""Redescending losses: the farther an outlier, the weaker its pull."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._numerics import magnitude
+from jaxloss._reduce import blank, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+
+__all__ = [
+    "cauchy_loss",
+    "geman_mcclure_loss",
+    "tukey_biweight_loss",
+    "welsch_loss",
+]
+
+# Each profile is a function of u = r / scale with its slope written out: a derivative taken through the formula
+# of the value would be a difference of near equals at the outliers.
+
+
+def standardize(residual: Array, scale: Scalar) -> Array:
+    """``residual / scale``, kept finite: beyond the largest number the losses here and their slopes are constant."""
+    largest = float(jnp.finfo(residual.dtype).max)
+    return jnp.clip(residual / scale, -largest, largest)
+
+
+@jax.custom_jvp
+def _geman_mcclure(u: Array) -> Array:
+    square = jnp.square(0.5 * u)
+    return 2 * jnp.where(square < 1, square / (1 + square), 1 / (1 + 1 / square))
+
+
+@_geman_mcclure.defjvp
+def _geman_mcclure_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (u,), (tangent,) = primals, tangents
+    share = 1 / (1 + jnp.square(0.5 * u))
+    return _geman_mcclure(u), tangent * (u * share * share)
+
+
+@jax.custom_jvp
+def _welsch(u: Array) -> Array:
+    return -jnp.expm1(-0.5 * jnp.square(u))
+
+
+_welsch.defjvps(lambda tangent, _, u: tangent * (u * jnp.exp(-0.5 * jnp.square(u))))
+
+
+@jax.custom_jvp
+def _tukey(u: Array) -> Array:
+    """``(1 - (1 - u**2)**3) / 6`` for ``u`` in [-1, 1]."""
+    square = jnp.square(u)
+    return square * (3 - square * (3 - square)) / 6
+
+
+_tukey.defjvps(lambda tangent, _, u: tangent * (u * jnp.square((1 - u) * (1 + u))))
+
+
+def cauchy_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    scale: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Logarithmic in the residual :math:`r`: the likelihood of Student's distribution at low degrees of freedom.
+
+    .. math:: \ell(r) = \log\left( 1 + \tfrac12 (r / c)^2 \right)
+
+    Also called the Lorentzian; `barron_loss` with ``alpha=0``. The pull of a point peaks at :math:`\sqrt2 c` and then
+    falls like :math:`2 / r`.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        scale: Residual at which a point begins to count as an outlier, in units of ``targets``; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, dimensionless; 0 exactly at a perfect fit; unbounded above.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or ``scale`` is not positive.
+
+    Example:
+        >>> loss = jaxloss.cauchy_loss(jnp.array([1.0, 100.0]), jnp.zeros(2))
+        >>> print(f"{loss:.4f}")
+        4.4614
+
+    Reference:
+        Black and Anandan (1996), The Robust Estimation of Multiple Motions: Parametric and Piecewise-Smooth Flow
+        Fields. https://doi.org/10.1006/cviu.1996.0006
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    scale = _checks.scalar("scale", scale, predictions.dtype, above=0)
+    residual = predictions - targets
+    # From here on the 1 is lost in the sum, and the square would overflow soon after.
+    far = jnp.abs(residual) > 1e9 * scale
+    near = jnp.where(far, 0.0, residual)
+    distance = jnp.where(far, magnitude(residual), 1.0)
+    logarithm = 2 * (jnp.log(distance) - jnp.log(scale)) - math.log(2.0)
+    values = jnp.where(far, logarithm, jnp.log1p(0.5 * jnp.square(near / scale)))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def geman_mcclure_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    scale: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""A rational function of the residual :math:`r` that levels off at 2.
+
+    .. math:: \ell(r) = \frac{2 (r / c)^2}{(r / c)^2 + 4}
+
+    `barron_loss` with ``alpha=-2``, which near 0 is :math:`(r / c)^2 / 2`. The textbook form
+    :math:`r^2 / (1 + r^2)` is half of it with ``scale=0.5``.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        scale: Residual at which a point begins to count as an outlier, in units of ``targets``; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 2], dimensionless; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or ``scale`` is not positive.
+
+    Example:
+        >>> jaxloss.geman_mcclure_loss(jnp.array([1.0, 1e30]), jnp.zeros(2), reduction="none")
+        Array([0.4, 2. ], dtype=float32)
+
+    Reference:
+        Barron (2019), A General and Adaptive Robust Loss Function, after Geman and McClure (1985).
+        https://arxiv.org/abs/1701.03077
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    scale = _checks.scalar("scale", scale, predictions.dtype, above=0)
+    values = _geman_mcclure(standardize(predictions - targets, scale))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def welsch_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    scale: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""An upturned Gaussian bell of the residual :math:`r` that levels off at 1.
+
+    .. math:: \ell(r) = 1 - \exp\left( -\tfrac12 (r / c)^2 \right)
+
+    Also called the Leclerc loss or (negative) correntropy; `barron_loss` with ``alpha=-jnp.inf``. Far outliers have a
+    gradient of 0.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        scale: Residual at which a point begins to count as an outlier, in units of ``targets``; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 1], dimensionless; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or ``scale`` is not positive.
+
+    Example:
+        >>> loss = jaxloss.welsch_loss(jnp.array([1.0, 1e30]), jnp.zeros(2))
+        >>> print(f"{loss:.4f}")
+        0.6967
+
+    Reference:
+        Dennis and Welsch (1978), Techniques for nonlinear least squares and robust regression.
+        https://doi.org/10.1080/03610917808812083
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    scale = _checks.scalar("scale", scale, predictions.dtype, above=0)
+    values = _welsch(standardize(predictions - targets, scale))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def tukey_biweight_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    scale: Scalar = 4.685,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""A sixth-degree polynomial of the residual :math:`r` that is constant beyond :math:`c`.
+
+    .. math:: \ell(r) = \frac{c^2}{6} \begin{cases} 1 - \left( 1 - (r / c)^2 \right)^3 & |r| \le c \\
+              1 & |r| > c \end{cases}
+
+    Points beyond :math:`c` have no gradient at all: start from a fit that leaves few of them there. The default
+    of 4.685 standard deviations of the noise has 95 % efficiency for Gaussian noise.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        scale: Residual :math:`c` from which on points are ignored, in units of ``targets``; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, ``scale**2 / 6``], in squared units of ``targets``; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or ``scale`` is not positive.
+
+    Example:
+        >>> jaxloss.tukey_biweight_loss(jnp.array([0.0, 3.0, 9.0]), jnp.zeros(3), scale=3.0, reduction="none")
+        Array([0. , 1.5, 1.5], dtype=float32)
+
+    Reference:
+        Beaton and Tukey (1974), The Fitting of Power Series, Meaning Polynomials, Illustrated on Band-Spectroscopic
+        Data. https://doi.org/10.1080/00401706.1974.10489171
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    scale = _checks.scalar("scale", scale, predictions.dtype, above=0)
+    values = scale * (scale * _tukey(jnp.clip((predictions - targets) / scale, -1, 1)))
+    return reduce(values, where=where, weights=weights, reduction=reduction)

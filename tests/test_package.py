@@ -1,0 +1,105 @@
+"""What a stranger gets: a light import, one way to every name, a house that keeps its own rules."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jaxloss
+from tests.registry import HELPERS, losses, public_functions
+
+ROOT = Path(jaxloss.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+OPTIONAL = ("flax", "matplotlib", "optax", "rich", "sklearn", "scipy", "torch", "keras")
+
+
+def python(code: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT.parent)}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    return result.stdout
+
+
+def test_import_needs_jax_and_chex_only() -> None:
+    loaded = python("import jaxloss, sys; print(*{m.split('.')[0] for m in sys.modules})").split()
+    assert not set(OPTIONAL) & set(loaded)
+    assert {"jax", "chex"} <= set(loaded)
+
+
+def test_every_public_function_has_one_documented_path() -> None:
+    owners: dict[str, str] = {}
+    for info in pkgutil.walk_packages(jaxloss.__path__, "jaxloss."):
+        if (
+            info.ispkg
+            or "._" in info.name
+            or info.name.startswith(("jaxloss.cli", "jaxloss.combine", "jaxloss.__main__"))
+        ):
+            continue
+        module = importlib.import_module(info.name)
+        if info.name == "jaxloss.reductions":
+            continue
+        assert module.__all__, info.name
+        assert info.name.rsplit(".", 1)[1] not in public_functions(), f"module {info.name} is named like a function"
+        for name in module.__all__:
+            assert name not in owners, f"{name} is in {owners.get(name)} and {info.name}"
+            owners[name] = info.name
+            assert getattr(jaxloss, name) is getattr(module, name)
+    assert set(owners) == set(public_functions()) - {"checked", "reduce"}
+
+
+def test_helpers_are_public_and_have_reasons() -> None:
+    assert set(HELPERS) <= set(public_functions())
+    assert all(len(reason.split()) >= 3 for reason in HELPERS.values())
+    assert not set(HELPERS) & set(losses())
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_house_rules(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "no module docstring"
+    assert len(text.splitlines()) <= 300, "more than one idea"
+    imports = [
+        n.module or "" if isinstance(n, ast.ImportFrom) else a.name
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Import | ast.ImportFrom)
+        for a in n.names
+    ]
+    if path.name != "_checks.py":
+        assert not any(name.split(".")[0] == "chex" for name in imports), "only _checks imports chex"
+    if "cli" not in path.parts:
+        assert not any(name.split(".")[0] in OPTIONAL for name in imports), "optional packages belong to the extras"
+    assert "type: ignore" not in text
+    assert "pyright: ignore" not in text
+    if path.name not in ("_reduce.py", "reductions.py"):
+        assert "jnp.mean(" not in text, "averages are taken in _reduce"
+
+
+@pytest.mark.parametrize("name", ["_checks", "_reduce", "reductions", "combine.objectives", "combine.transforms"])
+@jax.numpy_dtype_promotion("standard")
+def test_examples_of_the_floor_and_the_combinators(name: str) -> None:
+    module = importlib.import_module(f"jaxloss.{name}")
+    names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
+    result = doctest.testmod(module, extraglobs=names, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert not result.failed
+
+
+def test_helpers_have_docstrings_and_examples() -> None:
+    for name in set(HELPERS) - {"checked", "reduce"}:
+        text = public_functions()[name].__doc__ or ""
+        assert "Args:" in text, name
+        assert ">>>" in text, name
+        examples = doctest.DocTestFinder(recurse=False).find(
+            public_functions()[name], name, globs={"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
+        )
+        for example in examples:
+            assert not doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example).failed
