@@ -10,6 +10,9 @@ os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 
+import gc
+import resource
+
 import jax
 import numpy as np
 import pytest
@@ -21,3 +24,17 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20240607)
+
+
+PEAK = {"limit": 2.5e6}  # kB of resident memory beyond which compiled programs are thrown away
+
+
+@pytest.fixture(autouse=True)
+def _bounded_memory():
+    """Thousands of small programs are compiled and hardly one is needed again: keep the workers' memory flat."""
+    yield
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if peak > PEAK["limit"]:
+        jax.clear_caches()
+        gc.collect()
+        PEAK["limit"] = 1.1 * peak

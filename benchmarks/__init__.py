@@ -1,0 +1,1 @@
+"""Speed and memory of jaxloss against its peers: ``python -m benchmarks --help``."""
