@@ -1,0 +1,135 @@
+"""The Kullback-Leibler divergence of Gaussians with diagonal covariance, from means and log-variances."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._reduce import blank, reduce
+from jaxloss._typing import Array, Reduction
+
+__all__ = ["gaussian_kl", "gaussian_kl_standard_normal"]
+
+_SERIES = tuple(1 / math.factorial(k + 2) for k in range(17))
+"""Coefficients of ``(exp(x) - 1 - x) / x**2``: full float64 precision for ``|x| <= 1``."""
+
+
+@jax.custom_jvp
+def _exp_excess(x: Array) -> Array:
+    """``exp(x) - 1 - x`` to full relative accuracy, also near 0 where it is ``x**2 / 2``; its slope is ``expm1``."""
+    near = jnp.abs(x) < 1
+    small = jnp.where(near, x, jnp.zeros((), x.dtype))
+    series = jnp.full_like(x, _SERIES[-1])
+    for coefficient in reversed(_SERIES[:-1]):
+        series = series * small + coefficient
+    return jnp.where(near, jnp.square(small) * series, jnp.expm1(x) - x)
+
+
+_exp_excess.defjvps(lambda tangent, _, x: tangent * jnp.expm1(x))
+
+
+def gaussian_kl_standard_normal(
+    mean: Array,
+    log_variance: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Divergence of a diagonal Gaussian from the standard normal: the regulariser of the variational autoencoder.
+
+    .. math:: \ell = \mathrm{KL}\left( \mathcal N(\mu, \operatorname{diag} e^s) \,\|\, \mathcal N(0, I) \right)
+              = \frac12 \sum_d \left( \mu_d^2 + e^{s_d} - 1 - s_d \right)
+
+    Summed over the latent axis and averaged over examples, the reduction under which the evidence lower bound is
+    a bound. ``log_variance`` is :math:`\log \sigma^2`, twice the log of the standard deviation.
+
+    Args:
+        mean: Means :math:`\mu`, shape ``[..., D]``, floating.
+        log_variance: Log-variances :math:`s`, shape ``[..., D]``, the same; floating; never broadcast.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 0 exactly at the standard normal, with zero gradient there, and accurate near it.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.gaussian_kl_standard_normal(jnp.array([[1.0, 2.0]]), jnp.zeros((1, 2)))
+        Array(2.5, dtype=float32)
+
+    Reference:
+        Kingma and Welling (2014), Auto-Encoding Variational Bayes, appendix B.
+        https://arxiv.org/abs/1312.6114
+    """
+    mean, log_variance = _checks.floating(mean=mean, log_variance=log_variance)
+    _checks.with_axes("latent", mean=mean)
+    _checks.same_shape(mean=mean, log_variance=log_variance)
+    mean, log_variance = blank(where, mean, log_variance, event_ndim=1)
+    values = 0.5 * jnp.sum(jnp.square(mean) + _exp_excess(log_variance), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def gaussian_kl(
+    mean_p: Array,
+    log_variance_p: Array,
+    mean_q: Array,
+    log_variance_q: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Divergence KL(p || q) of two diagonal Gaussians; the expectation is over the first, ``p``.
+
+    .. math:: \ell = \mathrm{KL}(p \,\|\, q) = \frac12 \sum_d \left( e^{s_d - t_d} - 1 - (s_d - t_d)
+              + (\mu_d - \nu_d)^2 e^{-t_d} \right)
+
+    for :math:`p = \mathcal N(\mu, \operatorname{diag} e^s)` and :math:`q = \mathcal N(\nu, \operatorname{diag} e^t)`.
+    Summed over the last axis. The log-variances are :math:`\log \sigma^2`, twice the log of the standard deviation.
+
+    Args:
+        mean_p: Means :math:`\mu`, shape ``[..., D]``, floating.
+        log_variance_p: Log-variances :math:`s`, shape ``[..., D]``, the same; floating; never broadcast.
+        mean_q: Means :math:`\nu`, shape ``[..., D]``, the same.
+        log_variance_q: Log-variances :math:`t`, shape ``[..., D]``, the same.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient there, and accurate near it.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> mean_p, log_variance_p = jnp.zeros(1), jnp.zeros(1)
+        >>> jaxloss.gaussian_kl(mean_p, log_variance_p, jnp.ones(1), 2 * jnp.log(2 * jnp.ones(1)))
+        Array(0.44314718, dtype=float32)
+
+    Reference:
+        Ho, Jain and Abbeel (2020), Denoising Diffusion Probabilistic Models.
+        https://arxiv.org/abs/2006.11239
+    """
+    inputs = {"mean_p": mean_p, "log_variance_p": log_variance_p, "mean_q": mean_q, "log_variance_q": log_variance_q}
+    inputs = dict(zip(inputs, _checks.floating(**inputs), strict=True))
+    _checks.with_axes("latent", mean_p=inputs["mean_p"])
+    _checks.same_shape(**inputs)
+    mean_p, log_variance_p, mean_q, log_variance_q = blank(where, *inputs.values(), event_ndim=1)
+    shift = _standardised(mean_p - mean_q, log_variance_q)
+    values = 0.5 * jnp.sum(_exp_excess(log_variance_p - log_variance_q) + jnp.square(shift), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _standardised(shift: Array, log_variance: Array) -> Array:
+    """``shift`` in standard deviations; 0 where it is 0, however small the deviation is."""
+    none = shift == 0
+    deviation = jnp.exp(-0.5 * jnp.where(none, jnp.zeros((), shift.dtype), log_variance))
+    return shift * deviation

@@ -1,0 +1,120 @@
+"""Squared errors of logarithms: for targets that span orders of magnitude."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._numerics import poison
+from jaxloss._reduce import blank, pool_mass, pool_root_mean_square, reduce
+from jaxloss._typing import Array, Reduction
+
+__all__ = ["mean_squared_log_error", "root_mean_squared_log_error"]
+
+
+@jax.custom_jvp
+def _log1p_difference(x: Array, y: Array) -> Array:
+    """``log1p(x) - log1p(y)`` without the cancellation: ``log1p`` of the relative gap to the smaller of the two."""
+    low, high = jnp.minimum(x, y), jnp.maximum(x, y)
+    gap = (high - low) / (1 + low)
+    apart = jnp.where(gap < 2.0**64, jnp.log1p(gap), jnp.log1p(high) - jnp.log1p(low))
+    return jnp.sign(x - y) * apart
+
+
+@_log1p_difference.defjvp
+def _log1p_difference_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (x, y), (x_dot, y_dot) = primals, tangents
+    return _log1p_difference(x, y), x_dot / (1 + x) - y_dot / (1 + y)
+
+
+def _log_residual(predictions: Array, targets: Array) -> Array:
+    """The difference of the logarithms; NaN in value and gradient at -1 and below."""
+    valid = (predictions > -1) & (targets > -1)
+    _checks.ensure(lambda: valid, "predictions and targets must be greater than -1, where log1p ends")
+    return poison(_log1p_difference(predictions, targets), valid)
+
+
+def mean_squared_log_error(
+    predictions: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared difference of the logarithms of one plus the values (MSLE).
+
+    .. math:: \ell = \left( \log(1 + \hat y) - \log(1 + y) \right)^2
+
+    About the squared relative error for large values, the squared error near 0. Meant for values >= 0; those in
+    (-1, 0) follow the formula. Nothing is clipped: Keras raises predictions to 1e-7, where its gradient ends.
+
+    Args:
+        predictions: Shape ``[...]``, floating, > -1; NaN at -1 and below.
+        targets: Shape ``[...]``, the same; floating or integer, > -1; never broadcast.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared nats; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.mean_squared_log_error(jnp.array([jnp.e - 1, 3.0]), jnp.array([0.0, 3.0]), reduction="none")
+        Array([1., 0.], dtype=float32)
+
+    Reference:
+        Tofallis (2015), A Better Measure of Relative Prediction Accuracy for Model Selection and Model Estimation.
+        https://doi.org/10.1057/jors.2014.103
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    values = jnp.square(_log_residual(predictions, targets))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def root_mean_squared_log_error(
+    predictions: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Root of the mean squared log error over the last axis (RMSLE).
+
+    .. math:: \ell = \sqrt{\frac{\sum_t w_t \left( \log(1 + \hat y_t) - \log(1 + y_t) \right)^2}{\sum_t w_t}}
+
+    The last axis is pooled before the root, so ``where`` and ``weights`` belong to its entries. For the root
+    over a whole array pass it flat.
+
+    Args:
+        predictions: Shape ``[..., N]``, floating, > -1; NaN at -1 and below.
+        targets: Shape ``[..., N]``, the same; floating or integer, > -1; never broadcast.
+        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; 0 exactly at a perfect fit, with zero gradient there.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.root_mean_squared_log_error(jnp.array([jnp.e - 1, 3.0]), jnp.array([0.0, 3.0]))
+        Array(0.70710677, dtype=float32)
+
+    Reference:
+        Tofallis (2015), A Better Measure of Relative Prediction Accuracy for Model Selection and Model Estimation.
+        https://doi.org/10.1057/jors.2014.103
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    _checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    predictions, targets = blank(where, predictions, targets)
+    mass, present = pool_mass(where, weights, predictions)
+    values = pool_root_mean_square(_log_residual(predictions, targets), mass)
+    return reduce(values, where=present, reduction=reduction)
