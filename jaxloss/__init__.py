@@ -1,5 +1,8 @@
 """Loss functions for JAX under one contract: pure, masked, weighted, reduced and differentiated alike."""
 
+import sys as _sys
+import typing as _t
+
 from jaxloss import reductions
 from jaxloss._checks import checked
 from jaxloss._reduce import reduce
@@ -40,3 +43,16 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+
+if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
+
+    def __getattr__(name: str) -> _t.NoReturn:
+        """For names that do not exist: which of ours do what PyTorch, optax, Keras and TensorFlow call so."""
+        message = f"module 'jaxloss' has no attribute {name!r}"
+        if not name.startswith("_"):
+            from jaxloss._names import explain
+
+            public = [known for known, member in globals().items() if callable(member) and not known.startswith("_")]
+            message += explain(name, public)
+        # With ``obj`` and without ``name`` Python adds no guess of its own to the message.
+        raise AttributeError(message, obj=_sys.modules[__name__])

@@ -1,0 +1,537 @@
+"""The table of foreign names is true: every line of it is run here, their call against ours."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import pickle
+import re
+import subprocess
+import sys
+import traceback
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxloss
+from jaxloss import _names
+from jaxloss._names import COMMON, KERAS, LIBRARIES, OPTAX, TENSORFLOW, TORCH, ForeignName, Library
+from tests import tensorflow_formulas
+
+ROWS = [(library, row) for library in LIBRARIES for row in library.rows]
+IDS = [f"{library.title}-{row.names[0]}-{library.rows.index(row)}" for library, row in ROWS]
+
+N, D, C = 8, 5, 4
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def index_lists(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Per row some classes in random order and then -1, and the same as bits."""
+    lists, bits = np.full((N, C), -1), np.zeros((N, C))
+    for row in range(N):
+        chosen = rng.permutation(C)[: rng.integers(0, C + 1)]
+        lists[row, : len(chosen)] = chosen
+        bits[row, chosen] = 1
+    return lists, bits
+
+
+def draw(seed: int) -> dict[str, np.ndarray]:
+    """Every input that occurs in the table."""
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        return 1.5 * rng.normal(size=shape)
+
+    def positive(*shape: int) -> np.ndarray:
+        return rng.gamma(2.0, size=shape) + 0.1
+
+    def unit(*shape: int) -> np.ndarray:
+        x = rng.normal(size=shape)
+        return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+    probs, soft_targets = softmax(normal(N, C)), softmax(normal(N, C))
+    labels = rng.integers(0, C, size=N)
+    bits = rng.integers(0, 2, size=(N, D)).astype(float)
+    absent = np.arange(C) == (labels[:, None] + 1) % C
+    lists, chosen = index_lists(rng)
+    return {
+        "predictions": normal(N, D),
+        "targets": normal(N, D),
+        "predicted_amounts": positive(N, D),
+        "amounts": positive(N, D),
+        "unit_predictions": unit(N, D),
+        "unit_targets": unit(N, D),
+        "scores": normal(N, D),
+        "signs": 2 * bits - 1,
+        "bits": bits,
+        "chances": rng.uniform(0.05, 0.95, size=(N, D)),
+        "pos_weight": positive(D),
+        "logits": normal(N, C),
+        "labels": labels,
+        "positive_logits": positive(N, C),
+        "masked_logits": np.where(absent, -np.inf, normal(N, C)),
+        "masked_targets": np.where(absent, 0.0, soft_targets),
+        "index_lists": lists,
+        "index_bits": chosen,
+        "probs": probs,
+        "log_probs": np.log(probs),
+        "one_hot": np.eye(C)[labels],
+        "soft_targets": soft_targets,
+        "log_targets": np.log(soft_targets),
+        "unit_kernel": unit(C, D).T,
+        "output_weight": normal(C, D),
+        "head_kernel": normal(D, 3),
+        "projection": normal(D, 2),
+        "tail_kernel": normal(2, 2),
+        "sampled": rng.integers(0, C, size=3),
+        "label_counts": positive(N),
+        "sample_counts": positive(3),
+        "class_weights": positive(C),
+        "weights": positive(N),
+        "means": normal(N, D),
+        "variances": positive(N, D),
+        "log_rates": normal(N, D),
+        "rates": positive(N, D),
+        "counts": rng.poisson(2.0, size=(N, D)).astype(float),
+    }
+
+
+def run(call: str, inputs: Mapping[str, Any], scope: Mapping[str, Any]) -> np.ndarray:
+    return np.asarray(eval(call, {**scope, **inputs}))
+
+
+def ours(row: ForeignName, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Under the strict settings of the other tests."""
+    arrays = {name: jnp.asarray(value) for name, value in inputs.items()}
+    return run(row.ours, arrays, {"jaxloss": jaxloss, "jnp": jnp, "jax": jax})
+
+
+def theirs(library: Library, inputs: Mapping[str, np.ndarray]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Inputs and names for the calls of a library, as its own ``import`` lines say."""
+    scope: dict[str, Any] = {"jax": jax, "jnp": jnp}
+    if library is TORCH:
+        torch = pytest.importorskip("torch")
+        inputs = {name: torch.tensor(value) for name, value in inputs.items()}
+    if library is KERAS:
+        pytest.importorskip("keras")
+    if library in (OPTAX, KERAS):
+        inputs = {name: jnp.asarray(value) for name, value in inputs.items()}
+    if library is TENSORFLOW:
+        return inputs, {"tf": tensorflow_formulas.tf, "tfa": tensorflow_formulas.tfa, "np": np}
+    for line in library.imports:
+        exec(line, scope)
+    return inputs, scope
+
+
+def assert_parity(library: Library, row: ForeignName, seed: int) -> None:
+    with jax.enable_x64(True), warnings.catch_warnings():
+        inputs = draw(seed)
+        actual = ours(row, inputs)
+        assert np.all(np.isfinite(actual)), row.ours
+        assert np.any(actual != 0), row.ours
+        with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+            warnings.simplefilter("ignore")
+            foreign, scope = theirs(library, inputs)
+            for call in row.theirs:
+                expected = run(call, foreign, scope)
+                assert actual.shape == expected.shape, f"{call}: {expected.shape}; {row.ours}: {actual.shape}"
+                # Keras computes in float32 and clips probabilities at 1e-7.
+                rtol = 1e-5 if library is KERAS else 1e-6 if library is TENSORFLOW else 1e-12
+                np.testing.assert_allclose(actual, expected, rtol=rtol, atol=rtol, err_msg=call)
+
+
+# ---- the table is true -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("library", "row"), ROWS, ids=IDS)
+def test_both_calls_of_a_row_give_the_same_numbers(library: Library, row: ForeignName) -> None:
+    for seed in range(3):
+        assert_parity(library, row, seed)
+
+
+def test_a_false_row_is_found() -> None:
+    row = OPTAX.rows[0]
+    false = ForeignName(row.names, row.theirs, f"1.0001 * {row.ours}", row.difference)
+    with pytest.raises(AssertionError, match="squared_error"):
+        assert_parity(OPTAX, false, 0)
+
+
+@pytest.mark.parametrize(("library", "row"), ROWS, ids=IDS)
+def test_a_row_names_losses_that_exist(library: Library, row: ForeignName) -> None:
+    mentioned = [*row.functions, *re.findall(r"jaxloss\.([\w.]+)", row.difference + library.note)]
+    assert row.functions, f"{row.ours} calls no loss of jaxloss"
+    for path in mentioned:
+        member = jaxloss
+        for part in path.split("."):
+            member = vars(member)[part]
+        assert callable(member), path
+
+
+@pytest.mark.parametrize(("library", "row"), ROWS, ids=IDS)
+def test_a_row_is_about_its_names(library: Library, row: ForeignName) -> None:
+    """Every name of a library is called in its row; formulas stand for names in common use."""
+    calls = " ".join(row.theirs)
+    for name in row.names:
+        assert name.isidentifier()
+        if library is not COMMON:
+            assert re.search(rf"[.']{name}['(]", calls), f"{name} is not proven by {calls}"
+    assert row.difference == "" or row.difference.endswith(".")
+
+
+def test_every_input_is_described_and_used() -> None:
+    described = {name for names in _names.VARIABLES for name in names.split(", ")}
+    drawn = draw(0)
+    assert described == set(drawn)
+    calls = " ".join(" ".join([*row.theirs, row.ours]) for _, row in ROWS)
+    assert {name for name in drawn if not re.search(rf"\b{name}\b", calls)} == set()
+
+
+def test_no_row_twice() -> None:
+    calls = [(library.title, call) for library, row in ROWS for call in row.theirs]
+    assert len(calls) == len(set(calls))
+    in_libraries = {_names.key(name) for library, row in ROWS if library is not COMMON for name in row.names}
+    assert not in_libraries & {_names.key(name) for row in COMMON.rows for name in row.names}, "a library has it"
+
+
+NAN, INF = np.nan, np.inf
+
+
+STATED = [
+    (
+        TORCH,
+        "F.cross_entropy(torch.zeros(2, 3), torch.tensor([-100, -100]))",
+        NAN,
+        "jaxloss.softmax_cross_entropy_with_integer_labels(jnp.zeros((2, 3)), labels, where=labels != -100)",
+        0,
+    ),
+    (
+        TORCH,
+        "F.binary_cross_entropy(torch.zeros(1), torch.ones(1))",
+        100,
+        "jaxloss.binary_cross_entropy(jnp.zeros(1), jnp.ones(1))",
+        88.33655,
+    ),
+    (
+        TORCH,
+        "F.soft_margin_loss(torch.tensor([-200.0]), torch.ones(1))",
+        INF,
+        "jaxloss.soft_margin_loss(jnp.array([-200.0]), jnp.ones(1))",
+        200,
+    ),
+    (
+        TORCH,
+        "F.gaussian_nll_loss(torch.zeros(1), torch.ones(1), torch.zeros(1))",
+        0.5e6 + 0.5 * np.log(1e-6),
+        "jaxloss.gaussian_nll(jnp.zeros(1), jnp.zeros(1), jnp.ones(1))",
+        NAN,
+    ),
+    (
+        TORCH,
+        "F.kl_div(torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[1.0, 0.0]]), reduction='mean')",
+        0.5 * np.log(2),
+        "jaxloss.kl_divergence(jnp.log(jnp.array([[0.5, 0.5]])), jnp.array([[1.0, 0.0]]))",
+        np.log(2),
+    ),
+    (
+        OPTAX,
+        "optax.losses.log_cosh(jnp.float32(1e-4), jnp.float32(0.0))",
+        0,
+        "jaxloss.log_cosh(jnp.float32(1e-4), jnp.float32(0.0))",
+        5e-9,
+    ),
+    (
+        OPTAX,
+        "optax.losses.cosine_distance(jnp.zeros(2), jnp.ones(2))",
+        NAN,
+        "jaxloss.cosine_distance(jnp.zeros(2), jnp.ones(2))",
+        1,
+    ),
+    (
+        OPTAX,
+        "optax.losses.softmax_cross_entropy(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
+        NAN,
+        "jaxloss.softmax_cross_entropy(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
+        0,
+    ),
+    (
+        OPTAX,
+        "optax.losses.softmax_cross_entropy_with_integer_labels(jnp.zeros((1, 3)), jnp.array([-1]))[0]",
+        np.log(3),
+        "jaxloss.softmax_cross_entropy_with_integer_labels(jnp.zeros((1, 3)), jnp.array([-1]))",
+        NAN,
+    ),
+    (
+        OPTAX,
+        "optax.losses.kl_divergence(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
+        NAN,
+        "jaxloss.kl_divergence(jnp.array([0.0, -jnp.inf]), jnp.array([1.0, 0.0]))",
+        0,
+    ),
+    (
+        OPTAX,
+        "optax.losses.kl_divergence_with_log_targets(jnp.zeros(2), jnp.array([0.0, -jnp.inf]))",
+        NAN,
+        "jaxloss.kl_divergence_with_log_targets(jnp.zeros(2), jnp.array([0.0, -jnp.inf]))",
+        0,
+    ),
+    (OPTAX, "jax.grad(optax.losses.hinge_loss)(1.0, 1.0)", -0.5, "jax.grad(jaxloss.hinge_loss)(1.0, 1.0)", 0),
+    (
+        KERAS,
+        "jax.grad(lambda x: keras.losses.mean_absolute_error(jnp.ones(1), x))(jnp.ones(1))[0]",
+        -1,
+        "jax.grad(lambda x: jaxloss.absolute_error(x, jnp.ones(1)))(jnp.ones(1))[0]",
+        0,
+    ),
+    (
+        KERAS,
+        "keras.losses.SparseCategoricalCrossentropy(from_logits=True)(jnp.array([3]), jnp.zeros((1, 3)))",
+        0,
+        "jaxloss.softmax_cross_entropy_with_integer_labels(jnp.zeros((1, 3)), jnp.array([3]))",
+        NAN,
+    ),
+    (
+        KERAS,
+        "keras.losses.binary_focal_crossentropy(jnp.ones(1), jnp.zeros(1), alpha=0.1, from_logits=True)",
+        0.25 * np.log(2),
+        "jaxloss.sigmoid_focal_loss(jnp.zeros(1), jnp.ones(1), alpha=0.1)",
+        0.025 * np.log(2),
+    ),
+    (
+        KERAS,
+        "keras.losses.hinge(jnp.array([[0.0], [1.0]]), jnp.zeros((2, 1))).mean() + "
+        "keras.losses.hinge(jnp.array([[0.0], [-1.0]]), jnp.ones((2, 1)))[0]",
+        1 + 1,
+        "jaxloss.hinge_loss(jnp.ones(1), -jnp.ones(1))",
+        2,
+    ),
+    (
+        KERAS,
+        "keras.losses.categorical_hinge(jnp.array([[1.0, 0.0]]), jnp.array([[0.5, -3.0]]))[0]",
+        0.5,
+        "jaxloss.multiclass_hinge_loss(jnp.array([[0.5, -3.0]]), jnp.array([0]))",
+        0,
+    ),
+]
+"""A library, a call of it, its value, our call, and its value."""
+
+
+@pytest.mark.parametrize(
+    ("library", "call", "value", "own", "own_value"), STATED, ids=[re.sub(r"\W+", "-", row[3])[:60] for row in STATED]
+)
+def test_differences_that_the_table_states(
+    library: Library, call: str, value: float, own: str, own_value: float
+) -> None:
+    labels = jnp.array([-100, -100])
+    actual = run(own, {"labels": labels}, {"jaxloss": jaxloss, "jnp": jnp, "jax": jax})
+    np.testing.assert_allclose(actual, own_value, rtol=1e-6)
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_allclose(run(call, *theirs(library, {})), value, rtol=1e-6)
+
+
+# ---- the table is complete -------------------------------------------------------------------------------------
+
+NOT_HERE = {
+    TORCH: {
+        "CTCLoss": "sequences",
+        "CosineEmbeddingLoss": "metric learning",
+        "HingeEmbeddingLoss": "metric learning",
+        "LinearCrossEntropyLoss": "a layer with weights; the function is in the table",
+        "MarginRankingLoss": "ranking",
+        "NLLLoss2d": "the old name of NLLLoss",
+        "TripletMarginLoss": "metric learning",
+        "TripletMarginWithDistanceLoss": "metric learning",
+        "cosine_embedding_loss": "metric learning",
+        "ctc_loss": "sequences",
+        "hinge_embedding_loss": "metric learning",
+        "margin_ranking_loss": "ranking",
+        "pairwise_distance": "not a loss",
+        "triplet_margin_loss": "metric learning",
+        "triplet_margin_with_distance_loss": "metric learning",
+    },
+    OPTAX: {
+        "binary_dice_loss": "segmentation",
+        "convex_kl_divergence": "divergences",
+        "ctc_loss": "sequences",
+        "ctc_loss_with_forward_probs": "sequences",
+        "dice_loss": "segmentation",
+        "generalized_kl_divergence": "divergences",
+        "multiclass_generalized_dice_loss": "segmentation",
+        "ntxent": "contrastive learning",
+        "ranking_softmax_loss": "ranking",
+        "triplet_margin_loss": "metric learning",
+    },
+    KERAS: {
+        "CTC": "sequences",
+        "Circle": "metric learning",
+        "Dice": "segmentation",
+        "Loss": "the base class",
+        "Tversky": "segmentation",
+        "circle": "metric learning",
+        "ctc": "sequences",
+        "deserialize": "not a loss",
+        "dice": "segmentation",
+        "get": "not a loss",
+        "serialize": "not a loss",
+        "tversky": "segmentation",
+    },
+}
+"""Losses of the libraries that belong to other families than regression, likelihoods, classification and margins."""
+
+
+def losses_of(library: Library) -> set[str]:
+    if library is TORCH:
+        functional = importlib.import_module("torch.nn.functional")
+        modules = importlib.import_module("torch.nn.modules.loss")
+        words = "loss|entropy|_div$|nll|similarity|distance"
+        return {name for name in dir(functional) if re.search(words, name)} | set(modules.__all__)
+    if library is OPTAX:
+        members = vars(importlib.import_module("optax").losses)
+    else:
+        members = vars(importlib.import_module("keras.losses"))
+    return {name for name, member in members.items() if not name.startswith("_") and callable(member)}
+
+
+@pytest.mark.parametrize("library", NOT_HERE, ids=lambda library: library.title)
+def test_no_loss_of_the_library_is_forgotten(library: Library) -> None:
+    pytest.importorskip({"PyTorch": "torch", "optax": "optax", "Keras": "keras"}[library.title])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        existing = losses_of(library)
+    named = {name for row in library.rows for name in row.names}
+    assert existing - named - NOT_HERE[library].keys() == set(), "neither in the table nor in NOT_HERE"
+    assert NOT_HERE[library].keys() - existing == set(), "in NOT_HERE, but the library has no such loss"
+    assert NOT_HERE[library].keys() & named == set(), "in NOT_HERE and in the table"
+
+
+# ---- the error -------------------------------------------------------------------------------------------------
+
+
+def message(name: str) -> str:
+    with pytest.raises(AttributeError) as raised:
+        getattr(jaxloss, name)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(("library", "row"), ROWS, ids=IDS)
+def test_a_foreign_name_raises_an_error_that_names_ours(library: Library, row: ForeignName) -> None:
+    for name in row.names:
+        if name in vars(jaxloss):
+            continue
+        text = message(name)
+        assert text.startswith(f"module 'jaxloss' has no attribute {name!r}:")
+        assert f"jaxloss.{row.functions[0]}(" in text
+        assert ("here it is " if library is COMMON else f"{library.title}: ") in text
+
+
+def test_the_error_shows_the_call_that_was_typed() -> None:
+    assert message("MSELoss") == (
+        "module 'jaxloss' has no attribute 'MSELoss': PyTorch: nn.MSELoss()(predictions, targets) is "
+        "jaxloss.squared_error(predictions, targets). Shapes that differ raise an error, where PyTorch broadcasts "
+        "them with a warning."
+    )
+
+
+def test_a_name_in_common_use_goes_without_its_formula() -> None:
+    assert message("RMSE") == (
+        "module 'jaxloss' has no attribute 'RMSE': here it is jaxloss.root_mean_squared_error(predictions.ravel(), "
+        "targets.ravel()). Ours pools the last axis; flatten for one root over everything."
+    )
+
+
+def test_a_name_of_several_losses_shows_each_of_them() -> None:
+    text = message("cross_entropy")
+    assert "jaxloss.softmax_cross_entropy_with_integer_labels(logits, labels)" in text
+    assert "jaxloss.softmax_cross_entropy(logits, soft_targets)" in text
+    text = message("l2_loss")
+    assert "optax: " in text
+    assert "TensorFlow: " in text
+
+
+def test_a_name_spelt_exactly_is_meant() -> None:
+    assert "PyTorch" not in message("binary_crossentropy")
+    assert "Keras" in message("binary_crossentropy")
+    assert "F.mse_loss" in message("MSEloss")
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("squared_eror", "squared_error"),
+        ("SquaredError", "squared_error"),
+        ("half_square_error", "half_squared_error"),
+        ("mse_los", "squared_error"),
+        ("reducing", "reduce"),
+        ("integer_labels", "softmax_cross_entropy_with_integer_labels"),
+        ("focal", "sigmoid_focal_loss"),
+        ("corn_loss", "corn_ordinal_loss"),
+        ("Squared_Error_Loss", "squared_error"),
+    ],
+)
+def test_a_slip_gets_a_guess(name: str, guess: str) -> None:
+    assert re.search(rf"\. Did you mean .*\b{guess}\b.*\?$", message(name))
+
+
+@pytest.mark.parametrize("name", ["__wrapped__", "__path_of_nothing__", "_mse_loss", "zzz"])
+def test_other_names_raise_the_ordinary_error(name: str) -> None:
+    assert message(name) == f"module 'jaxloss' has no attribute {name!r}"
+
+
+def test_python_adds_no_guess_of_its_own() -> None:
+    with pytest.raises(AttributeError) as raised:
+        getattr(jaxloss, "squared_eror")  # noqa: B009
+    text = "".join(traceback.format_exception(raised.value))
+    assert text.count("Did you mean") == 1
+
+
+def test_probing_for_attributes_works() -> None:
+    assert not hasattr(jaxloss, "mse_loss")
+    assert getattr(jaxloss, "mse_loss", None) is None
+    assert "mse_loss" not in dir(jaxloss)
+    with pytest.raises(ImportError):
+        from jaxloss import mse_loss  # noqa: F401
+    assert pickle.loads(pickle.dumps(jaxloss.squared_error)) is jaxloss.squared_error
+    assert copy.copy(jaxloss.squared_error) is jaxloss.squared_error
+
+
+def test_import_does_not_load_the_table() -> None:
+    program = (
+        "import sys, jaxloss\n"
+        "loaded = lambda: any(name.startswith('jaxloss._names') for name in sys.modules)\n"
+        "hasattr(jaxloss, '__wrapped__'), dir(jaxloss)\n"
+        "assert not loaded()\n"
+        "hasattr(jaxloss, 'mse_loss')\n"
+        "assert loaded()\n"
+        "assert not {'torch', 'optax', 'keras', 'tensorflow'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+# ---- the page --------------------------------------------------------------------------------------------------
+
+
+def test_the_page_holds_the_whole_table() -> None:
+    page = _names.markdown_page()
+    for library in LIBRARIES:
+        assert f"\n## {library.title}\n" in page
+    for _, row in ROWS:
+        for piece in (*row.names, *row.theirs, row.ours, row.difference):
+            assert piece.replace("|", "\\|") in page, piece
+    for name in draw(0):
+        assert name in page
+
+
+def test_every_line_of_a_table_has_its_columns() -> None:
+    tables = re.findall(r"(?:^\|.*\|\n)+", _names.markdown_page(), re.MULTILINE)
+    assert len(tables) == 1 + len(LIBRARIES)
+    for table in tables:
+        assert {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} in ({3}, {5})
