@@ -73,7 +73,10 @@ def _crps_quantile(predictions, targets, levels):
     values = [
         2
         * np.mean(
-            [sklearn.metrics.mean_pinball_loss([targets[i]], [p], alpha=a) for p, a in zip(predictions[i], levels)]
+            [
+                sklearn.metrics.mean_pinball_loss([targets[i]], [p], alpha=a)
+                for p, a in zip(predictions[i], levels, strict=True)
+            ]
         )
         for i in np.ndindex(targets.shape)
     ]
@@ -152,7 +155,7 @@ CASES = [
         oracle=_crps_quantile,
         source="sklearn.metrics.mean_pinball_loss, twice its mean",
         shared=("levels",),
-        perfect=lambda rng, batch: {
+        perfect=lambda _, batch: {
             "predictions": np.ones((*batch, 2)),
             "targets": np.ones(batch),
             "levels": np.array([0.25, 0.5]),
@@ -183,7 +186,7 @@ CASES = [
         oracle=lambda probs, labels: np.reshape(
             [
                 sklearn.metrics.brier_score_loss([y], [p], labels=range(CLASSES), scale_by_half=False)
-                for p, y in zip(probs.reshape(-1, CLASSES), labels.ravel())
+                for p, y in zip(probs.reshape(-1, CLASSES), labels.ravel(), strict=True)
             ],
             labels.shape,
         ),
