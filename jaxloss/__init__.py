@@ -4,8 +4,8 @@ import sys as _sys
 import typing as _t
 
 from jaxloss import reductions
-from jaxloss._checks import checked
 from jaxloss._reduce import reduce
+from jaxloss._value_checks import checked
 from jaxloss.auxiliary.parameters import *
 from jaxloss.classification.adaptive import *
 from jaxloss.classification.binary import *

@@ -52,9 +52,9 @@ MESSAGES = {
         "label_smoothing must be <= 1; found 1.5.",
     ),
     "vector hyperparameter": (
-        lambda: jaxloss.sigmoid_binary_cross_entropy(jnp.ones(4), jnp.ones(4), pos_weight=jnp.ones(4)),
+        lambda: jaxloss.sigmoid_binary_cross_entropy(jnp.ones(4), jnp.ones(4), label_smoothing=jnp.ones(4)),
         ValueError,
-        "pos_weight must be one number; found shape (4,). Sweep it with jax.vmap.",
+        "label_smoothing must be one number; found shape (4,). Sweep it with jax.vmap.",
     ),
     "not numbers": (
         lambda: jaxloss.squared_error("abc", jnp.ones(4)),

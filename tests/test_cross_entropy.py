@@ -231,6 +231,10 @@ def test_parity_with_torch() -> None:
         theirs = torch.nn.functional.binary_cross_entropy_with_logits(
             torch.tensor(logits), torch.tensor(y), pos_weight=torch.tensor(2.5)
         )
-        np.testing.assert_allclose(
-            jaxloss.sigmoid_binary_cross_entropy(logits, y, pos_weight=2.5), theirs.numpy(), rtol=1e-12
+        ours = jaxloss.sigmoid_binary_cross_entropy(logits, y, pos_weight=2.5)
+        np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-12)
+        theirs = torch.nn.functional.binary_cross_entropy_with_logits(
+            torch.tensor(logits), torch.tensor(y), pos_weight=torch.tensor(c)
         )
+        ours = jaxloss.sigmoid_binary_cross_entropy(logits, y, pos_weight=c)
+        np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-12)

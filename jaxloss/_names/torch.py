@@ -177,9 +177,8 @@ _ROWS = (
             "F.binary_cross_entropy_with_logits(scores, bits, pos_weight=pos_weight)",
             "nn.BCEWithLogitsLoss(pos_weight=pos_weight)(scores, bits)",
         ),
-        "jaxloss.sigmoid_binary_cross_entropy(scores, bits, weights=jnp.where(bits == 1, pos_weight[None], 1), "
-        "reduction=jaxloss.reductions.mean_over(scores.size))",
-        "A number per class is a weight of every positive target.",
+        "jaxloss.sigmoid_binary_cross_entropy(scores, bits, pos_weight=pos_weight)",
+        "One number per class of the last axis; the mean divides by the count in both.",
     ),
     ForeignName(
         ("multilabel_soft_margin_loss", "MultiLabelSoftMarginLoss"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._numerics import poison
 from jaxloss._reduce import hide, promote, reduce
 from jaxloss._typing import Array, Reduction
@@ -71,7 +71,7 @@ def adaptive_softmax_loss(
     hidden, labels = hide(where, hidden, event_ndim=1), hide(where, labels)
     first = head.shape[-1] - len(tails)
     *starts, size = itertools.accumulate((kernel.shape[-1] for _, kernel in tails), initial=first)
-    _checks.ensure_labels(labels, size)
+    _value_checks.ensure_labels(labels, size)
     legal = (labels >= 0) & (labels < size)
     labels = hide(legal, labels)
     cluster = jnp.zeros_like(labels) + sum((labels >= start).astype(jnp.int32) for start in starts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
+from jaxloss import _checks, _numerics, _value_checks
 from jaxloss._reduce import blank, reduce
 from jaxloss._typing import Array, Reduction, Scalar
 
@@ -38,7 +38,7 @@ def sigmoid_binary_cross_entropy(
     targets: Array,
     *,
     label_smoothing: Scalar = 0.0,
-    pos_weight: Scalar = 1.0,
+    pos_weight: Scalar | Array = 1.0,
     where: Array | None = None,
     weights: Array | None = None,
     reduction: Reduction = "mean",
@@ -53,8 +53,8 @@ def sigmoid_binary_cross_entropy(
         targets: Shape ``[...]``, the same; probabilities of the positive class, floating or integer, in [0, 1].
             A target outside gives NaN.
         label_smoothing: Share :math:`\varepsilon` of every target that is moved to 1/2; in [0, 1].
-        pos_weight: Factor :math:`w_+` of the positive part, to trade recall for precision; >= 0. For one factor per
-            class use ``weights``.
+        pos_weight: Factor :math:`w_+` of the positive part, to trade recall for precision; >= 0. One number, or one per
+            class: shape ``[K]``, where the last axis of ``logits`` are K classes.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -74,13 +74,20 @@ def sigmoid_binary_cross_entropy(
     """
     logits, targets = _checks.values(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets)
-    _checks.ensure_probabilities(targets=targets)
+    _value_checks.ensure_probabilities(targets=targets)
     smoothing = _checks.scalar("label_smoothing", label_smoothing, logits.dtype, at_least=0, at_most=1)
-    pos_weight = _checks.scalar("pos_weight", pos_weight, logits.dtype, at_least=0)
+    pos_weight = _positive_factor(pos_weight, logits)
     smooth = (1 - smoothing) * _inside_unit_interval(targets) + 0.5 * smoothing
     positive, negative = negative_log_sigmoids(logits)
     values = pos_weight * smooth * positive + (1 - smooth) * negative
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _positive_factor(pos_weight: Scalar | Array, logits: Array) -> Scalar | Array:
+    if jnp.ndim(pos_weight) == 0 or logits.ndim == 0:
+        return _checks.scalar("pos_weight", pos_weight, logits.dtype, at_least=0)
+    (per_class,) = _checks.class_vector(logits.shape[-1], logits.dtype, pos_weight=pos_weight)
+    return jnp.broadcast_to(per_class, logits.shape)
 
 
 def binary_cross_entropy(
@@ -121,7 +128,7 @@ def binary_cross_entropy(
     probs, targets = _checks.values(probs=probs, targets=targets)
     floor = float(jnp.finfo(probs.dtype).tiny)
     probs, targets = blank(where, probs, targets, fill=1)
-    _checks.ensure_probabilities(probs=probs, targets=targets)
+    _value_checks.ensure_probabilities(probs=probs, targets=targets)
     targets = _inside_unit_interval(targets)
     values = targets * -_numerics.guarded_log(probs, floor) - (1 - targets) * _log_complement(probs, floor)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._numerics import divide, poison, positive_part, sqrt
 from jaxloss._reduce import blank, hide, pool_mass, reduce
 from jaxloss._typing import Array, Reduction, Scalar
@@ -70,7 +70,7 @@ def soft_ece(
     temperature = _checks.scalar("temperature", temperature, logits.dtype, above=0)
     if isinstance(num_bins, bool) or not isinstance(num_bins, int) or num_bins < 1:
         raise ValueError(f"num_bins must be a Python integer >= 1; found {num_bins!r}.")
-    _checks.ensure_labels(labels, logits.shape[-1])
+    _value_checks.ensure_labels(labels, logits.shape[-1])
     confidence, gap = _confidence_and_gap(logits, labels)
     mass, present = pool_mass(where, weights, confidence)
     mass = jnp.ones_like(confidence) if mass is None else mass.astype(confidence.dtype)
@@ -246,8 +246,8 @@ def evidential_classification_loss(
     evidence, labels = _checks.scores_and_labels(evidence=evidence, labels=labels)
     (evidence,), labels = blank(where, evidence, event_ndim=1), hide(where, labels)
     kl_coefficient = _checks.scalar("kl_coefficient", kl_coefficient, evidence.dtype, at_least=0)
-    _checks.ensure_labels(labels, evidence.shape[-1])
-    _checks.ensure(lambda: evidence >= 0, "evidence must be >= 0, for example jax.nn.softplus(outputs)")
+    _value_checks.ensure_labels(labels, evidence.shape[-1])
+    _value_checks.ensure(lambda: evidence >= 0, "evidence must be >= 0, for example jax.nn.softplus(outputs)")
     chosen = jax.lax.broadcasted_iota(labels.dtype, evidence.shape, evidence.ndim - 1) == labels[..., None]
     wrong = jnp.where(chosen, jnp.zeros((), evidence.dtype), evidence)
     values = _expected_squared_error(evidence, chosen) + kl_coefficient * divergence_from_uniform(wrong)

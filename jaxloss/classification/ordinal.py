@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._numerics import poison
 from jaxloss._reduce import blank, hide, reduce
 from jaxloss._typing import Array, Reduction
@@ -139,7 +139,7 @@ def squared_emd_ordinal_loss(
     """
     logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
-    _checks.ensure_labels(labels, logits.shape[-1])
+    _value_checks.ensure_labels(labels, logits.shape[-1])
     probs = jax.nn.softmax(logits, axis=-1)
     below = jnp.cumsum(probs, axis=-1)[..., :-1]
     above = jnp.flip(jnp.cumsum(jnp.flip(probs, -1), axis=-1), -1)[..., 1:]
@@ -158,5 +158,5 @@ def _questions(scores: Array, labels: Array) -> tuple[Array, Array]:
 def _known(values: Array, logits: Array, labels: Array) -> Array:
     """NaN where the label is not one of the classes, of which there is one more than logits."""
     classes = logits.shape[-1] + 1
-    _checks.ensure_labels(labels, classes)
+    _value_checks.ensure_labels(labels, classes)
     return poison(values, (labels >= 0) & (labels < classes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._numerics import divide, poison, positive_part
 from jaxloss._reduce import blank, pool_mass, pool_mean, pool_sum, reduce
 from jaxloss._typing import Array, Reduction, Scalar
@@ -61,7 +61,7 @@ def soft_f1_loss(
     _checks.with_axes("entries", allow_empty=True, probs=probs)
     probs, targets = blank(where, probs, targets)
     beta = _checks.scalar("beta", beta, probs.dtype, above=0)
-    _checks.ensure_probabilities(probs=probs, targets=targets)
+    _value_checks.ensure_probabilities(probs=probs, targets=targets)
     mass, present = pool_mass(where, weights, probs)
     wrong = pool_sum(probs * (1 - targets) + beta * beta * ((1 - probs) * targets), mass)
     right = pool_sum((1 + beta * beta) * (probs * targets), mass)
@@ -117,7 +117,7 @@ def pairwise_auc_loss(
     scores, targets = blank(where, scores, targets)
     margin = _checks.scalar("margin", margin, scores.dtype, above=0)
     positive, negative = targets == 1, targets == 0
-    _checks.ensure(lambda: positive | negative, "targets must be 0 or 1")
+    _value_checks.ensure(lambda: positive | negative, "targets must be 0 or 1")
     mass, _ = pool_mass(where, weights, scores)
     lead = scores[..., :, None] - scores[..., None, :]
     values = jnp.square(positive_part(margin - lead))

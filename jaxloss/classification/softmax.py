@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
+from jaxloss import _checks, _numerics, _value_checks
 from jaxloss._reduce import hide, promote, reduce
 from jaxloss._typing import Array, Reduction, Scalar
 from jaxloss.classification._softmax_terms import below_peak, label_terms, target_terms
@@ -76,7 +76,7 @@ def softmax_cross_entropy_with_integer_labels(
     logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
     logits, labels = hide(where, logits, event_ndim=1), hide(where, labels)
     num_classes = logits.shape[-1]
-    _checks.ensure_labels(labels, num_classes)
+    _value_checks.ensure_labels(labels, num_classes)
     inside = jnp.clip(labels, 0, num_classes - 1)
     nll, spread, peak = label_terms(logits, inside)
     smoothing = _checks.scalar("label_smoothing", label_smoothing, nll.dtype, at_least=0, at_most=1)
@@ -167,7 +167,7 @@ def softmax_cross_entropy(
     logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = hide(where, logits, event_ndim=1), hide(where, targets, event_ndim=1)
     targets = _working_targets(logits, targets)
-    _checks.ensure_probabilities(sum_to_one=True, targets=targets)
+    _value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
     smoothing = _checks.scalar("label_smoothing", label_smoothing, targets.dtype, at_least=0, at_most=1)
     z_factor = _checks.scalar("z_loss", z_loss, targets.dtype, at_least=0)
     per_class = _class_weights(class_weights, logits.shape[-1], targets.dtype)
@@ -232,8 +232,8 @@ def nll_loss(
     log_probs, labels = _checks.scores_and_labels(log_probs=log_probs, labels=labels)
     log_probs, labels = hide(where, log_probs, event_ndim=1), hide(where, labels)
     num_classes = log_probs.shape[-1]
-    _checks.ensure_labels(labels, num_classes)
-    _checks.ensure(lambda: log_probs <= 0, "log_probs must be <= 0; pass logits to the cross-entropy instead")
+    _value_checks.ensure_labels(labels, num_classes)
+    _value_checks.ensure(lambda: log_probs <= 0, "log_probs must be <= 0; pass logits to the cross-entropy instead")
     inside = jnp.clip(labels, 0, num_classes - 1)
     picked = jnp.take_along_axis(log_probs, inside[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
     (values,) = promote(-picked)

@@ -6,7 +6,7 @@ import math
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._reduce import hide, promote, reduce
 from jaxloss._typing import Array, Reduction
 
@@ -16,7 +16,7 @@ __all__ = ["kl_divergence", "kl_divergence_with_log_targets"]
 def _ensure_normalised(**log_probs: Array) -> None:
     """Under `checked`: each row of log-probabilities sums to one."""
     for name, array in log_probs.items():
-        _checks.ensure(
+        _value_checks.ensure(
             lambda a=array: jnp.abs(jnp.sum(jnp.exp(a), axis=-1) - 1) <= 1e-2,
             f"exp({name}) must sum to 1 over the last axis; apply jax.nn.log_softmax to logits",
         )
@@ -77,7 +77,7 @@ def kl_divergence(
     log_predictions = hide(where, log_predictions, event_ndim=1, fill=-math.log(classes))
     targets = hide(where, targets, event_ndim=1, fill=1 / classes)
     _ensure_normalised(log_predictions=log_predictions)
-    _checks.ensure_probabilities(targets=targets, sum_to_one=True)
+    _value_checks.ensure_probabilities(targets=targets, sum_to_one=True)
     log_targets = jnp.log(jnp.where(targets == 0, jnp.ones((), targets.dtype), targets))
     values = _relative_entropy(targets, log_targets, log_predictions)
     return reduce(values, where=where, weights=weights, reduction=reduction)

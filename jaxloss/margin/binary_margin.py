@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
+from jaxloss import _checks, _numerics, _value_checks
 from jaxloss._reduce import blank, reduce
 from jaxloss._typing import Array, Reduction
 
@@ -16,7 +16,7 @@ def signed_margin(where: Array | None, scores: Array, targets: Array) -> Array:
     scores, targets = _checks.values(scores=scores, targets=targets)
     scores, targets = blank(where, scores, targets, fill=1)
     valid = jnp.abs(targets) == 1
-    _checks.ensure(lambda: valid, "targets must be -1 or +1; turn 0/1 targets into 2 * targets - 1")
+    _value_checks.ensure(lambda: valid, "targets must be -1 or +1; turn 0/1 targets into 2 * targets - 1")
     return _numerics.poison(scores * targets, valid)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._numerics import poison
 from jaxloss._reduce import blank, hide, reduce
 from jaxloss._typing import Array, Reduction, Scalar
@@ -24,7 +24,7 @@ def _of_labels(where: Array | None, logits: Array, labels: Array, alpha: Scalar)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
     alpha = _checks.scalar("alpha", alpha, logits.dtype, above=1)
     num_classes = logits.shape[-1]
-    _checks.ensure_labels(labels, num_classes)
+    _value_checks.ensure_labels(labels, num_classes)
     others = ~jax.nn.one_hot(labels, num_classes, dtype=jnp.bool_)
     whole = _WHOLE.get(alpha) if isinstance(alpha, float) else None
     values = tsallis_loss(logits, others, jnp.asarray(alpha, logits.dtype), whole)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._numerics import poison, positive_part
-from jaxloss._reduce import blank, hide, reduce
+from jaxloss._reduce import blank, hide, plain_mean, reduce
 from jaxloss._typing import Array, Reduction, Scalar
 
 __all__ = ["multi_margin_loss", "multiclass_hinge_loss", "multilabel_margin_loss"]
@@ -20,7 +20,7 @@ def _lead(scores: Array, labels: Array) -> tuple[Array, Array]:
     do not count.
     """
     num_classes = scores.shape[-1]
-    _checks.ensure_labels(labels, num_classes)
+    _value_checks.ensure_labels(labels, num_classes)
     scores = poison(scores, ((labels >= 0) & (labels < num_classes))[..., None])
     true = jax.nn.one_hot(labels, num_classes, dtype=jnp.bool_)
     own = jnp.sum(jnp.where(true, scores, 0), axis=-1, keepdims=True)
@@ -117,7 +117,7 @@ def multi_margin_loss(
     if not isinstance(power, int) or power not in (1, 2):
         raise ValueError(f"power must be 1 or 2, a Python integer; found {power!r}.")
     lead, true = _lead(scores, labels)
-    values = jnp.mean(positive_part(margin + lead) ** power, axis=-1)
+    values = plain_mean(positive_part(margin + lead) ** power, -1)
     if class_weights is not None:
         (per_class,) = _checks.class_vector(scores.shape[-1], scores.dtype, class_weights=class_weights)
         values *= jnp.sum(jnp.where(true, jnp.broadcast_to(per_class, scores.shape), 0), axis=-1)
@@ -164,7 +164,7 @@ def multilabel_margin_loss(
     scores, targets = _checks.scores_and_targets(scores=scores, targets=targets)
     scores, targets = blank(where, scores, targets, event_ndim=1)
     valid = (targets == 0) | (targets == 1)
-    _checks.ensure(lambda: valid, "targets must be 0 or 1 for every class")
+    _value_checks.ensure(lambda: valid, "targets must be 0 or 1 for every class")
     # Both ends are poisoned: without a pair neither the value nor the gradient would pass through the other.
     fit = jnp.all(valid, axis=-1)
     scores = poison(scores, fit[..., None])

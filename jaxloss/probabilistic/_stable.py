@@ -10,6 +10,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jaxloss._numerics import quotient
 from jaxloss._typing import Array
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "log1p_quotient",
     "log_factorial_below_one",
     "quadratic",
-    "ratio",
     "stirling_error",
     "stirling_error_of_inverse",
 ]
@@ -32,30 +32,17 @@ STIRLING = tuple(a / b for a, b in ((1, 12), (-1, 360), (1, 1260), (-1, 1680), (
 
 
 @jax.custom_jvp
-def ratio(x: Array, y: Array) -> Array:
-    """``x / y``; the derivative in ``y`` never forms ``1 / y**2``, which overflows long before the quotient does."""
-    return x / y
-
-
-@ratio.defjvp
-def _ratio_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    (x, y), (dx, dy) = primals, tangents
-    quotient = ratio(x, y)
-    return quotient, ratio(dx - quotient * dy, y)
-
-
-@jax.custom_jvp
 def quadratic(x: Array, y: Array) -> Array:
     """``x**2 / y`` for ``y > 0``: it and its slopes overflow only where they are too large themselves."""
-    return x * ratio(x, y)
+    return x * quotient(x, y)
 
 
 @quadratic.defjvp
 def _quadratic_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     (x, y), (dx, dy) = primals, tangents
-    quotient = ratio(x, y)
+    slope = quotient(x, y)
     # In this order a cotangent of 0 stays 0 even where the square of the quotient overflows.
-    return x * quotient, 2 * quotient * dx - quotient * (quotient * dy)
+    return x * slope, 2 * slope * dx - slope * (slope * dy)
 
 
 def _wide(x: Array) -> bool:
@@ -73,19 +60,19 @@ def _arctanh_tail(square: Array, terms: int) -> Array:
 def _gap_parts(p: Array, q: Array, difference: Array) -> tuple[Array, Array, Array, Array]:
     """``(is p / q in [1/2, 2], p / q - 1, t, 2 t**2 * tail)`` with ``t = (p - q) / (p + q)``, blanked if it is not."""
     near = (p >= 0.5 * q) & (q >= 0.5 * p)
-    excess = ratio(difference, q)
+    excess = quotient(difference, q)
     one = jnp.ones((), p.dtype)
     half_sum = 0.5 * jnp.where(near, p, one) + 0.5 * jnp.where(near, q, one)
-    t = ratio(0.5 * jnp.where(near, difference, jnp.zeros((), p.dtype)), half_sum)
+    t = quotient(0.5 * jnp.where(near, difference, jnp.zeros((), p.dtype)), half_sum)
     square = jnp.square(t)
     return near, excess, t, 2 * square * _arctanh_tail(square, 16 if _wide(p) else 7)
 
 
 def _log_ratio(p: Array, q: Array) -> Array:
-    quotient = ratio(p, q)
+    share = quotient(p, q)
     tiny = float(jnp.finfo(p.dtype).tiny)
-    lost = (quotient < tiny) | (quotient > 1 / tiny)
-    return jnp.where(lost, jnp.log(p) - jnp.log(q), jnp.log(jnp.where(lost, jnp.ones((), p.dtype), quotient)))
+    lost = (share < tiny) | (share > 1 / tiny)
+    return jnp.where(lost, jnp.log(p) - jnp.log(q), jnp.log(jnp.where(lost, jnp.ones((), p.dtype), share)))
 
 
 @jax.custom_jvp
@@ -102,7 +89,7 @@ def gap(p: Array, q: Array, difference: Array) -> Array:
 @gap.defjvp
 def _gap_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
     (p, q, difference), (dp, dq, _) = primals, tangents
-    return gap(p, q, difference), ratio(difference, q) * (ratio(dp, p) - ratio(dq, q))
+    return gap(p, q, difference), quotient(difference, q) * (quotient(dp, p) - quotient(dq, q))
 
 
 def gap_quotient(p: Array, q: Array, difference: Array) -> Array:
@@ -141,7 +128,7 @@ def _stirling_shifted(x: Array) -> Array:
     one = jnp.ones((), x.dtype)
     below, above = jnp.where(small, x, one), jnp.where(small, one, x)
     digits = 38.0 if _wide(x) else 17.0
-    total = _stirling_series(ratio(one * jnp.ones_like(x), x + start))
+    total = _stirling_series(quotient(one * jnp.ones_like(x), x + start))
     for k in range(start):
         shifted = above if k == 0 else x + k
         square = jnp.square(1 / (2 * shifted + 1))
@@ -167,13 +154,13 @@ def stirling_error_of_inverse(inverse: Array) -> Array:
     start = _stirling_start(inverse.dtype)
     large = inverse * start <= 1
     at = jnp.full((), 1 / start, inverse.dtype)
-    shifted = _stirling_shifted(ratio(jnp.ones_like(inverse), jnp.where(large, at, inverse)))
+    shifted = _stirling_shifted(quotient(jnp.ones_like(inverse), jnp.where(large, at, inverse)))
     return jnp.where(large, _stirling_series(jnp.where(large, inverse, at)), shifted)
 
 
 def half_step(x: Array) -> Array:
     """``log Gamma(x + 1/2) - log Gamma(x) - log(x) / 2`` for ``x > 0``; about ``-1 / (8 x)``."""
-    inverse = ratio(0.5 * jnp.ones_like(x), x)
+    inverse = quotient(0.5 * jnp.ones_like(x), x)
     narrow = gap_quotient(1 + inverse, jnp.ones_like(x), inverse)
     return stirling_error(x + 0.5) - stirling_error(x) - 0.5 * narrow
 

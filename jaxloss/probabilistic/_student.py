@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jaxloss._numerics import quotient
 from jaxloss._typing import Array
-from jaxloss.probabilistic._stable import LOG_2PI, gap, half_step, log1p_quotient, ratio
+from jaxloss.probabilistic._stable import LOG_2PI, gap, half_step, log1p_quotient
 
 __all__ = ["student_t"]
 
@@ -18,7 +19,7 @@ def student_t(half: Array, z: Array) -> Array:
 
 def _folded(half: Array, z: Array) -> tuple[Array, Array, Array, Array]:
     """``s = |z| / sqrt(2 half)``, whether it exceeds 1, the smaller of it and its inverse, and that one's square."""
-    s = ratio(z, jnp.sqrt(2 * half)) * jnp.sign(z)
+    s = quotient(z, jnp.sqrt(2 * half)) * jnp.sign(z)
     far = s > 1
     small = jnp.where(far, 1 / jnp.where(far, s, jnp.ones((), s.dtype)), s)
     return s, far, small, jnp.square(small)
@@ -30,7 +31,7 @@ def _tail(half: Array, z: Array) -> Array:
     s, far, _, square = _folded(half, z)
     one = jnp.ones((), z.dtype)
     near_z = jnp.where(far, 0 * one, z)
-    close = 0.5 * (1 + ratio(0.5 * jnp.ones_like(half), half)) * near_z * near_z * log1p_quotient(square)
+    close = 0.5 * (1 + quotient(0.5 * jnp.ones_like(half), half)) * near_z * near_z * log1p_quotient(square)
     return jnp.where(far, (half + 0.5) * (jnp.log1p(square) + 2 * jnp.log(jnp.where(far, s, one))), close)
 
 
@@ -43,9 +44,9 @@ def _tail_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tu
     # d/dhalf is log(1 + q) - (1 + 1 / (2 half)) q / (1 + q) with q = s**2; its first two terms nearly cancel.
     log_distance = jnp.log1p(square) + 2 * jnp.log(jnp.where(far, s, one))
     close = gap(jnp.ones_like(square), 1 + square, -square)
-    by_half = jnp.where(far, log_distance - share, close) - ratio(0.5 * share, half)
+    by_half = jnp.where(far, log_distance - share, close) - quotient(0.5 * share, half)
     root = jnp.where(far, jnp.sqrt(2 * half), one)
     outside = (root + 1 / root) * jnp.sign(z) * small
-    inside = (1 + ratio(0.5 * jnp.ones_like(half), half)) * jnp.where(far, 0, z)
+    inside = (1 + quotient(0.5 * jnp.ones_like(half), half)) * jnp.where(far, 0, z)
     by_z = jnp.where(far, outside, inside) / (1 + square)
     return _tail(half, z), by_half * dhalf + by_z * dz

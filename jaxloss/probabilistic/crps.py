@@ -10,10 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss import _checks
-from jaxloss._numerics import poison, positive_part
-from jaxloss._reduce import blank, hide, promote, reduce
+from jaxloss._numerics import poison, positive_part, quotient
+from jaxloss._reduce import blank, hide, plain_mean, promote, reduce
 from jaxloss._typing import Array, Reduction
-from jaxloss.probabilistic._stable import ratio
 
 __all__ = ["crps_ensemble", "crps_gaussian", "crps_quantile", "fair_crps_ensemble"]
 
@@ -63,7 +62,7 @@ def crps_gaussian(
 
 
 def _gaussian_slopes(error: Array, scale: Array) -> tuple[Array, Array]:
-    z = ratio(error, scale)
+    z = quotient(error, scale)
     density = math.sqrt(2 / math.pi) * jnp.exp(-0.5 * jnp.square(z)) - 1 / math.sqrt(math.pi)
     return jax.lax.erf(z * math.sqrt(0.5)), density
 
@@ -261,5 +260,5 @@ def crps_quantile(
     levels = jnp.broadcast_to(levels.astype(predictions.dtype), predictions.shape)
     error = targets[..., None] - predictions
     pinball = levels * positive_part(error) + (1 - levels) * positive_part(-error)
-    values = poison(2 * jnp.mean(pinball, axis=-1), legal)
+    values = poison(2 * plain_mean(pinball, -1), legal)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss import _checks
-from jaxloss._numerics import magnitude, poison
+from jaxloss._numerics import magnitude, poison, quotient
 from jaxloss._reduce import blank, reduce
 from jaxloss._typing import Array, Reduction
-from jaxloss.probabilistic._stable import ratio
 from jaxloss.probabilistic._student import student_t
 
 __all__ = ["laplace_nll", "student_t_nll"]
@@ -50,7 +49,9 @@ def laplace_nll(
     """
     locations, scales, targets = _checks.values(locations=locations, scales=scales, targets=targets)
     locations, scales, targets = blank(where, locations, scales, targets, fill=1)
-    values = ratio(magnitude(targets - locations), scales) + (jnp.log(scales) + jnp.log(jnp.asarray(2, scales.dtype)))
+    values = quotient(magnitude(targets - locations), scales) + (
+        jnp.log(scales) + jnp.log(jnp.asarray(2, scales.dtype))
+    )
     return reduce(poison(values, scales > 0), where=where, weights=weights, reduction=reduction)
 
 
@@ -102,6 +103,6 @@ def student_t_nll(
     degrees_of_freedom, locations, scales, targets = blank(
         where, degrees_of_freedom, locations, scales, targets, fill=1
     )
-    values = student_t(0.5 * degrees_of_freedom, ratio(targets - locations, scales)) + jnp.log(scales)
+    values = student_t(0.5 * degrees_of_freedom, quotient(targets - locations, scales)) + jnp.log(scales)
     values = poison(values, (degrees_of_freedom > 0) & (scales > 0))
     return reduce(values, where=where, weights=weights, reduction=reduction)

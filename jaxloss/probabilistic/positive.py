@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss import _checks
-from jaxloss._numerics import poison
+from jaxloss._numerics import poison, quotient
 from jaxloss._reduce import blank, reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.probabilistic._stable import LOG_2PI, gap, ratio, stirling_error
+from jaxloss.probabilistic._stable import LOG_2PI, gap, stirling_error
 
 __all__ = ["gamma_deviance", "gamma_nll", "tweedie_deviance"]
 
@@ -153,7 +153,7 @@ def tweedie_deviance(
 
 def _deviance_nearby(mean: Array, target: Array, power: Array) -> Array:
     """The integral over ``log u`` by Gauss and Legendre: its terms have one sign, and no power is special."""
-    distance = jnp.log1p(ratio(target - mean, mean))
+    distance = jnp.log1p(quotient(target - mean, mean))
     nodes = NODES[target.dtype == jnp.float64]
     parts = (-w * jnp.expm1(-distance * (1 - v)) * jnp.exp(distance * (1 + (1 - power) * v)) for v, w in nodes)
     return 2 * jnp.power(mean, 2 - power) * distance * sum(parts, jnp.zeros((), mean.dtype))
@@ -176,5 +176,5 @@ def _power_difference(x: Array, y: Array, exponent: Array) -> Array:
     small = jnp.abs(change) < 1e-2
     little = jnp.where(small, change, 0)
     series = distance * (1 + little / 2 * (1 + little / 3 * (1 + little / 4 * (1 + little / 5 * (1 + little / 6)))))
-    quotient = jnp.expm1(jnp.where(small, 1, change)) / jnp.where(small, 1, exponent)
-    return jnp.power(x, exponent) * jnp.where(small, series, quotient)
+    large = jnp.expm1(jnp.where(small, 1, change)) / jnp.where(small, 1, exponent)
+    return jnp.power(x, exponent) * jnp.where(small, series, large)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._numerics import norm, poison, positive_part
-from jaxloss._reduce import blank, hide, promote, reduce
+from jaxloss._reduce import blank, hide, plain_mean, promote, reduce
 from jaxloss._typing import Array, Reduction, Scalar
 
 __all__ = ["brier_score", "energy_score", "interval_score", "multiclass_brier_score", "ranked_probability_score"]
@@ -48,7 +48,7 @@ def brier_score(
     """
     probs, targets = _checks.values(probs=probs, targets=targets)
     probs, targets = blank(where, probs, targets)
-    _checks.ensure_probabilities(probs=probs, targets=targets)
+    _value_checks.ensure_probabilities(probs=probs, targets=targets)
     return reduce(jnp.square(probs - targets), where=where, weights=weights, reduction=reduction)
 
 
@@ -58,8 +58,8 @@ def _probs_and_outcomes(where: Array | None, probs: Array, labels: Array) -> tup
     num_classes = probs.shape[-1]
     (probs,) = promote(hide(where, probs, event_ndim=1, fill=1 / num_classes))
     labels = hide(where, labels)
-    _checks.ensure_labels(labels, num_classes)
-    _checks.ensure_probabilities(probs=probs, sum_to_one=True)
+    _value_checks.ensure_labels(labels, num_classes)
+    _value_checks.ensure_probabilities(probs=probs, sum_to_one=True)
     classes = jnp.broadcast_to(jnp.arange(num_classes, dtype=labels.dtype), probs.shape)
     return probs, (classes == labels[..., None]).astype(probs.dtype), (labels >= 0) & (labels < num_classes)
 
@@ -234,6 +234,6 @@ def energy_score(
     _checks.with_axes("members dimensions", members=members)
     _checks.has_shape(members.shape[:-2] + members.shape[-1:], "members without the member axis", targets=targets)
     members, targets = promote(hide(where, members, event_ndim=2), hide(where, targets, event_ndim=1))
-    error = jnp.mean(norm(members - targets[..., None, :]), axis=-1)
-    spread = jnp.mean(norm(members[..., :, None, :] - members[..., None, :, :]), axis=(-2, -1))
+    error = plain_mean(norm(members - targets[..., None, :]), -1)
+    spread = plain_mean(plain_mean(norm(members[..., :, None, :] - members[..., None, :, :]), -1), -1)
     return reduce(error - 0.5 * spread, where=where, weights=weights, reduction=reduction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._numerics import poison
 from jaxloss._reduce import blank, pool_mass, pool_root_mean_square, reduce
 from jaxloss._typing import Array, Reduction
@@ -31,7 +31,7 @@ def _log1p_difference_jvp(primals: tuple[Array, Array], tangents: tuple[Array, A
 def _log_residual(predictions: Array, targets: Array) -> Array:
     """The difference of the logarithms; NaN in value and gradient at -1 and below."""
     valid = (predictions > -1) & (targets > -1)
-    _checks.ensure(lambda: valid, "predictions and targets must be greater than -1, where log1p ends")
+    _value_checks.ensure(lambda: valid, "predictions and targets must be greater than -1, where log1p ends")
     return poison(_log1p_difference(predictions, targets), valid)
 
 

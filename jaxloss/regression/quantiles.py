@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._numerics import poison, positive_part
 from jaxloss._reduce import blank, hide, pool_mean, promote, reduce
 from jaxloss._typing import Array, Reduction, Scalar
@@ -111,7 +111,7 @@ def multi_quantile_loss(
     predictions, targets = promote(hide(where, predictions, event_ndim=1), hide(where, targets))
     (levels,) = _checks.class_vector(predictions.shape[-1], predictions.dtype, levels=levels)
     valid = (levels > 0) & (levels < 1)
-    _checks.ensure(lambda: valid, "levels must lie in (0, 1)")
+    _value_checks.ensure(lambda: valid, "levels must lie in (0, 1)")
     levels = jnp.broadcast_to(poison(levels, valid), predictions.shape)
     values = pool_mean(tilt(targets[..., None] - predictions, levels), None)
     return reduce(values, where=where, weights=weights, reduction=reduction)

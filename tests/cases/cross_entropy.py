@@ -97,7 +97,7 @@ CASES = [
         ),
         source="scipy.special.log_expit",
         hypers={"label_smoothing": 0.2, "pos_weight": 2.5},
-        bad_hypers=({"label_smoothing": 1.5}, {"pos_weight": -1.0}),
+        bad_hypers=({"label_smoothing": 1.5}, {"pos_weight": -1.0}, {"pos_weight": np.ones(3)}),
         convex=True,
         extremes={"saturated": {"logits": np.array([1e4, -1e4, 1e38, 0.0]), "targets": np.array([0.0, 1.0, 1.0, 0.5])}},
     ),

@@ -59,7 +59,7 @@ def _parts(logits, positives, prior):
     )
 
 
-def _nonnegative(logits, positives, prior, beta=0.0, gamma=1.0):  # noqa: ARG001
+def _nonnegative(logits, positives, prior, beta=0.0, gamma=1.0):
     positive, negative = _parts(logits, positives, prior)
     return np.where(negative >= -beta, positive + negative, positive - beta)
 
