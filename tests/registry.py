@@ -9,6 +9,7 @@ import jaxloss
 
 HELPERS: dict[str, str] = {
     "checked": "runs a loss with value checks",
+    "class_balanced_weights": "turns class counts into weights for any classification loss",
     "reduce": "the tail of every loss",
 }
 """Public functions that are not losses, and what they are; each has tests of its own."""
