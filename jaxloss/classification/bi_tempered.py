@@ -29,7 +29,7 @@ def _expm1_ratio(x: Array, s: Array) -> Array:
 
 
 def _log_tempered_exp(x: Array, s: Array) -> Array:
-    """``log exp_t(x) = log1p(s x) / s`` for ``x <= 0``, -inf off the support; at s = 0 its limit, with the slope in s."""
+    """``log exp_t(x) = log1p(s x) / s`` for ``x <= 0``, -inf off the support; at s = 0 its limit and slope."""
     outside = jnp.isneginf(x) | (s * x <= -1)
     x = jnp.where(outside, jnp.zeros((), x.dtype), x)
     limit = s == 0
@@ -89,7 +89,7 @@ def _divergence(log_probs: Array, targets: Array, s: Array) -> Array:
 
 def _small_gap(ratio: Array, s: Array) -> Array:
     """``expm1((1 + s) r) / (1 + s) - expm1(s r) / s`` by its series, for ``|r| < 1 / 2``."""
-    coefficients = [((1 + s) ** (n - 1) - s ** (n - 1)) / math.factorial(n) for n in range(2, SERIES_TERMS)]
+    coefficients = [((1 + s) ** (n - 1) - s ** (n - 1)) / float(math.factorial(n)) for n in range(2, SERIES_TERMS)]
     total = jnp.zeros_like(ratio)
     for coefficient in reversed(coefficients):
         total = total * ratio + coefficient
@@ -138,7 +138,7 @@ def bi_tempered_logistic_loss(
     Example:
         >>> logits, targets = jnp.array([[2.0, 0.0, 0.0]]), jnp.array([[1.0, 0.0, 0.0]])
         >>> print(f"{jaxloss.bi_tempered_logistic_loss(logits, targets):.5f}")
-        0.0
+        0.21482
 
     Reference:
         Amid et al. (2019), Robust Bi-Tempered Logistic Loss Based on Bregman Divergences.

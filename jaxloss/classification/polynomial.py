@@ -58,7 +58,7 @@ def poly_loss_cross_entropy(
     Example:
         >>> logits, targets = jnp.array([[2.0, 0.0, 0.0]]), jnp.array([[1.0, 0.0, 0.0]])
         >>> print(f"{jaxloss.poly_loss_cross_entropy(logits, targets):.5f}")
-        0.66553
+        0.66557
 
     Reference:
         Leng et al. (2022), PolyLoss: A Polynomial Expansion Perspective of Classification Loss Functions.

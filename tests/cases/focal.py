@@ -74,7 +74,10 @@ def _soft_margin_oracle(logits, targets, class_weights=None):
     return -(c * terms).mean(-1)
 
 
-SATURATED = {"logits": np.array([1e4, -1e4, 1e4, -1e4, 1e38, 0.0, 60.0]), "targets": np.array([0, 1, 1, 0, 1, 0.5, 1.0])}
+SATURATED = {
+    "logits": np.array([1e4, -1e4, 1e4, -1e4, 1e38, 0.0, 60.0]),
+    "targets": np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.5, 1.0]),
+}
 EDGES = np.array([[-np.inf, 0.0, 1.0, -np.inf, 2.0], [1e4, -1e4, 0.0, 0.0, 1.0], [-1e4, 1e4, 1e4, 0.0, 0.0]])
 WIDE = {
     "logits": np.array([[1e4, -1e4, 0.0, 88.0, -88.0]] * 2),
