@@ -8,9 +8,15 @@ from jaxloss._reduce import reduce
 from jaxloss._value_checks import checked
 from jaxloss.auxiliary.parameters import *
 from jaxloss.classification.adaptive import *
+from jaxloss.classification.bi_tempered import *
 from jaxloss.classification.binary import *
 from jaxloss.classification.calibration import *
+from jaxloss.classification.focal import *
+from jaxloss.classification.imbalance import *
+from jaxloss.classification.label_noise import *
+from jaxloss.classification.multilabel import *
 from jaxloss.classification.ordinal import *
+from jaxloss.classification.polynomial import *
 from jaxloss.classification.positive_unlabeled import *
 from jaxloss.classification.rates import *
 from jaxloss.classification.sampled import *

@@ -10,6 +10,7 @@ import jaxloss
 HELPERS: dict[str, str] = {
     "checked": "runs a loss with value checks",
     "l2_penalty": "a penalty on parameters: one number per model, so it has no where, weights or reduction",
+    "class_balanced_weights": "turns class counts into weights for any classification loss",
     "reduce": "the tail of every loss",
 }
 """Public functions that are not losses, and what they are; each has tests of its own."""

@@ -1,0 +1,159 @@
+"""Focal losses: cross-entropy in which easy examples count less."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import blank, hide, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.classification.binary import sigmoid_binary_cross_entropy
+from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
+
+__all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
+
+
+def raised(miss: Array, exponent: Scalar) -> Array:
+    """``miss ** exponent`` for a probability, to full relative accuracy, with finite derivatives down to 0."""
+    if isinstance(exponent, float) and exponent in (0.0, 1.0, 2.0, 3.0, 4.0):
+        return _numerics.power(miss, exponent)
+    return _power(miss, jnp.asarray(exponent, miss.dtype))
+
+
+@jax.custom_jvp
+def _power(miss: Array, exponent: Array) -> Array:
+    zero = miss == 0
+    rest = jnp.where(exponent == 0, jnp.ones((), miss.dtype), jnp.zeros((), miss.dtype))
+    return jnp.where(zero, rest, jnp.power(jnp.where(zero, jnp.ones((), miss.dtype), miss), exponent))
+
+
+@_power.defjvp
+def _power_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    miss, exponent = primals
+    value = _power(miss, exponent)
+    # Its logarithmic derivative: below the floor, whose square is no overflow in float32, the loss itself is as small.
+    floored = jnp.maximum(miss, 1e-18)
+    return value, value * (exponent * (tangents[0] / floored) + jnp.log(floored) * tangents[1])
+
+
+@jax.custom_jvp
+def _miss(logits: Array, targets: Array) -> Array:
+    """The probability of the wrong side, ``t sigmoid(-z) + (1 - t) sigmoid(z)``, from one exponential."""
+    small = jnp.exp(-jnp.abs(logits))
+    agreed = jnp.where(logits >= 0, targets, 1 - targets)
+    return (agreed * small + (1 - agreed)) / (1 + small)
+
+
+@_miss.defjvp
+def _miss_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    logits, targets = primals
+    small = jnp.exp(-jnp.abs(logits))
+    slope = (1 - 2 * targets) * (small / jnp.square(1 + small))
+    return _miss(logits, targets), slope * tangents[0] - jnp.tanh(0.5 * logits) * tangents[1]
+
+
+def sigmoid_focal_loss(
+    logits: Array,
+    targets: Array,
+    *,
+    alpha: Scalar | None = None,
+    gamma: Scalar = 2.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Binary cross-entropy in which easy examples count less, elementwise.
+
+    With :math:`p = \sigma(z)` and :math:`p_t = t p + (1 - t)(1 - p)`:
+
+    .. math:: \ell = \alpha_t \, (1 - p_t)^\gamma \left(-t \log p - (1 - t) \log (1 - p)\right),
+              \qquad \alpha_t = \alpha t + (1 - \alpha)(1 - t)
+
+    The formula of optax and torchvision, for soft targets too. Other packages differ in the default of ``alpha``:
+    torchvision and Kornia balance with 0.25, Keras has 0.25 and ignores it unless told otherwise.
+
+    Args:
+        logits: Shape ``[...]``, floating, unnormalised.
+        targets: Shape ``[...]``, the same; probabilities of the positive class, floating or integer, in [0, 1].
+            A target outside gives NaN.
+        alpha: Weight of the positive class, against ``1 - alpha`` for the negative; in [0, 1]. None: no balance,
+            both have weight 1.
+        gamma: Exponent that focuses on hard examples; >= 0. 0 is cross-entropy.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; accurate relative to its size however small.
+
+    Raises:
+        TypeError: If ``logits`` are not floating.
+        ValueError: If the shapes differ or a hyperparameter is out of range.
+
+    Example:
+        >>> jaxloss.sigmoid_focal_loss(jnp.array([0.0, -4.0]), jnp.array([1, 0]), reduction="none")
+        Array([1.732868e-01, 5.871570e-06], dtype=float32)
+
+    Reference:
+        Lin et al. (2017), Focal Loss for Dense Object Detection. https://arxiv.org/abs/1708.02002
+    """
+    logits, targets = _checks.values(logits=logits, targets=targets)
+    logits, targets = blank(where, logits, targets)
+    gamma = _checks.scalar("gamma", gamma, logits.dtype, at_least=0)
+    values = sigmoid_binary_cross_entropy(logits, targets, reduction="none") * raised(_miss(logits, targets), gamma)
+    if alpha is not None:
+        alpha = _checks.scalar("alpha", alpha, logits.dtype, at_least=0, at_most=1)
+        values = values * (alpha * targets + (1 - alpha) * (1 - targets))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def softmax_focal_loss(
+    logits: Array,
+    labels: Array,
+    *,
+    alpha: Array | None = None,
+    gamma: Scalar = 2.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Softmax cross-entropy in which easy examples count less.
+
+    With :math:`p = \mathrm{softmax}(z)`:
+
+    .. math:: \ell = -\alpha_y \, (1 - p_y)^\gamma \log p_y
+
+    One softmax over all classes. (The multi-class mode of some packages is a sum of binary focal losses instead:
+    for that, call `jaxloss.sigmoid_focal_loss` with one-hot targets.)
+
+    Args:
+        logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent.
+        labels: Shape ``[...]``, integer class indices in ``[0, K)``; outside gives NaN in value and gradient.
+        alpha: Factors of the classes, shape ``[K]``, >= 0; None is 1 for all. They scale the losses and do not enter
+            the denominator of a mean.
+        gamma: Exponent that focuses on hard examples; >= 0. 0 is cross-entropy.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; accurate relative to its size however small.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``labels`` not integer.
+        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class, or a
+            hyperparameter is out of range.
+
+    Example:
+        >>> logits = jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+        >>> jaxloss.softmax_focal_loss(logits, jnp.array([0, 2]), reduction="none")
+        Array([0.01086933, 0.48827216], dtype=float32)
+
+    Reference:
+        Lin et al. (2017), Focal Loss for Dense Object Detection. https://arxiv.org/abs/1708.02002
+    """
+    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    nll = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
+    gamma = _checks.scalar("gamma", gamma, nll.dtype, at_least=0)
+    values = nll * raised(-jnp.expm1(-nll), gamma)
+    if alpha is not None:
+        (factors,) = _checks.class_vector(logits.shape[-1], nll.dtype, alpha=alpha)
+        values = values * factors[jnp.clip(hide(where, labels), 0, logits.shape[-1] - 1)]
+    return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -1,0 +1,132 @@
+"""Multi-label losses: every class is a binary question of its own."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import blank, pool_mean, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.classification.binary import negative_log_sigmoids, sigmoid_binary_cross_entropy
+from jaxloss.classification.focal import raised
+
+__all__ = ["asymmetric_multilabel_loss", "multilabel_soft_margin_loss"]
+
+
+def asymmetric_multilabel_loss(
+    logits: Array,
+    targets: Array,
+    *,
+    gamma_positive: Scalar = 1.0,
+    gamma_negative: Scalar = 4.0,
+    clip: Scalar = 0.05,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Focal losses of different strength for present and absent labels, the easiest absent ones dropped.
+
+    With :math:`p_k = \sigma(z_k)` and the shifted :math:`\tilde p_k = \max(p_k - m, 0)`:
+
+    .. math:: \ell = -\sum_k t_k (1 - p_k)^{\gamma_+} \log p_k
+              + (1 - t_k) \, \tilde p_k^{\gamma_-} \log (1 - \tilde p_k)
+
+    The sum over classes is the loss of an example, as in the paper; the published code and timm also sum over the
+    batch, and put 1e-8 into the logarithms.
+
+    Args:
+        logits: Shape ``[..., K]``, floating, unnormalised.
+        targets: Shape ``[..., K]``, the same; floating or integer, in [0, 1], usually 0 or 1. A target outside
+            gives NaN.
+        gamma_positive: Exponent :math:`\gamma_+` of the focus on hard present labels; >= 0.
+        gamma_negative: Exponent :math:`\gamma_-` of the focus on hard absent labels; >= 0.
+        clip: Probability :math:`m` below which an absent label has no loss; in [0, 1).
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats, summed over classes.
+
+    Raises:
+        TypeError: If ``logits`` are not floating.
+        ValueError: If the shapes differ, there is no class, or a hyperparameter is out of range.
+
+    Example:
+        >>> logits, targets = jnp.array([[0.0, 0.0, -4.0]]), jnp.array([[1, 0, 0]])
+        >>> print(f"{jaxloss.asymmetric_multilabel_loss(logits, targets):.5f}")
+        0.37109
+
+    Reference:
+        Ridnik et al. (2021), Asymmetric Loss for Multi-Label Classification. https://arxiv.org/abs/2009.14119
+    """
+    logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = blank(where, logits, targets, event_ndim=1)
+    _checks.ensure_probabilities(targets=targets)
+    gamma_positive = _checks.scalar("gamma_positive", gamma_positive, logits.dtype, at_least=0)
+    gamma_negative = _checks.scalar("gamma_negative", gamma_negative, logits.dtype, at_least=0)
+    clip = _checks.scalar("clip", clip, logits.dtype, at_least=0, below=1)
+    shifted, negative = _shifted(logits, clip)
+    positive = negative_log_sigmoids(logits)[0] * raised(jax.nn.sigmoid(-logits), gamma_positive)
+    each = targets * positive + (1 - targets) * negative * raised(shifted, gamma_negative)
+    values = jnp.sum(_numerics.poison(each, (targets >= 0) & (targets <= 1)), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _shifted(logits: Array, clip: Scalar) -> tuple[Array, Array]:
+    """``(p', -log(1 - p'))`` of the shifted probability ``p' = max(p - clip, 0)``.
+
+    Each side of logit 0 has the form that is accurate there; without a shift the logarithm never saturates.
+    """
+    clip = jnp.asarray(clip, logits.dtype)
+    shifted = _numerics.positive_part(jax.nn.sigmoid(logits) - clip)
+    low = logits < 0
+    rest = jnp.where(low | (clip == 0), jnp.ones((), logits.dtype), jax.nn.sigmoid(-logits) + clip)
+    above = -jnp.log(jnp.minimum(rest, 1))
+    below = -jnp.log1p(-jnp.where(low, shifted, jnp.zeros((), logits.dtype)))
+    plain = negative_log_sigmoids(logits)[1]
+    return shifted, jnp.where(clip == 0, plain, jnp.where(low, below, above))
+
+
+def multilabel_soft_margin_loss(
+    logits: Array,
+    targets: Array,
+    *,
+    class_weights: Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Mean over the classes of their binary cross-entropies.
+
+    .. math:: \ell = -\frac{1}{K} \sum_k c_k \left(t_k \log \sigma(z_k) + (1 - t_k) \log \sigma(-z_k)\right)
+
+    Args:
+        logits: Shape ``[..., K]``, floating, unnormalised.
+        targets: Shape ``[..., K]``, the same; floating or integer, in [0, 1]. A target outside gives NaN.
+        class_weights: Factors :math:`c_k` of the classes, shape ``[K]``, >= 0; None is 1 for all. As in PyTorch
+            the sum is divided by K, whatever they are.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats per class; accurate relative to its size however small.
+
+    Raises:
+        TypeError: If ``logits`` are not floating.
+        ValueError: If the shapes differ or there is no class.
+
+    Example:
+        >>> logits, targets = jnp.array([[2.0, 0.0, -2.0]]), jnp.array([[1, 0, 0]])
+        >>> print(f"{jaxloss.multilabel_soft_margin_loss(logits, targets):.5f}")
+        0.31567
+
+    Reference:
+        Zhang and Zhou (2006), Multilabel Neural Networks with Applications to Functional Genomics and Text
+        Categorization. https://doi.org/10.1109/TKDE.2006.162
+    """
+    logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = blank(where, logits, targets, event_ndim=1)
+    each = sigmoid_binary_cross_entropy(logits, targets, reduction="none")
+    if class_weights is not None:
+        (factors,) = _checks.class_vector(logits.shape[-1], each.dtype, class_weights=class_weights)
+        each = each * jnp.broadcast_to(factors, each.shape)
+    return reduce(pool_mean(each, None), where=where, weights=weights, reduction=reduction)
