@@ -11,7 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _value_checks
 from jaxloss._reduce import blank, reduce
 from jaxloss._typing import Array, Reduction, Scalar
 
@@ -146,7 +146,7 @@ def bi_tempered_logistic_loss(
     """
     logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets, event_ndim=1)
-    _checks.ensure_probabilities(sum_to_one=True, targets=targets)
+    _value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
     t1 = _checks.scalar("t1", t1, logits.dtype, at_least=0, below=2)
     t2 = _checks.scalar("t2", t2, logits.dtype, above=0)
     targets = jnp.where(targets < 0, jnp.asarray(jnp.nan, targets.dtype), targets)

@@ -7,7 +7,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, reductions
+from jaxloss import _checks, _numerics, _value_checks, reductions
 from jaxloss._reduce import hide, pool_mass, promote, reduce
 from jaxloss._typing import Array, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
@@ -74,7 +74,7 @@ def logit_adjusted_cross_entropy(
     (class_priors,) = _checks.numeric(class_priors=class_priors)
     (working, class_priors) = promote(hide(where, logits, event_ndim=1), class_priors)
     (class_priors,) = _checks.class_vector(logits.shape[-1], working.dtype, class_priors=class_priors)
-    _checks.ensure(lambda: class_priors >= 0, "class_priors must be >= 0")
+    _value_checks.ensure(lambda: class_priors >= 0, "class_priors must be >= 0")
     tau = _checks.scalar("tau", tau, working.dtype, at_least=0)
     moved = _adjusted(working, class_priors, tau)
     return softmax_cross_entropy_with_integer_labels(moved, labels, where=where, weights=weights, reduction=reduction)
@@ -121,7 +121,7 @@ def balanced_softmax_loss(
     logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
     (class_counts,) = _checks.numeric(class_counts=class_counts)
     _checks.has_shape((logits.shape[-1],), "one number per class", class_counts=class_counts)
-    _checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
+    _value_checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
     return logit_adjusted_cross_entropy(logits, labels, class_counts, where=where, weights=weights, reduction=reduction)
 
 
@@ -174,7 +174,7 @@ def ldam_loss(
     (class_counts,) = _checks.numeric(class_counts=class_counts)
     (working, class_counts) = promote(hide(where, logits, event_ndim=1), class_counts)
     (class_counts,) = _checks.class_vector(logits.shape[-1], working.dtype, class_counts=class_counts)
-    _checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
+    _value_checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
     max_margin = _checks.scalar("max_margin", max_margin, working.dtype, at_least=0)
     scale = _checks.scalar("scale", scale, working.dtype, above=0)
     own = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == labels[..., None]
@@ -223,7 +223,7 @@ def class_balanced_weights(class_counts: Array, *, beta: Scalar = 0.999) -> Arra
     (class_counts,) = promote(*_checks.numeric(class_counts=class_counts))
     _checks.with_axes("classes", class_counts=class_counts)
     _checks.has_shape(class_counts.shape[-1:], "one number per class", class_counts=class_counts)
-    _checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
+    _value_checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
     beta = _checks.scalar("beta", beta, class_counts.dtype, at_least=0, at_most=1)
     rate = _negative_log(beta, class_counts.dtype)
     absent = class_counts == 0

@@ -7,7 +7,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
+from jaxloss import _checks, _numerics, _value_checks
 from jaxloss._reduce import blank, hide, promote, reduce
 from jaxloss._typing import Array, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
@@ -127,9 +127,9 @@ def _with_transition(
     num_classes = logits.shape[-1]
     _checks.has_shape((num_classes, num_classes), "[true class, observed class]", transition=transition)
     logits, transition = promote(*blank(where, logits, event_ndim=1), transition)
-    _checks.ensure_probabilities(sum_to_one=True, transition=transition)
+    _value_checks.ensure_probabilities(sum_to_one=True, transition=transition)
     labels = hide(where, labels)
-    _checks.ensure_labels(labels, num_classes)
+    _value_checks.ensure_labels(labels, num_classes)
     inside = jnp.clip(labels, 0, num_classes - 1)
     return logits, inside, transition, inside == labels
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
+from jaxloss import _checks, _numerics, _value_checks
 from jaxloss._reduce import blank, pool_mean, reduce
 from jaxloss._typing import Array, Reduction, Scalar
 from jaxloss.classification.binary import negative_log_sigmoids, sigmoid_binary_cross_entropy
@@ -61,7 +61,7 @@ def asymmetric_multilabel_loss(
     """
     logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets, event_ndim=1)
-    _checks.ensure_probabilities(targets=targets)
+    _value_checks.ensure_probabilities(targets=targets)
     gamma_positive = _checks.scalar("gamma_positive", gamma_positive, logits.dtype, at_least=0)
     gamma_negative = _checks.scalar("gamma_negative", gamma_negative, logits.dtype, at_least=0)
     clip = _checks.scalar("clip", clip, logits.dtype, at_least=0, below=1)
