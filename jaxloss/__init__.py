@@ -3,7 +3,7 @@
 import sys as _sys
 import typing as _t
 
-from jaxloss import reductions
+from jaxloss import combine, reductions
 from jaxloss._reduce import reduce
 from jaxloss._value_checks import checked
 from jaxloss.auxiliary.parameters import *
