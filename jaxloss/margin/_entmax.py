@@ -30,10 +30,10 @@ def tsallis_loss(logits: Array, others: Array, alpha: Array, whole: int | None) 
     """
     peak = jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
     shifted = logits - jnp.where(jnp.isneginf(peak), jnp.zeros((), logits.dtype), peak)
-    return _loss(shifted, others, alpha, threshold(shifted, alpha, whole), whole)
+    return _loss(shifted, others, alpha, *_threshold(shifted, alpha, whole), whole)
 
 
-def q_exp(x: Array, alpha: Array, whole: int | None) -> Array:
+def _q_exp(x: Array, alpha: Array, whole: int | None) -> Array:
     """Tsallis' exponential ``(1 + (alpha - 1) x)_+ ** (1 / (alpha - 1))``, with zero derivatives where it is 0."""
     if whole is not None:
         return jax.lax.integer_pow(_numerics.positive_part(1 + x / whole), whole)
@@ -44,8 +44,8 @@ def q_exp(x: Array, alpha: Array, whole: int | None) -> Array:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def threshold(shifted: Array, alpha: Array, whole: int | None) -> Array:
-    """The root of ``sum(q_exp(shifted - root)) = 1`` over the last axis, to full relative accuracy.
+def _threshold(shifted: Array, alpha: Array, whole: int | None) -> tuple[Array, Array]:
+    """The root of ``sum(q_exp(shifted - root)) = 1`` over the last axis, and what is to be added after its last digit.
 
     Newton's method on the norm ``sum(...) ** (alpha - 1)``, which is convex up to alpha = 2 and then never
     oversteps; halving of the bracket now and then keeps every alpha, and every input, within a few steps.
@@ -55,12 +55,10 @@ def threshold(shifted: Array, alpha: Array, whole: int | None) -> Array:
 
     def newton(root: Array) -> tuple[Array, Array]:
         """The sum less 1, as relatively exact as the root, and Newton's step."""
-        at = shifted - root[..., None]
-        probs = q_exp(at, alpha, whole)
-        slope = jnp.sum(jax.jvp(lambda x: q_exp(x, alpha, whole), (at,), (jnp.ones_like(at),))[1], axis=-1)
+        probs, slopes = _probs_and_slopes(shifted, root, alpha, whole)
         excess = jnp.sum(jnp.where(top, 0, probs), axis=-1) + _q_expm1(-root, alpha)
         gain = -jnp.expm1(-delta * jnp.log1p(excess)) / delta
-        return excess, _numerics.divide((1 + excess) * gain, slope)
+        return excess, _numerics.divide((1 + excess) * gain, jnp.sum(slopes, axis=-1))
 
     def improve(state: tuple[Array, ...]) -> tuple[Array, ...]:
         count, root, low, high, busy = state
@@ -77,34 +75,45 @@ def threshold(shifted: Array, alpha: Array, whole: int | None) -> Array:
     widest = -jnp.expm1(-delta * jnp.log(jnp.asarray(shifted.shape[-1], shifted.dtype))) / delta
     start = (jnp.zeros((), jnp.int32), zero, zero, zero + widest, jnp.max(shifted, axis=-1) == 0)
     root = jax.lax.while_loop(lambda state: jnp.any(state[-1]) & (state[0] < _MAX_STEPS), improve, start)[1]
-    return jnp.where(jnp.isnan(jnp.max(shifted, axis=-1)), jnp.nan, root)
+    root = jnp.where(jnp.isnan(jnp.max(shifted, axis=-1)), jnp.nan, root)
+    return root, newton(root)[1]
 
 
-@threshold.defjvp
-def _threshold_jvp(whole: int | None, primals: Any, tangents: Any) -> tuple[Array, Array]:
+@_threshold.defjvp
+def _threshold_jvp(whole: int | None, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """The implicit function theorem on ``sum(q_exp(shifted - root)) = 1``."""
     shifted, alpha = primals
-    root = threshold(shifted, alpha, whole)
+    root, rest = _threshold(shifted, alpha, whole)
 
     def mass(shifted: Array, alpha: Array, root: Array) -> Array:
-        return jnp.sum(q_exp(shifted - root[..., None], alpha, whole), axis=-1)
+        return jnp.sum(_q_exp(shifted - root[..., None], alpha, whole), axis=-1)
 
     rise = jax.jvp(lambda x, a: mass(x, a, root), primals, tangents)[1]
     fall = jax.jvp(lambda r: mass(shifted, alpha, r), (root,), (jnp.ones_like(root),))[1]
-    return root, _numerics.divide(rise, -fall)
+    return (root, rest), (_numerics.divide(rise, -fall), jnp.zeros_like(rest))
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(4,))
-def _loss(shifted: Array, others: Array, alpha: Array, root: Array, whole: int | None) -> Array:
+def _probs_and_slopes(shifted: Array, root: Array, alpha: Array, whole: int | None) -> tuple[Array, Array]:
+    at = shifted - root[..., None]
+    return jax.jvp(lambda x: _q_exp(x, alpha, whole), (at,), (jnp.ones_like(at),))
+
+
+def _entmax(shifted: Array, alpha: Array, root: Array, rest: Array, whole: int | None) -> Array:
+    """The probabilities; ``rest`` matters for many small ones, whose sum it corrects."""
+    probs, slopes = _probs_and_slopes(shifted, root, alpha, whole)
+    return probs - jax.lax.stop_gradient(jnp.minimum(rest[..., None] * slopes, probs))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(5,))
+def _loss(shifted: Array, others: Array, alpha: Array, root: Array, rest: Array, whole: int | None) -> Array:
     r"""A sum of positive terms: exactly 0 inside the margin and accurate near it.
 
     .. math:: \frac1\alpha \sum_{k \ne y} p_k^\alpha + \int_0^s t (1 - t)^{\alpha - 2} dt, \quad s = \sum_{k \ne y} p_k
     """
-    probs = q_exp(shifted - root[..., None], alpha, whole)
-    rivals = jnp.where(others, probs, 0)
+    rivals = jnp.where(others, _entmax(shifted, alpha, root, rest, whole), 0)
     missing = jnp.sum(rivals, axis=-1)
     behind = root - jnp.sum(jnp.where(others, 0, shifted), axis=-1)
-    own = q_exp(-behind, alpha, whole)
+    own = _q_exp(-behind, alpha, whole)
     far = behind - (1 - _power(own, alpha)) / alpha
     near = jnp.where(missing <= 0.5, missing, 0)
     nodes, factors = np.polynomial.legendre.leggauss(12)
@@ -117,15 +126,15 @@ def _loss(shifted: Array, others: Array, alpha: Array, root: Array, whole: int |
 @_loss.defjvp
 def _loss_jvp(whole: int | None, primals: Any, tangents: Any) -> tuple[Array, Array]:
     """The threshold is a stationary point, so the loss has no slope in it: the envelope theorem."""
-    shifted, others, alpha, root = primals
-    d_shifted, _, d_alpha, _ = tangents
-    probs = q_exp(shifted - root[..., None], alpha, whole)
+    shifted, others, alpha, root, rest = primals
+    d_shifted, _, d_alpha, *_ = tangents
+    probs = _entmax(shifted, alpha, root, rest, whole)
     rivals = jnp.where(others, probs, 0)
     d_own = jnp.sum(jnp.where(others, 0, d_shifted), axis=-1, keepdims=True)
     slope = jnp.sum(rivals * (d_shifted - d_own), axis=-1)
     if whole is None:
         slope += jax.jvp(lambda a: _entropy(probs, a), (alpha,), (d_alpha,))[1]
-    return _loss(shifted, others, alpha, root, whole), slope
+    return _loss(*primals, whole), slope
 
 
 def _q_expm1(x: Array, alpha: Array) -> Array:
