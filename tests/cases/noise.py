@@ -46,9 +46,9 @@ def _bi_tempered_oracle(logits, targets, t1=0.8, t2=1.2):
     """The definition, its normaliser by Brent's method."""
 
     def one(z, y):
-        total = lambda shift: np.sum(_exp_t(z - shift, t2)) - 1
         low = np.max(z)
-        shift = scipy.optimize.brentq(total, low, low - _log_t(1 / z.size, t2) + 1e-9, xtol=1e-15, rtol=1e-15)
+        high = low - _log_t(1 / z.size, t2) + 1e-9
+        shift = scipy.optimize.brentq(lambda s: np.sum(_exp_t(z - s, t2)) - 1, low, high, xtol=1e-15, rtol=1e-15)
         p = _exp_t(z - shift, t2)
         return np.sum(y * (_log_t(y, t1) - _log_t(p, t1)) - (y ** (2 - t1) - p ** (2 - t1)) / (2 - t1))
 
@@ -129,6 +129,7 @@ CASES = [
         hypers={"t1": 0.5, "t2": 1.5},
         bad_hypers=({"t1": -0.1}, {"t1": 2.0}, {"t2": 0.0}),
         perfect=_alone,
+        cancels="near the targets it is the square of a difference of rounded logarithms",
         extremes={
             "saturated and absent": {"logits": EDGES, "targets": np.eye(5)[[1, 1, 0]]},
             "far": {"logits": 1e30 * np.eye(5)[:2], "targets": np.eye(5)[[1, 1]]},
