@@ -96,8 +96,8 @@ BUGS = [
     Bug(
         "masked entry kept as a negative",
         "classification/rates.py",
-        "@@NEGATIVE_BEFORE@@",
-        "@@NEGATIVE_AFTER@@",
+        "one, other = (members if mass is None else members & mass for members in (first, second))",
+        "one, other = first if mass is None else first & mass, second",
         "pairwise_auc and (deletion or garbage or repetition)",
     ),
     Bug(
@@ -118,7 +118,7 @@ BUGS = [
         "export without a Case",
         "regression/squared.py",
         '__all__ = ["half_squared_error",',
-        'def third_squared_error(predictions, targets):\n    return predictions - targets\n\n\n__all__ = ["third_squared_error", "half_squared_error",',
+        'third_squared_error = _checks.values\n__all__ = ["third_squared_error", "half_squared_error",',
         "every_loss_has_one_case",
     ),
 ]
