@@ -50,6 +50,8 @@ from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
 
+__version__ = "0.1.0"
+
 if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
 
     def __getattr__(name: str) -> _t.NoReturn:
