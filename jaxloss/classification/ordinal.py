@@ -96,7 +96,8 @@ def corn_ordinal_loss(
     logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
     question, greater = _questions(logits, labels)
-    asked = labels[..., None] >= question
+    # The first question is asked of an illegal label below 0 too, so that its NaN reaches the gradient.
+    asked = jnp.maximum(labels, 0)[..., None] >= question
     values = jnp.sum(
         sigmoid_binary_cross_entropy(logits, greater.astype(logits.dtype), where=asked, reduction="none"), axis=-1
     )
