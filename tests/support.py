@@ -40,14 +40,20 @@ def differentiable(case: Case, inputs: Mapping[str, Any]) -> list[str]:
     return [n for n, x in inputs.items() if jnp.issubdtype(jnp.asarray(x).dtype, jnp.floating) and n not in case.fixed]
 
 
-def loss(case: Case, inputs: Mapping[str, Any], **kwargs: Any) -> Any:
+def call(case: Case, inputs: Mapping[str, Any], **kwargs: Any) -> Any:
+    """The loss as it stands, operation by operation."""
     return case.fn(**inputs, **kwargs)
+
+
+def loss(case: Case, inputs: Mapping[str, Any], **kwargs: Any) -> Any:
+    """The loss as one compiled program, which is much faster to compile than its operations one by one."""
+    return jax.jit(lambda x: call(case, x, **kwargs))(dict(inputs))
 
 
 def of_floats(case: Case, inputs: Mapping[str, Any], **kwargs: Any) -> tuple[Callable[[dict], Any], dict[str, Any]]:
     """The loss as a function of its differentiable inputs, and those inputs."""
     chosen = {n: inputs[n] for n in differentiable(case, inputs)}
-    return lambda some: loss(case, {**inputs, **some}, **kwargs), chosen
+    return lambda some: call(case, {**inputs, **some}, **kwargs), chosen
 
 
 def contracted(case: Case, inputs: Mapping[str, Any], cotangent: Any, **kwargs: Any) -> tuple[Callable, dict]:

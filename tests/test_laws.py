@@ -6,7 +6,9 @@ A law that cannot hold for a loss is named in the Case's ``exempt``, with the re
 from __future__ import annotations
 
 import doctest
+import functools
 import inspect
+import itertools
 import re
 from typing import Any
 
@@ -24,6 +26,7 @@ from tests.support import (
     TAIL,
     assert_finite,
     assert_trees_close,
+    call,
     cast,
     cast_hypers,
     contracted,
@@ -175,9 +178,9 @@ def test_single_precision(case: Case, rng: np.random.Generator) -> None:
                 {n: np.asarray(x, np.float64) if n in floats(inputs) else x for n, x in inputs.items()}, dtype
             )
             fn, at = of_floats(case, converted, **cast_hypers(hypers32, dtype), reduction="none")
-            values = fn(at)
+            values, gradient = jax.jit(lambda x: (fn(x), jax.grad(lambda y: jnp.sum(fn(y)))(x)))(at)
             assert values.dtype == dtype
-            results[dtype] = np.asarray(values), jax.tree.map(np.asarray, jax.grad(lambda x: jnp.sum(fn(x)))(at))
+            results[dtype] = np.asarray(values), jax.tree.map(np.asarray, gradient)
     (v32, g32), (v64, g64) = results[np.float32], results[np.float64]
     scale = np.maximum(np.abs(v64), 1.0 if case.cancels else 1e-30)
     ulps = np.max(np.abs(v32 - v64) / scale, initial=0) / EPS32
@@ -195,12 +198,12 @@ def test_half_precision(case: Case, rng: np.random.Generator, dtype: Any) -> Non
     hypers = settings(case)[-1]
     inputs = cast((case.half or case.draw)(rng, batches(case, 16)), dtype)
     fn, at = of_floats(case, inputs, **cast_hypers(hypers, np.float32))
-    value, gradient = jax.value_and_grad(fn)(at)
+    value, gradient = jax.jit(jax.value_and_grad(fn))(at)
     assert value.dtype == jnp.float32
     with jax.enable_x64(True):
         wide = {n: np.asarray(x, np.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x for n, x in inputs.items()}
         exact, at64 = of_floats(case, cast(wide, np.float64), **cast_hypers(hypers, np.float64))
-        expected, slopes = jax.value_and_grad(exact)(at64)
+        expected, slopes = jax.jit(jax.value_and_grad(exact))(at64)
     np.testing.assert_allclose(float(value), float(expected), rtol=1e-5, atol=1e-5 if case.cancels else 1e-7)
     for name in at:
         assert gradient[name].dtype == dtype, name
@@ -214,7 +217,7 @@ def test_extremes_are_finite(case: Case) -> None:
         for name, inputs in case.extremes.items():
             converted = cast(inputs, np.float32)
             fn, at = of_floats(case, converted, **cast_hypers(hypers, np.float32))
-            value, gradient = jax.value_and_grad(fn)(at)
+            value, gradient = jax.jit(jax.value_and_grad(fn))(at)
             assert_finite(value, f"value at {name}")
             assert_finite(gradient, f"gradient at {name}")
 
@@ -228,9 +231,9 @@ def test_perfect_prediction(case: Case, rng: np.random.Generator) -> None:
         with jax.enable_x64(dtype == np.float64):
             for hypers in settings(case):
                 fn, at = of_floats(case, cast(inputs, dtype), **cast_hypers(hypers, dtype), reduction="none")
-                np.testing.assert_array_equal(np.asarray(fn(at)), case.best)
                 first = next(iter(at))
-                gradient = jax.grad(lambda x: jnp.sum(fn(x)))(at)[first]
+                values, gradient = jax.jit(lambda x: (fn(x), jax.grad(lambda y: jnp.sum(fn(y)))(x)[first]))(at)
+                np.testing.assert_array_equal(np.asarray(values), case.best)
                 np.testing.assert_array_equal(np.asarray(gradient), np.zeros(np.shape(at[first])))
 
 
@@ -239,15 +242,15 @@ def test_bound(case: Case, rng: np.random.Generator) -> None:
     if case.bound is None:
         pytest.skip("unbounded below")
     draws = [case.draw(rng, batches(case, 512))] + ([case.perfect(rng, batches(case, 512))] if case.perfect else [])
-    for inputs in draws:
-        for hypers in settings(case):
+    for hypers in settings(case):
+        value = jax.jit(lambda x: call(case, x, **cast_hypers(hypers, np.float32), reduction="none"))
+        for inputs in draws:
             for wiggle in (0.0, 1e-7, 1e-3):
                 moved = dict(inputs)
                 first = next(iter(floats(inputs)))
                 if first not in case.fixed:
                     moved[first] = inputs[first] * (1 + wiggle)
-                values = loss(case, cast(moved, np.float32), **cast_hypers(hypers, np.float32), reduction="none")
-                assert np.min(values) >= case.bound
+                assert np.min(value(cast(moved, np.float32))) >= case.bound
 
 
 def test_convex(case: Case, rng: np.random.Generator) -> None:
@@ -257,9 +260,8 @@ def test_convex(case: Case, rng: np.random.Generator) -> None:
         for hypers in settings(case):
             one, other = (case.draw(rng, batches(case, 200)) for _ in range(2))
             first = next(iter(one))
-            value = lambda x: np.asarray(
-                loss(case, cast({**one, first: x}, np.float64), **cast_hypers(hypers, np.float64), reduction="none")
-            )
+            program = jax.jit(lambda x: call(case, x, **cast_hypers(hypers, np.float64), reduction="none"))
+            value = lambda x: np.asarray(program(cast({**one, first: x}, np.float64)))
             ends = (value(one[first]) + value(other[first])) / 2
             middle = value((one[first] + other[first]) / 2)
             assert np.all(middle <= ends + 1e-12 * (1 + np.abs(ends)))
@@ -271,15 +273,15 @@ def test_convex(case: Case, rng: np.random.Generator) -> None:
 def test_reductions_agree(case: Case, rng: np.random.Generator) -> None:
     inputs = cast(case.draw(rng, (3, 4)), np.float32)
     hypers = cast_hypers(settings(case)[-1], np.float32)
-    each = loss(case, inputs, **hypers, reduction="none")
+    reductions = ("none", "sum", jaxloss.reductions.mean(), jaxloss.reductions.term)
+    program = lambda x: (call(case, x, **hypers), *(call(case, x, **hypers, reduction=r) for r in reductions))
+    default, each, total, mean, term = jax.jit(program)(inputs)
     chex.assert_shape(each, case.unreduced((3, 4)))
-    default = loss(case, inputs, **hypers)
     chex.assert_shape(default, ())
-    term = loss(case, inputs, **hypers, reduction=jaxloss.reductions.term)
     assert isinstance(term, jaxloss.reductions.Term)
     chex.assert_equal_shape([term.values, term.weights, each])
-    np.testing.assert_allclose(jnp.sum(each), loss(case, inputs, **hypers, reduction="sum"), rtol=1e-6)
-    np.testing.assert_allclose(default, loss(case, inputs, **hypers, reduction=jaxloss.reductions.mean()), rtol=1e-6)
+    np.testing.assert_allclose(jnp.sum(each), total, rtol=1e-6)
+    np.testing.assert_allclose(default, mean, rtol=1e-6)
     np.testing.assert_allclose(default, jnp.sum(term.values * term.weights) / jnp.sum(term.weights), rtol=2e-6)
     np.testing.assert_allclose(term.values * term.weights, each, rtol=1e-6, atol=1e-6)
 
@@ -294,19 +296,27 @@ def test_mask_is_deletion(case: Case, rng: np.random.Generator, jit: bool) -> No
     weights = jnp.asarray(rng.uniform(0.5, 2.0, batch), jnp.float32)
     fewer = cast({n: np.asarray(x) for n, x in rows(case, inputs, keep).items()}, np.float32)
     wrap = jax.jit if jit else (lambda f: f)
-    for w in (None, weights):
-        kept = None if w is None else w[keep]
-        for reduction in ("mean", "sum"):
-            fn, at = of_floats(case, inputs, **hypers, where=keep, weights=w, reduction=reduction)
-            value, gradient = wrap(jax.value_and_grad(fn))(at)
-            fn, at = of_floats(case, fewer, **hypers, weights=kept, reduction=reduction)
-            expected, slopes = jax.value_and_grad(fn)(at)
-            np.testing.assert_allclose(value, expected, rtol=4e-6, atol=1e-6 if case.cancels else 1e-9)
-            for name in at:
-                if name not in case.shared:
-                    assert not np.any(np.asarray(gradient[name])[~keep]), f"masked rows pull on {name}"
-                    gradient[name] = np.asarray(gradient[name])[keep]
-            assert_trees_close(gradient, slopes, 3e-5, f"gradient, {reduction}")
+
+    def results(x: dict, where: Any, w: Any) -> Any:
+        """Value and gradient for every reduction, with and without weights; eagerly, for one of each."""
+        found = {}
+        for weighed, reduction in itertools.product(
+            (True, False) if jit else (True,), ("mean", "sum") if jit else ("mean",)
+        ):
+            tail = {"where": where, "weights": w if weighed else None, "reduction": reduction}
+            fn, at = of_floats(case, x, **hypers, **tail)
+            found[f"{reduction}, {'weighed' if weighed else 'equal'}"] = jax.value_and_grad(fn)(at)
+        return found
+
+    actual = wrap(lambda x, w: results(x, keep, w))(inputs, weights)
+    expected = jax.jit(lambda x, w: results(x, None, w))(fewer, weights[keep])
+    for kind, (value, gradient) in actual.items():
+        np.testing.assert_allclose(value, expected[kind][0], rtol=4e-6, atol=1e-6 if case.cancels else 1e-9)
+        for name in gradient:
+            if name not in case.shared:
+                assert not np.any(np.asarray(gradient[name])[~keep]), f"masked rows pull on {name}"
+                gradient[name] = np.asarray(gradient[name])[keep]
+        assert_trees_close(gradient, expected[kind][1], 3e-5, f"gradient, {kind}")
     masked = np.asarray(loss(case, inputs, **hypers, where=keep, reduction="none"))
     alone = np.asarray(loss(case, fewer, **hypers, reduction="none"))
     if case.pooled:
@@ -322,13 +332,17 @@ def test_weight_is_repetition(case: Case, rng: np.random.Generator) -> None:
     inputs = case.draw(rng, batches(case, 5))
     hypers = cast_hypers(settings(case)[-1], np.float32)
     repeated = cast(rows(case, inputs, np.repeat(np.arange(5), counts)), np.float32)
-    for reduction in ("mean", "sum"):
-        weights = jnp.asarray(counts, jnp.float32)
-        value = loss(case, cast(inputs, np.float32), **hypers, weights=weights, reduction=reduction)
-        expected = loss(case, repeated, **hypers, reduction=reduction)
-        np.testing.assert_allclose(value, expected, rtol=4e-6, atol=1e-6 if case.cancels else 1e-9)
-    scaled = loss(case, cast(inputs, np.float32), **hypers, weights=8 * weights)
-    np.testing.assert_allclose(scaled, loss(case, cast(inputs, np.float32), **hypers, weights=weights), rtol=1e-6)
+    weights = jnp.asarray(counts, jnp.float32)
+
+    def both(x: dict, w: Any = None) -> list:
+        return [call(case, x, **hypers, weights=w, reduction=reduction) for reduction in ("mean", "sum")]
+
+    program = jax.jit(both)
+    mean, total = program(cast(inputs, np.float32), weights)
+    expected = program(repeated)
+    np.testing.assert_allclose([mean, total], expected, rtol=4e-6, atol=1e-6 if case.cancels else 1e-9)
+    scaled, _ = program(cast(inputs, np.float32), 8 * weights)
+    np.testing.assert_allclose(scaled, mean, rtol=1e-6)
 
 
 def test_garbage_behind_the_mask_is_inert(case: Case, rng: np.random.Generator) -> None:
@@ -336,40 +350,38 @@ def test_garbage_behind_the_mask_is_inert(case: Case, rng: np.random.Generator) 
     keep = np.array([True, False, True, True, False, True])
     clean = case.draw(rng, batches(case, 6))
     hypers = cast_hypers(settings(case)[-1], np.float32)
-    along = None
-    for reduction in ("mean", "none"):
-        expected = None
-        for garbage in (None, np.nan, np.inf, -np.inf):
+    along = direction(rng, of_floats(case, cast(clean, np.float32))[1])
+
+    def results(inputs: dict, weights: Any, reduction: str) -> Any:
+        fn, at = of_floats(case, inputs, **hypers, where=keep, weights=weights, reduction=reduction)
+        total = lambda x: jnp.sum(fn(x))
+        return fn(at), *jax.jvp(jax.grad(total), (at,), (along,))
+
+    for wrap, reduction, kinds in ((lambda f: f, "mean", (np.nan,)), (jax.jit, "none", (np.nan, np.inf, -np.inf))):
+        program = wrap(functools.partial(results, reduction=reduction))
+        expected = program(cast(clean, np.float32), jnp.where(jnp.asarray(keep), 1.5, jnp.float32(0.0)))
+        assert_finite(expected, "clean inputs")
+        for garbage in kinds:
             inputs = {n: np.array(x) for n, x in clean.items()}
-            if garbage is not None:
-                for name, x in inputs.items():
-                    if name not in case.shared:
-                        x[~keep] = garbage if name in floats(clean) else -100
-            weights = jnp.where(jnp.asarray(keep), 1.5, jnp.float32(0.0 if garbage is None else garbage))
-            fn, at = of_floats(
-                case, cast(inputs, np.float32), **hypers, where=keep, weights=weights, reduction=reduction
-            )
-            total = lambda x: jnp.sum(fn(x))
-            along = along or direction(rng, at)
-            gradient, second = jax.jvp(jax.grad(total), (at,), (along,))
-            result = (fn(at), gradient, second)
-            if expected is None:
-                expected = result
-                assert_finite(result, "clean inputs")
-            else:
-                assert_trees_close(result, expected, 1e-6, f"{garbage} behind the mask, {reduction}")
+            for name, x in inputs.items():
+                if name not in case.shared:
+                    x[~keep] = garbage if name in floats(clean) else -100
+            weights = jnp.where(jnp.asarray(keep), 1.5, jnp.float32(garbage))
+            result = program(cast(inputs, np.float32), weights)
+            assert_trees_close(result, expected, 1e-6, f"{garbage} behind the mask, {reduction}")
 
 
 def test_nan_is_not_hidden(case: Case, rng: np.random.Generator) -> None:
     """A NaN in an unmasked entry shows in its own example and in no other."""
     inputs = case.draw(rng, batches(case, 4))
     hypers = cast_hypers(settings(case)[-1], np.float32)
+    program = jax.jit(lambda x: call(case, x, **hypers, reduction="none"))
     for name in floats(inputs):
         if name in case.shared:
             continue
         spoiled = {n: np.array(x) for n, x in inputs.items()}
         spoiled[name].reshape(4, -1)[1, 0] = np.nan
-        values = np.asarray(loss(case, cast(spoiled, np.float32), **hypers, reduction="none"))
+        values = np.asarray(program(cast(spoiled, np.float32)))
         if case.pooled:
             assert np.isnan(values), name
         else:
@@ -381,12 +393,16 @@ def test_nothing_left_is_zero(case: Case, rng: np.random.Generator) -> None:
     hypers = cast_hypers(settings(case)[-1], np.float32)
     for batch, where in ((batches(case, 5), np.zeros(5, bool)), (batches(case, 0), None), ((0, 3), None)):
         inputs = cast(case.draw(rng, batch), np.float32)
-        for reduction in ("mean", "sum"):
-            fn, at = of_floats(case, inputs, **hypers, where=where, reduction=reduction)
-            value, gradient = jax.value_and_grad(fn)(at)
-            assert float(value) == 0, f"{batch}, {reduction}"
-            assert not any(np.any(np.asarray(g)) for g in gradient.values()), f"{batch}, {reduction}"
-        each = loss(case, inputs, **hypers, where=where, reduction="none")
+
+        def results(x: dict, where: Any = where) -> Any:
+            pairs = [of_floats(case, x, **hypers, where=where, reduction=r) for r in ("mean", "sum")]
+            each = call(case, x, **hypers, where=where, reduction="none")
+            return [jax.value_and_grad(fn)(at) for fn, at in pairs], each
+
+        reduced, each = jax.jit(results)(inputs)
+        for value, gradient in reduced:
+            assert float(value) == 0, batch
+            assert not any(np.any(np.asarray(g)) for g in gradient.values()), batch
         assert each.shape == case.unreduced(batch)
         assert not np.any(np.asarray(each))
 
@@ -417,12 +433,12 @@ def test_one_trace_for_all_hyperparameters(case: Case, rng: np.random.Generator)
     chex.clear_trace_counter()
     inputs = cast(case.draw(rng, (4,)), np.float32)
     rest = cast_hypers({n: v for n, v in case.hypers.items() if n not in numbers}, np.float32)
-    fn = jax.jit(chex.assert_max_traces(lambda x, h: loss(case, x, **rest, **h), n=1))
+    fn = jax.jit(chex.assert_max_traces(lambda x, h: call(case, x, **rest, **h), n=1))
     near = {n: v * 1.03125 for n, v in numbers.items()}
     one, other = fn(inputs, numbers), fn(inputs, near)
     np.testing.assert_allclose(one, loss(case, inputs, **rest, **numbers), rtol=4e-6, atol=1e-6)
     np.testing.assert_allclose(other, loss(case, inputs, **rest, **near), rtol=4e-6, atol=1e-6)
-    swept = jax.vmap(lambda h: loss(case, inputs, **rest, **h))(
+    swept = jax.jit(jax.vmap(lambda h: call(case, inputs, **rest, **h)))(
         {n: jnp.asarray([v, near[n]], jnp.float32) for n, v in numbers.items()}
     )
     np.testing.assert_allclose(swept, [one, other], rtol=4e-6, atol=1e-6)
@@ -432,9 +448,9 @@ def test_vmap_and_scan_equal_a_loop(case: Case, rng: np.random.Generator) -> Non
     inputs = cast(case.draw(rng, (3, 4)), np.float32)
     hypers = cast_hypers(settings(case)[-1], np.float32)
     batched = {n: x for n, x in inputs.items() if n not in case.shared}
-    fn = lambda some: loss(case, {**inputs, **some}, **hypers)
+    fn = lambda some: call(case, {**inputs, **some}, **hypers)
     step = jax.value_and_grad(lambda some: fn(some).astype(jnp.float32), allow_int=True)
-    loop = [fn(jax.tree.map(lambda x, i=i: x[i], batched)) for i in range(3)]
+    loop = [jax.jit(fn)(jax.tree.map(lambda x, i=i: x[i], batched)) for i in range(3)]
     with jax.checking_leaks():
         mapped = jax.vmap(lambda some: step(some)[0])(batched)
     np.testing.assert_allclose(mapped, loop, rtol=4e-6, atol=1e-6)
@@ -458,7 +474,7 @@ def test_sharded_equals_single_device(case: Case, rng: np.random.Generator) -> N
         return jax.value_and_grad(fn)(at)
 
     actual = jax.jit(both)(sharded, place("where", keep))
-    assert_trees_close(actual, both(inputs, keep), 2e-5, "eight devices")
+    assert_trees_close(actual, jax.jit(both)(inputs, keep), 2e-5, "eight devices")
 
 
 def test_exports_for_every_platform(case: Case, rng: np.random.Generator) -> None:
@@ -472,7 +488,7 @@ def test_exports_for_every_platform(case: Case, rng: np.random.Generator) -> Non
 
     exported = jax.export.export(jax.jit(both), platforms=["cpu", "cuda", "tpu"])(inputs)
     back = jax.export.deserialize(exported.serialize())
-    assert_trees_close(back.call(inputs), both(inputs), 1e-5, "after the round trip")
+    assert_trees_close(back.call(inputs), jax.jit(both)(inputs), 1e-5, "after the round trip")
 
 
 # ---- misuse ----------------------------------------------------------------------------------------------------
@@ -527,16 +543,23 @@ def test_labels_out_of_range_never_train(case: Case, rng: np.random.Generator) -
     hypers = cast_hypers(settings(case)[-1], np.float32)
     first = next(iter(inputs))
     classes = case.classes(inputs) if case.classes else inputs[first].shape[-1]
+    names = differentiable(case, cast(inputs, np.float32))
+
+    def results(x: dict) -> Any:
+        fn, at = of_floats(case, x, **hypers, reduction="none")
+        return fn(at), jax.grad(lambda y: jnp.sum(fn(y)))({n: x[n] for n in names})[first]
+
+    program, checked = jax.jit(results), jaxloss.checked(jax.jit(lambda x: call(case, x, **hypers)))
     for wrong in (-1, -100, classes, 10**6):
         spoiled = {n: np.array(x) for n, x in inputs.items()}
         spoiled[case.labels][1] = wrong
-        fn, at = of_floats(case, cast(spoiled, np.float32), **hypers, reduction="none")
-        np.testing.assert_array_equal(np.isnan(fn(at)), [False, True, False, False], err_msg=f"label {wrong}")
-        gradient = np.asarray(jax.grad(lambda x: jnp.sum(fn(x)))(at)[first]).reshape(4, -1)
-        np.testing.assert_array_equal(np.isnan(gradient).any(-1), [False, True, False, False], err_msg=f"label {wrong}")
-        with pytest.raises(ValueError, match=case.labels):
-            jaxloss.checked(jax.jit(fn))(at)
-        jaxloss.checked(lambda: loss(case, cast(spoiled, np.float32), **hypers, where=np.arange(4) != 1))()
+        values, gradient = program(cast(spoiled, np.float32))
+        np.testing.assert_array_equal(np.isnan(values), [False, True, False, False], err_msg=f"label {wrong}")
+        lost = np.isnan(np.asarray(gradient).reshape(4, -1)).any(-1)
+        np.testing.assert_array_equal(lost, [False, True, False, False], err_msg=f"label {wrong}")
+    with pytest.raises(ValueError, match=case.labels):
+        checked(cast(spoiled, np.float32))
+    jaxloss.checked(lambda x: loss(case, x, **hypers, where=np.arange(4) != 1))(cast(spoiled, np.float32))
 
 
 def test_refuses_no_classes(case: Case, rng: np.random.Generator) -> None:
@@ -573,5 +596,5 @@ def test_lists_are_accepted(case: Case, rng: np.random.Generator) -> None:
     hypers = settings(case)[-1]
     lists = {n: np.asarray(x, np.float32 if n in floats(inputs) else None).tolist() for n, x in inputs.items()}
     np.testing.assert_allclose(
-        loss(case, lists, **hypers), loss(case, cast(inputs, np.float32), **cast_hypers(hypers, np.float32)), rtol=1e-6
+        call(case, lists, **hypers), loss(case, cast(inputs, np.float32), **cast_hypers(hypers, np.float32)), rtol=1e-6
     )
