@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from jaxloss import cli
@@ -14,6 +15,8 @@ pytest.importorskip("flax")
 pytest.importorskip("rich")
 
 
+@jax.numpy_dtype_promotion("standard")  # for the arithmetic of optax
+@jax.numpy_rank_promotion("allow")
 def test_demo_trains_reports_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "demo.png"
     assert cli.main(["demo", "--steps", "30", "--seed", "1", "--out", str(picture)]) == 0

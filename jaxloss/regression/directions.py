@@ -17,19 +17,25 @@ def _total(x: Array, mass: Array | None) -> Array:
     return jnp.sum(x, axis=-1) if mass is None else pool_mean(x, mass)
 
 
-def _unit(x: Array, mass: Array | None) -> tuple[Array, Array]:
-    """``x`` over its length on the last axis, and where that is 0."""
-    x = x / _numerics.scale_of(x)
-    length = _numerics.sqrt(_total(jnp.square(x), mass))
-    zero = length == 0
-    return _numerics.quotient(x, jnp.where(zero, jnp.ones((), x.dtype), length)[..., None]), zero
+def _scaled(x: Array) -> Array:
+    """``x`` over a power of two near its largest magnitude on the last axis: exact, and no square of it overflows."""
+    _, exponent = jnp.frexp(_numerics.scale_of(x))
+    return jnp.ldexp(x, jnp.broadcast_to(-exponent, x.shape))
 
 
 def _one_minus_cosine(x: Array, y: Array, mass: Array | None) -> Array:
-    """Half the squared chord between the directions; 1, flat, where one of them has none."""
-    (u, no_u), (v, no_v) = _unit(x, mass), _unit(y, mass)
-    half_chord = 0.5 * _total(jnp.square(u - v), mass)
-    undefined = (no_u | no_v) & jnp.isfinite(half_chord)
+    """Half the squared chord between the directions; 1, flat, where one of them has none.
+
+    The chord is taken as ``(x - y) / |x| + y (1 / |x| - 1 / |y|)``: of equal vectors both summands are exactly 0,
+    where a difference of two roundings, fused into the divisions, need not be.
+    """
+    x, y = _scaled(x), _scaled(y)
+    both = jnp.stack([x, y])
+    lengths = _numerics.sqrt(_total(jnp.square(both), None if mass is None else jnp.broadcast_to(mass, both.shape)))
+    inverse = 1 / jnp.where(lengths == 0, jnp.ones((), x.dtype), lengths)
+    chord = (x - y) * inverse[0][..., None] + y * (inverse[0] - inverse[1])[..., None]
+    half_chord = 0.5 * _total(jnp.square(chord), mass)
+    undefined = jnp.any(lengths == 0, axis=0) & jnp.isfinite(half_chord)
     return jnp.where(undefined, jnp.ones((), half_chord.dtype), half_chord)
 
 
