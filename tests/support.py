@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -90,3 +92,27 @@ def assert_trees_close(actual: Any, expected: Any, rtol: float, what: str) -> No
 def assert_finite(tree: Any, what: str) -> None:
     for leaf in jax.tree.leaves(tree):
         assert np.all(np.isfinite(np.asarray(leaf, np.float64))), f"{what}: {leaf}"
+
+
+NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:e[-+]?\d+)?")
+
+
+class NumberChecker(doctest.OutputChecker):
+    """Examples print float32 numbers, whose last digit depends on the processor: compare them to 1e-5."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        if super().check_output(want, got, optionflags):
+            return True
+        same_words = ["".join(NUMBER.sub("#", text).split()) for text in (want, got)]
+        numbers = [[float(n) for n in NUMBER.findall(text)] for text in (want, got)]
+        return same_words[0] == same_words[1] and np.allclose(*numbers, rtol=1e-5, atol=1e-30)
+
+
+def run_examples(member: Any, name: str, names: Mapping[str, Any], *, recurse: bool = False) -> int:
+    """Run the docstring examples of a function or module and return how many there were; fail on a wrong one."""
+    report: list[str] = []
+    runner = doctest.DocTestRunner(checker=NumberChecker(), optionflags=doctest.NORMALIZE_WHITESPACE)
+    for test in doctest.DocTestFinder(recurse=recurse).find(member, name, globs=dict(names)):
+        runner.run(test, out=report.append)
+    assert not runner.failures, "".join(report)
+    return runner.tries

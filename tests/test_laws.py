@@ -5,7 +5,6 @@ A law that cannot hold for a loss is named in the Case's ``exempt``, with the re
 
 from __future__ import annotations
 
-import doctest
 import functools
 import inspect
 import itertools
@@ -37,6 +36,7 @@ from tests.support import (
     loss,
     of_floats,
     rows,
+    run_examples,
     settings,
 )
 
@@ -107,11 +107,7 @@ def test_docstring(case: Case) -> None:
 
 def test_example_runs(case: Case) -> None:
     names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
-    (example,) = doctest.DocTestFinder(recurse=False).find(case.fn, case.name, globs=names)
-    assert example.examples
-    report: list[str] = []
-    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example, out=report.append)
-    assert not result.failed, "".join(report)
+    assert run_examples(case.fn, case.name, names)
 
 
 # ---- values and derivatives ------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import doctest
 import importlib
 import os
 import pkgutil
@@ -17,6 +16,7 @@ import pytest
 
 import jaxloss
 from tests.registry import HELPERS, losses, public_functions
+from tests.support import run_examples
 
 ROOT = Path(jaxloss.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -89,17 +89,11 @@ def test_house_rules(path: Path) -> None:
 def test_examples_of_the_floor_and_the_combinators(name: str) -> None:
     module = importlib.import_module(f"jaxloss.{name}")
     names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
-    result = doctest.testmod(module, extraglobs=names, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert not result.failed
+    assert run_examples(module, module.__name__, names, recurse=True)
 
 
 def test_helpers_have_docstrings_and_examples() -> None:
     for name in set(HELPERS) - {"checked", "reduce"}:
         text = public_functions()[name].__doc__ or ""
         assert "Args:" in text, name
-        assert ">>>" in text, name
-        examples = doctest.DocTestFinder(recurse=False).find(
-            public_functions()[name], name, globs={"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
-        )
-        for example in examples:
-            assert not doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example).failed
+        assert run_examples(public_functions()[name], name, {"jaxloss": jaxloss, "jax": jax, "jnp": jnp})
