@@ -27,8 +27,11 @@ def _soft_f(probs, targets, beta=1.0):
 
 
 def _alternating(rng, batch):
-    """Scores with both classes in every part of the pool."""
-    return {"scores": rng.normal(size=batch), "targets": np.broadcast_to(np.arange(batch[-1]) % 2, batch).astype(float)}
+    """Scores with both classes in every part of the pool, so close that every pair is within the margin."""
+    return {
+        "scores": 0.2 * rng.uniform(size=batch),
+        "targets": np.broadcast_to(np.arange(batch[-1]) % 2, batch).astype(float),
+    }
 
 
 def _ranked(rng, batch):
