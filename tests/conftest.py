@@ -17,6 +17,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 # Compiled programs are shared by the workers and kept for the next run: most of the suite's time is compilation.
 jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".jax_cache"))
@@ -29,6 +30,16 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20240607)
+
+
+@pytest.fixture(scope="module")
+def no_compilation_cache():
+    """For programs of the TPU compiler: without a TPU they can be written to the cache and not read back."""
+    for enabled in (False, True):
+        jax.config.update("jax_enable_compilation_cache", enabled)
+        compilation_cache.reset_cache()
+        if not enabled:
+            yield
 
 
 PEAK = {"limit": 2.5e6}  # kB of resident memory beyond which compiled programs are thrown away

@@ -18,6 +18,8 @@ from benchmarks import masks, measure, peers, tpu, traffic, workloads
 from benchmarks.programs import QUANTITIES
 from tests.registry import losses
 
+pytestmark = pytest.mark.usefixtures("no_compilation_cache")
+
 ROOT = pathlib.Path(__file__).parent.parent
 FIGURES = {"temp_bytes", "argument_bytes", "output_bytes", "bytes_accessed", "flops"}
 TIMES = {*QUANTITIES, *(f"{part}_{quantity}" for part in ("trace", "compile") for quantity in QUANTITIES)}

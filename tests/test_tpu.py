@@ -22,6 +22,7 @@ OTHERS = [pytest.param(name, marks=pytest.mark.all_topologies) for name in TOPOL
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu, the TPU compiler, is not installed"),
     pytest.mark.xdist_group("tpu compiler"),
+    pytest.mark.usefixtures("no_compilation_cache"),
 ]
 
 
