@@ -17,6 +17,7 @@ from jax.core import Tracer
 from jaxloss._typing import Array, Scalar
 
 __all__ = [
+    "as_int32",
     "class_vector",
     "example_weights",
     "floating",
@@ -135,7 +136,15 @@ def scores_and_labels(**arrays: Any) -> tuple[Array, Array]:
     (labels,) = integer(**{labels_name: labels})
     _trailing_axes("classes", False, scores_name, scores)
     has_shape(scores.shape[:-1], f"{scores_name}.shape[:-1], the class axis is last", **{labels_name: labels})
-    return scores, labels.astype(jnp.int32)
+    return scores, as_int32(labels)
+
+
+def as_int32(labels: Array) -> Array:
+    """Labels as int32, with -1 for what does not fit: no 64-bit label may wrap into the range of the classes."""
+    if labels.dtype.itemsize < 8:
+        return labels.astype(jnp.int32)
+    fits = jnp.abs(labels) < 2**31
+    return jnp.where(fits, labels.astype(jnp.int32), jnp.full((), -1, jnp.int32))
 
 
 def scores_and_targets(**arrays: Any) -> tuple[Array, Array]:

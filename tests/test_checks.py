@@ -85,6 +85,14 @@ def test_integer_targets_do_not_decide_the_dtype() -> None:
     assert value.dtype == jnp.float32
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_a_label_of_64_bits_does_not_wrap_into_the_range(dtype) -> None:
+    with jax.enable_x64(True):
+        loss = jaxloss.softmax_cross_entropy_with_integer_labels
+        values = loss(jnp.zeros((2, 3)), jnp.asarray([1, 2**32 + 1], dtype), reduction="none")
+    np.testing.assert_array_equal(np.isnan(values), [False, True])
+
+
 @pytest.mark.parametrize("value", [1, 1.0, np.float64(1), np.float32(1), np.int64(1)])
 def test_a_concrete_hyperparameter_is_a_python_number(value) -> None:
     assert type(_checks.scalar("x", value, jnp.float32)) is float

@@ -108,4 +108,4 @@ def _arrays(
         _checks.has_shape((projection.shape[-1], kernel.shape[-1]), "width, classes", **{names[1]: kernel})
         tails += [projection, kernel]
     hidden, head_kernel, *tails = promote(hidden, head_kernel, *tails)
-    return hidden, labels.astype(jnp.int32), head_kernel, list(zip(tails[::2], tails[1::2], strict=True))
+    return hidden, _checks.as_int32(labels), head_kernel, list(zip(tails[::2], tails[1::2], strict=True))

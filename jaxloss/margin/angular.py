@@ -31,7 +31,7 @@ def _directions(
     embeddings, kernel = promote(hide(where, embeddings, event_ndim=1), kernel)
     units, centres = _numerics.normalize(embeddings), _numerics.normalize(kernel, axis=0)
     cosines = jnp.matmul(units, centres, precision=jax.lax.Precision.HIGHEST)
-    return units, centres, cosines, hide(where, labels.astype(jnp.int32))
+    return units, centres, cosines, hide(where, _checks.as_int32(labels))
 
 
 def _cross_entropy(logits: Array, labels: Array) -> Array:
