@@ -52,11 +52,6 @@ def case(request: pytest.FixtureRequest) -> Case:
     return request.param
 
 
-def batches(case: Case, n: int) -> tuple[int, ...]:
-    """One batch axis, which for a pooled loss is the pooled one."""
-    return (n,)
-
-
 # ---- the registry ----------------------------------------------------------------------------------------------
 
 
@@ -127,7 +122,7 @@ def test_equals_its_oracle(case: Case, rng: np.random.Generator) -> None:
 
 def test_derivatives(case: Case, rng: np.random.Generator) -> None:
     """Finite differences, reverse and forward mode agree, to second order, under a random cotangent."""
-    batch = batches(case, 5)
+    batch = (5,)
     hypers = settings(case)[-1]
     with jax.enable_x64(True):
         inputs = cast(case.draw(rng, batch), np.float64)
@@ -159,7 +154,7 @@ def test_derivatives(case: Case, rng: np.random.Generator) -> None:
 def test_single_precision(case: Case, rng: np.random.Generator) -> None:
     """float32 against float64 of the same float32 inputs: values to 4 ulp, gradients to 16 of the largest entry."""
     hypers = settings(case)[-1]
-    batch = batches(case, 64)
+    batch = (64,)
     inputs = {
         n: np.asarray(x, np.float32) if n in floats(case.draw(rng, batch)) else x
         for n, x in case.draw(np.random.default_rng(5), batch).items()
@@ -192,7 +187,7 @@ def test_single_precision(case: Case, rng: np.random.Generator) -> None:
 def test_half_precision(case: Case, rng: np.random.Generator, dtype: Any) -> None:
     """16-bit inputs: computed and returned as float32, gradients in the dtype of the inputs."""
     hypers = settings(case)[-1]
-    inputs = cast((case.half or case.draw)(rng, batches(case, 16)), dtype)
+    inputs = cast((case.half or case.draw)(rng, (16,)), dtype)
     fn, at = of_floats(case, inputs, **cast_hypers(hypers, np.float32))
     value, gradient = jax.jit(jax.value_and_grad(fn))(at)
     assert value.dtype == jnp.float32
@@ -222,7 +217,7 @@ def test_perfect_prediction(case: Case, rng: np.random.Generator) -> None:
     """Exactly the stated minimum, with zero gradient, in float32 and float64."""
     if case.perfect is None:
         pytest.skip("no prediction is perfect, or its loss has no fixed value")
-    inputs = case.perfect(rng, batches(case, 9))
+    inputs = case.perfect(rng, (9,))
     for dtype in (np.float32, np.float64):
         with jax.enable_x64(dtype == np.float64):
             for hypers in settings(case):
@@ -237,7 +232,7 @@ def test_bound(case: Case, rng: np.random.Generator) -> None:
     """No value falls below the declared bound, not by rounding either."""
     if case.bound is None:
         pytest.skip("unbounded below")
-    draws = [case.draw(rng, batches(case, 512))] + ([case.perfect(rng, batches(case, 512))] if case.perfect else [])
+    draws = [case.draw(rng, (512,))] + ([case.perfect(rng, (512,))] if case.perfect else [])
     for hypers in settings(case):
         value = jax.jit(lambda x: call(case, x, **cast_hypers(hypers, np.float32), reduction="none"))
         for inputs in draws:
@@ -254,7 +249,7 @@ def test_convex(case: Case, rng: np.random.Generator) -> None:
         pytest.skip("not declared convex")
     with jax.enable_x64(True):
         for hypers in settings(case):
-            one, other = (case.draw(rng, batches(case, 200)) for _ in range(2))
+            one, other = (case.draw(rng, (200,)) for _ in range(2))
             first = next(iter(one))
             program = jax.jit(lambda x: call(case, x, **cast_hypers(hypers, np.float64), reduction="none"))
             value = lambda x: np.asarray(program(cast({**one, first: x}, np.float64)))
@@ -285,7 +280,7 @@ def test_reductions_agree(case: Case, rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("jit", [False, True], ids=["eager", "jit"])
 def test_mask_is_deletion(case: Case, rng: np.random.Generator, jit: bool) -> None:
     """Value and gradient with a mask are those of the inputs without the masked rows."""
-    batch = batches(case, 6)
+    batch = (6,)
     keep = np.array([True, False, True, True, False, True])
     inputs = cast(case.draw(rng, batch), np.float32)
     hypers = cast_hypers(settings(case)[-1], np.float32)
@@ -325,7 +320,7 @@ def test_mask_is_deletion(case: Case, rng: np.random.Generator, jit: bool) -> No
 def test_weight_is_repetition(case: Case, rng: np.random.Generator) -> None:
     """A weight of k counts as k copies, 0 as none; the scale of all weights does not move the mean."""
     counts = np.array([2, 0, 1, 3, 1])
-    inputs = case.draw(rng, batches(case, 5))
+    inputs = case.draw(rng, (5,))
     hypers = cast_hypers(settings(case)[-1], np.float32)
     repeated = cast(rows(case, inputs, np.repeat(np.arange(5), counts)), np.float32)
     weights = jnp.asarray(counts, jnp.float32)
@@ -344,7 +339,7 @@ def test_weight_is_repetition(case: Case, rng: np.random.Generator) -> None:
 def test_garbage_behind_the_mask_is_inert(case: Case, rng: np.random.Generator) -> None:
     """NaN, infinities and absurd labels behind a mask stay out of value, gradient and Hessian, eagerly too."""
     keep = np.array([True, False, True, True, False, True])
-    clean = case.draw(rng, batches(case, 6))
+    clean = case.draw(rng, (6,))
     hypers = cast_hypers(settings(case)[-1], np.float32)
     along = direction(rng, of_floats(case, cast(clean, np.float32))[1])
 
@@ -369,7 +364,7 @@ def test_garbage_behind_the_mask_is_inert(case: Case, rng: np.random.Generator) 
 
 def test_nan_is_not_hidden(case: Case, rng: np.random.Generator) -> None:
     """A NaN in an unmasked entry shows in its own example and in no other."""
-    inputs = case.draw(rng, batches(case, 4))
+    inputs = case.draw(rng, (4,))
     hypers = cast_hypers(settings(case)[-1], np.float32)
     program = jax.jit(lambda x: call(case, x, **hypers, reduction="none"))
     for name in floats(inputs):
@@ -387,7 +382,7 @@ def test_nan_is_not_hidden(case: Case, rng: np.random.Generator) -> None:
 def test_nothing_left_is_zero(case: Case, rng: np.random.Generator) -> None:
     """An all-masked batch and an empty one give 0 with zero gradient."""
     hypers = cast_hypers(settings(case)[-1], np.float32)
-    for batch, where in ((batches(case, 5), np.zeros(5, bool)), (batches(case, 0), None), ((0, 3), None)):
+    for batch, where in (((5,), np.zeros(5, bool)), ((0,), None), ((0, 3), None)):
         inputs = cast(case.draw(rng, batch), np.float32)
 
         def results(x: dict, where: Any = where) -> Any:
