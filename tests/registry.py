@@ -6,14 +6,19 @@ import inspect
 from collections.abc import Callable
 
 import jaxloss
+from tests.cases import case_modules
 
 HELPERS: dict[str, str] = {
     "checked": "runs a loss with value checks",
-    "l2_penalty": "a penalty on parameters: one number per model, so it has no where, weights or reduction",
     "class_balanced_weights": "turns class counts into weights for any classification loss",
+    "l2_penalty": "a penalty on parameters: one number per model, so it has no where, weights or reduction",
     "reduce": "the tail of every loss",
+    **{name: reason for module in case_modules() for name, reason in getattr(module, "HELPERS", {}).items()},
 }
-"""Public functions that are not losses, and what they are; each has tests of its own."""
+"""Public functions that are not losses, and what they are; each has tests of its own.
+
+A module of Cases names the helpers of its family in a ``HELPERS`` of its own.
+"""
 
 
 def public_functions() -> dict[str, Callable]:

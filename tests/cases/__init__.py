@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,11 @@ def floats(inputs: Inputs) -> list[str]:
     return [name for name, value in inputs.items() if np.issubdtype(np.asarray(value).dtype, np.floating)]
 
 
+def case_modules() -> list[ModuleType]:
+    return [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+
+
 def all_cases() -> list[Case]:
     """Every Case of every module in this package, by name."""
-    found = []
-    for info in pkgutil.iter_modules(__path__):
-        found += importlib.import_module(f"{__name__}.{info.name}").CASES
+    found = [case for module in case_modules() for case in module.CASES]
     return sorted(found, key=lambda case: case.name)
