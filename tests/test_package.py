@@ -94,7 +94,15 @@ def test_house_rules(path: Path) -> None:
         assert "jnp.mean(" not in text, "averages are taken in _reduce"
 
 
-@pytest.mark.parametrize("name", ["_value_checks", "_reduce", "reductions", "combine.objectives", "combine.transforms"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_value_checks",
+        "_reduce",
+        "reductions",
+        *(f"combine.{m}" for m in ("lazy", "objectives", "sharing", "sown", "transforms")),
+    ],
+)
 @jax.numpy_dtype_promotion("standard")
 def test_examples_of_the_floor_and_the_combinators(name: str) -> None:
     module = importlib.import_module(f"jaxloss.{name}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+from jax.sharding import PartitionSpec
 
-__all__ = ["vary_over", "varying_axes"]
+__all__ = ["axes_of_specs", "vary_over", "varying_axes"]
 
 
 def varying_axes(value: Any) -> tuple[str, ...]:
@@ -18,3 +19,18 @@ def vary_over(value: Any, axes: tuple[str, ...]) -> Any:
     """``value`` typed as differing over ``axes``, so that what it meets is not summed over devices behind our back."""
     missing = tuple(axis for axis in axes if axis not in varying_axes(value))
     return jax.lax.pcast(value, missing, to="varying") if missing else value
+
+
+def axes_of_specs(specs: Any, tree: Any) -> list[tuple[str, ...]]:
+    """For each leaf of ``tree`` the mesh axes in its PartitionSpec; ``specs`` is a prefix of ``tree``."""
+    whole = jax.tree.broadcast(specs, tree, is_leaf=_is_spec)
+    return [_axes_in(spec) for spec in jax.tree.leaves(whole, is_leaf=_is_spec)]
+
+
+def _is_spec(value: Any) -> bool:
+    return isinstance(value, PartitionSpec)
+
+
+def _axes_in(spec: PartitionSpec) -> tuple[str, ...]:
+    entries = [entry if isinstance(entry, tuple) else (entry,) for entry in spec if entry is not None]
+    return tuple(axis for entry in entries for axis in entry)

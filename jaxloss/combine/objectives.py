@@ -9,52 +9,17 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._typing import Array
-from jaxloss.combine.terms import Terms, lift, mean_of
+from jaxloss.combine import _engine
+from jaxloss.combine._inject import zero_with_gradient
+from jaxloss.combine._leaves import Leaves, leaves_of
+from jaxloss.combine._mesh import axes_of_specs, varying_axes
+from jaxloss.combine.aggregation import Aggregator
+from jaxloss.combine.results import Aux, ObjectiveState, means_of, sum_of
+from jaxloss.combine.terms import Terms, lift, summary
 from jaxloss.combine.transforms import LossTransform, chain
 from jaxloss.reductions import Term, summarize
 
-__all__ = ["Aux", "Objective", "ObjectiveState", "objective"]
-
-
-class ObjectiveState(NamedTuple):
-    """What an objective carries from step to step: a pytree of arrays that scans, donates and checkpoints.
-
-    Attributes:
-        step: Number of evaluations so far, int32; what schedules see.
-        transform: The states of the transformations.
-    """
-
-    step: Array
-    transform: Any
-
-
-class Aux(NamedTuple):
-    """What one evaluation reports beside the loss; nothing in it carries a gradient.
-
-    Attributes:
-        state: The state for the next step.
-        terms: Name to the raw term before any transformation, as a 0-d `Term`: its mean and its total weight.
-            Such terms merge exactly over steps with `jaxloss.reductions.merge`.
-        contributions: Name to the share of the objective; they sum to the loss.
-        weights: Name to the effective weight, the derivative of the objective by a shift of the whole term. It is 0
-            for a term that is switched off, which then passes neither value nor gradient.
-        extra: What ``losses`` returned beside the terms, if ``has_aux``.
-    """
-
-    state: ObjectiveState
-    terms: dict[str, Term]
-    contributions: dict[str, Array]
-    weights: dict[str, Array]
-    extra: Any
-
-    def metrics(self) -> dict[str, Array]:
-        """A flat dict for loggers: ``value/<term>``, ``weight/<term>``, ``weighted/<term>`` and ``count/<term>``."""
-        return {
-            **{f"value/{name}": term.values for name, term in self.terms.items()},
-            **{f"weight/{name}": weight for name, weight in self.weights.items()},
-            **{f"weighted/{name}": share for name, share in self.contributions.items()},
-            **{f"count/{name}": term.weights for name, term in self.terms.items()},
-        }
+__all__ = ["Objective", "objective"]
 
 
 class Objective(NamedTuple):
@@ -73,25 +38,50 @@ class Objective(NamedTuple):
         return self.apply(params, state, *args, **kwargs)
 
 
-def objective(losses: Callable[..., Any], *transforms: LossTransform, has_aux: bool = False) -> Objective:
-    """Turn a function that returns named terms into one differentiable, stateful objective.
+def objective(
+    losses: Callable[..., Any],
+    *transforms: LossTransform,
+    aggregate: Aggregator | None = None,
+    axis_name: str | tuple[str, ...] | None = None,
+    microbatches: int = 1,
+    has_aux: bool = False,
+    params_specs: Any = None,
+) -> Objective:
+    r"""Turn a function that returns named terms into one differentiable, stateful objective.
 
-    The loss is the sum over terms of their weighted means, after the transformations. It is plain JAX: ``jax.jvp``,
-    Hessians, ``jax.vmap`` over parameters and ``jax.lax.scan`` over steps all work.
+    .. math:: L(\theta) = \sum_k w_k \, \frac{\sum_i m_{ki} \, \ell_{ki}(\theta)}{\sum_i m_{ki}}
+
+    The loss is the sum over terms :math:`k` of their weighted means over the examples :math:`i` of the whole batch,
+    after the transformations. Without the options that follow it is plain JAX: ``jax.jvp``, Hessians, ``jax.vmap``
+    over parameters and ``jax.lax.scan`` over steps all work, and under ``jit`` with sharded arrays sums are global.
+
+    With ``aggregate``, ``axis_name`` or ``microbatches`` the value, the gradient and everything in the `Aux` are the
+    ones that one device gives for the whole batch at once, also for transformations that look at the whole batch.
+    Then the objective has a first derivative in reverse mode with respect to ``params``, and anything else raises. A
+    linear factor on the loss, such as a loss scale, multiplies the finished gradient.
 
     Args:
         losses: ``losses(params, *args, **kwargs)`` runs the model once and returns a dict of named terms: losses with
-            ``reduction=jaxloss.reductions.term``, arrays of per-example losses, or scalars.
+            ``reduction=jaxloss.reductions.term``, arrays of per-example losses, or scalars. The leading axis of a
+            term is the batch.
         *transforms: Transformations of the terms, in order; see `chain`, `on`, `scale`, `weigh`.
+        aggregate: How the gradients of the terms become one, for example ``combine.upgrad()``; None adds them.
+        axis_name: Inside `jax.shard_map`, the mesh axis or axes that the batch is sharded over.
+        microbatches: Into how many parts to split each device's batch, the first argument after the state, along the
+            leading axes of its arrays. Random keys among the other arguments differ from part to part.
         has_aux: Whether ``losses`` returns ``(terms, extra)``; ``extra`` is handed on in the `Aux`.
+        params_specs: The PartitionSpecs of ``params``, or a prefix of them. Only with ``check_vma=False`` and
+            parameters that are themselves sharded over an axis in ``axis_name``; else their types tell.
 
     Returns:
         An `Objective`.
 
     Raises:
-        TypeError: At ``init``, if ``losses`` does not return a dict, or a term is not floating.
-        KeyError: At ``init``, if a transformation names a term that there is not.
-        ValueError: If a transformation changes the set of names, or the state belongs to another objective.
+        TypeError: At ``init``, if ``losses`` does not return a dict, or a term is not floating. When differentiated,
+            if by another argument than ``params``, or if ``losses`` changed ``params`` in place.
+        KeyError: At ``init``, if a transformation or the aggregator names a term that there is not.
+        ValueError: If a transformation changes the set of names, the state belongs to another objective, the terms
+            vary over a mesh axis that is not named, or ``microbatches`` does not divide the batch.
 
     Example:
         >>> from jaxloss import combine
@@ -105,52 +95,139 @@ def objective(losses: Callable[..., Any], *transforms: LossTransform, has_aux: b
         (3.0, 4.0, 3.0)
     """
     transform = chain(*transforms)
+    axes = (axis_name,) if isinstance(axis_name, str) else tuple(axis_name or ())
+    plain = aggregate is None and not axes and microbatches == 1
     call = losses if has_aux else lambda *args, **kwargs: (losses(*args, **kwargs), None)
+    if microbatches < 1:
+        raise ValueError(f"microbatches must be at least 1; found {microbatches}.")
 
     def forward(params: Any, *args: Any, **kwargs: Any) -> tuple[Terms, Any]:
         terms, extra = call(params, *args, **kwargs)
-        return lift(terms), extra
+        terms = lift(terms)
+        return terms if transform.per_example else {name: summary(term) for name, term in terms.items()}, extra
 
     def transformed(terms: Terms, state: ObjectiveState) -> tuple[Terms, Any]:
         changed, inner = transform.update(terms, state.transform, step=state.step)
-        if set(changed) != set(terms):
+        if set(changed) != transform.names(frozenset(terms)):
             raise ValueError(
                 f"a transformation turned the terms {sorted(terms)} into {sorted(changed)}; it must keep the names."
             )
         return changed, inner
 
+    def groups_of(terms: Terms) -> dict[str, tuple[str, ...]]:
+        """Row of the aggregator to the names of its transformed terms; without one, a single row."""
+        names = tuple(sorted(transform.names(frozenset(terms))))
+        if aggregate is None:
+            return {"": names}
+        groups = {group: tuple(members) for group, members in sorted(aggregate.groups(names).items())}
+        routed = sorted(name for members in groups.values() for name in members)
+        if routed != list(names):
+            raise ValueError(f"the aggregator routes the terms {routed}, but the terms are {list(names)}.")
+        return groups
+
     def init(params: Any, *args: Any, **kwargs: Any) -> ObjectiveState:
-        terms, _ = jax.eval_shape(forward, params, *args, **kwargs)
-        state = ObjectiveState(jnp.zeros((), jnp.int32), transform.init(terms))
+        terms, _ = _shapes(forward, axes, params, *args, **kwargs)
+        groups = groups_of(terms)
+        gradients = () if aggregate is None else aggregate.init(params, list(groups))
+        state = ObjectiveState(jnp.zeros((), jnp.int32), transform.init(terms), gradients)
         jax.eval_shape(transformed, terms, state)
         return state
 
     def apply(params: Any, state: ObjectiveState, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
+        return (_directly if plain else spread)(params, state, *args, **kwargs)
+
+    def _directly(params: Any, state: ObjectiveState, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
         terms, extra = forward(params, *args, **kwargs)
+        _not_varying(terms)
         _same_structure(state, jax.eval_shape(transform.init, terms))
         changed, inner = transformed(terms, state)
-        contributions = {name: mean_of(term) for name, term in changed.items()}
 
         def shifted(shifts: dict[str, Array]) -> Array:
             moved = {n: Term(term.values + shifts[n], term.weights) for n, term in terms.items()}
-            return _total({n: mean_of(term) for n, term in transformed(moved, state)[0].items()})
+            return sum_of(means_of(transformed(moved, state)[0]))
 
         weights = jax.grad(shifted)({name: jnp.zeros((), term.values.dtype) for name, term in terms.items()})
-        aux = Aux(
-            ObjectiveState(state.step + 1, inner),
-            {name: summarize(term) for name, term in terms.items()},
-            contributions,
-            weights,
-            extra,
-        )
-        return _total(contributions), jax.tree.map(jax.lax.stop_gradient, aux)
+        contributions = means_of(changed)
+        next_state = ObjectiveState(state.step + 1, inner, ())
+        return sum_of(contributions), _constant(Aux(next_state, _summaries(terms), contributions, weights, extra))
+
+    def spread(params: Any, state: ObjectiveState, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
+        leaves = leaves_of(params)
+
+        def heads(terms: Terms) -> _engine.Heads:
+            _same_structure(state, jax.eval_shape(transform.init, terms))
+            changed, inner = transformed(terms, state)
+            means = means_of(changed)
+            sums = {group: sum_of({n: means[n] for n in members}) for group, members in groups_of(terms).items()}
+            return _engine.Heads(sums, means, inner)
+
+        sharded = _sharded_axes(leaves, axes, params_specs)
+        back = _engine.run(forward, heads, leaves, args, kwargs, _engine.Spread(axes, microbatches, sharded))
+        if aggregate is None:
+            gradient, inner, shares = back.rows[0], (), jnp.ones(1)
+        else:
+            rows = [jnp.stack(leaf) for leaf in zip(*back.rows, strict=True)]
+            present = jnp.stack([_some(cotangent) for cotangent in back.cotangents])
+            values = jnp.stack([back.heads.sums[group] for group in sorted(back.heads.sums)])
+            combined, inner = aggregate.update(
+                leaves.only(rows), state.aggregator, values=values, present=present, step=state.step
+            )
+            gradient = [leaf for leaf in jax.tree.leaves(combined) if leaf is not None]
+            shares = inner.weights if hasattr(inner, "weights") else jnp.ones(len(back.rows))
+        weights = {
+            name: sum(
+                (share * jnp.sum(c[name]) for share, c in zip(shares, back.cotangents, strict=True) if name in c),
+                start=jnp.zeros((), term.values.dtype),
+            )
+            for name, term in back.terms.items()
+        }
+        next_state = ObjectiveState(state.step + 1, back.heads.state, inner)
+        aux = _constant(Aux(next_state, _summaries(back.terms), back.heads.means, weights, back.extra))
+        value = sum_of(aux.contributions)
+        return value + zero_with_gradient(leaves.floating, gradient).astype(value.dtype), aux
 
     return Objective(init, apply)
 
 
-def _total(contributions: dict[str, Array]) -> Array:
-    """The sum in the order of the names, so that the rounding does not depend on how a dict was built."""
-    return jnp.sum(jnp.stack([contributions[name] for name in sorted(contributions)]))
+def _constant(aux: Aux) -> Aux:
+    return jax.tree.map(jax.lax.stop_gradient, aux)
+
+
+def _summaries(terms: Terms) -> dict[str, Term]:
+    return {name: summarize(term) for name, term in terms.items()}
+
+
+def _some(cotangent: dict[str, Array]) -> Array:
+    """Whether a group takes part in this step: not if it has no example, or weight 0."""
+    return jnp.any(jnp.stack([jnp.any(c != 0) for c in cotangent.values()])) if cotangent else jnp.zeros((), bool)
+
+
+def _shapes(forward: Callable[..., Any], axes: tuple[str, ...], *args: Any, **kwargs: Any) -> Any:
+    """The shapes for the whole batch: as on a mesh of one device, so that ``forward`` may name its axes."""
+    fn = lambda operands: forward(*operands[0], **operands[1])
+    for axis in axes:
+        fn = jax.vmap(fn, in_axes=None, out_axes=0, axis_name=axis, axis_size=1)
+    shapes = jax.eval_shape(fn, (args, kwargs))
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[len(axes) :], leaf.dtype), shapes)
+
+
+def _sharded_axes(leaves: Leaves, axes: tuple[str, ...], specs: Any) -> list[tuple[str, ...]]:
+    """For each differentiated leaf the axes among ``axes`` that it is itself sharded over."""
+    own = [varying_axes(leaf) for leaf in leaves.floating]
+    if specs is not None:
+        given = axes_of_specs(specs, leaves.rebuild(leaves.floating))
+        given = [spec for spec, chosen in zip(given, leaves.chosen, strict=True) if chosen]
+        own = [(*a, *b) for a, b in zip(own, given, strict=True)]
+    return [tuple(axis for axis in axes if axis in names) for names in own]
+
+
+def _not_varying(terms: Terms) -> None:
+    axes = sorted({axis for term in terms.values() for axis in varying_axes(term.values)})
+    if axes:
+        raise ValueError(
+            f"the terms vary over the mesh axes {axes}: each device would have a loss of its own. Pass "
+            f"axis_name={tuple(axes)} to objective()."
+        )
 
 
 def _same_structure(state: ObjectiveState, expected: Any) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss import reductions
@@ -12,9 +14,18 @@ from jaxloss._reduce import promote
 from jaxloss._typing import Array
 from jaxloss.reductions import Term
 
-__all__ = ["Terms", "known_names", "lift", "mean_of"]
+__all__ = ["ModelTerm", "Terms", "known_names", "lift", "mean_of", "summary"]
 
 Terms = dict[str, Term]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class ModelTerm(Term):
+    """A term of the model and not of examples, such as a penalty: every device and micro-batch has the same one.
+
+    Its weight says whether it is there. It does not grow with the number of devices or micro-batches.
+    """
 
 
 def lift(terms: Any) -> Terms:
@@ -34,9 +45,10 @@ def _lift_one(name: str, value: Any) -> Term:
                 f"term {name!r}: values and weights of a Term must have one shape; found "
                 f"{jnp.shape(value.values)} and {jnp.shape(value.weights)}."
             )
-        return Term(*promote(_floating(name, value.values), _floating(name, value.weights)))
+        values, weights = promote(_floating(name, value.values), _floating(name, value.weights))
+        return type(value)(jnp.where(weights > 0, values, jnp.zeros((), values.dtype)), weights)
     (values,) = promote(_floating(name, value))
-    return Term(values, jnp.ones_like(values))
+    return (Term if values.ndim else ModelTerm)(values, jnp.ones_like(values))
 
 
 def _floating(name: str, value: Any) -> Array:
@@ -48,7 +60,14 @@ def _floating(name: str, value: Any) -> Array:
 
 def mean_of(term: Term) -> Array:
     """The weighted mean of a term, 0 over nothing."""
+    if term.values.ndim == 0:
+        return jnp.where(term.weights > 0, term.values, jnp.zeros((), term.values.dtype))
     return reductions.mean()(term.values, term.weights)
+
+
+def summary(term: Term) -> Term:
+    """The mean and the total weight, as a term of the same kind."""
+    return type(term)(mean_of(term), jnp.sum(term.weights))
 
 
 def known_names(who: str, names: Any, terms: Mapping[str, Any]) -> None:

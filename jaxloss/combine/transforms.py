@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -9,11 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss import _checks
+from jaxloss._reduce import divide_sums, weighted_sums
 from jaxloss._typing import Array, Scalar
 from jaxloss.combine.terms import Terms, known_names
 from jaxloss.reductions import Term
 
-__all__ = ["Factor", "LossTransform", "chain", "on", "scale", "weigh"]
+__all__ = ["Factor", "LossTransform", "chain", "derive", "on", "scale", "stateless", "weigh"]
 
 Factor = Scalar | Callable[[Array], Any]
 """A number, or a schedule ``step -> number`` such as optax's."""
@@ -31,17 +33,30 @@ class UpdateFn(Protocol):
     def __call__(self, terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]: ...
 
 
+def _kept(names: frozenset[str], /) -> frozenset[str]:
+    return names
+
+
 class LossTransform(NamedTuple):
-    """A transformation of named terms: two pure functions, as in optax.
+    """A transformation of named terms: two pure functions, as in optax, and two promises about them.
 
     Attributes:
-        init: ``init(terms) -> state``, a pytree of arrays. Called once, under ``jax.eval_shape``.
-        update: ``update(terms, state, *, step, **extra) -> (terms, state)``. It sees the per-example losses before
-            any mean and returns the same names.
+        init: ``init(terms) -> state``, a pytree of arrays. It is called once and reads names, shapes and dtypes only.
+        update: ``update(terms, state, *, step, **extra) -> (terms, state)``. It sees the losses of the whole batch,
+            over all devices and micro-batches, before any mean.
+        per_example: False promises that the result depends on each term only through its mean and its total weight.
+            Then terms are averaged first: devices exchange two numbers for each, and micro-batches no second pass.
+        names: The names of the terms after ``update``, given those before; by default the same.
     """
 
     init: InitFn
     update: UpdateFn
+    per_example: bool = True
+    names: Callable[[frozenset[str]], frozenset[str]] = _kept
+
+
+def _renamed(transform: LossTransform, state: Any, terms: Terms) -> Terms:
+    return transform.update(terms, state, step=jnp.zeros((), jnp.int32))[0]
 
 
 def chain(*transforms: LossTransform) -> LossTransform:
@@ -63,7 +78,12 @@ def chain(*transforms: LossTransform) -> LossTransform:
     """
 
     def init(terms: Terms, /) -> tuple[Any, ...]:
-        return tuple(transform.init(terms) for transform in transforms)
+        states = []
+        for transform in transforms:
+            states.append(transform.init(terms))
+            if transform.names(frozenset(terms)) != frozenset(terms):
+                terms = jax.eval_shape(functools.partial(_renamed, transform, states[-1]), terms)
+        return tuple(states)
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:
         states = []
@@ -72,7 +92,12 @@ def chain(*transforms: LossTransform) -> LossTransform:
             states.append(own)
         return terms, tuple(states)
 
-    return LossTransform(init, update)
+    def renamed(given: frozenset[str], /) -> frozenset[str]:
+        for transform in transforms:
+            given = transform.names(given)
+        return given
+
+    return LossTransform(init, update, any(transform.per_example for transform in transforms), renamed)
 
 
 def on(names: str | Sequence[str], *transforms: LossTransform) -> LossTransform:
@@ -102,19 +127,91 @@ def on(names: str | Sequence[str], *transforms: LossTransform) -> LossTransform:
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:
         changed, state = inner.update(pick(terms), state, step=step, **extra)
-        return {**terms, **changed}, state
+        return {**{name: term for name, term in terms.items() if name not in chosen}, **changed}, state
 
-    return LossTransform(lambda terms, /: inner.init(pick(terms)), update)
+    def renamed(given: frozenset[str], /) -> frozenset[str]:
+        return (given - frozenset(chosen)) | inner.names(frozenset(chosen))
+
+    return LossTransform(lambda terms, /: inner.init(pick(terms)), update, inner.per_example, renamed)
 
 
 def _no_state(terms: Terms, /) -> tuple[()]:  # noqa: ARG001
     return ()
 
 
+def stateless(fn: Callable[[Terms, Array], Terms], *, per_example: bool = True) -> LossTransform:
+    """A transformation without state from a function of the terms and the step.
+
+    Args:
+        fn: ``fn(terms, step) -> terms`` with the same names.
+        per_example: False promises that ``fn`` depends on each term only through its mean and its total weight.
+
+    Returns:
+        A transformation.
+
+    Example:
+        >>> from jaxloss import combine
+        >>> halve = lambda terms, step: {k: jaxloss.reductions.Term(t.values / 2, t.weights) for k, t in terms.items()}
+        >>> tx = combine.stateless(halve, per_example=False)
+        >>> terms = {"ce": jaxloss.reductions.Term(jnp.ones(1), jnp.ones(1))}
+        >>> tx.update(terms, tx.init(terms), step=jnp.int32(0))[0]["ce"].values
+        Array([0.5], dtype=float32)
+    """
+
+    def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001
+        return fn(terms, step), state
+
+    return LossTransform(_no_state, update, per_example)
+
+
+def derive(name: str, fn: Callable[..., Array], *uses: str) -> LossTransform:
+    """Replace terms by a function of their means over the batch: a term that is not itself a mean.
+
+    A load-balancing loss is a sum of products of two means over the tokens, a correlation a ratio of means. Averaged
+    per device or per micro-batch such a number is wrong; here the means are those of the whole batch.
+
+    Args:
+        name: The name of the new term.
+        fn: ``fn(*means) -> scalar``, given for each used term the weighted mean over its leading axis.
+        *uses: The names of the used terms, which leave the objective. Their values have shape ``[batch, ...]``, and
+            their weights the same shape.
+
+    Returns:
+        A transformation without state; its ``init`` raises a KeyError for a name that no term has.
+
+    Example:
+        >>> from jaxloss import combine
+        >>> tx = combine.derive("spread", lambda mean, square: square - mean**2, "mean", "square")
+        >>> x = jnp.array([1.0, 3.0])
+        >>> terms = {n: jaxloss.reductions.Term(v, jnp.ones(2)) for n, v in (("mean", x), ("square", x**2))}
+        >>> terms, _ = tx.update(terms, tx.init(terms), step=jnp.int32(0))
+        >>> {n: float(t.values) for n, t in terms.items()}
+        {'spread': 1.0}
+    """
+
+    def init(terms: Terms, /) -> tuple[()]:
+        known_names("derive", uses, terms)
+        if name in set(terms) - set(uses):
+            raise ValueError(f"derive: there is a term {name!r} already.")
+        return ()
+
+    def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001
+        sums = [weighted_sums(terms[n].values, terms[n].weights, 0 if terms[n].values.ndim else None) for n in uses]
+        some = jnp.all(jnp.stack([jnp.any(mass > 0) for _, mass in sums]))
+        value = jnp.asarray(fn(*(divide_sums(*pair) for pair in sums)))
+        if value.shape:
+            raise ValueError(f"derive: the function for {name!r} must return a scalar; found shape {value.shape}.")
+        rest = {n: term for n, term in terms.items() if n not in uses}
+        return {**rest, name: Term(value, some.astype(value.dtype))}, state
+
+    return LossTransform(init, update, True, lambda given: (given - frozenset(uses)) | {name})
+
+
 def scale(factor: Factor) -> LossTransform:
     """Multiply every term by a number or by a schedule of the step.
 
-    Where the factor is 0 the term is absent from the value and passes no gradient, even if it is NaN.
+    Where the factor is 0 the term is absent from the value and passes no gradient, even if it is NaN. A Python 0
+    removes the backward pass of the term as well, and with it a NaN that arises in there; a traced 0 cannot.
 
     Args:
         factor: A number, traced or not, or a schedule ``step -> number``; it may be negative.
@@ -133,7 +230,7 @@ def scale(factor: Factor) -> LossTransform:
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001
         return {name: _scaled(name, term, factor, step) for name, term in terms.items()}, state
 
-    return LossTransform(_no_state, update)
+    return LossTransform(_no_state, update, per_example=False)
 
 
 def weigh(**factors: Factor) -> LossTransform:
@@ -163,7 +260,7 @@ def weigh(**factors: Factor) -> LossTransform:
         weighed = {name: _scaled(name, terms[name], factor, step) for name, factor in factors.items()}
         return {**terms, **weighed}, state
 
-    return LossTransform(init, update)
+    return LossTransform(init, update, per_example=False)
 
 
 def _scaled(name: str, term: Term, factor: Factor, step: Array) -> Term:
