@@ -1,4 +1,4 @@
-"""What an objective of five terms costs over the sum of the same five losses written by hand: python -m benchmarks.objectives"""
+"""The cost of an objective of five terms over the same losses summed by hand: python -m benchmarks.objectives"""
 
 from __future__ import annotations
 

@@ -140,16 +140,18 @@ def objective(
         terms, extra = forward(params, *args, **kwargs)
         _not_varying(terms)
         _same_structure(state, jax.eval_shape(transform.init, terms))
-        changed, inner = transformed(terms, state)
 
-        def shifted(shifts: dict[str, Array]) -> Array:
+        def shifted(shifts: dict[str, Array]) -> tuple[Array, tuple[dict[str, Array], Any]]:
             moved = {n: Term(term.values + shifts[n], term.weights) for n, term in terms.items()}
-            return sum_of(means_of(transformed(moved, state)[0]))
+            changed, inner = transformed(moved, state)
+            contributions = means_of(changed)
+            return sum_of(contributions), (contributions, inner)
 
-        weights = jax.grad(shifted)({name: jnp.zeros((), term.values.dtype) for name, term in terms.items()})
-        contributions = means_of(changed)
+        nowhere = {name: jnp.zeros((), term.values.dtype) for name, term in terms.items()}
+        value, pull, (contributions, inner) = jax.vjp(shifted, nowhere, has_aux=True)
+        (weights,) = pull(jnp.ones_like(value))
         next_state = ObjectiveState(state.step + 1, inner, ())
-        return sum_of(contributions), _constant(Aux(next_state, _summaries(terms), contributions, weights, extra))
+        return value, _constant(Aux(next_state, _summaries(terms), contributions, weights, extra))
 
     def spread(params: Any, state: ObjectiveState, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
         leaves = leaves_of(params)
@@ -194,7 +196,7 @@ def _constant(aux: Aux) -> Aux:
 
 
 def _summaries(terms: Terms) -> dict[str, Term]:
-    return {name: summarize(term) for name, term in terms.items()}
+    return {n: summarize(term) if term.values.ndim else Term(term.values, term.weights) for n, term in terms.items()}
 
 
 def _some(cotangent: dict[str, Array]) -> Array:

@@ -38,10 +38,10 @@ def fork(x: Any, n: int, weights_fn: Callable[[Array], Array]) -> tuple[Any, ...
     Example:
         >>> from jaxloss import combine
         >>> def loss(x):
-        ...     a, b = combine.fork(x, 2, lambda gram: 1 / jnp.sqrt(jnp.diag(gram)))
-        ...     return jnp.sum(3.0 * a) + jnp.sum(-5.0 * b)
+        ...     a, b = combine.fork(x, 2, lambda gram: 1 / jnp.diag(gram))
+        ...     return jnp.sum(2.0 * a) + jnp.sum(-4.0 * b)
         >>> jax.grad(loss)(jnp.ones(4))
-        Array([0., 0., 0., 0.], dtype=float32)
+        Array([0.0625, 0.0625, 0.0625, 0.0625], dtype=float32)
 
     Reference:
         Sener and Koltun (2018), Multi-Task Learning as Multi-Objective Optimization.

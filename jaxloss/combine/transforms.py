@@ -265,7 +265,7 @@ def weigh(**factors: Factor) -> LossTransform:
 
 def _scaled(name: str, term: Term, factor: Factor, step: Array) -> Term:
     number = _checks.scalar(f"the weight of {name!r}", factor(step) if callable(factor) else factor, term.values.dtype)
-    if isinstance(number, float) and number == 0:
-        return Term(jnp.zeros_like(term.values), term.weights)
+    if isinstance(number, float):
+        return Term(term.values * number if number else jnp.zeros_like(term.values), term.weights)
     number = jax.lax.stop_gradient(jnp.asarray(number, term.values.dtype))
     return Term(jnp.where(number == 0, jnp.zeros((), number.dtype), term.values) * number, term.weights)
