@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from jaxloss._typing import Array
 from jaxloss.combine._exchange import Cotangents, exchange, split
-from jaxloss.combine._leaves import Leaves
+from jaxloss.combine._leaves import Leaves, wide
 from jaxloss.combine._mesh import vary_over
 from jaxloss.combine.terms import Terms
 from jaxloss.reductions import Term
@@ -129,9 +129,9 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
             lambda p: local(p, *part_args(part), **part_kwargs(part)), at, has_aux=True
         )
         rows = _transposed(linear, at, own, spread.axes)
-        return jax.tree.map(lambda sum_, row: sum_ + row.astype(sum_.dtype), total, rows), (terms, extra)
+        return jax.tree.map(lambda sum_, row: sum_ + wide(row), total, rows), (terms, extra)
 
-    start = [[jnp.zeros_like(leaf, jnp.promote_types(leaf.dtype, jnp.float32)) for leaf in at] for _ in cotangents]
+    start = [[jnp.zeros_like(wide(leaf)) for leaf in at] for _ in cotangents]
     rows, (terms, extra) = jax.lax.scan(body, start, (parts, list(map(scatter, cotangents))))
     # The values once more, from the pass that stays.
     whole, _ = exchange(terms, spread.axes, spread.microbatches)
@@ -180,7 +180,7 @@ def _transposed(
     def row(cotangent: Cotangents) -> list[Array]:
         def along(tangent: list[Array]) -> Array:
             terms = linear(tangent)
-            return sum((jnp.vdot(c, terms[n].values).astype(one.dtype) for n, c in cotangent.items()), start=0 * one)
+            return sum((jnp.sum(c * terms[n].values).astype(one.dtype) for n, c in cotangent.items()), start=0 * one)
 
         return jax.linear_transpose(along, at)(one)[0]
 

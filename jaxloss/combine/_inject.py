@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._typing import Array
+from jaxloss.combine._leaves import wide
 
 __all__ = ["zero_with_gradient"]
 
@@ -47,9 +48,8 @@ def _backward(residuals: Any, cotangent: Array) -> tuple[Any, None]:
 
 
 def _scaled(cotangent: Array, gradient: Array, dtype: Any) -> Array:
-    """In at least float32, since a loss scale need not fit into 16 bits, then in the dtype of the parameter."""
-    wide = jnp.promote_types(gradient.dtype, jnp.float32)
-    return (cotangent.astype(wide) * gradient.astype(wide)).astype(dtype)
+    gradient = wide(gradient)
+    return (cotangent.astype(gradient.dtype) * gradient).astype(dtype)
 
 
 zero_with_gradient.defvjp(_forward, _backward, symbolic_zeros=True)

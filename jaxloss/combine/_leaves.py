@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxloss._typing import Array
 
-__all__ = ["Leaves", "leaves_of"]
+__all__ = ["Leaves", "leaves_of", "wide"]
 
 
 def _differentiable(leaf: Any) -> bool:
@@ -55,3 +55,8 @@ def leaves_of(params: Any) -> Leaves:
     floating = [jnp.asarray(leaf) for leaf, c in zip(leaves, chosen, strict=True) if c]
     rest = [None if c else leaf for leaf, c in zip(leaves, chosen, strict=True)]
     return Leaves(floating, rest, chosen, structure)
+
+
+def wide(leaf: Array) -> Array:
+    """The leaf with at least 32 bits: sums over parts and loss scales do not fit into 16."""
+    return leaf.astype(jnp.float32) if leaf.dtype.itemsize < 4 else leaf

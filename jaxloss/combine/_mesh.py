@@ -16,8 +16,12 @@ def varying_axes(value: Any) -> tuple[str, ...]:
 
 
 def vary_over(value: Any, axes: tuple[str, ...]) -> Any:
-    """``value`` typed as differing over ``axes``, so that what it meets is not summed over devices behind our back."""
-    missing = tuple(axis for axis in axes if axis not in varying_axes(value))
+    """``value`` typed as differing over ``axes``, so that what it meets is not summed over devices behind our back.
+
+    Axes of `jax.vmap` have no such types.
+    """
+    manual = jax.sharding.get_abstract_mesh().manual_axes
+    missing = tuple(axis for axis in axes if axis in manual and axis not in varying_axes(value))
     return jax.lax.pcast(value, missing, to="varying") if missing else value
 
 
