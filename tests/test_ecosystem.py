@@ -157,7 +157,10 @@ def test_equinox() -> None:
     eqx = pytest.importorskip("equinox")
     model = eqx.nn.MLP(5, 3, 8, 1, key=jax.random.key(0))  # holds its activation functions as leaves
     objective = combine.objective(
-        lambda m, batch: {"ce": cross_entropy(jax.vmap(m)(batch["x"]), batch), "balance": jnp.sum(m.layers[0].bias ** 2)},
+        lambda m, batch: {
+            "ce": cross_entropy(jax.vmap(m)(batch["x"]), batch),
+            "balance": jnp.sum(m.layers[0].bias ** 2),
+        },
         *TRANSFORMS,
         microbatches=2,
     )
@@ -287,9 +290,9 @@ def test_a_gan_in_one_call_with_lazy_penalty() -> None:
     for step in range(2):
         gradient, aux = jax.grad(objective, has_aux=True)(params, state, batch, state.step)
         mean = {
-            name: lambda p, name=name, step=step: reductions.summarize(
-                combine.terms.lift(losses(p, batch, jnp.int32(step)))[name]
-            ).values
+            name: lambda p, name=name, step=step: (
+                reductions.summarize(combine.terms.lift(losses(p, batch, jnp.int32(step)))[name]).values
+            )
             for name in ("real", "fake", "r1", "gen")
         }
         disc = jax.grad(lambda p: mean["real"](p) + mean["fake"](p) + 10.0 * mean["r1"](p))(params)["disc"]
