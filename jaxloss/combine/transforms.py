@@ -38,10 +38,13 @@ class LossTransform(NamedTuple):
         init: ``init(terms) -> state``, a pytree of arrays. Called once, under ``jax.eval_shape``.
         update: ``update(terms, state, *, step, **extra) -> (terms, state)``. It sees the per-example losses before
             any mean and returns the same names.
+        per_example: False promises that it depends on each term only through its mean and its total weight, so that
+            ``update`` may also be given 0-d terms.
     """
 
     init: InitFn
     update: UpdateFn
+    per_example: bool = True
 
 
 def chain(*transforms: LossTransform) -> LossTransform:
@@ -72,7 +75,7 @@ def chain(*transforms: LossTransform) -> LossTransform:
             states.append(own)
         return terms, tuple(states)
 
-    return LossTransform(init, update)
+    return LossTransform(init, update, any(transform.per_example for transform in transforms))
 
 
 def on(names: str | Sequence[str], *transforms: LossTransform) -> LossTransform:
@@ -104,7 +107,7 @@ def on(names: str | Sequence[str], *transforms: LossTransform) -> LossTransform:
         changed, state = inner.update(pick(terms), state, step=step, **extra)
         return {**terms, **changed}, state
 
-    return LossTransform(lambda terms, /: inner.init(pick(terms)), update)
+    return LossTransform(lambda terms, /: inner.init(pick(terms)), update, inner.per_example)
 
 
 def _no_state(terms: Terms, /) -> tuple[()]:  # noqa: ARG001
@@ -133,7 +136,7 @@ def scale(factor: Factor) -> LossTransform:
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001
         return {name: _scaled(name, term, factor, step) for name, term in terms.items()}, state
 
-    return LossTransform(_no_state, update)
+    return LossTransform(_no_state, update, per_example=False)
 
 
 def weigh(**factors: Factor) -> LossTransform:
@@ -163,7 +166,7 @@ def weigh(**factors: Factor) -> LossTransform:
         weighed = {name: _scaled(name, terms[name], factor, step) for name, factor in factors.items()}
         return {**terms, **weighed}, state
 
-    return LossTransform(init, update)
+    return LossTransform(init, update, per_example=False)
 
 
 def _scaled(name: str, term: Term, factor: Factor, step: Array) -> Term:
