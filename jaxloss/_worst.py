@@ -27,7 +27,7 @@ def top_count(weights: Array, share: Scalar) -> Array:
 
 
 def top_weight(weights: Array, share: Scalar) -> Array:
-    """Of weights that are sorted worst first: the first ``share`` of the weight, the example on the boundary in part."""
+    """Of weights that are sorted worst first: the first ``share`` of the weight, the last example in part."""
     before = jnp.cumsum(weights) - weights
     return jnp.clip(share * jnp.sum(weights) - before, 0, weights)
 

@@ -79,9 +79,13 @@ def keep(term: Term, weights: Array) -> Term:
 
 
 def times(term: Term, factor: Array) -> Term:
-    """The term multiplied by a constant of differentiation, a number or one number per example; 0 lets no NaN pass."""
+    """The term multiplied by a constant of differentiation, a number or one number per example.
+
+    No NaN passes where the factor or the weight of the example is 0.
+    """
     factor = jax.lax.stop_gradient(factor).astype(term.values.dtype)
-    return Term(jnp.where(factor == 0, jnp.zeros((), factor.dtype), term.values) * factor, term.weights)
+    absent = (factor == 0) | (term.weights == 0)
+    return Term(jnp.where(absent, jnp.zeros((), factor.dtype), term.values) * factor, term.weights)
 
 
 def weighed(terms: Terms, observed: Observed, weights: Array) -> Terms:

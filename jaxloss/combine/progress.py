@@ -19,17 +19,20 @@ class DWAState(NamedTuple):
     """What `dwa` carries, everything by the name of the term.
 
     Attributes:
-        sums: Sum of the means over the steps of this epoch.
-        counts: Number of steps of this epoch in which the term was there.
-        newer, older: Average of the last epoch and of the one before.
-        epochs: Number of epochs with an average, at most 2.
+        epoch: The last epoch in which the term was there.
+        sums: Sum of its means over the steps of that epoch.
+        counts: Number of these steps.
+        newer, older: Averages over the last two such epochs before.
+        averages: Number of averages so far, at most 2.
     """
+
+    epoch: dict[str, Array]
 
     sums: dict[str, Array]
     counts: dict[str, Array]
     newer: dict[str, Array]
     older: dict[str, Array]
-    epochs: dict[str, Array]
+    averages: dict[str, Array]
 
 
 def dwa(epoch_length: int, *, temperature: Factor = 2.0) -> LossTransform:
@@ -65,21 +68,23 @@ def dwa(epoch_length: int, *, temperature: Factor = 2.0) -> LossTransform:
     _checks.scalar("epoch_length", epoch_length, jnp.float32, at_least=1)
 
     def first(names: tuple[str, ...], dtype: Any) -> DWAState:
-        zero = start(names, 0, dtype)
-        return DWAState(zero, zero, zero, zero, start(names, 0, jnp.int32))
+        zero, none = start(names, 0, dtype), start(names, 0, jnp.int32)
+        return DWAState(none, zero, zero, zero, zero, none)
 
     def rule(observed: Observed, state: DWAState, step: Array) -> tuple[Array, DWAState]:
         names, means, seen = observed
-        sums, counts, newer, older, epochs = (stacked(names, part) for part in state)
         heat = setting("temperature", temperature, step, means.dtype, above=0)
-        ready = seen & (epochs == 2)
+        epoch = jnp.asarray(step).astype(jnp.int32) // epoch_length
+        before, *parts = (stacked(names, part) for part in state)
+        sums, counts, newer, older, averages = parts
+        over = (before < epoch) & (counts > 0)
+        zero, length = jnp.zeros_like(sums), jnp.maximum(counts, 1)
+        rolled = (zero, zero, sums / length, newer, jnp.minimum(averages + 1, 2))
+        sums, counts, newer, older, averages = (jnp.where(over, r, p) for r, p in zip(rolled, parts, strict=True))
+        ready = seen & (averages == 2)
         total = jnp.sum(ready, dtype=jnp.int32).astype(means.dtype)
         weights = jnp.where(ready, total * masked_softmax(ratio(newer, older) / heat, ready), jnp.ones((), means.dtype))
-        sums, counts = sums + means, counts + 1
-        over = (jnp.asarray(step) + 1) % epoch_length == 0
-        rolled = (jnp.zeros_like(sums), jnp.zeros_like(sums), sums / counts, newer, jnp.minimum(epochs + 1, 2))
-        kept = (sums, counts, newer, older, epochs)
-        parts = [jnp.where(over, new, old) for new, old in zip(rolled, kept, strict=True)]
+        parts = (jnp.broadcast_to(epoch, before.shape), sums + means, counts + 1, newer, older, averages)
         return weights, DWAState(*(named(names, part) for part in parts))
 
     return from_means(first, rule)
