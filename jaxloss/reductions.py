@@ -11,7 +11,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _worst
 from jaxloss._reduce import divide_sums, weighted_sums
 from jaxloss._typing import Array, Reducer, Scalar
 
@@ -109,13 +109,9 @@ def sequence_mean(values: Array, weights: Array) -> Array:
     return mean()(divide_sums(sums, masses), (masses > 0).astype(values.dtype))
 
 
-def _worst_first(values: Array, weights: Array) -> tuple[Array, Array, Array]:
-    """Values and weights flat, the largest loss first, masked ones last; and the weight that precedes each."""
-    key = jax.lax.stop_gradient(jnp.where(jnp.isnan(values), jnp.inf, values))
-    key = jnp.where(weights > 0, key, -jnp.inf)
-    order = jnp.argsort(-jnp.ravel(key))
-    values, weights = jnp.ravel(values)[order], jnp.ravel(weights)[order]
-    return values, weights, jnp.cumsum(weights) - weights
+def _worst_first(values: Array, weights: Array) -> tuple[Array, Array]:
+    order = _worst.worst_first(values, weights)
+    return jnp.ravel(values)[order], jnp.ravel(weights)[order]
 
 
 def top_fraction(fraction: Scalar) -> Reducer:
@@ -128,10 +124,8 @@ def top_fraction(fraction: Scalar) -> Reducer:
 
     def reduction(values: Array, weights: Array) -> Array:
         share = _checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
-        values, weights, _ = _worst_first(values, weights)
-        kept = jnp.ceil(share * jnp.sum(weights > 0).astype(values.dtype))
-        rank = jnp.arange(values.size, dtype=jnp.int32).astype(values.dtype)
-        return mean()(values, jnp.where(rank < kept, weights, jnp.zeros((), weights.dtype)))
+        values, weights = _worst_first(values, weights)
+        return mean()(values, _worst.top_count(weights, share))
 
     return reduction
 
@@ -146,9 +140,8 @@ def cvar(fraction: Scalar) -> Reducer:
 
     def reduction(values: Array, weights: Array) -> Array:
         share = _checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
-        values, weights, before = _worst_first(values, weights)
-        kept = jnp.clip(share * jnp.sum(weights) - before, 0, weights)
-        return mean()(values, kept)
+        values, weights = _worst_first(values, weights)
+        return mean()(values, _worst.top_weight(weights, share))
 
     return reduction
 
@@ -163,8 +156,8 @@ def trimmed_mean(fraction: Scalar) -> Reducer:
 
     def reduction(values: Array, weights: Array) -> Array:
         share = _checks.scalar("fraction", fraction, values.dtype, at_least=0, below=1)
-        values, weights, before = _worst_first(values, weights)
-        kept = jnp.clip(before + weights - share * jnp.sum(weights), 0, weights)
+        values, weights = _worst_first(values, weights)
+        kept = _worst.without_top_weight(weights, share)
         return mean()(jnp.where(kept > 0, values, jnp.zeros((), values.dtype)), kept)
 
     return reduction

@@ -1,0 +1,217 @@
+"""Robustness to groups: minimise the worst mean loss, over groups of examples or over terms."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics, reductions
+from jaxloss._reduce import divide_sums, weighted_sums
+from jaxloss._typing import Array, Scalar
+from jaxloss.combine._observe import (
+    Observed,
+    from_means,
+    hold,
+    keep,
+    named,
+    setting,
+    stacked,
+    start,
+    times,
+)
+from jaxloss.combine.terms import Terms
+from jaxloss.combine.transforms import Factor, LossTransform
+from jaxloss.reductions import Term
+
+__all__ = ["GroupDROState", "TermDROState", "group_dro", "term_dro", "worst_group"]
+
+
+def _index(who: str, key: str, terms: Terms, extra: dict[str, Any]) -> Array:
+    """The index of every example: an integer array among the extra arguments, or the values of a term."""
+    if key in extra:
+        (index,) = _checks.integer(**{key: extra[key]})
+        return _checks.as_int32(index)
+    if key not in terms:
+        raise KeyError(
+            f"{who}: {key!r} is neither an extra argument, {sorted(extra)}, nor a term, {sorted(terms)}. "
+            f"Inside on() only the chosen terms are seen."
+        )
+    return jnp.round(jax.lax.stop_gradient(terms[key].values)).astype(jnp.int32)
+
+
+def _others(terms: Terms, groups: str) -> Terms:
+    """The terms without the one that holds the groups, which is no loss."""
+    return {name: term for name, term in terms.items() if name != groups}
+
+
+def _silenced(terms: Terms, groups: str) -> Terms:
+    return {name: Term(jnp.zeros_like(t.values), t.weights) for name, t in terms.items() if name == groups}
+
+
+def worst_group(num_groups: int, *, groups: str = "groups") -> LossTransform:
+    """Replace the mean of every term by the largest of the means over groups of its examples.
+
+    Args:
+        num_groups: Number of groups; one without an example does not take part.
+        groups: Where the group index of every example, in ``[0, num_groups)``, is found: the name of an extra argument
+            of ``update``, or else the name of a term whose values are the indices. Such a term then contributes 0.
+
+    Returns:
+        A transformation without state. Its terms are 0-d.
+
+    Raises:
+        KeyError: If there is no such argument or term.
+
+    Example:
+        >>> from jaxloss import combine
+        >>> term = jaxloss.reductions.Term(jnp.array([1.0, 3.0, 2.5]), jnp.ones(3))
+        >>> terms, _ = combine.worst_group(2).update({"ce": term}, (), step=0, groups=jnp.array([0, 0, 1]))
+        >>> terms["ce"].values
+        Array(2.5, dtype=float32)
+
+    Reference:
+        Sagawa et al. (2020), Distributionally Robust Neural Networks for Group Shifts.
+        https://arxiv.org/abs/1911.08731
+    """
+
+    def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001
+        index = _index("worst_group", groups, terms, extra)
+        reduction = reductions.worst_group(index, num_groups)
+        changed = {}
+        for name, term in _others(terms, groups).items():
+            term = _legal(keep(term, term.weights), index, num_groups)
+            changed[name] = Term(reduction(term.values, term.weights), jnp.sum(term.weights))
+        return {**changed, **_silenced(terms, groups)}, state
+
+    return LossTransform(lambda terms, /: (), update)  # noqa: ARG005
+
+
+def _legal(term: Term, index: Array, num_groups: int) -> Term:
+    """The term with NaN wherever an example that counts is of no group."""
+    _checks.has_shape(term.values.shape, "the unreduced loss", groups=index)
+    legal = ((index >= 0) & (index < num_groups)) | (term.weights == 0)
+    return Term(_numerics.poison(term.values, legal), term.weights)
+
+
+class GroupDROState(NamedTuple):
+    """What `group_dro` carries.
+
+    Attributes:
+        logits: Name to the log-probabilities of the groups, ``[num_groups]``.
+    """
+
+    logits: dict[str, Array]
+
+
+def group_dro(num_groups: int, *, groups: str = "groups", step_size: Factor = 0.01) -> LossTransform:
+    r"""Weigh groups of examples by a distribution that follows the groups with the largest losses.
+
+    .. math:: q_g \propto q_g \, e^{\eta L_g}, \qquad \sum_g q_g L_g
+
+    with :math:`L_g` the mean over the examples of group :math:`g`. The distribution is updated before it is used. A
+    group without an example keeps its :math:`q_g` up to normalisation and adds nothing to the sum.
+
+    Args:
+        num_groups: Number of groups.
+        groups: Where the group index of every example is found, as for `worst_group`.
+        step_size: Step :math:`\eta` >= 0, in inverse units of the loss; a number or a schedule ``step -> number``.
+
+    Returns:
+        A transformation with a `GroupDROState`, which starts uniform. The terms stay per example.
+
+    Raises:
+        KeyError: If there is no such argument or term.
+
+    Example:
+        >>> from jaxloss import combine
+        >>> terms = {"ce": jaxloss.reductions.Term(jnp.array([1.0, 3.0, 0.0]), jnp.ones(3))}
+        >>> tx = combine.group_dro(2, step_size=1.0)
+        >>> terms, state = tx.update(terms, tx.init(terms), step=0, groups=jnp.array([0, 1, 1]))
+        >>> jnp.exp(state.logits["ce"])
+        Array([0.37754068, 0.62245935], dtype=float32)
+
+    Reference:
+        Sagawa et al. (2020), Distributionally Robust Neural Networks for Group Shifts.
+        https://arxiv.org/abs/1911.08731
+    """
+
+    def init(terms: Terms, /) -> GroupDROState:
+        uniform = jnp.log(jnp.full(num_groups, 1 / num_groups, jnp.float32))
+        return GroupDROState({name: uniform.astype(t.values.dtype) for name, t in _others(terms, groups).items()})
+
+    def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:
+        index = _index("group_dro", groups, terms, extra)
+        changed, logits, seen = _silenced(terms, groups), {}, {}
+        for name, term in _others(terms, groups).items():
+            eta = setting("step_size", step_size, step, term.values.dtype, at_least=0)
+            term = _legal(keep(term, term.weights), index, num_groups)
+            changed[name], logits[name], seen[name] = _follow(term, index, state.logits[name], eta)
+        return changed, hold(seen, GroupDROState(logits), state)
+
+    return LossTransform(init, update)
+
+
+def _follow(term: Term, index: Array, logits: Array, step_size: Scalar) -> tuple[Term, Array, Array]:
+    """The term weighed by groups, the moved log-probabilities, and whether any group was seen."""
+    values, weights = jnp.ravel(jax.lax.stop_gradient(term.values)), jnp.ravel(term.weights)
+    member = jnp.ravel(index)[None, :] == jnp.arange(logits.size, dtype=jnp.int32)[:, None]
+    mass = jnp.where(member, weights[None, :], jnp.zeros((), weights.dtype))
+    sums, masses = weighted_sums(jnp.where(member, values[None, :], jnp.zeros((), values.dtype)), mass, -1)
+    means = divide_sums(sums, masses)
+    seen = (masses > 0) & jnp.isfinite(means)
+    logits = _normalized(logits + step_size * jnp.where(seen, means, jnp.zeros((), means.dtype)))
+    share = _numerics.divide(masses, jnp.sum(masses))
+    factors = _numerics.divide(jnp.exp(logits), share)
+    return times(term, factors[jnp.clip(index, 0, logits.size - 1)]), logits, jnp.any(seen)
+
+
+def _normalized(logits: Array) -> Array:
+    return logits - _numerics.log_sum_exp(logits)
+
+
+class TermDROState(NamedTuple):
+    """What `term_dro` carries.
+
+    Attributes:
+        logits: Name to the log-probability of the term.
+    """
+
+    logits: dict[str, Array]
+
+
+def term_dro(step_size: Factor = 0.01) -> LossTransform:
+    r"""Weigh terms by a distribution that follows the largest ones: distributional robustness, each term a group.
+
+    .. math:: q_k \propto q_k \, e^{\eta L_k}, \qquad \sum_k q_k L_k
+
+    Args:
+        step_size: Step :math:`\eta` >= 0, in inverse units of the loss; a number or a schedule ``step -> number``.
+
+    Returns:
+        A transformation with a `TermDROState`, which starts uniform. The weights sum to 1.
+
+    Example:
+        >>> from jaxloss import combine
+        >>> tx = combine.term_dro(step_size=1.0)
+        >>> terms = {n: jaxloss.reductions.Term(jnp.full(2, v), jnp.ones(2)) for n, v in (("a", 1.0), ("b", 2.0))}
+        >>> terms, state = tx.update(terms, tx.init(terms), step=0)
+        >>> print(f"{jnp.exp(state.logits['b']):.4f}")
+        0.7311
+
+    Reference:
+        Sagawa et al. (2020), Distributionally Robust Neural Networks for Group Shifts.
+        https://arxiv.org/abs/1911.08731
+    """
+
+    def first(names: tuple[str, ...], dtype: Any) -> TermDROState:
+        return TermDROState(start(names, -jnp.log(jnp.float32(len(names))), dtype))
+
+    def rule(observed: Observed, state: TermDROState, step: Array) -> tuple[Array, TermDROState]:
+        eta = setting("step_size", step_size, step, observed.means.dtype, at_least=0)
+        gain = jnp.where(observed.seen, eta * observed.means, jnp.zeros((), observed.means.dtype))
+        logits = _normalized(stacked(observed.names, state.logits) + gain)
+        return jnp.exp(logits), TermDROState(named(observed.names, logits))
+
+    return from_means(first, rule)
