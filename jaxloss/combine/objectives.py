@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxloss._typing import Array
 from jaxloss.combine import _engine
@@ -126,9 +127,10 @@ def objective(
         return groups
 
     def init(params: Any, *args: Any, **kwargs: Any) -> ObjectiveState:
-        terms, _ = _shapes(forward, axes, params, *args, **kwargs)
+        terms = _shapes(forward, axes, params, *args, **kwargs)
         groups = groups_of(terms)
-        gradients = () if aggregate is None else aggregate.init(params, list(groups))
+        names = sorted(name for members in groups.values() for name in members)
+        gradients = () if aggregate is None else aggregate.init(params, names)
         state = ObjectiveState(jnp.zeros((), jnp.int32), transform.init(terms), gradients)
         jax.eval_shape(transformed, terms, state)
         return state
@@ -206,10 +208,20 @@ def _some(cotangent: dict[str, Array]) -> Array:
 
 def _shapes(forward: Callable[..., Any], axes: tuple[str, ...], *args: Any, **kwargs: Any) -> Any:
     """The shapes for the whole batch: as on a mesh of one device, so that ``forward`` may name its axes."""
-    fn = lambda operands: forward(*operands[0], **operands[1])
+    leaves, structure = jax.tree.flatten((args, kwargs))
+    arrays = [
+        isinstance(leaf, jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic | float | int) for leaf in leaves
+    ]
+
+    def fn(given: list[Any]) -> Any:
+        rest = iter(given)
+        joined = [next(rest) if array else leaf for array, leaf in zip(arrays, leaves, strict=True)]
+        args, kwargs = jax.tree.unflatten(structure, joined)
+        return forward(*args, **kwargs)[0]
+
     for axis in axes:
         fn = jax.vmap(fn, in_axes=None, out_axes=0, axis_name=axis, axis_size=1)
-    shapes = jax.eval_shape(fn, (args, kwargs))
+    shapes = jax.eval_shape(fn, [leaf for array, leaf in zip(arrays, leaves, strict=True) if array])
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[len(axes) :], leaf.dtype), shapes)
 
 
