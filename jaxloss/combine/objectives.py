@@ -121,7 +121,7 @@ def objective(
         if aggregate is None:
             return {"": names}
         groups = {group: tuple(members) for group, members in sorted(aggregate.groups(names).items())}
-        routed = sorted(name for members in groups.values() for name in members)
+        routed = sorted({name for members in groups.values() for name in members})
         if routed != list(names):
             raise ValueError(f"the aggregator routes the terms {routed}, but the terms are {list(names)}.")
         return groups
@@ -129,7 +129,7 @@ def objective(
     def init(params: Any, *args: Any, **kwargs: Any) -> ObjectiveState:
         terms = _shapes(forward, axes, params, *args, **kwargs)
         groups = groups_of(terms)
-        names = sorted(name for members in groups.values() for name in members)
+        names = sorted({name for members in groups.values() for name in members})
         gradients = () if aggregate is None else aggregate.init(params, names)
         state = ObjectiveState(jnp.zeros((), jnp.int32), transform.init(terms), gradients)
         jax.eval_shape(transformed, terms, state)
