@@ -108,6 +108,17 @@ def test_random_weights_are_softmaxes_of_normals() -> None:
     np.testing.assert_allclose(weights_of(combine.random_weights(jax.random.key(0), spread=0.0), many[:2])[0], 1 / 3)
 
 
+def test_seeds_are_swept_with_vmap() -> None:
+    terms = {n: Term(jnp.ones(2), jnp.ones(2)) for n in NAMES}
+
+    def first_weight(key):
+        tx = combine.random_weights(key)
+        return tx.update(terms, tx.init(terms), step=0)[0]["a"].values[0]
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    np.testing.assert_allclose(jax.vmap(first_weight)(keys), [first_weight(key) for key in keys], rtol=1e-6)
+
+
 def test_a_legacy_key_will_do() -> None:
     tx = [combine.random_weights(key) for key in (jax.random.key(3), jax.random.PRNGKey(3))]
     np.testing.assert_array_equal(*(weights_of(t, LOSSES[:2])[0] for t in tx))
