@@ -161,6 +161,10 @@ def test_superloss_follows_the_average() -> None:
     expected, _ = superloss_by_scipy(batches[-1].astype(float), 1.0, tau)
     there = WEIGHTS > 0
     np.testing.assert_allclose(term.values[there], expected[there], rtol=2e-5, atol=1e-5)
+    slope = jax.grad(lambda v: jnp.sum(apply(tx, v, state=state)[0].values))(batches[-1])
+    tau = np.average([*means, means[-1]], weights=[0.125, 0.25, 0.5, 1])
+    sigma = superloss_by_scipy(batches[-1].astype(float), 1.0, tau)[1]
+    np.testing.assert_allclose(slope[there], sigma[there], rtol=1e-4)
 
 
 def test_skip_nonfinite_counts() -> None:

@@ -85,6 +85,7 @@ def table(tx: Any) -> dict[str, Law]:
         "tchebycheff": Law(combine.tchebycheff(0.2, preferences={"a": 0.7}, ideal={"b": 0.1})),
         "vrex": Law(combine.vrex(0.3)),
         "dwa": Law(combine.dwa(1)),
+        "cov_weighting": Law(combine.cov_weighting()),
         "softadapt": Law(combine.softadapt(0.5)),
         "relobralo": Law(combine.relobralo(KEY, lookback=0.5)),
         "famo": Law(combine.famo(tx)),
@@ -314,6 +315,19 @@ def test_strict_promotion(name: str) -> None:
         jax.eval_shape(lambda: tx.update(terms, tx.init(terms), step=jnp.int32(3), **extra))
 
 
+def test_the_promise_is_that_of_the_parts() -> None:
+    means, examples = combine.scale(2.0), combine.focal()
+    for tx, per_example in (
+        (combine.chain(), False),
+        (combine.chain(means, combine.weigh(a=1.0)), False),
+        (combine.chain(means, examples), True),
+        (combine.on("a", means), False),
+        (combine.on("a", means, examples), True),
+        (combine.LossTransform(means.init, means.update), True),
+    ):
+        assert tx.per_example is per_example
+
+
 def test_the_table_is_complete() -> None:
     made = {n for n in combine.__all__ if n.islower()} - {"objective", "learned", "chain"}
     assert made <= set(TRANSFORMS)
@@ -333,6 +347,7 @@ def test_the_table_is_complete() -> None:
         "scalarizations",
         "selections",
         "tuning",
+        "variation",
     ],
 )
 def test_examples(name: str) -> None:
@@ -343,5 +358,5 @@ def test_examples(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(n for n in combine.__all__ if n.islower()))
 def test_docstrings_are_complete(name: str) -> None:
     text = getattr(combine, name).__doc__
-    needed = ["Returns:", "Example:"] + ["Args:"] * (name not in ("nonzero_mean", "skip_nonfinite"))
+    needed = ["Returns:", "Example:"] + ["Args:"] * (name not in ("cov_weighting", "nonzero_mean", "skip_nonfinite"))
     assert all(section in text for section in needed)

@@ -32,10 +32,12 @@ from jaxloss.combine.selections import (
 )
 from jaxloss.combine.transforms import LossTransform, chain, on, scale, weigh
 from jaxloss.combine.tuning import WeighTunableState, monitor, weigh_tunable
+from jaxloss.combine.variation import CovWeightingState, cov_weighting
 
 __all__ = [
     "Aux",
     "ConstrainState",
+    "CovWeightingState",
     "DWAState",
     "EMANormalizeState",
     "FAMOState",
@@ -57,6 +59,7 @@ __all__ = [
     "chain",
     "clip_values",
     "constrain",
+    "cov_weighting",
     "cvar",
     "dwa",
     "ema_normalize",
