@@ -18,7 +18,6 @@ from jaxloss.combine.terms import mean_of
 from jaxloss.reductions import Term
 from tests.support import run_examples
 
-RNG = np.random.default_rng(3)
 ROWS, GROUPS = 8, 3
 KEY = jax.random.key(1)
 
@@ -85,6 +84,7 @@ def table(tx: Any) -> dict[str, Law]:
         "tchebycheff": Law(combine.tchebycheff(0.2, preferences={"a": 0.7}, ideal={"b": 0.1})),
         "vrex": Law(combine.vrex(0.3)),
         "dwa": Law(combine.dwa(1)),
+        "cov_weighting": Law(combine.cov_weighting()),
         "softadapt": Law(combine.softadapt(0.5)),
         "relobralo": Law(combine.relobralo(KEY, lookback=0.5)),
         "famo": Law(combine.famo(tx)),
@@ -246,7 +246,7 @@ def test_a_nan_stays_in_the_loss_and_out_of_the_state(name: str) -> None:
 @every
 def test_weights_and_states_are_constants(name: str) -> None:
     terms, extra = batch()
-    tangent = {n: jnp.asarray(RNG.normal(size=ROWS), jnp.float32) for n in terms}
+    tangent = {n: jnp.asarray(np.random.default_rng(4).normal(size=ROWS), jnp.float32) for n in terms}
 
     def parts(values, state):
         given = {n: Term(v, terms[n].weights) for n, v in values.items()}
@@ -314,6 +314,19 @@ def test_strict_promotion(name: str) -> None:
         jax.eval_shape(lambda: tx.update(terms, tx.init(terms), step=jnp.int32(3), **extra))
 
 
+def test_the_promise_is_that_of_the_parts() -> None:
+    means, examples = combine.scale(2.0), combine.focal()
+    for tx, per_example in (
+        (combine.chain(), False),
+        (combine.chain(means, combine.weigh(a=1.0)), False),
+        (combine.chain(means, examples), True),
+        (combine.on("a", means), False),
+        (combine.on("a", means, examples), True),
+        (combine.LossTransform(means.init, means.update), True),
+    ):
+        assert tx.per_example is per_example
+
+
 def test_the_table_is_complete() -> None:
     made = {n for n in combine.__all__ if n.islower()} - {"objective", "learned", "chain"}
     assert made <= set(TRANSFORMS)
@@ -333,6 +346,7 @@ def test_the_table_is_complete() -> None:
         "scalarizations",
         "selections",
         "tuning",
+        "variation",
     ],
 )
 def test_examples(name: str) -> None:
@@ -343,5 +357,5 @@ def test_examples(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(n for n in combine.__all__ if n.islower()))
 def test_docstrings_are_complete(name: str) -> None:
     text = getattr(combine, name).__doc__
-    needed = ["Returns:", "Example:"] + ["Args:"] * (name not in ("nonzero_mean", "skip_nonfinite"))
+    needed = ["Returns:", "Example:"] + ["Args:"] * (name not in ("cov_weighting", "nonzero_mean", "skip_nonfinite"))
     assert all(section in text for section in needed)

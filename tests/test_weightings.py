@@ -88,6 +88,33 @@ def test_ema_normalize_is_an_unbiased_average() -> None:
     np.testing.assert_allclose(weights_of(combine.ema_normalize(0.8))[0], expected, rtol=1e-12)
 
 
+def test_ema_normalize_has_a_floor() -> None:
+    np.testing.assert_allclose(weights_of(combine.ema_normalize(epsilon=1e-3), 1e-9 * LOSSES)[0], 1e3, rtol=1e-12)
+
+
+def test_cov_weighting_follows_its_definition() -> None:
+    history = np.cumsum(LOSSES, axis=0) / np.arange(1, STEPS + 1)[:, None]
+    progress = np.concatenate([np.ones((1, TERMS)), LOSSES[1:] / history[:-1]])
+    expected = [np.full(TERMS, 1 / 3), np.full(TERMS, 1 / 3)]
+    for t in range(2, STEPS):
+        variation = progress[:t].std(0) / progress[:t].mean(0)
+        expected.append(variation / variation.sum())
+    np.testing.assert_allclose(weights_of(combine.cov_weighting())[0], expected, rtol=1e-11)
+    np.testing.assert_allclose(weights_of(combine.cov_weighting(), np.ones((5, TERMS)))[0], 1 / 3, rtol=1e-12)
+
+
+def test_learned_parameters_may_ascend() -> None:
+    first = np.array([1.0, 2.0, 3.0])
+    gap = lambda parameters, losses, present: jnp.sum(jnp.where(present, parameters * (losses - 0.5), 0))
+    rows = [
+        weights_of(combine.learned({"a": 1.0, "b": 2.0, "c": 3.0}, gap, optax.sgd(0.3), maximize=m))[0]
+        for m in (True, False)
+    ]
+    for sign, weights in zip((1, -1), rows, strict=True):
+        climbed = sign * 0.3 * np.cumsum(LOSSES - 0.5, axis=0)[:-1]
+        np.testing.assert_allclose(weights, [first, *(first + climbed)], rtol=1e-12)
+
+
 def test_vrex_is_the_slope_of_its_penalty() -> None:
     def penalised(losses):
         return losses.mean() + 0.7 * ((losses - losses.mean()) ** 2).mean()
@@ -106,6 +133,17 @@ def test_random_weights_are_softmaxes_of_normals() -> None:
     assert abs(logits.var() - 2) < 0.2
     assert abs(np.corrcoef(logits[:-1], logits[1:])[0, 1]) < 0.06
     np.testing.assert_allclose(weights_of(combine.random_weights(jax.random.key(0), spread=0.0), many[:2])[0], 1 / 3)
+
+
+def test_seeds_are_swept_with_vmap() -> None:
+    terms = {n: Term(jnp.ones(2), jnp.ones(2)) for n in NAMES}
+
+    def first_weight(key):
+        tx = combine.random_weights(key)
+        return tx.update(terms, tx.init(terms), step=0)[0]["a"].values[0]
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    np.testing.assert_allclose(jax.vmap(first_weight)(keys), [first_weight(key) for key in keys], rtol=1e-6)
 
 
 def test_a_legacy_key_will_do() -> None:

@@ -53,11 +53,13 @@ from jaxloss.combine.sown import collect
 from jaxloss.combine.training_rates import GradNormState, gradnorm, gradnorm_weights
 from jaxloss.combine.transforms import LossTransform, chain, derive, on, scale, stateless, weigh
 from jaxloss.combine.tuning import WeighTunableState, monitor, weigh_tunable
+from jaxloss.combine.variation import CovWeightingState, cov_weighting
 
 __all__ = [
     "Aggregator",
     "Aux",
     "ConstrainState",
+    "CovWeightingState",
     "DWAState",
     "EMANormalizeState",
     "FAMOState",
@@ -89,6 +91,7 @@ __all__ = [
     "config_weights",
     "constant_weighting",
     "constrain",
+    "cov_weighting",
     "cvar",
     "derive",
     "dualproj",

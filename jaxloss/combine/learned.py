@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
+from jaxloss import _checks
 from jaxloss._typing import Array, Scalar
 from jaxloss.combine._observe import Observed, from_means, named, stacked
 from jaxloss.combine.terms import known_names
@@ -88,7 +89,9 @@ def learned(
         known_names("learned", given, dict.fromkeys(names))
         if set(given) != set(names):
             raise KeyError(f"learned: initial has no number for the term(s) {sorted(set(names) - set(given))}")
-        parameters = {name: jnp.asarray(given[name], dtype) for name in names}
+        parameters = {
+            name: jnp.asarray(_checks.scalar(f"initial of {name!r}", given[name], dtype), dtype) for name in names
+        }
         return LearnedState(parameters, tx.init(parameters))
 
     def rule(observed: Observed, state: LearnedState, step: Array) -> tuple[Array, LearnedState]:  # noqa: ARG001

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _numerics, reductions
+from jaxloss import _checks, _numerics, reductions
 from jaxloss._typing import Array, Reducer
 from jaxloss.combine._observe import each, setting
 from jaxloss.combine.transforms import Factor, LossTransform
@@ -91,6 +91,7 @@ def reduce_by(reduction: Reducer) -> LossTransform:
         A transformation without state. Its terms are 0-d: the result, with the total weight.
 
     Raises:
+        TypeError: If the result is not floating.
         ValueError: If the result is not one number.
 
     Example:
@@ -105,7 +106,7 @@ def reduce_by(reduction: Reducer) -> LossTransform:
 
 
 def _reduced(term: Term, reduction: Reducer) -> Term:
-    result = jnp.asarray(reduction(term.values, term.weights))
+    (result,) = _checks.floating(**{"the result of the reduction": reduction(term.values, term.weights)})
     if result.ndim:
         raise ValueError(f"reduce_by needs a reduction to one number; found a result of shape {result.shape}.")
     return Term(result, jnp.sum(term.weights))

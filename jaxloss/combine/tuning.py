@@ -47,7 +47,7 @@ def weigh_tunable(**initial: float | Array) -> LossTransform:
         >>> tx = combine.weigh_tunable(kl=0.5)
         >>> terms = {"kl": jaxloss.reductions.Term(jnp.ones(1), jnp.ones(1))}
         >>> state = tx.init(terms)
-        >>> state.weights["kl"] = jnp.float32(0.25)
+        >>> state.weights["kl"] = 0.25
         >>> float(tx.update(terms, state, step=0)[0]["kl"].values[0])
         0.25
     """
@@ -58,7 +58,10 @@ def weigh_tunable(**initial: float | Array) -> LossTransform:
         return WeighTunableState({name: jnp.asarray(w, terms[name].values.dtype) for name, w in numbers.items()})
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001
-        return {**terms, **{name: times(terms[name], weight) for name, weight in state.weights.items()}}, state
+        known_names("weigh_tunable", state.weights, terms)
+        weights = {name: jnp.asarray(weight, terms[name].values.dtype) for name, weight in state.weights.items()}
+        weighed = {name: times(terms[name], weight) for name, weight in weights.items()}
+        return {**terms, **weighed}, WeighTunableState(weights)
 
     return LossTransform(init, update, per_example=False)
 
