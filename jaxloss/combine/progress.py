@@ -68,8 +68,8 @@ def dwa(epoch_length: int, *, temperature: Factor = 2.0) -> LossTransform:
     _checks.scalar("epoch_length", epoch_length, jnp.float32, at_least=1)
 
     def first(names: tuple[str, ...], dtype: Any) -> DWAState:
-        zero, none = start(names, 0, dtype), start(names, 0, jnp.int32)
-        return DWAState(none, zero, zero, zero, zero, none)
+        numbers = [start(names, 0, dtype) for _ in range(4)]
+        return DWAState(start(names, 0, jnp.int32), *numbers, start(names, 0, jnp.int32))
 
     def rule(observed: Observed, state: DWAState, step: Array) -> tuple[Array, DWAState]:
         names, means, seen = observed
@@ -195,8 +195,8 @@ def relobralo(key: Array, *, temperature: Factor = 1.0, decay: Factor = 0.95, lo
     seed, kind = jax.random.key_data(key), jax.random.key_impl(key)
 
     def first(names: tuple[str, ...], dtype: Any) -> RelobraloState:
-        none = start(names, 0, dtype)
-        return RelobraloState(none, none, start(names, False, bool), start(names, 1, dtype), seed)
+        none = [start(names, 0, dtype) for _ in range(2)]
+        return RelobraloState(*none, start(names, False, bool), start(names, 1, dtype), jnp.array(seed))
 
     def rule(observed: Observed, state: RelobraloState, step: Array) -> tuple[Array, RelobraloState]:
         names, means, seen = observed
