@@ -85,6 +85,17 @@ def test_bounds_are_active_only_where_they_bind(bounds, solution, multiplier) ->
     np.testing.assert_allclose(max(m["x"] for m in multipliers.values() if m), multiplier, atol=5e-3)
 
 
+def test_an_absent_constraint_is_out_of_the_optimiser() -> None:
+    clipped = optax.chain(optax.clip_by_global_norm(0.01), optax.sgd(1.0))
+    present = np.tile([1.0, 0.0, 1.0], (len(LOSSES), 1))
+    runs = [
+        weights_of(combine.constrain(clipped, equal=bounds), present=present)[1].multipliers["equal"]
+        for bounds in ({"a": 0.5, "b": -9.0}, {"a": 0.5})
+    ]
+    assert runs[0]["b"] == 0
+    np.testing.assert_allclose(runs[0]["a"], runs[1]["a"], rtol=1e-12)
+
+
 def test_bounds_may_follow_schedules() -> None:
     weights, _ = weights_of(combine.constrain(optax.sgd(0.0), equal={"a": lambda t: 0.1 * t}))
     np.testing.assert_allclose(weights[:, 0], LOSSES[:, 0] - 0.1 * np.arange(len(LOSSES)), rtol=1e-12)

@@ -183,6 +183,14 @@ def test_init_looks_at_shapes_only(name: str) -> None:
 
 
 @every
+def test_a_state_can_be_donated(name: str) -> None:
+    """No array is there twice, nor shared with the transformation or another state."""
+    states = [first_state(name) for _ in range(2)]
+    buffers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(states)]
+    assert len(set(buffers)) == len(buffers)
+
+
+@every
 def test_the_order_of_the_examples_does_not_matter(name: str) -> None:
     terms, extra = batch()
     order = np.random.default_rng(5).permutation(ROWS)

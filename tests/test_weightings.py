@@ -197,6 +197,20 @@ def test_dwa_averages_over_the_steps_a_term_was_there() -> None:
     np.testing.assert_allclose(weights[-1], 3 * softmax(np.array([5 / 2, 1, 1])), rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("tx", "wait"),
+    [(combine.dwa(2), 4), (combine.relobralo(jax.random.key(0), temperature=0.1), 1)],
+    ids=["dwa", "relobralo"],
+)
+def test_a_term_that_comes_late_starts_at_one(tx, wait) -> None:
+    present = np.ones_like(LOSSES)
+    present[:6, 2] = 0
+    weights, _ = weights_of(tx, present=present)
+    np.testing.assert_allclose(weights[6 : 6 + wait, 2], 1, rtol=1e-12)
+    assert not np.any(np.isclose(weights[6 + wait :, 2], 1, rtol=1e-3))
+    assert not np.any(np.isclose(weights[6:, :2], 1, rtol=1e-3))
+
+
 def test_geometric_mean_at_the_border() -> None:
     weights, _ = weights_of(combine.geometric_mean())
     np.testing.assert_allclose((weights * LOSSES).sum(1), np.prod(LOSSES, axis=1) ** (1 / 3), rtol=1e-12)

@@ -105,8 +105,8 @@ def stacked(names: Iterable[str], numbers: Mapping[str, Array]) -> Array:
 
 
 def start(names: Iterable[str], value: Any, dtype: Any) -> dict[str, Array]:
-    """The same number for every name, for a first state."""
-    return {name: jnp.asarray(value, dtype) for name in names}
+    """The same number for every name, for a first state; every one its own array, so that a state can be donated."""
+    return {name: jnp.array(value, dtype) for name in names}
 
 
 def hold(seen: Mapping[str, Array], new: Any, old: Any) -> Any:

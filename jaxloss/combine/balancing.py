@@ -161,7 +161,7 @@ def random_weights(key: Array, *, spread: Factor = 1.0) -> LossTransform:
         logits = deviation * jax.random.normal(draw, observed.means.shape, observed.means.dtype)
         return masked_softmax(logits, observed.seen), RandomWeightsState(jax.random.key_data(new))
 
-    return from_means(lambda names, dtype: RandomWeightsState(seed), rule)  # noqa: ARG005
+    return from_means(lambda names, dtype: RandomWeightsState(jnp.array(seed)), rule)  # noqa: ARG005
 
 
 class EMANormalizeState(NamedTuple):

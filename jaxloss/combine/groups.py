@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -138,8 +139,9 @@ def group_dro(num_groups: int, *, groups: str = "groups", step_size: Factor = 0.
     """
 
     def init(terms: Terms, /) -> GroupDROState:
-        uniform = jnp.log(jnp.full(num_groups, 1 / num_groups, jnp.float32))
-        return GroupDROState({name: uniform.astype(t.values.dtype) for name, t in _others(terms, groups).items()})
+        level = -math.log(num_groups)
+        others = _others(terms, groups).items()
+        return GroupDROState({name: jnp.full(num_groups, level, term.values.dtype) for name, term in others})
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:
         index = _index("group_dro", groups, terms, extra)
@@ -206,7 +208,7 @@ def term_dro(step_size: Factor = 0.01) -> LossTransform:
     """
 
     def first(names: tuple[str, ...], dtype: Any) -> TermDROState:
-        return TermDROState(start(names, -jnp.log(jnp.float32(len(names))), dtype))
+        return TermDROState(start(names, -math.log(len(names)), dtype))
 
     def rule(observed: Observed, state: TermDROState, step: Array) -> tuple[Array, TermDROState]:
         eta = setting("step_size", step_size, step, observed.means.dtype, at_least=0)

@@ -90,14 +90,13 @@ def learned(
         if set(given) != set(names):
             raise KeyError(f"learned: initial has no number for the term(s) {sorted(set(names) - set(given))}")
         parameters = {
-            name: jnp.asarray(_checks.scalar(f"initial of {name!r}", given[name], dtype), dtype) for name in names
+            name: jnp.array(_checks.scalar(f"initial of {name!r}", given[name], dtype), dtype) for name in names
         }
         return LearnedState(parameters, tx.init(parameters))
 
     def rule(observed: Observed, state: LearnedState, step: Array) -> tuple[Array, LearnedState]:  # noqa: ARG001
         theta = stacked(observed.names, state.parameters)
         slopes, weights = jax.grad(scalarize, argnums=(0, 1))(theta, observed.means, observed.seen)
-        slopes = jnp.where(observed.seen, slopes, jnp.zeros((), slopes.dtype))
         slopes = named(observed.names, -slopes if maximize else slopes)
         return weights, LearnedState(*moved(tx, slopes, state.optimiser, state.parameters))
 

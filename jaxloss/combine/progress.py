@@ -68,8 +68,9 @@ def dwa(epoch_length: int, *, temperature: Factor = 2.0) -> LossTransform:
     _checks.scalar("epoch_length", epoch_length, jnp.float32, at_least=1)
 
     def first(names: tuple[str, ...], dtype: Any) -> DWAState:
-        zero, none = start(names, 0, dtype), start(names, 0, jnp.int32)
-        return DWAState(none, zero, zero, zero, zero, none)
+        sums, counts, newer, older = (start(names, 0, dtype) for _ in range(4))
+        epoch, averages = (start(names, 0, jnp.int32) for _ in range(2))
+        return DWAState(epoch, sums, counts, newer, older, averages)
 
     def rule(observed: Observed, state: DWAState, step: Array) -> tuple[Array, DWAState]:
         names, means, seen = observed
@@ -195,8 +196,8 @@ def relobralo(key: Array, *, temperature: Factor = 1.0, decay: Factor = 0.95, lo
     seed, kind = jax.random.key_data(key), jax.random.key_impl(key)
 
     def first(names: tuple[str, ...], dtype: Any) -> RelobraloState:
-        none = start(names, 0, dtype)
-        return RelobraloState(none, none, start(names, False, bool), start(names, 1, dtype), seed)
+        oldest, previous, weights = (start(names, value, dtype) for value in (0, 0, 1))
+        return RelobraloState(oldest, previous, start(names, False, bool), weights, jnp.array(seed))
 
     def rule(observed: Observed, state: RelobraloState, step: Array) -> tuple[Array, RelobraloState]:
         names, means, seen = observed

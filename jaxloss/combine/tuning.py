@@ -55,7 +55,7 @@ def weigh_tunable(**initial: float | Array) -> LossTransform:
     def init(terms: Terms, /) -> WeighTunableState:
         known_names("weigh_tunable", initial, terms)
         numbers = {n: _checks.scalar(f"the weight of {n!r}", w, terms[n].values.dtype) for n, w in initial.items()}
-        return WeighTunableState({name: jnp.asarray(w, terms[name].values.dtype) for name, w in numbers.items()})
+        return WeighTunableState({name: jnp.array(w, terms[name].values.dtype) for name, w in numbers.items()})
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001
         known_names("weigh_tunable", state.weights, terms)

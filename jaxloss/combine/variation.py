@@ -59,8 +59,7 @@ def cov_weighting() -> LossTransform:
     """
 
     def first(names: tuple[str, ...], dtype: Any) -> CovWeightingState:
-        zero = start(names, 0, dtype)
-        return CovWeightingState(start(names, 0, jnp.int32), zero, zero, zero)
+        return CovWeightingState(start(names, 0, jnp.int32), *(start(names, 0, dtype) for _ in range(3)))
 
     def rule(observed: Observed, state: CovWeightingState, step: Array) -> tuple[Array, CovWeightingState]:  # noqa: ARG001
         names, means, seen = observed
