@@ -50,6 +50,7 @@ from jaxloss.combine.selections import (
 from jaxloss.combine.sharing import fork, reverse_gradient
 from jaxloss.combine.sign_dropout import graddrop
 from jaxloss.combine.sown import collect
+from jaxloss.combine.terms import Annotation
 from jaxloss.combine.training_rates import GradNormState, gradnorm, gradnorm_weights
 from jaxloss.combine.transforms import LossTransform, chain, derive, on, scale, stateless, weigh
 from jaxloss.combine.tuning import WeighTunableState, monitor, weigh_tunable
@@ -57,6 +58,7 @@ from jaxloss.combine.variation import CovWeightingState, cov_weighting
 
 __all__ = [
     "Aggregator",
+    "Annotation",
     "Aux",
     "ConstrainState",
     "CovWeightingState",

@@ -19,7 +19,7 @@ from jaxloss._typing import Array
 from jaxloss.combine._exchange import Cotangents, exchange, split
 from jaxloss.combine._leaves import Leaves, wide
 from jaxloss.combine._mesh import vary_over
-from jaxloss.combine.terms import Terms
+from jaxloss.combine.terms import Notes, Terms
 from jaxloss.reductions import Term
 
 __all__ = ["Backward", "Heads", "Spread", "run"]
@@ -66,8 +66,8 @@ class Backward(NamedTuple):
 
 
 def run(
-    losses: Callable[..., tuple[Terms, Any]],
-    heads: Callable[[Terms], Heads],
+    losses: Callable[..., tuple[Terms, Notes, Any]],
+    heads: Callable[[Terms, Notes], Heads],
     params: Leaves,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
@@ -78,33 +78,33 @@ def run(
     shared = [tuple(a for a in spread.axes if a not in own) for own in spread.sharded]
     at = [vary_over(leaf, axes) for leaf, axes in zip(at, shared, strict=True)]
 
-    def local(floating: list[Array], *args: Any, **kwargs: Any) -> tuple[Terms, Any]:
+    def local(floating: list[Array], *args: Any, **kwargs: Any) -> tuple[Terms, tuple[Notes, Any]]:
         given = params.rebuild(floating)
         before = list(map(id, jax.tree.leaves(given)))
-        result = losses(given, *args, **kwargs)
+        terms, *rest = losses(given, *args, **kwargs)
         if list(map(id, jax.tree.leaves(given))) != before:
             raise TypeError(
                 "losses() changed its first argument in place, which would be lost here (a random counter, batch "
                 "statistics?). Work on a copy and return the new state with has_aux=True."
             )
-        return result
+        return terms, (rest[0], rest[1])
 
     run_parts = _in_one_piece if spread.microbatches == 1 else _in_parts
-    terms, cotangents, rows, extra = run_parts(local, heads, at, args, kwargs, spread)
+    terms, notes, cotangents, rows, extra = run_parts(local, heads, at, args, kwargs, spread)
     rows = [
         [jax.lax.psum(leaf, axes) if axes else leaf for leaf, axes in zip(row, shared, strict=True)] for row in rows
     ]
-    return Backward(terms, heads(terms), cotangents, rows, extra)
+    return Backward(terms, heads(terms, notes), cotangents, rows, extra)
 
 
-Parts = tuple[Terms, list[Cotangents], list[list[Array]], Any]
+Parts = tuple[Terms, Notes, list[Cotangents], list[list[Array]], Any]
 
 
 def _in_one_piece(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, spread: Spread) -> Parts:
-    terms, linear, extra = jax.linearize(lambda p: local(p, *args, **kwargs), at, has_aux=True)
-    whole, scatter = exchange(terms, spread.axes, 1)
-    cotangents = _cotangents(heads, whole)
-    return whole, cotangents, _transposed(linear, at, list(map(scatter, cotangents)), spread.axes), extra
+    terms, linear, (notes, extra) = jax.linearize(lambda p: local(p, *args, **kwargs), at, has_aux=True)
+    whole, notes, scatter = exchange(terms, notes, spread.axes, 1)
+    cotangents = _cotangents(lambda t: heads(t, notes), whole)
+    return whole, notes, cotangents, _transposed(linear, at, list(map(scatter, cotangents)), spread.axes), extra
 
 
 def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, spread: Spread) -> Parts:
@@ -119,23 +119,25 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
     part_args = lambda part: (part[0], *_own_keys(args[1:], part[1]))
     part_kwargs = lambda part: _own_keys(dict(kwargs), part[1])
 
-    terms = jax.lax.map(lambda part: local(at, *part_args(part), **part_kwargs(part))[0], parts)
-    whole, scatter = exchange(terms, spread.axes, spread.microbatches)
-    cotangents = _cotangents(heads, whole)
+    def values(part: Any) -> tuple[Terms, Notes]:
+        terms, (notes, _) = local(at, *part_args(part), **part_kwargs(part))
+        return terms, notes
+
+    whole, notes, scatter = exchange(*jax.lax.map(values, parts), spread.axes, spread.microbatches)
+    cotangents = _cotangents(lambda t: heads(t, notes), whole)
 
     def body(total: list[list[Array]], xs: Any) -> tuple[list[list[Array]], Any]:
         part, own = xs
-        terms, linear, extra = jax.linearize(
-            lambda p: local(p, *part_args(part), **part_kwargs(part)), at, has_aux=True
-        )
+        fn = lambda p: local(p, *part_args(part), **part_kwargs(part))
+        terms, linear, (_, extra) = jax.linearize(fn, at, has_aux=True)
         rows = _transposed(linear, at, own, spread.axes)
         return jax.tree.map(lambda sum_, row: sum_ + wide(row), total, rows), (terms, extra)
 
     start = [[jnp.zeros_like(wide(leaf)) for leaf in at] for _ in cotangents]
     rows, (terms, extra) = jax.lax.scan(body, start, (parts, list(map(scatter, cotangents))))
     # The values once more, from the pass that stays.
-    whole, _ = exchange(terms, spread.axes, spread.microbatches)
-    return whole, cotangents, rows, extra
+    whole, _, _ = exchange(terms, {}, spread.axes, spread.microbatches)
+    return whole, notes, cotangents, rows, extra
 
 
 def _own_keys(tree: Any, index: Array) -> Any:

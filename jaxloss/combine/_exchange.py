@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxloss._typing import Array
 from jaxloss.combine._mesh import vary_over
-from jaxloss.combine.terms import ModelTerm, Terms
+from jaxloss.combine.terms import ModelTerm, Notes, Terms
 from jaxloss.reductions import Term
 
 __all__ = ["exchange", "split"]
@@ -19,12 +19,13 @@ Cotangents = dict[str, Array]
 
 
 def exchange(
-    terms: Terms, axes: tuple[str, ...], microbatches: int
-) -> tuple[Terms, Callable[[Cotangents], Cotangents]]:
-    """The terms of the whole batch in its order, and the function that cuts cotangents of their values back.
+    terms: Terms, notes: Notes, axes: tuple[str, ...], microbatches: int
+) -> tuple[Terms, Notes, Callable[[Cotangents], Cotangents]]:
+    """Terms and notes of the whole batch in its order, and the function that cuts cotangents of values back.
 
     Args:
         terms: This device's terms; with ``microbatches`` > 1 stacked along a new leading axis.
+        notes: This device's annotations, likewise.
         axes: The mesh axes that the batch is split over, the slowest first.
         microbatches: Into how many parts each device splits its share.
     """
@@ -32,13 +33,14 @@ def exchange(
     parts = devices * microbatches
     stacked = microbatches > 1
     if parts == 1:
-        return {name: Term(term.values, term.weights) for name, term in terms.items()}, lambda cotangents: cotangents
+        plain = {name: Term(term.values, term.weights) for name, term in terms.items()}
+        return plain, notes, lambda cotangents: cotangents
 
     def gather(part: Array) -> Array:
         # A sum over devices, and not an all-gather, because its result counts as the same on every device.
         whole = jnp.zeros((devices, *part.shape), part.dtype).at[here].set(part)
         if axes:
-            whole = jax.lax.psum(vary_over(whole, axes), axes)
+            whole = jax.lax.psum(vary_over(whole, axes), axes).astype(part.dtype)
         return jnp.reshape(whole, (-1, *whole.shape[2 + stacked :]))
 
     def gathered(term: Term) -> Term:
@@ -49,7 +51,7 @@ def exchange(
         shape = {name: (devices, *terms[name].values.shape) for name in cotangents}
         return {name: jnp.reshape(value, shape[name])[here] for name, value in cotangents.items()}
 
-    return {name: gathered(term) for name, term in terms.items()}, scatter
+    return {n: gathered(term) for n, term in terms.items()}, {n: gather(note) for n, note in notes.items()}, scatter
 
 
 def split(batch: Any, microbatches: int) -> Any:

@@ -16,7 +16,7 @@ from jaxloss.combine._leaves import Leaves, leaves_of
 from jaxloss.combine._mesh import axes_of_specs, varying_axes
 from jaxloss.combine.aggregation import Aggregator
 from jaxloss.combine.results import Aux, ObjectiveState, means_of, sum_of
-from jaxloss.combine.terms import Terms, lift, summary
+from jaxloss.combine.terms import Notes, Terms, annotations, lift, summary
 from jaxloss.combine.transforms import LossTransform, chain
 from jaxloss.reductions import Term, summarize
 
@@ -64,7 +64,7 @@ def objective(
     Args:
         losses: ``losses(params, *args, **kwargs)`` runs the model once and returns a dict of named terms: losses with
             ``reduction=jaxloss.reductions.term``, arrays of per-example losses, or scalars. The leading axis of a
-            term is the batch.
+            term is the batch. An `Annotation` among them is data for the transformations.
         *transforms: Transformations of the terms, in order; see `chain`, `on`, `scale`, `weigh`.
         aggregate: How the gradients of the terms become one, for example ``combine.upgrad()``; None adds them.
         axis_name: Inside `jax.shard_map`, the mesh axis or axes that the batch is sharded over.
@@ -102,13 +102,15 @@ def objective(
     if microbatches < 1:
         raise ValueError(f"microbatches must be at least 1; found {microbatches}.")
 
-    def forward(params: Any, *args: Any, **kwargs: Any) -> tuple[Terms, Any]:
-        terms, extra = call(params, *args, **kwargs)
-        terms = lift(terms)
-        return terms if transform.per_example else {name: summary(term) for name, term in terms.items()}, extra
+    def forward(params: Any, *args: Any, **kwargs: Any) -> tuple[Terms, Notes, Any]:
+        found, extra = call(params, *args, **kwargs)
+        terms = lift(found)
+        if transform.per_example:
+            return terms, annotations(found), extra
+        return {name: summary(term) for name, term in terms.items()}, {}, extra
 
-    def transformed(terms: Terms, state: ObjectiveState) -> tuple[Terms, Any]:
-        changed, inner = transform.update(terms, state.transform, step=state.step)
+    def transformed(terms: Terms, notes: Notes, state: ObjectiveState) -> tuple[Terms, Any]:
+        changed, inner = transform.update(terms, state.transform, step=state.step, **notes)
         if set(changed) != transform.names(frozenset(terms)):
             raise ValueError(
                 f"a transformation turned the terms {sorted(terms)} into {sorted(changed)}; it must keep the names."
@@ -127,25 +129,25 @@ def objective(
         return groups
 
     def init(params: Any, *args: Any, **kwargs: Any) -> ObjectiveState:
-        terms = _shapes(forward, axes, params, *args, **kwargs)
+        terms, notes = _shapes(forward, axes, params, *args, **kwargs)
         groups = groups_of(terms)
         names = sorted({name for members in groups.values() for name in members})
         gradients = () if aggregate is None else aggregate.init(params, names)
         state = ObjectiveState(jnp.zeros((), jnp.int32), transform.init(terms), gradients)
-        jax.eval_shape(transformed, terms, state)
+        jax.eval_shape(transformed, terms, notes, state)
         return state
 
     def apply(params: Any, state: ObjectiveState, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
         return (_directly if plain else spread)(params, state, *args, **kwargs)
 
     def _directly(params: Any, state: ObjectiveState, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
-        terms, extra = forward(params, *args, **kwargs)
+        terms, notes, extra = forward(params, *args, **kwargs)
         _not_varying(terms)
         _same_structure(state, jax.eval_shape(transform.init, terms))
 
         def shifted(shifts: dict[str, Array]) -> tuple[Array, tuple[dict[str, Array], Any]]:
             moved = {n: Term(term.values + shifts[n], term.weights) for n, term in terms.items()}
-            changed, inner = transformed(moved, state)
+            changed, inner = transformed(moved, notes, state)
             contributions = means_of(changed)
             return sum_of(contributions), (contributions, inner)
 
@@ -158,9 +160,9 @@ def objective(
     def spread(params: Any, state: ObjectiveState, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
         leaves = leaves_of(params)
 
-        def heads(terms: Terms) -> _engine.Heads:
+        def heads(terms: Terms, notes: Notes) -> _engine.Heads:
             _same_structure(state, jax.eval_shape(transform.init, terms))
-            changed, inner = transformed(terms, state)
+            changed, inner = transformed(terms, notes, state)
             means = means_of(changed)
             sums = {group: sum_of({n: means[n] for n in members}) for group, members in groups_of(terms).items()}
             return _engine.Heads(sums, means, inner)
@@ -217,7 +219,7 @@ def _shapes(forward: Callable[..., Any], axes: tuple[str, ...], *args: Any, **kw
         rest = iter(given)
         joined = [next(rest) if array else leaf for array, leaf in zip(arrays, leaves, strict=True)]
         args, kwargs = jax.tree.unflatten(structure, joined)
-        return forward(*args, **kwargs)[0]
+        return forward(*args, **kwargs)[:2]
 
     for axis in axes:
         fn = jax.vmap(fn, in_axes=None, out_axes=0, axis_name=axis, axis_size=1)

@@ -14,9 +14,10 @@ from jaxloss._reduce import promote
 from jaxloss._typing import Array
 from jaxloss.reductions import Term
 
-__all__ = ["ModelTerm", "Terms", "known_names", "lift", "mean_of", "summary"]
+__all__ = ["Annotation", "ModelTerm", "Notes", "Terms", "annotations", "known_names", "lift", "mean_of", "summary"]
 
 Terms = dict[str, Term]
+Notes = dict[str, Array]
 
 
 @jax.tree_util.register_dataclass
@@ -28,14 +29,44 @@ class ModelTerm(Term):
     """
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Annotation:
+    """What a transformation must know of every example and no loss says, such as the group it belongs to.
+
+    Among the terms that ``losses`` returns it is data: it is not averaged, and reaches every transformation as the
+    extra argument of its name, for the whole batch over devices and micro-batches.
+
+    Attributes:
+        values: An array whose leading axis is the batch; integer, boolean or floating, and constant to JAX.
+
+    Example:
+        >>> from jaxloss import combine
+        >>> def losses(params, x, group):
+        ...     return {"fit": (params - x) ** 2, "groups": combine.Annotation(group)}
+        >>> objective = combine.objective(losses, combine.worst_group(2))
+        >>> x, group = jnp.array([0.0, 0.0, 3.0]), jnp.array([0, 0, 1])
+        >>> float(objective(1.0, objective.init(1.0, x, group), x, group)[0])
+        4.0
+    """
+
+    values: Array
+
+
+def annotations(terms: Any) -> Notes:
+    """The annotations among named terms."""
+    found = {name: value.values for name, value in terms.items() if isinstance(value, Annotation)}
+    return {name: jax.lax.stop_gradient(jnp.asarray(values)) for name, values in found.items()}
+
+
 def lift(terms: Any) -> Terms:
-    """Named terms with every bare array or scalar turned into a `Term` of weight 1."""
+    """Named terms with every bare array or scalar turned into a `Term` of weight 1; annotations are left out."""
     if not isinstance(terms, Mapping):
         raise TypeError(
             "losses must return a dict of named terms, such as {'ce': ..., 'l2': ...}; found "
             f"{type(terms).__name__}. To return something beside the terms pass has_aux=True to objective()."
         )
-    return {name: _lift_one(name, value) for name, value in terms.items()}
+    return {name: _lift_one(name, value) for name, value in terms.items() if not isinstance(value, Annotation)}
 
 
 def _lift_one(name: str, value: Any) -> Term:
