@@ -209,21 +209,21 @@ def test_group_dro_follows_its_algorithm(rng) -> None:
         np.testing.assert_allclose(np.exp(state.logits["a"]), q, rtol=1e-5)
 
 
-def test_groups_may_be_a_term_and_must_be_legal() -> None:
+def test_groups_are_an_annotation_and_must_be_legal() -> None:
     def losses(params, x, groups):
-        return {"fit": params * x, "groups": groups}
+        return {"fit": params * x, "groups": combine.Annotation(groups)}
 
     objective = combine.objective(losses, combine.group_dro(3, step_size=0.3))
-    state = objective.init(1.0, VALUES, GROUPS.astype(np.float32))
-    loss, aux = objective(1.0, state, VALUES, GROUPS.astype(np.float32))
+    state = objective.init(1.0, VALUES, GROUPS)
+    loss, aux = objective(1.0, state, VALUES, GROUPS)
     expected = mean(combine.group_dro(3, step_size=0.3), VALUES, np.ones(9, np.float32), groups=GROUPS)
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
-    assert aux.contributions["groups"] == 0
+    assert set(aux.contributions) == {"fit"}
     assert set(aux.state.transform[0].logits) == {"fit"}
     for tx in (combine.group_dro(2), combine.worst_group(2)):
         assert np.isnan(mean(tx, VALUES, groups=GROUPS))
         np.testing.assert_array_equal(np.isnan(mean(tx, VALUES, (GROUPS < 2).astype(np.float32), groups=GROUPS)), False)
-        with pytest.raises(KeyError, match="'groups' is neither an extra argument"):
+        with pytest.raises(KeyError, match="no annotation 'groups'"):
             mean(tx, VALUES)
         with pytest.raises(ValueError, match="groups must have shape"):
             mean(tx, VALUES, groups=GROUPS[:4])
@@ -263,7 +263,7 @@ def test_self_adaptive_points_in_batches() -> None:
     same = np.asarray(state.optimiser[0].mu["a"] == before.optimiser[0].mu["a"])
     np.testing.assert_array_equal(same, ~moved)
     assert np.isnan(apply(tx, ones, ones, points=np.array([1, 6]))[0].values[1])
-    with pytest.raises(KeyError, match="no extra argument 'points'"):
+    with pytest.raises(KeyError, match="no annotation 'points'"):
         apply(tx, ones, ones)
     with pytest.raises(ValueError, match="belong together"):
         combine.self_adaptive(optax.sgd(0.1), points="points")

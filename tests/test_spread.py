@@ -52,6 +52,7 @@ def losses(params: Any, batch: Any) -> dict[str, Any]:
         "fit": jaxloss.huber_loss(value, batch["y"], weights=1 + batch["y"] ** 2, reduction=reductions.term),
         "mean": jaxloss.squared_error(hidden, jnp.zeros_like(hidden), reduction=reductions.term),
         "size": 0.1 * jnp.sum(params["w"] ** 2),
+        "groups": combine.Annotation(batch["label"]),
     }
 
 
@@ -84,6 +85,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "switched off": {"transforms": (combine.weigh(ce=0.0, fit=lambda step: 0.0 * step.astype(jnp.float32)),)},
     "hard examples": {"transforms": (combine.on(["ce", "fit"], halves()), combine.weigh(fit=2.0))},
     "derived": {"transforms": (combine.derive("square", lambda m: jnp.sum(m**2), "mean"), combine.scale(0.7))},
+    "groups": {"transforms": (combine.on(["ce", "fit"], combine.group_dro(3, step_size=0.5)),)},
     "added": {"aggregate": plain_sum()},
     "upgrad": {"transforms": (combine.weigh(size=0.0),), "aggregate": combine.upgrad()},
 }

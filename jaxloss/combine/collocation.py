@@ -93,15 +93,15 @@ def self_adaptive(
             negated gradients, so that it ascends.
         initial: First :math:`\lambda` of every point.
         mask: Increasing elementwise function :math:`m \ge 0`.
-        points: Name of an extra argument of ``update`` that holds the index of every example's point. By default the
-            examples of a term are the same points in the same order in every step.
+        points: Name of the `Annotation` that holds the index of every example's point. By default the examples of a
+            term are the same points in the same order in every step.
         num_points: Number of points; required with ``points``.
 
     Returns:
         A transformation with a `SelfAdaptiveState`.
 
     Raises:
-        KeyError: If there is no such extra argument.
+        KeyError: If there is no such annotation.
         ValueError: If only one of ``points`` and ``num_points`` is given.
 
     Example:
@@ -129,7 +129,7 @@ def self_adaptive(
         if points is None:
             return dict.fromkeys(terms, lambda table: table)
         if points not in extra:
-            raise KeyError(f"self_adaptive: no extra argument {points!r}; there are {sorted(extra)}")
+            raise KeyError(f"self_adaptive: no annotation {points!r} among {sorted(extra)}")
         (index,) = _checks.integer(**{points: extra[points]})
         for term in terms.values():
             _checks.has_shape(term.values.shape, "the unreduced loss", **{points: index})

@@ -29,26 +29,14 @@ from jaxloss.reductions import Term
 __all__ = ["GroupDROState", "TermDROState", "group_dro", "term_dro", "worst_group"]
 
 
-def _index(who: str, key: str, terms: Terms, extra: dict[str, Any]) -> Array:
-    """The index of every example: an integer array among the extra arguments, or the values of a term."""
-    if key in extra:
-        (index,) = _checks.integer(**{key: extra[key]})
-        return _checks.as_int32(index)
-    if key not in terms:
+def _index(who: str, key: str, extra: dict[str, Any]) -> Array:
+    """The index of every example, an integer array among the annotations."""
+    if key not in extra:
         raise KeyError(
-            f"{who}: {key!r} is neither an extra argument, {sorted(extra)}, nor a term, {sorted(terms)}. "
-            f"Inside on() only the chosen terms are seen."
+            f"{who}: no annotation {key!r} among {sorted(extra)}; let the losses return {key!r}: Annotation(index)"
         )
-    return jnp.round(jax.lax.stop_gradient(terms[key].values)).astype(jnp.int32)
-
-
-def _others(terms: Terms, groups: str) -> Terms:
-    """The terms without the one that holds the groups, which is no loss."""
-    return {name: term for name, term in terms.items() if name != groups}
-
-
-def _silenced(terms: Terms, groups: str) -> Terms:
-    return {name: Term(jnp.zeros_like(t.values), t.weights) for name, t in terms.items() if name == groups}
+    (index,) = _checks.integer(**{key: extra[key]})
+    return _checks.as_int32(index)
 
 
 def worst_group(num_groups: int, *, groups: str = "groups") -> LossTransform:
@@ -56,14 +44,13 @@ def worst_group(num_groups: int, *, groups: str = "groups") -> LossTransform:
 
     Args:
         num_groups: Number of groups; one without an example does not take part.
-        groups: Where the group index of every example, in ``[0, num_groups)``, is found: the name of an extra argument
-            of ``update``, or else the name of a term whose values are the indices. Such a term then contributes 0.
+        groups: Name of the `Annotation` that holds the group index of every example, in ``[0, num_groups)``.
 
     Returns:
         A transformation without state. Its terms are 0-d.
 
     Raises:
-        KeyError: If there is no such argument or term.
+        KeyError: If there is no such annotation.
 
     Example:
         >>> from jaxloss import combine
@@ -78,13 +65,13 @@ def worst_group(num_groups: int, *, groups: str = "groups") -> LossTransform:
     """
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001
-        index = _index("worst_group", groups, terms, extra)
+        index = _index("worst_group", groups, extra)
         reduction = reductions.worst_group(index, num_groups)
         changed = {}
-        for name, term in _others(terms, groups).items():
+        for name, term in terms.items():
             term = _legal(keep(term, term.weights), index, num_groups)
             changed[name] = Term(reduction(term.values, term.weights), jnp.sum(term.weights))
-        return {**changed, **_silenced(terms, groups)}, state
+        return changed, state
 
     return LossTransform(lambda terms, /: (), update)  # noqa: ARG005
 
@@ -116,14 +103,14 @@ def group_dro(num_groups: int, *, groups: str = "groups", step_size: Factor = 0.
 
     Args:
         num_groups: Number of groups.
-        groups: Where the group index of every example is found, as for `worst_group`.
+        groups: Name of the `Annotation` with the group of every example, as for `worst_group`.
         step_size: Step :math:`\eta` >= 0, in inverse units of the loss; a number or a schedule ``step -> number``.
 
     Returns:
         A transformation with a `GroupDROState`, which starts uniform. The terms stay per example.
 
     Raises:
-        KeyError: If there is no such argument or term.
+        KeyError: If there is no such annotation.
 
     Example:
         >>> from jaxloss import combine
@@ -140,13 +127,12 @@ def group_dro(num_groups: int, *, groups: str = "groups", step_size: Factor = 0.
 
     def init(terms: Terms, /) -> GroupDROState:
         level = -math.log(num_groups)
-        others = _others(terms, groups).items()
-        return GroupDROState({name: jnp.full(num_groups, level, term.values.dtype) for name, term in others})
+        return GroupDROState({name: jnp.full(num_groups, level, t.values.dtype) for name, t in terms.items()})
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:
-        index = _index("group_dro", groups, terms, extra)
-        changed, logits, seen = _silenced(terms, groups), {}, {}
-        for name, term in _others(terms, groups).items():
+        index = _index("group_dro", groups, extra)
+        changed, logits, seen = {}, {}, {}
+        for name, term in terms.items():
             eta = setting("step_size", step_size, step, term.values.dtype, at_least=0)
             term = _legal(keep(term, term.weights), index, num_groups)
             changed[name], logits[name], seen[name] = _follow(term, index, state.logits[name], eta)
