@@ -21,6 +21,7 @@ from jaxloss.classification.positive_unlabeled import *
 from jaxloss.classification.rates import *
 from jaxloss.classification.sampled import *
 from jaxloss.classification.softmax import *
+from jaxloss.fused.linear_head import *
 from jaxloss.generative.divergence import *
 from jaxloss.generative.gaussian_divergence import *
 from jaxloss.margin.angular import *
