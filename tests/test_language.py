@@ -86,9 +86,9 @@ def test_shifting_refuses() -> None:
 def test_shares_of_hidden_tokens() -> None:
     """15 % chosen; of these 80 % hidden, 10 % random, 10 % left as they are; nothing outside ``where``."""
     tokens, may = jnp.full((200, 1000), 7), jnp.arange(1000) < 500
-    batch = jax.jit(
-        lambda key: jaxloss.mask_tokens(key, tokens, mask_token=1, vocabulary_size=10**6, where=may)
-    )(jax.random.key(3))
+    batch = jax.jit(lambda key: jaxloss.mask_tokens(key, tokens, mask_token=1, vocabulary_size=10**6, where=may))(
+        jax.random.key(3)
+    )
     assert not np.any(batch.where[:, 500:])
     np.testing.assert_array_equal(batch.inputs[~batch.where], 7)
     np.testing.assert_array_equal(batch.labels, tokens)

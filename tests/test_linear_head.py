@@ -82,7 +82,8 @@ def test_16_bit_inputs(rng: np.random.Generator, options: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hidden", "kernel"), [("bfloat16", "float32"), ("float32", "float16"), ("float16", "float16"), ("float16", "bfloat16")]
+    ("hidden", "kernel"),
+    [("bfloat16", "float32"), ("float32", "float16"), ("float16", "float16"), ("float16", "bfloat16")],
 )
 def test_mixed_dtypes(rng: np.random.Generator, hidden: str, kernel: str) -> None:
     some, labels = draw(rng, (6,), jnp.float32), jnp.asarray(rng.integers(0, 11, 6), jnp.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -91,11 +92,11 @@ def linear_softmax_cross_entropy(
     smoothing = _checks.scalar("label_smoothing", label_smoothing, work, at_least=0, at_most=1)
     z_factor = _checks.scalar("z_loss", z_loss, work, at_least=0)
     cap = None if soft_cap is None else jnp.asarray(_checks.scalar("soft_cap", soft_cap, work, above=0), work)
-    per_class = None if class_weights is None else _checks.class_vector(num_classes, work, class_weights=class_weights)[0]
-    shift = None if bias is None else _checks.class_vector(num_classes, work, bias=bias)[0]
+    per_class = _class_vector(num_classes, work, class_weights=class_weights)
     plan = Plan(_chunk(chunk_size, labels.size, num_classes), _matters(smoothing), _matters(z_factor))
+    head = Head(hidden, kernel, _class_vector(num_classes, work, bias=bias))
     options = Options(jnp.asarray(smoothing, work), jnp.asarray(z_factor, work), cap, per_class)
-    values = projected_cross_entropy(plan, Head(hidden, kernel, shift), inside, options)
+    values = projected_cross_entropy(plan, head, inside, options)
     values = _numerics.poison(values, inside == labels)
     if per_class is not None:
         own = per_class[inside]
@@ -112,6 +113,11 @@ def _checked(hidden: Array, kernel: Array, labels: Array) -> tuple[Array, Array,
     _checks.has_shape((hidden.shape[-1], kernel.shape[-1]), "[features of hidden, classes]", kernel=kernel)
     _checks.has_shape(hidden.shape[:-1], "hidden.shape[:-1], the feature axis is last", labels=labels)
     return hidden, kernel, _checks.as_int32(labels)
+
+
+def _class_vector(num_classes: int, dtype: Any, **array: Array | None) -> Array | None:
+    (value,) = array.values()
+    return None if value is None else _checks.class_vector(num_classes, dtype, **array)[0]
 
 
 def _matters(factor: Scalar) -> bool:

@@ -1,4 +1,4 @@
-"""Means over the tokens that a router saw together, on one device or on all."""
+"""Sums over the tokens that a router saw together, on one device or on all."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss import _checks
-from jaxloss._reduce import divide_sums, pool_mass, weighted_sums
+from jaxloss._reduce import pool_mass, weighted_sums
 from jaxloss._typing import Array
 
-__all__ = ["AxisName", "checked_choices", "expert_counts", "token_means"]
+__all__ = ["AxisName", "checked_choices", "expert_counts", "token_sums"]
 
 AxisName = str | tuple[str, ...] | None
 """Mesh axes over which the tokens are spread; None if they are all here."""
 
 
-def token_means(
+def token_sums(
     *values: Array, where: Array | None, weights: Array | None, axis_name: AxisName
-) -> tuple[tuple[Array, ...], Array | None]:
-    """The weighted means of values ``[..., T, E]`` over tokens, ``[..., E]``, and which pools have any token.
+) -> tuple[list[tuple[Array, Array]], Array | None]:
+    """Of values ``[..., T, E]`` the weighted sums over tokens ``[..., E]``, each with the sum of the weights.
 
-    ``values`` are blanked where masked. Over devices numerator and denominator are summed separately, so that shards
-    with different masks give exactly the means over all tokens.
+    All are times the same power of two. ``values`` are blanked where masked. Over devices both sums are taken
+    separately, so that shards with different masks give exactly the means over all tokens. The last result says
+    which pools have any token.
     """
     mass, present = pool_mass(where, weights, values[0][..., 0])
     every = jnp.ones(values[0].shape[:-1], bool) if mass is None else mass
@@ -29,7 +30,7 @@ def token_means(
     if axis_name is not None:
         sums = jax.lax.psum(sums, axis_name)
         present = sums[0][1][..., 0] > 0
-    return tuple(divide_sums(*pair) for pair in sums), present
+    return sums, present
 
 
 def expert_counts(experts: Array, num_experts: int, dtype: jnp.dtype) -> Array:

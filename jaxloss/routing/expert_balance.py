@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
 from jaxloss import _checks, _value_checks
-from jaxloss._reduce import blank, hide, reduce
+from jaxloss._reduce import blank, divide_sums, hide, reduce
 from jaxloss._typing import Array, Reduction
 from jaxloss.language.vocabulary_scores import softmax_z_loss
-from jaxloss.routing._pools import AxisName, checked_choices, expert_counts, token_means
+from jaxloss.routing._pools import AxisName, checked_choices, expert_counts, token_sums
 
 __all__ = ["expert_balance_loss", "load_balancing_loss", "router_z_loss"]
 
@@ -67,7 +70,9 @@ def load_balancing_loss(
         raise ValueError(f"top_k must lie in [1, {logits.shape[-1]}], the number of experts; found {top_k}.")
     (logits,) = blank(where, logits, event_ndim=1)
     experts = jax.lax.top_k(jax.lax.stop_gradient(logits), top_k)[1]
-    values, present = _balance(jax.nn.softmax(logits), experts, where, weights, axis_name)
+    # Probabilities of a softmax sum to one: that sum has no slope, where rounding would give it one.
+    total = lambda mean: jax.lax.stop_gradient(jnp.sum(mean, axis=-1))
+    values, present = _balance(jax.nn.softmax(logits), experts, where, weights, axis_name, total)
     return reduce(values, where=present, reduction=reduction)
 
 
@@ -120,18 +125,27 @@ def expert_balance_loss(
     (probs,) = blank(where, probs, event_ndim=1)
     _value_checks.ensure_labels(experts, probs.shape[-1], "experts")
     _value_checks.ensure_probabilities(probs=probs)
-    values, present = _balance(probs, experts, where, weights, axis_name)
+    total = functools.partial(jnp.sum, axis=-1)
+    values, present = _balance(probs, experts, where, weights, axis_name, total)
     return reduce(values, where=present, reduction=reduction)
 
 
 def _balance(
-    probs: Array, experts: Array, where: Array | None, weights: Array | None, axis_name: AxisName
+    probs: Array,
+    experts: Array,
+    where: Array | None,
+    weights: Array | None,
+    axis_name: AxisName,
+    total: Callable[[Array], Array],
 ) -> tuple[Array, Array | None]:
-    """``E sum_e f_e P_e`` of every pool, and which pools have a token."""
+    """``E sum_e f_e P_e`` of every pool, where ``total`` is the sum of P, and which pools have a token."""
     num_experts, choices = probs.shape[-1], experts.shape[-1]
     counts = expert_counts(experts, num_experts, probs.dtype)
-    (load, mean), present = token_means(counts, probs, where=where, weights=weights, axis_name=axis_name)
-    return jnp.sum(load * mean, axis=-1) * (num_experts / choices), present
+    sums, present = token_sums(counts, probs, where=where, weights=weights, axis_name=axis_name)
+    load, mean = (divide_sums(*pair) for pair in sums)
+    # The part of f above its mean makes the slope: beside the mean, which the sum of P makes of it, it may be small.
+    excess = load * (num_experts / choices) - 1
+    return jnp.sum(excess * mean, axis=-1) + total(mean), present
 
 
 def router_z_loss(

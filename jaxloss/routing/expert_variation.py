@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import blank, hide, plain_mean, reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.routing._pools import AxisName, checked_choices, expert_counts, token_means
+from jaxloss.routing._pools import AxisName, checked_choices, expert_counts, token_sums
 
 __all__ = ["expert_importance_loss", "expert_load_loss", "update_expert_bias"]
 
@@ -53,14 +53,19 @@ def expert_importance_loss(
     _checks.with_axes("tokens experts", allow_empty=True, gates=gates)
     _checks.with_axes("experts", gates=gates)
     (gates,) = blank(where, gates, event_ndim=1)
-    (means,), present = token_means(gates, where=where, weights=weights, axis_name=axis_name)
-    return reduce(_squared_variation(means), where=present, reduction=reduction)
+    ((total, _),), present = token_sums(gates, where=where, weights=weights, axis_name=axis_name)
+    return reduce(_squared_variation(total), where=present, reduction=reduction)
 
 
-def _squared_variation(means: Array) -> Array:
-    """The variance over the squared mean of the last axis, 0 of zeros; there is no root, which has no slope at 0."""
-    center = plain_mean(means, -1)[..., None]
-    return plain_mean(jnp.square(_numerics.divide(means - center, jnp.broadcast_to(center, means.shape))), -1)
+def _squared_variation(x: Array) -> Array:
+    """The variance over the squared mean of the last axis, 0 of zeros; there is no root, which has no slope at 0.
+
+    Taken from the first entry, so that equal entries differ by exactly 0.
+    """
+    apart = x - x[..., :1]
+    shift = plain_mean(apart, -1)[..., None]
+    center = jnp.broadcast_to(x[..., :1] + shift, x.shape)
+    return plain_mean(jnp.square(_numerics.divide(apart - shift, center)), -1)
 
 
 def expert_load_loss(
@@ -116,8 +121,9 @@ def expert_load_loss(
     noise_std = _checks.scalar("noise_std", noise_std, logits.dtype, above=0)
     threshold = jax.lax.top_k(noisy_logits, top_k)[0][..., -1:]
     chances = jax.scipy.stats.norm.cdf((logits - threshold) / noise_std)
-    (means,), present = token_means(chances, where=where, weights=weights, axis_name=axis_name)
-    return reduce(_squared_variation(means), where=present, reduction=reduction)
+    chances = _numerics.poison(chances, jnp.logical_not(jnp.any(jnp.isnan(noisy_logits), axis=-1, keepdims=True)))
+    ((total, _),), present = token_sums(chances, where=where, weights=weights, axis_name=axis_name)
+    return reduce(_squared_variation(total), where=present, reduction=reduction)
 
 
 def update_expert_bias(
