@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from typing import Any
 
@@ -196,6 +197,39 @@ def test_no_array_has_all_scores() -> None:
 
     traced = jax.make_jaxpr(jax.value_and_grad(loss))(some, jax.ShapeDtypeStruct((tokens,), jnp.int32))
     assert max(sizes(traced.jaxpr)) <= max(tokens * 100, features * classes)
+
+
+@pytest.mark.parametrize("options", ["plain", "everything"])
+def test_inside_shard_map(rng: np.random.Generator, options: str) -> None:
+    """Tokens over four devices: the value and gradients of one device, with one sum over devices and none in a loop."""
+    mesh = Mesh(np.array(jax.devices("cpu")[:4]), ("data",))
+    some, labels = draw(rng, (8,), np.float32), jnp.asarray(rng.integers(0, 11, 8), jnp.int32)
+    where = jnp.arange(8) < 7
+    specs = {"hidden": PartitionSpec("data"), "kernel": PartitionSpec(), "bias": PartitionSpec()}
+
+    def loss(some: dict, labels: jax.Array, where: jax.Array, reduction: Any = "mean") -> jax.Array:
+        kwargs = {"bias": some["bias"], "where": where, "reduction": reduction, "chunk_size": 4, **OPTIONS[options]}
+        return jaxloss.linear_softmax_cross_entropy(some["hidden"], some["kernel"], labels, **kwargs)
+
+    everywhere = functools.partial(loss, reduction=jaxloss.reductions.mean(axis_name="data"))
+    step = jax.shard_map(
+        jax.value_and_grad(everywhere),
+        mesh=mesh,
+        in_specs=(specs, PartitionSpec("data"), PartitionSpec("data")),
+        out_specs=(PartitionSpec(), specs),
+    )
+    actual = jax.jit(step)(some, labels, where)
+    expected = jax.jit(jax.value_and_grad(loss))(some, labels, where)
+    jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-4, atol=1e-6), actual, expected)
+
+    def sums(jaxpr: Any, looped: bool = False) -> Any:
+        for equation in jaxpr.eqns:
+            if equation.primitive.name.startswith("psum"):
+                yield looped
+            for inner in jaxprs_in_params(equation.params):
+                yield from sums(inner, looped or equation.primitive.name == "scan")
+
+    assert not any(sums(jax.make_jaxpr(step)(some, labels, where).jaxpr))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu, the TPU compiler, is not installed")

@@ -17,6 +17,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from jaxloss import _numerics
 from jaxloss._typing import Array
+from jaxloss.combine._mesh import vary_over, varying_axes
 
 __all__ = ["Head", "Options", "Plan", "projected_cross_entropy"]
 
@@ -96,6 +97,11 @@ def _steps(plan: Plan, head: Head) -> Array:
     return jnp.arange(-(-head.kernel.shape[-1] // plan.chunk), dtype=jnp.int32)
 
 
+def _zero(labels: Array, dtype: Any) -> Array:
+    """Zeros for a loop to start from; inside ``jax.shard_map`` of the type that its results have."""
+    return vary_over(jnp.zeros(labels.shape, dtype), varying_axes(labels))
+
+
 def _operand(head: Head) -> tuple[Any, Any]:
     """The dtype of the factors of the products, and that of everything else."""
     work = jnp.float64 if jnp.float64 in (head.hidden.dtype, head.kernel.dtype) else jnp.float32
@@ -133,9 +139,9 @@ def _present(tile: Tile) -> tuple[Array, Array]:
 def _rows(plan: Plan, head: Head, labels: Array, options: Options) -> Row:
     """The pass over the classes. The label is kept apart from the others, for its relative accuracy."""
     _, work = _operand(head)
-    zero = jnp.zeros(labels.shape, work)
+    zero = _zero(labels, work)
     # The largest score so far; finite from the start, so that differences are numbers.
-    start = jnp.full(labels.shape, float(jnp.finfo(work).min) / 4, work)
+    start = zero + float(jnp.finfo(work).min) / 4
 
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def step(carry: tuple[Array, ...], index: Array) -> tuple[tuple[Array, ...], None]:
@@ -154,7 +160,7 @@ def _rows(plan: Plan, head: Head, labels: Array, options: Options) -> Row:
             count = count + jnp.sum(present, axis=-1, dtype=jnp.int32)
         return (peak, total, own, lean, mass, count), None
 
-    first = (start, zero, zero, zero, zero, jnp.zeros(labels.shape, jnp.int32))
+    first = (start, zero, zero, zero, zero, _zero(labels, jnp.int32))
     (top, total, own, lean, mass, count), _ = jax.lax.scan(step, first, _steps(plan, head))
     peak = jax.lax.stop_gradient(jnp.maximum(top, own))
     gap = own - peak
@@ -199,7 +205,7 @@ def _push(plan: Plan, head: Head, labels: Array, options: Options, row: Row, mov
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def slope(hidden: Array | None, columns: Array | None, bias: Array | None, index: Array) -> Array:
         pull = _pull(plan, _tile(plan, head, labels, options, index), row, options)
-        total = jnp.zeros(labels.shape, work)
+        total = _zero(labels, work)
         if hidden is not None:
             # The product with the kernel comes first: its transpose then accumulates in the working dtype.
             own = _slice(head.kernel, index, plan.chunk).astype(factor)
@@ -216,16 +222,23 @@ def _push(plan: Plan, head: Head, labels: Array, options: Options, row: Row, mov
         shift = None if bias is None else _slice(bias, index, plan.chunk).astype(work)
         return total + slope(hidden, columns, shift, index), None
 
-    return jax.lax.scan(step, jnp.zeros(labels.shape, work), _steps(plan, head))[0]
+    return jax.lax.scan(step, _zero(labels, work), _steps(plan, head))[0]
+
+
+def projected_cross_entropy(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
+    """The loss of every token; ``labels`` lie in the range of the classes."""
+    # Inside `jax.shard_map` a gradient is summed over devices where its input begins to differ between them: here,
+    # once, and not chunk by chunk.
+    axes = tuple({axis: None for x in jax.tree.leaves((head, labels, options)) for axis in varying_axes(x)})
+    return _projected_cross_entropy(plan, *jax.tree.map(lambda x: vary_over(x, axes), (head, labels, options)))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def projected_cross_entropy(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
-    """The loss of every token; ``labels`` lie in the range of the classes."""
+def _projected_cross_entropy(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
     return _values(plan, _rows(plan, head, labels, options), options)
 
 
-@functools.partial(projected_cross_entropy.defjvp, symbolic_zeros=True)
+@functools.partial(_projected_cross_entropy.defjvp, symbolic_zeros=True)
 def _projected_cross_entropy_jvp(plan: Plan, primals: Any, tangents: Any) -> tuple[Array, Array]:
     head, labels, options = primals
     moved, _, nudged = tangents
