@@ -48,8 +48,9 @@ class Head(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """The scores of one chunk, -inf where the chunk before had the class already, and their slope in the raw ones."""
+    """The part of the kernel, its scores, -inf where the chunk before had the class, and their slope in the raw ones."""
 
+    columns: Array
     scores: Array
     slope: Array | None
     is_label: Array
@@ -126,7 +127,7 @@ def _tile(plan: Plan, head: Head, labels: Array, options: Options, index: Array)
     weights = options.class_weights
     if weights is not None:
         weights = jnp.expand_dims(_slice(weights, index, plan.chunk), range(labels.ndim))
-    return Tile(scores, slope, is_label, weights)
+    return Tile(columns, scores, slope, is_label, weights)
 
 
 def _present(tile: Tile) -> tuple[Array, Array]:
@@ -204,12 +205,12 @@ def _push(plan: Plan, head: Head, labels: Array, options: Options, row: Row, mov
     # Without this the pulls of all chunks, which do not depend on the tangents, would be kept for the transpose.
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def slope(hidden: Array | None, columns: Array | None, bias: Array | None, index: Array) -> Array:
-        pull = _pull(plan, _tile(plan, head, labels, options, index), row, options)
+        tile = _tile(plan, head, labels, options, index)
+        pull = _pull(plan, tile, row, options)
         total = _zero(labels, work)
         if hidden is not None:
             # The product with the kernel comes first: its transpose then accumulates in the working dtype.
-            own = _slice(head.kernel, index, plan.chunk).astype(factor)
-            total = total + jnp.sum(hidden * _dot(pull.astype(factor), own, (-1, -1), work), axis=-1)
+            total = total + jnp.sum(hidden * _dot(pull.astype(factor), tile.columns, (-1, -1), work), axis=-1)
         if columns is not None:
             scores = _dot(head.hidden.astype(factor), columns.astype(factor), (-1, -2), factor)
             total = total + jnp.sum(pull * scores.astype(work), axis=-1)

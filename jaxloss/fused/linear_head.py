@@ -51,7 +51,8 @@ def linear_softmax_cross_entropy(
 
     Args:
         hidden: Last hidden states, shape ``[..., D]``, floating.
-        kernel: Shape ``[D, K]``, floating; a tied embedding ``[K, D]`` is passed transposed, which copies nothing.
+        kernel: Shape ``[D, K]``, floating; a tied embedding ``[K, D]`` is passed transposed, which copies nothing. Of
+            a float32 kernel XLA on TPU keeps a bfloat16 copy for its products, unless asked for a higher precision.
         labels: Shape ``[...]``, integer class indices in ``[0, K)``. An unmasked label outside gives NaN in value
             and gradient; ``ignore_index`` is spelled ``where=labels != -100``.
         bias: Shape ``[K]``, floating; None adds nothing. A class of bias -inf is absent, unless scores are capped.
