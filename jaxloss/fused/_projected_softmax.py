@@ -48,7 +48,7 @@ class Head(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """The part of the kernel, its scores, -inf where the chunk before had the class, and their slope in the raw ones."""
+    """A part of the kernel, its scores, -inf where the chunk before had the class, and their slope in the raw ones."""
 
     columns: Array
     scores: Array
