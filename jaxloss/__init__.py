@@ -21,8 +21,11 @@ from jaxloss.classification.positive_unlabeled import *
 from jaxloss.classification.rates import *
 from jaxloss.classification.sampled import *
 from jaxloss.classification.softmax import *
+from jaxloss.fused.linear_head import *
 from jaxloss.generative.divergence import *
 from jaxloss.generative.gaussian_divergence import *
+from jaxloss.language.tokens import *
+from jaxloss.language.vocabulary_scores import *
 from jaxloss.margin.angular import *
 from jaxloss.margin.binary_margin import *
 from jaxloss.margin.fenchel_young import *
@@ -49,6 +52,8 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.routing.expert_balance import *
+from jaxloss.routing.expert_variation import *
 
 __version__ = "0.1.0"
 

@@ -1,0 +1,149 @@
+"""What a language model is to predict: the next token, or tokens that were hidden from it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._typing import Array, Scalar
+
+__all__ = ["MaskedTokens", "NextTokens", "mask_tokens", "next_tokens"]
+
+
+class NextTokens(NamedTuple):
+    """Inputs, the labels that follow them, and which labels count; all ``[..., T - offset]``."""
+
+    inputs: Array
+    labels: Array
+    where: Array
+
+
+class MaskedTokens(NamedTuple):
+    """Corrupted inputs, the tokens as they were, and which are to be predicted; all ``[..., T]``."""
+
+    inputs: Array
+    labels: Array
+    where: Array
+
+
+def next_tokens(
+    tokens: Array, *, segments: Array | None = None, where: Array | None = None, offset: int = 1
+) -> NextTokens:
+    r"""Inputs and labels of a causal language model: at every position the label is the token that follows.
+
+    .. math:: \mathrm{input}_t = x_t, \qquad \mathrm{label}_t = x_{t + k}
+
+    Losses of this package never shift: this is the only place. Run the model on ``inputs`` and give ``labels`` and
+    ``where`` to `jaxloss.softmax_cross_entropy_with_integer_labels` or `jaxloss.linear_softmax_cross_entropy`; the
+    scores of a model that was run on all T tokens are cut to ``logits[..., :-offset, :]`` first. The mean is then over
+    all labels that count, whatever the lengths of the sequences.
+
+    Args:
+        tokens: Shape ``[..., T]``, integer.
+        segments: Shape ``[..., T]``, integer: which document a token belongs to, 0 for padding. A label counts only
+            if it is in the segment of its input, so packed documents do not predict each other. A padding mask is
+            ``mask.astype(jnp.int32)``. None takes all tokens for one document.
+        where: Shape ``[..., T]``, boolean: the tokens that are to be predicted; False for those of a prompt, which
+            the model reads only.
+        offset: How far ahead the label is, >= 1, static; more than 1 for further heads of multi-token prediction.
+
+    Returns:
+        `NextTokens`. Labels that do not count keep their token.
+
+    Raises:
+        TypeError: If ``tokens`` or ``segments`` are not integer, or ``where`` is not boolean.
+        ValueError: If the shapes differ or ``offset`` is not positive.
+
+    Example:
+        >>> batch = jaxloss.next_tokens(jnp.array([5, 6, 7, 8, 0]), segments=jnp.array([1, 1, 2, 2, 0]))
+        >>> batch.labels
+        Array([6, 7, 8, 0], dtype=int32)
+        >>> batch.where
+        Array([ True, False,  True, False], dtype=bool)
+
+    Reference:
+        Radford et al. (2018), Improving Language Understanding by Generative Pre-Training.
+        https://openai.com/index/language-unsupervised/
+        Gloeckle et al. (2024), Better & Faster Large Language Models via Multi-token Prediction.
+        https://arxiv.org/abs/2404.19737
+    """
+    (tokens,) = _checks.integer(tokens=tokens)
+    _checks.with_axes("tokens", allow_empty=True, tokens=tokens)
+    if offset < 1:
+        raise ValueError(f"offset must be >= 1; found {offset}.")
+    counts = jnp.ones(tokens.shape, bool) if where is None else _checks.mask(where, tokens.shape)
+    counts = counts[..., offset:]
+    if segments is not None:
+        (segments,) = _checks.integer(segments=segments)
+        _checks.same_shape(tokens=tokens, segments=segments)
+        ahead = segments[..., offset:]
+        counts = counts & (ahead != 0) & (ahead == segments[..., : ahead.shape[-1]])
+    labels = tokens[..., offset:]
+    return NextTokens(tokens[..., : labels.shape[-1]], labels, counts)
+
+
+def mask_tokens(
+    key: Array,
+    tokens: Array,
+    *,
+    mask_token: int,
+    vocabulary_size: int,
+    rate: Scalar = 0.15,
+    mask_share: Scalar = 0.8,
+    random_share: Scalar = 0.1,
+    where: Array | None = None,
+) -> MaskedTokens:
+    r"""Hide tokens at random, for a masked language model, which predicts them from both sides.
+
+    .. math:: m_t \sim \mathrm{Bernoulli}(r), \qquad
+              \mathrm{input}_t = \begin{cases} \texttt{mask} & m_t = 1,\ u_t < s \\
+              \text{a random token} & m_t = 1,\ s \le u_t < s + s' \\ x_t & \text{otherwise} \end{cases}
+
+    with u uniform on [0, 1). Chosen tokens that are left as they are keep the model from trusting its inputs. Give
+    ``labels`` and ``where`` to `jaxloss.softmax_cross_entropy_with_integer_labels`.
+
+    Args:
+        key: A random key.
+        tokens: Shape ``[..., T]``, integer.
+        mask_token: The token that stands for a hidden one.
+        vocabulary_size: Number of tokens that random ones are drawn from, >= 1.
+        rate: Probability r with which a token is chosen; in [0, 1].
+        mask_share: Share s of the chosen tokens that are hidden; in [0, 1].
+        random_share: Share s' of the chosen tokens that are replaced by a random one; in [0, 1].
+        where: Shape ``[..., T]``, boolean: tokens that may be chosen; False for padding and separators.
+
+    Returns:
+        `MaskedTokens`: inputs, labels, which are all of ``tokens``, and where a token was chosen.
+
+    Raises:
+        TypeError: If ``tokens`` are not integer or ``where`` is not boolean.
+        ValueError: If a share is out of range or ``vocabulary_size`` is not positive.
+
+    Example:
+        >>> tokens = jnp.arange(10, 16)
+        >>> batch = jaxloss.mask_tokens(jax.random.key(0), tokens, mask_token=3, vocabulary_size=30, rate=1.0)
+        >>> bool(jnp.all(batch.where)), bool(jnp.all(batch.labels == tokens))
+        (True, True)
+
+    Reference:
+        Devlin, Chang, Lee and Toutanova (2019), BERT: Pre-training of Deep Bidirectional Transformers.
+        https://arxiv.org/abs/1810.04805
+    """
+    (tokens,) = _checks.integer(tokens=tokens)
+    if vocabulary_size < 1:
+        raise ValueError(f"vocabulary_size must be >= 1; found {vocabulary_size}.")
+    rate = _checks.scalar("rate", rate, jnp.float32, at_least=0, at_most=1)
+    mask_share = _checks.scalar("mask_share", mask_share, jnp.float32, at_least=0, at_most=1)
+    random_share = _checks.scalar("random_share", random_share, jnp.float32, at_least=0, at_most=1)
+    choice, fate, draw = jax.random.split(key, 3)
+    chosen = jax.random.uniform(choice, tokens.shape, jnp.float32) < rate
+    if where is not None:
+        chosen = chosen & _checks.mask(where, tokens.shape)
+    lot = jax.random.uniform(fate, tokens.shape, jnp.float32)
+    random = jax.random.randint(draw, tokens.shape, 0, vocabulary_size, jnp.int32).astype(tokens.dtype)
+    inputs = jnp.where(chosen & (lot < mask_share + random_share), random, tokens)
+    inputs = jnp.where(chosen & (lot < mask_share), jnp.asarray(mask_token, tokens.dtype), inputs)
+    return MaskedTokens(inputs, tokens, chosen)

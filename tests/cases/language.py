@@ -1,0 +1,101 @@
+"""Cases of the losses of language models, the memory-bounded ones among them."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.special
+
+import jaxloss
+from tests.cases import Case, Inputs, Shape
+
+CLASSES = 7
+BIAS = np.array([0.5, -0.25, 0.0, 1.0, -1.0, 0.125, 0.75])
+CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0, 0.25, 1.5, 3.0, 0.75])
+
+
+def _head(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {
+        "hidden": rng.normal(size=(*batch, 3)),
+        "kernel": rng.normal(size=(3, CLASSES)),
+        "labels": rng.integers(0, CLASSES, size=batch).astype(np.int32),
+    }
+
+
+def _head_oracle(
+    hidden,
+    kernel,
+    labels,
+    bias=None,
+    label_smoothing=0.0,
+    class_weights=None,
+    z_loss=0.0,
+    soft_cap=None,
+    chunk_size=None,
+):
+    logits = np.einsum("...d,dk->...k", hidden, kernel) + (0.0 if bias is None else bias)
+    if soft_cap is not None:
+        logits = soft_cap * np.tanh(logits / soft_cap)
+    asked = (1 - label_smoothing) * np.eye(CLASSES)[labels] + label_smoothing / CLASSES
+    c = np.ones(CLASSES) if class_weights is None else class_weights
+    each = -np.sum(c * asked * scipy.special.log_softmax(logits, -1), -1)
+    return each + c[labels] * z_loss * scipy.special.logsumexp(logits, -1) ** 2
+
+
+def _normalised(rng: np.random.Generator, batch: Shape) -> Inputs:
+    only = rng.integers(0, CLASSES, size=batch)
+    return {"logits": np.where(np.eye(CLASSES)[only] > 0, 0.0, -np.inf)}
+
+
+HELPERS = {
+    "mask_tokens": "makes the inputs and labels of a masked language model",
+    "next_tokens": "makes the inputs and labels of a causal language model",
+    "selective_log_softmax": "log-probabilities, which other losses take",
+    "soft_cap_logits": "a map of scores, not a loss",
+}
+
+CASES = [
+    Case(
+        fn=jaxloss.softmax_z_loss,
+        draw=lambda rng, batch: {"logits": 2 * rng.normal(size=(*batch, CLASSES))},
+        oracle=lambda logits: scipy.special.logsumexp(logits, -1) ** 2,
+        source="scipy.special.logsumexp",
+        perfect=_normalised,
+        cancels="the log-normaliser is near 0 where the largest score cancels the sum of the others",
+        extremes={
+            "saturated and absent": {"logits": np.array([[-np.inf, 0.0, 1e4], [1e4, -1e4, 0.0], [0.0, -1e18, -1e18]])}
+        },
+    ),
+    Case(
+        fn=jaxloss.linear_softmax_cross_entropy,
+        draw=_head,
+        oracle=_head_oracle,
+        source="scipy.special.log_softmax and logsumexp of all scores",
+        shared=("kernel",),
+        hypers={
+            "bias": BIAS,
+            "label_smoothing": 0.15,
+            "class_weights": CLASS_WEIGHTS,
+            "z_loss": 0.03,
+            "soft_cap": 2.5,
+            "chunk_size": 3,
+        },
+        static=("chunk_size",),
+        bad_hypers=(
+            {"bias": np.ones(3)},
+            {"label_smoothing": -0.1},
+            {"class_weights": np.ones(3)},
+            {"z_loss": -1.0},
+            {"soft_cap": 0.0},
+            {"chunk_size": 0},
+        ),
+        labels="labels",
+        classes=lambda inputs: inputs["kernel"].shape[-1],
+        extremes={
+            "saturated": {
+                "hidden": np.array([[1e4, 0.0, 0.0], [0.0, -1e4, 1e4], [0.0, 0.0, 0.0]]),
+                "kernel": np.array([[1.0] * 3 + [-1.0] * 4, [1.0] + [0.0] * 6, [0.0] * 6 + [1.0]]),
+                "labels": np.array([3, 6, 0], np.int32),
+            }
+        },
+    ),
+]
