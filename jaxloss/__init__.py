@@ -49,6 +49,10 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.reinforcement.q_learning import *
+from jaxloss.reinforcement.returns import *
+from jaxloss.reinforcement.sarsa import *
+from jaxloss.reinforcement.temporal_difference import *
 
 __version__ = "0.1.0"
 
