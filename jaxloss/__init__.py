@@ -49,9 +49,14 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.reinforcement.categorical_values import *
+from jaxloss.reinforcement.off_policy import *
+from jaxloss.reinforcement.policy_gradients import *
 from jaxloss.reinforcement.q_learning import *
+from jaxloss.reinforcement.quantile_values import *
 from jaxloss.reinforcement.returns import *
 from jaxloss.reinforcement.sarsa import *
+from jaxloss.reinforcement.soft_actor_critic import *
 from jaxloss.reinforcement.temporal_difference import *
 
 __version__ = "0.1.0"
