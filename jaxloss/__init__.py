@@ -37,6 +37,10 @@ from jaxloss.probabilistic.heavy_tailed import *
 from jaxloss.probabilistic.positive import *
 from jaxloss.probabilistic.scores import *
 from jaxloss.probabilistic.transformed import *
+from jaxloss.ranking.comparisons import *
+from jaxloss.ranking.discounted_gain import *
+from jaxloss.ranking.listwise import *
+from jaxloss.ranking.pairwise import *
 from jaxloss.regression.absolute import *
 from jaxloss.regression.directions import *
 from jaxloss.regression.expectiles import *

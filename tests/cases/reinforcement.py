@@ -228,9 +228,7 @@ def _quantile_rows(q, tau, a, r, discount, selector, following, kappa):
     return total
 
 
-def _quantile_loss(
-    dist_q_tm1, tau_q_tm1, a_tm1, r_t, discount_t, dist_q_t_selector, dist_q_t, huber_param=1.0
-):
+def _quantile_loss(dist_q_tm1, tau_q_tm1, a_tm1, r_t, discount_t, dist_q_t_selector, dist_q_t, huber_param=1.0):
     rows = lambda *row: _quantile_rows(*row, huber_param)
     inputs = (dist_q_tm1, 2), (tau_q_tm1, 1), (a_tm1, 0), (r_t, 0), (discount_t, 0), (dist_q_t_selector, 2)
     return _each(rows, *inputs, (dist_q_t, 2))
