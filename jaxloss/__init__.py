@@ -62,6 +62,7 @@ from jaxloss.reinforcement.returns import *
 from jaxloss.reinforcement.sarsa import *
 from jaxloss.reinforcement.soft_actor_critic import *
 from jaxloss.reinforcement.temporal_difference import *
+from jaxloss.reinforcement.value_histograms import *
 
 __version__ = "0.1.0"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -306,6 +308,36 @@ class TestProjection:
                 jaxloss.categorical_q_learning_loss(**{**inputs, "q_logits_tm1": logits, "q_logits_t": logits})
 
 
+class TestHistograms:
+    def test_a_number_becomes_two_neighbours(self) -> None:
+        """The cross-entropy of logits 0 and -inf is finite only where the target has no part in the second."""
+        logits = jnp.array([[0.0, 0.0, -jnp.inf]])
+        atoms = jnp.array([-1.0, 0.0, 4.0])
+        run = lambda y: jaxloss.two_hot_cross_entropy(logits, jnp.array([y]), atoms)
+        np.testing.assert_allclose(run(-0.25), np.log(2), rtol=1e-6)
+        assert run(0.25) == np.inf
+
+    def test_a_narrow_gaussian_is_one_bin(self, rng) -> None:
+        logits = rng.normal(size=(4, 3)).astype(np.float32)
+        edges, bins = jnp.array([0.0, 1.0, 2.0, 3.0]), np.array([0, 1, 2, 2])
+        actual = jaxloss.hl_gauss_loss(logits, bins + 0.5, edges, sigma_ratio=1e-3)
+        expected = jaxloss.softmax_cross_entropy_with_integer_labels(logits, bins)
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+    def test_beyond_the_edges_a_target_counts_as_the_edge(self, rng) -> None:
+        logits, edges = rng.normal(size=(2, 3)).astype(np.float32), jnp.array([0.0, 1.0, 2.0, 3.0])
+        run = lambda y: jaxloss.hl_gauss_loss(logits, jnp.array(y), edges)
+        assert run([-100.0, jnp.inf]) == run([0.0, 3.0])
+        assert np.isnan(run([jnp.nan, 0.0]))
+
+    def test_edges_that_do_not_rise_are_nan(self) -> None:
+        run = lambda edges: jaxloss.hl_gauss_loss(jnp.zeros((1, 2)), jnp.array([0.5]), edges)
+        assert np.isnan(run(jnp.array([0.0, 0.0, 1.0])))
+        assert np.isnan(jaxloss.two_hot_cross_entropy(jnp.zeros((1, 2)), jnp.array([0.5]), jnp.array([1.0, 0.0])))
+        with pytest.raises(ValueError, match="rise"):
+            jaxloss.checked(run)(jnp.array([0.0, 0.0, 1.0]))
+
+
 class TestQuantiles:
     def test_levels_may_be_shared(self, rng) -> None:
         inputs = single(_quantiles(rng, (4,)))
@@ -346,9 +378,15 @@ class TestPolicies:
         for fn in (
             lambda a: jaxloss.policy_gradient_loss(jnp.array([[1.0, 0.0]]), jnp.array([0]), a),
             lambda a: jaxloss.reinforce_loss(jnp.array([-1.0]), a),
+            lambda a: jaxloss.advantage_weighted_loss(jnp.array([-1.0]), a),
             lambda a: jaxloss.clipped_surrogate_pg_loss(jnp.array([1.1]), a),
         ):
             assert jax.grad(fn)(jnp.ones(1)) == 0
+
+    def test_weights_of_advantages_have_a_limit(self) -> None:
+        log_probs, advantages = jnp.full(3, -2.0), jnp.array([0.0, 1e4, -1e4])
+        values = jaxloss.advantage_weighted_loss(log_probs, advantages, max_weight=5.0, reduction="none")
+        np.testing.assert_array_equal(values, [2, 10, 0])
 
     def test_a_weighted_mean_divides_by_the_weights(self) -> None:
         """rlax divides by the number of steps: half of it here."""
@@ -418,12 +456,15 @@ class TestSoftActorCritic:
 
 def rlax():
     try:
-        import rlax
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import rlax
     except Exception as error:  # it may be there while the TensorFlow Probability that it needs does not load
         pytest.skip(f"rlax does not import here: {error}")
     return rlax
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 class TestEqualsRlax:
     @pytest.fixture(autouse=True)
     def as_in_rlax(self):
@@ -446,7 +487,7 @@ class TestEqualsRlax:
         r, discount, values, mix = trajectory(rng)
         steps = {"r": r, "discount": discount, "v": values[:, 1:], "mix": mix}
         self.check(lib.lambda_returns, lambda *x: jaxloss.lambda_returns(*x[:3], lambda_=x[3]), steps)
-        for n in (1, 3, 7):  # rlax pads a list of steps shorter than n wrongly
+        for n in (1, 3, 7, 9):
             theirs = lambda *x, n=n: lib.n_step_bootstrapped_returns(*x[:3], n, x[3])
             ours = lambda *x, n=n: jaxloss.n_step_bootstrapped_returns(*x[:3], n=n, lambda_=x[3])
             self.check(theirs, ours, steps)

@@ -23,7 +23,7 @@ def action_values(where: Array | None, **arrays: Array) -> tuple[Array, ...]:
     """Numbers per transition and action, ``[..., actions]``, of one shape, 0 where masked; in their own dtypes."""
     checked = _checks.floating(**arrays)
     named = dict(zip(arrays, checked, strict=True))
-    _checks.with_axes("actions", **named)
+    _checks.with_axes("actions", allow_empty=False, **named)
     _checks.same_shape(**named)
     return tuple(hide(where, array, event_ndim=1) for array in checked)
 

@@ -11,7 +11,13 @@ from jaxloss._typing import Array, Reduction, Scalar
 from jaxloss.classification._softmax_terms import label_terms, target_terms
 from jaxloss.reinforcement._transitions import per_step
 
-__all__ = ["clipped_surrogate_pg_loss", "entropy_loss", "policy_gradient_loss", "reinforce_loss"]
+__all__ = [
+    "advantage_weighted_loss",
+    "clipped_surrogate_pg_loss",
+    "entropy_loss",
+    "policy_gradient_loss",
+    "reinforce_loss",
+]
 
 
 def policy_gradient_loss(
@@ -100,6 +106,53 @@ def reinforce_loss(
     """
     log_probs_t, adv_t = blank(where, *_checks.values(log_probs_t=log_probs_t, adv_t=adv_t))
     return reduce(-jax.lax.stop_gradient(adv_t) * log_probs_t, where=where, weights=weights, reduction=reduction)
+
+
+def advantage_weighted_loss(
+    log_probs_t: Array,
+    adv_t: Array,
+    *,
+    temperature: Scalar = 1.0,
+    max_weight: Scalar = 100.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Advantage-weighted regression: imitate actions, the better ones exponentially more (AWR, AWAC, IQL).
+
+    .. math:: \ell = -\mathrm{sg}\left( \min\left( e^{A_t / \beta}, w_{\max} \right) \right) \log \pi(a_t)
+
+    Advantages pass no gradient. Unlike `reinforce_loss` it never makes an action rarer, and so needs no actions of its
+    own policy.
+
+    Args:
+        log_probs_t: Log-probabilities or log-densities of the actions taken, shape ``[...]``, floating.
+        adv_t: Advantages of the actions, shape ``[...]``, the same.
+        temperature: Advantage :math:`\beta` that makes an action e times as important, > 0.
+        max_weight: The largest weight :math:`w_{\max}`, > 0: 100 in IQL, 20 in AWR.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar, in nats; >= 0 for log-probabilities, of either sign for log-densities.
+
+    Raises:
+        TypeError: If ``log_probs_t`` are not floating.
+        ValueError: If the shapes differ or a hyperparameter is not positive.
+
+    Example:
+        >>> jaxloss.advantage_weighted_loss(jnp.array([-0.5, -2.0]), jnp.array([0.0, 9.0]), reduction="none")
+        Array([  0.5, 200. ], dtype=float32)
+
+    Reference:
+        Peng, Kumar, Zhang and Levine (2019), Advantage-Weighted Regression. https://arxiv.org/abs/1910.00177
+        Kostrikov, Nair and Levine (2022), Offline Reinforcement Learning with Implicit Q-Learning.
+        https://arxiv.org/abs/2110.06169
+    """
+    log_probs_t, adv_t = blank(where, *_checks.values(log_probs_t=log_probs_t, adv_t=adv_t))
+    beta = _checks.scalar("temperature", temperature, adv_t.dtype, above=0)
+    limit = _checks.scalar("max_weight", max_weight, adv_t.dtype, above=0)
+    factor = jax.lax.stop_gradient(jnp.minimum(jnp.exp(adv_t / beta), limit))
+    return reduce(-factor * log_probs_t, where=where, weights=weights, reduction=reduction)
 
 
 def entropy_loss(

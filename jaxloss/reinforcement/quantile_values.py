@@ -91,7 +91,7 @@ def quantile_q_learning_loss(
 def _distributions(where: Array | None, **arrays: Array) -> list[Array]:
     """Quantiles per action ``[..., N, A]``, whose numbers of quantiles may differ; 0 where masked."""
     checked = dict(zip(arrays, _checks.floating(**arrays), strict=True))
-    _checks.with_axes("quantiles actions", **checked)
+    _checks.with_axes("quantiles actions", allow_empty=False, **checked)
     (batch, actions), *_ = ((x.shape[:-2], x.shape[-1:]) for x in checked.values())
     for name, x in checked.items():
         _checks.has_shape((*batch, x.shape[-2], *actions), "quantiles are the axis before the last", **{name: x})

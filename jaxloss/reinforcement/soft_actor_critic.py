@@ -17,7 +17,7 @@ def _critics(where: Array | None, **arrays: Array) -> Array:
     """One value per critic, ``[..., critics]``, 0 where masked."""
     ((name, values),) = arrays.items()
     (values,) = _checks.floating(**{name: values})
-    _checks.with_axes("critics", **{name: values})
+    _checks.with_axes("critics", allow_empty=False, **{name: values})
     return hide(where, values, event_ndim=1)
 
 

@@ -234,6 +234,26 @@ def _quantile_loss(dist_q_tm1, tau_q_tm1, a_tm1, r_t, discount_t, dist_q_t_selec
     return _each(rows, *inputs, (dist_q_t, 2))
 
 
+def _two_hot(logits, targets, atoms):
+    rows = lambda p, y: -np.sum(_project(np.array([y]), np.ones(1), atoms) * scipy.special.log_softmax(p))
+    return _each(rows, (logits, 1), (targets, 0))
+
+
+def _hl_gauss(logits, targets, edges, sigma_ratio=0.75):
+    sigma = sigma_ratio * (edges[-1] - edges[0]) / (len(edges) - 1)
+    masses = np.diff(scipy.stats.norm.cdf(edges, loc=targets[..., None], scale=sigma), axis=-1)
+    masses /= masses.sum(-1, keepdims=True)
+    return -np.sum(masses * scipy.special.log_softmax(logits, axis=-1), axis=-1)
+
+
+def _histogram(name, points):
+    return lambda rng, batch: {
+        "logits": 2 * rng.normal(size=(*batch, 5)),
+        "targets": rng.uniform(-2.5, 2.5, size=batch),
+        name: np.linspace(-3.0, 3.0, points),
+    }
+
+
 def _policy(rng, batch):
     return {
         "logits_t": 2 * rng.normal(size=(*batch, 4)),
@@ -553,5 +573,53 @@ CASES = [
         bound=None,
         cancels=DIFFERENCE,
         extremes={"cold and hot": {"log_temperature": np.array(-200.0), "log_probs_t": np.array([1e30, -1e30])}},
+    ),
+    Case(
+        fn=jaxloss.two_hot_cross_entropy,
+        draw=_histogram("atoms", 5),
+        oracle=_two_hot,
+        source="Schrittwieser et al. (2020), appendix F, as loops",
+        shared=("atoms",),
+        fixed=_fixed("targets", "atoms"),
+        convex=True,
+        extremes={
+            "beyond": {
+                "logits": np.array([[1e4, 0.0], [-np.inf, 0.0]]),
+                "targets": np.array([1e30, np.inf]),
+                "atoms": np.array([0.0, 1.0]),
+            }
+        },
+    ),
+    Case(
+        fn=jaxloss.hl_gauss_loss,
+        draw=_histogram("edges", 6),
+        oracle=_hl_gauss,
+        source="scipy.stats.norm.cdf",
+        hypers={"sigma_ratio": 1.5},
+        bad_hypers=({"sigma_ratio": 0.0},),
+        shared=("edges",),
+        fixed=_fixed("targets", "edges"),
+        convex=True,
+        extremes={
+            "beyond": {
+                "logits": np.array([[1e4, 0.0], [0.0, 0.0]]),
+                "targets": np.array([1e30, -np.inf]),
+                "edges": np.array([0.0, 1.0, 2.0]),
+            }
+        },
+    ),
+    Case(
+        fn=jaxloss.advantage_weighted_loss,
+        draw=lambda rng, batch: {"log_probs_t": 2 * rng.normal(size=batch), "adv_t": rng.normal(size=batch)},
+        oracle=lambda log_probs_t, adv_t, temperature=1.0, max_weight=100.0: (
+            -np.clip(np.exp(adv_t / temperature), None, max_weight) * log_probs_t
+        ),
+        source="Kostrikov, Nair and Levine (2022), equation 7, with a limit",
+        hypers={"temperature": 0.5, "max_weight": 3.0},
+        bad_hypers=({"temperature": 0.0}, {"max_weight": 0.0}),
+        fixed=_fixed("adv_t"),
+        bound=None,
+        convex=True,
+        extremes={"any advantage": {"log_probs_t": np.array([-1e30, -1.0]), "adv_t": np.array([1e30, -1e30])}},
     ),
 ]
