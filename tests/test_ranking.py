@@ -79,6 +79,14 @@ class TestDegenerateLists:
             rtol=1e-6,
         )
 
+    def test_a_masked_item_is_deleted(self, loss, rng) -> None:
+        """From the pairs and the ranks of the others too, on both sides of the score that hides it."""
+        scores, relevance, _ = some_lists(rng, lists=8)
+        keep = np.array([True, True, False, True, False, True])
+        masked = value_of(loss, scores, relevance, where=np.broadcast_to(keep, (8, 6)), reduction="none")
+        alone = value_of(loss, scores[:, keep], relevance[:, keep], reduction="none")
+        np.testing.assert_allclose(masked, alone, rtol=1e-5)
+
     def test_the_order_of_the_items_does_not_matter(self, loss, rng) -> None:
         scores, relevance, where = some_lists(rng)
         shuffle = rng.permutation(6)
@@ -190,6 +198,7 @@ def test_lambdarank_weights_pass_no_gradient() -> None:
     weight = (1 / np.log2(3) - np.array([1 / np.log2(4), 1])) * np.array([1, -1])
     pull = weight * scipy.special.expit(-np.array([1.0, -1.0]))
     np.testing.assert_allclose(slope, [-pull.sum(), pull[0], pull[1]], rtol=1e-5)
+    assert not np.any(jax.grad(lambda y: jaxloss.lambdarank_loss(scores, y))(jnp.array([1.0, 0.0, 0.0])))
 
 
 class TestMarginRanking:

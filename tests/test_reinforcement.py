@@ -253,10 +253,11 @@ class TestVTrace:
     def test_advantages(self, rng) -> None:
         inputs = single(_off_policy(rng, (7,)))
         rho = inputs["rho_tm1"]
-        out = jaxloss.vtrace_td_error_and_advantage(**inputs, lambda_=0.9, clip_pg_rho_threshold=1.2)
-        np.testing.assert_allclose(out.errors, jaxloss.vtrace_error(**inputs, lambda_=0.9), rtol=1e-6)
+        mix = rng.uniform(size=7).astype(np.float32)
+        out = jaxloss.vtrace_td_error_and_advantage(**inputs, lambda_=mix, clip_pg_rho_threshold=1.2)
+        np.testing.assert_allclose(out.errors, jaxloss.vtrace_error(**inputs, lambda_=mix), rtol=1e-6)
         for t in range(7):
-            onwards = inputs["v_tm1"][t + 1] + 0.9 * out.errors[t + 1] if t < 6 else inputs["v_t"][-1]
+            onwards = inputs["v_tm1"][t + 1] + mix[t] * out.errors[t + 1] if t < 6 else inputs["v_t"][-1]
             q = inputs["r_t"][t] + inputs["discount_t"][t] * onwards
             np.testing.assert_allclose(out.q_estimate[t], q, rtol=1e-5)
             advantage = min(rho[t], 1.2) * (q - inputs["v_tm1"][t])

@@ -61,10 +61,9 @@ def lambda_returns(
 
 
 def _is_last(where: Array | None, shape: tuple[int, ...]) -> Array:
-    """The last step of each trajectory that is not masked."""
+    """The last step of each trajectory that is not masked, and masked ones just before it."""
     keep = jnp.ones(shape, bool) if where is None else _checks.mask(where, shape)
-    left = jax.lax.cumsum(keep.astype(jnp.int32), axis=len(shape) - 1, reverse=True)
-    return keep & (left == 1)
+    return jax.lax.cumsum(keep.astype(jnp.int32), axis=len(shape) - 1, reverse=True) == 1
 
 
 def n_step_bootstrapped_returns(
@@ -116,6 +115,7 @@ def n_step_bootstrapped_returns(
     mix = jnp.broadcast_to(jnp.asarray(mixing(lambda_, None, r_t), r_t.dtype), r_t.shape)
     steps = r_t.shape[-1]
     shifted = lambda x, by, beyond: jnp.concatenate([x[..., by:], jnp.broadcast_to(beyond, x[..., :by].shape)], -1)
+    # Beyond the end nothing is earned or lost, and every value is the last one.
     one, zero, last = jnp.ones((), r_t.dtype), jnp.zeros((), r_t.dtype), v_t[..., -1:]
     returns = shifted(v_t, min(n - 1, steps), last)
     for step in reversed(range(min(n, steps))):
