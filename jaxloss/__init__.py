@@ -40,6 +40,10 @@ from jaxloss.probabilistic.heavy_tailed import *
 from jaxloss.probabilistic.positive import *
 from jaxloss.probabilistic.scores import *
 from jaxloss.probabilistic.transformed import *
+from jaxloss.ranking.comparisons import *
+from jaxloss.ranking.discounted_gain import *
+from jaxloss.ranking.listwise import *
+from jaxloss.ranking.pairwise import *
 from jaxloss.regression.absolute import *
 from jaxloss.regression.directions import *
 from jaxloss.regression.expectiles import *
@@ -52,6 +56,16 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.reinforcement.categorical_values import *
+from jaxloss.reinforcement.off_policy import *
+from jaxloss.reinforcement.policy_gradients import *
+from jaxloss.reinforcement.q_learning import *
+from jaxloss.reinforcement.quantile_values import *
+from jaxloss.reinforcement.returns import *
+from jaxloss.reinforcement.sarsa import *
+from jaxloss.reinforcement.soft_actor_critic import *
+from jaxloss.reinforcement.temporal_difference import *
+from jaxloss.reinforcement.value_histograms import *
 from jaxloss.routing.expert_balance import *
 from jaxloss.routing.expert_variation import *
 
