@@ -49,6 +49,9 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.vision.dice import *
+from jaxloss.vision.jaccard import *
+from jaxloss.vision.tversky import *
 
 __version__ = "0.1.0"
 
