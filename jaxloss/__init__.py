@@ -50,7 +50,9 @@ from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
 from jaxloss.vision.dice import *
+from jaxloss.vision.dice_variants import *
 from jaxloss.vision.jaccard import *
+from jaxloss.vision.lovasz import *
 from jaxloss.vision.tversky import *
 
 __version__ = "0.1.0"
