@@ -49,10 +49,13 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.vision.box_formats import *
+from jaxloss.vision.boxes import *
 from jaxloss.vision.dice import *
 from jaxloss.vision.dice_variants import *
 from jaxloss.vision.jaccard import *
 from jaxloss.vision.lovasz import *
+from jaxloss.vision.pairwise_boxes import *
 from jaxloss.vision.tversky import *
 
 __version__ = "0.1.0"

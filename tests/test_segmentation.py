@@ -39,7 +39,7 @@ def channels_first(torch, x: np.ndarray):
 
 def each(loss, *inputs, **kwargs):
     with jax.enable_x64(True):
-        return np.asarray(loss(*(jnp.asarray(x) for x in inputs), **kwargs))
+        return np.asarray(jax.jit(lambda x: loss(*x, **kwargs))([jnp.asarray(x) for x in inputs]))
 
 
 @pytest.mark.parametrize("batch", [False, True], ids=["per image", "per batch"])
@@ -102,12 +102,12 @@ def test_optax_pools_all_axes_but_the_first_and_the_last() -> None:
     np.testing.assert_allclose(each(jaxloss.sigmoid_dice_loss, *masks(), **share), binary, rtol=1e-12)
 
 
-def test_keras_pools_everything() -> None:
+def test_keras_pools_everything_and_swaps_the_prices_of_tversky() -> None:
     losses = pytest.importorskip("keras").losses
     logits, targets = (x.astype(np.float32) for x in masks())
     probs = sigmoid(logits)
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-        dice, tversky = losses.dice(targets, probs), losses.tversky(targets, probs, alpha=0.3, beta=0.6)
+        dice, tversky = losses.dice(targets, probs), losses.tversky(targets, probs, alpha=0.6, beta=0.3)
     share = {"pixel_ndim": 3, "smoothing": 0.0}
     np.testing.assert_allclose(jaxloss.dice_loss(probs, targets, **share), dice, rtol=1e-5)
     np.testing.assert_allclose(jaxloss.tversky_loss(probs, targets, alpha=0.3, beta=0.6, **share), tversky, rtol=1e-5)
@@ -199,7 +199,7 @@ def test_masks_and_weights_of_pixels_broadcast_over_images() -> None:
 def test_a_label_that_is_no_class_spoils_its_pool(name: str) -> None:
     loss = getattr(jaxloss, name)
     logits, labels = jnp.zeros((2, 2, 3)), jnp.array([[0, 3], [0, 1]])
-    fn = lambda z, **kwargs: loss(z, labels, pixel_ndim=1, reduction="none", **kwargs)
+    fn = lambda z, **kwargs: jax.jit(lambda z: loss(z, labels, pixel_ndim=1, reduction="none", **kwargs))(z)
     np.testing.assert_array_equal(np.isnan(fn(logits)), [True, False])
     slope = jax.grad(lambda z: jnp.sum(fn(z)))(logits)
     np.testing.assert_array_equal(np.isnan(slope).any((1, 2)), [True, False])

@@ -43,8 +43,8 @@ def tversky_loss(
             outside gives NaN.
         pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
             a batch of images into one.
-        alpha: Weight of false positives; >= 0.
-        beta: Weight of false negatives; >= 0. The paper weighs them 0.3 and 0.7.
+        alpha: Weight of false positives; >= 0. (Keras means false negatives by it, whatever its documentation says.)
+        beta: Weight of false negatives; >= 0. The paper weighs false positives 0.3 and false negatives 0.7.
         gamma: Exponent of the focal Tversky loss; > 0. Below 1, such as the 3/4 of its paper (there the
             inverse of its :math:`\gamma`), it presses on nearly perfect pools, with a slope that grows without bound;
             above 1, on bad ones.
@@ -112,8 +112,8 @@ def sigmoid_tversky_loss(
             outside gives NaN.
         pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
             a batch of images into one.
-        alpha: Weight of false positives; >= 0.
-        beta: Weight of false negatives; >= 0. The paper weighs them 0.3 and 0.7.
+        alpha: Weight of false positives; >= 0. (Keras means false negatives by it, whatever its documentation says.)
+        beta: Weight of false negatives; >= 0. The paper weighs false positives 0.3 and false negatives 0.7.
         gamma: Exponent of the focal Tversky loss; > 0. Below 1, such as the 3/4 of its paper (there the
             inverse of its :math:`\gamma`), it presses on nearly perfect pools, with a slope that grows without bound;
             above 1, on bad ones.
@@ -182,8 +182,8 @@ def softmax_tversky_loss(
         labels: Shape ``[..., *pixels]``, integer class indices in ``[0, K)``; one outside makes its pool NaN.
         pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
             a batch of images into one.
-        alpha: Weight of false positives; >= 0.
-        beta: Weight of false negatives; >= 0. The paper weighs them 0.3 and 0.7.
+        alpha: Weight of false positives; >= 0. (Keras means false negatives by it, whatever its documentation says.)
+        beta: Weight of false negatives; >= 0. The paper weighs false positives 0.3 and false negatives 0.7.
         gamma: Exponent of the focal Tversky loss; > 0. Below 1, such as the 3/4 of its paper (there the
             inverse of its :math:`\gamma`), it presses on nearly perfect pools, with a slope that grows without bound;
             above 1, on bad ones.
