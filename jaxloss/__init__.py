@@ -56,6 +56,7 @@ from jaxloss.vision.dice_variants import *
 from jaxloss.vision.jaccard import *
 from jaxloss.vision.lovasz import *
 from jaxloss.vision.pairwise_boxes import *
+from jaxloss.vision.set_matching import *
 from jaxloss.vision.tversky import *
 
 __version__ = "0.1.0"
