@@ -52,6 +52,7 @@ from jaxloss.regression.squared import *
 from jaxloss.vision.box_formats import *
 from jaxloss.vision.boxes import *
 from jaxloss.vision.dice import *
+from jaxloss.vision.dice_cross_entropy import *
 from jaxloss.vision.dice_variants import *
 from jaxloss.vision.jaccard import *
 from jaxloss.vision.lovasz import *

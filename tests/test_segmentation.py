@@ -83,6 +83,28 @@ def test_class_losses_of_monai(torch, background: bool) -> None:
     np.testing.assert_allclose(ours, losses.GeneralizedDiceLoss(**options)(z, y).item(), rtol=1e-6)
 
 
+def test_dice_and_cross_entropy_of_monai(torch) -> None:
+    losses = pytest.importorskip("monai.losses")
+    logits, labels = classes()
+    loss = losses.DiceCELoss(
+        softmax=True,
+        to_onehot_y=True,
+        include_background=False,
+        lambda_dice=0.7,
+        lambda_ce=0.4,
+        smooth_nr=0,
+        smooth_dr=0,
+    )
+    theirs = loss(channels_first(torch, logits), torch.tensor(labels)[:, None]).item()
+    share = {"pixel_ndim": 2, "smoothing": 0.0, "dice_weight": 0.7, "cross_entropy_weight": 0.4}
+    ours = each(jaxloss.softmax_dice_cross_entropy, logits, labels, class_weights=jnp.array([0, 1, 1]), **share)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    logits, targets = masks()
+    loss = losses.DiceCELoss(sigmoid=True, lambda_dice=0.7, lambda_ce=0.4, smooth_nr=0, smooth_dr=0)
+    theirs = loss(*(torch.tensor(x)[:, None] for x in (logits, targets))).item()
+    np.testing.assert_allclose(each(jaxloss.sigmoid_dice_cross_entropy, logits, targets, **share), theirs, rtol=1e-6)
+
+
 def test_optax_pools_all_axes_but_the_first_and_the_last() -> None:
     losses = pytest.importorskip("optax.losses")
     logits, labels = classes()
@@ -194,7 +216,15 @@ def test_masks_and_weights_of_pixels_broadcast_over_images() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["softmax_dice_loss", "softmax_generalized_dice_loss", "lovasz_softmax_loss", "softmax_tversky_loss"]
+    "name",
+    [
+        "softmax_dice_loss",
+        "softmax_jaccard_loss",
+        "softmax_tversky_loss",
+        "softmax_generalized_dice_loss",
+        "softmax_dice_cross_entropy",
+        "lovasz_softmax_loss",
+    ],
 )
 def test_a_label_that_is_no_class_spoils_its_pool(name: str) -> None:
     loss = getattr(jaxloss, name)

@@ -28,8 +28,13 @@ class _Search(NamedTuple):
     column_price: Array
 
 
+@jax.jit  # outside of a jitted program, a loop would be compiled anew at every call
 def assign(costs: Array) -> Array:
-    """For every row of finite ``costs``, ``[M, N]`` with M <= N, a column of its own, at the least total cost."""
+    """For every row of finite ``costs``, ``[B, M, N]`` with M <= N, a column of its own, at the least total cost."""
+    return jax.vmap(_assign)(costs)
+
+
+def _assign(costs: Array) -> Array:
     num_rows, num_columns = costs.shape
     free = jnp.full(num_columns + 1, -1, jnp.int32)
     prices = jnp.zeros(num_rows, costs.dtype), jnp.zeros(num_columns + 1, costs.dtype)

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import blank, divide_sums, hide, plain_mean, pool_mass, weighted_sums
+from jaxloss._reduce import blank, divide_sums, hide, plain_mean, pool_mass, pool_mean, weighted_sums
 from jaxloss._typing import Array
 
-__all__ = ["class_mean", "in_unit_interval", "label_pool", "mask_pool", "pixel_mean", "sigmoid_sides"]
+__all__ = ["class_mean", "in_unit_interval", "label_pool", "mask_pool", "pixel_mean", "pooled", "sigmoid_sides"]
 
 Mass = Array | None
 
@@ -75,6 +75,13 @@ def label_pool(
     probs = _numerics.poison(jax.nn.softmax(logits, axis=-1), legal[..., None])
     misses = jnp.sum(jnp.where(is_label, jnp.zeros((), probs.dtype), probs), axis=-1)
     return probs, is_label, misses, *_mass(where, weights, shape, pixel_ndim, misses)
+
+
+def pooled(values: Array, pixel_ndim: int, where: Array | None, weights: Array | None) -> tuple[Array, Array | None]:
+    """The means over the pixels of losses ``[..., *pixels]``, 0 where masked, and which pools have any."""
+    flat, where = _flat(values, pixel_ndim), _flat_mask(where, values.shape, pixel_ndim)
+    mass, present = _mass(where, weights, values.shape, pixel_ndim, flat)
+    return pool_mean(flat, mass), present
 
 
 def pixel_mean(values: Array, mass: Mass) -> Array:

@@ -61,7 +61,7 @@ def hungarian_matching(costs: Array, *, where: Array | None = None) -> Array:
     if costs.size == 0:
         return jnp.zeros((*costs.shape[:-2], num_targets), jnp.int32)
     tables = jnp.swapaxes(costs, -1, -2).reshape(-1, num_targets, num_predictions)
-    return jax.vmap(assign)(tables).reshape(*costs.shape[:-2], num_targets)
+    return assign(tables).reshape(*costs.shape[:-2], num_targets)
 
 
 def detr_set_loss(

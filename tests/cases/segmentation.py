@@ -18,6 +18,8 @@ HYPERS = {"pixel_ndim": 1, "smoothing": 0.03}
 TVERSKY = {**HYPERS, "alpha": 0.3, "beta": 0.8, "gamma": 0.75}
 BAD = ({"pixel_ndim": 0}, {"pixel_ndim": 2}, {"pixel_ndim": 1.0}, {"smoothing": -0.1})
 BAD_TVERSKY = (*BAD, {"alpha": -0.1}, {"beta": -0.1}, {"gamma": 0.0})
+COMPOUND = {**HYPERS, "dice_weight": 0.7, "cross_entropy_weight": 0.4}
+BAD_COMPOUND = (*BAD, {"dice_weight": -0.1}, {"cross_entropy_weight": -0.1})
 SCALE = np.array([0.0, 1.0, 2.5])
 
 
@@ -204,6 +206,20 @@ def _lovasz_softmax(logits, labels, pixel_ndim, class_weights=None):
     return np.reshape([one(p, y) for p, y in pools], labels.shape[:-1])
 
 
+def _dice_bce(logits, targets, pixel_ndim=1, dice_weight=1.0, cross_entropy_weight=1.0, smoothing=1e-5):
+    probs = scipy.special.expit(logits)
+    entropy = -np.mean(targets * np.log(probs) + (1 - targets) * np.log1p(-probs), axis=-1)
+    return dice_weight * _dice(probs, targets, smoothing=smoothing) + cross_entropy_weight * entropy
+
+
+def _dice_ce(
+    logits, labels, pixel_ndim=1, dice_weight=1.0, cross_entropy_weight=1.0, smoothing=1e-5, class_weights=None
+):
+    own = np.take_along_axis(scipy.special.log_softmax(logits, axis=-1), labels[..., None], axis=-1)[..., 0]
+    overlap = _softmax(_dice)(logits, labels, class_weights=class_weights, smoothing=smoothing)
+    return dice_weight * overlap - cross_entropy_weight * np.mean(own, axis=-1)
+
+
 def _signed(rng, batch):
     """Logits off the margin's edge, of both classes."""
     bits = np.broadcast_to(np.arange(batch[-1]) % 2, batch).astype(float)
@@ -287,6 +303,32 @@ CASES = [
         pooled=True,
         perfect=_certain_labels,
         extremes=LABEL_EDGES,
+        labels="labels",
+        exempt={"labels_out_of_range_never_train": POOL},
+    ),
+    Case(
+        fn=jaxloss.sigmoid_dice_cross_entropy,
+        draw=_logits,
+        oracle=_dice_bce,
+        source="formulas of the two losses",
+        hypers=COMPOUND,
+        static=("pixel_ndim",),
+        bad_hypers=BAD_COMPOUND,
+        pooled=True,
+        perfect=_certain,
+        extremes={name: LOGIT_EDGES[name] for name in ("saturated", "nothing", "all missed")},
+    ),
+    Case(
+        fn=jaxloss.softmax_dice_cross_entropy,
+        draw=LABELLED,
+        oracle=_dice_ce,
+        source="formulas of the two losses",
+        hypers={**COMPOUND, "class_weights": SCALE},
+        static=("pixel_ndim",),
+        bad_hypers=BAD_COMPOUND,
+        pooled=True,
+        perfect=_certain_labels,
+        extremes={**LABEL_EDGES, "absent class": {**LABEL_EDGES["absent class"], "labels": np.array([1, 0])}},
         labels="labels",
         exempt={"labels_out_of_range_never_train": POOL},
     ),
