@@ -51,6 +51,7 @@ from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
 from jaxloss.vision.box_formats import *
 from jaxloss.vision.boxes import *
+from jaxloss.vision.dense_detection import *
 from jaxloss.vision.dice import *
 from jaxloss.vision.dice_cross_entropy import *
 from jaxloss.vision.dice_variants import *
