@@ -68,6 +68,17 @@ from jaxloss.reinforcement.temporal_difference import *
 from jaxloss.reinforcement.value_histograms import *
 from jaxloss.routing.expert_balance import *
 from jaxloss.routing.expert_variation import *
+from jaxloss.vision.box_formats import *
+from jaxloss.vision.boxes import *
+from jaxloss.vision.dense_detection import *
+from jaxloss.vision.dice import *
+from jaxloss.vision.dice_cross_entropy import *
+from jaxloss.vision.dice_variants import *
+from jaxloss.vision.jaccard import *
+from jaxloss.vision.lovasz import *
+from jaxloss.vision.pairwise_boxes import *
+from jaxloss.vision.set_matching import *
+from jaxloss.vision.tversky import *
 
 __version__ = "0.1.0"
 
