@@ -21,8 +21,16 @@ from jaxloss.classification.positive_unlabeled import *
 from jaxloss.classification.rates import *
 from jaxloss.classification.sampled import *
 from jaxloss.classification.softmax import *
+from jaxloss.generative.adversarial import *
+from jaxloss.generative.critics import *
 from jaxloss.generative.divergence import *
+from jaxloss.generative.entropic_divergence import *
+from jaxloss.generative.evidence import *
+from jaxloss.generative.free_bits import *
 from jaxloss.generative.gaussian_divergence import *
+from jaxloss.generative.gradient_penalties import *
+from jaxloss.generative.relativistic import *
+from jaxloss.generative.vector_quantization import *
 from jaxloss.margin.angular import *
 from jaxloss.margin.binary_margin import *
 from jaxloss.margin.fenchel_young import *

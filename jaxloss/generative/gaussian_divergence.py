@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
-import jax
 import jax.numpy as jnp
 
 from jaxloss import _checks
 from jaxloss._reduce import blank, reduce
 from jaxloss._typing import Array, Reduction
+from jaxloss.generative._excess import exp_excess
 
 __all__ = ["gaussian_kl", "gaussian_kl_standard_normal"]
-
-_SERIES = tuple(1 / math.factorial(k + 2) for k in range(17))
-"""Coefficients of ``(exp(x) - 1 - x) / x**2``: full float64 precision for ``|x| <= 1``."""
-
-
-@jax.custom_jvp
-def _exp_excess(x: Array) -> Array:
-    """``exp(x) - 1 - x`` to full relative accuracy, also near 0 where it is ``x**2 / 2``; its slope is ``expm1``."""
-    near = jnp.abs(x) < 1
-    small = jnp.where(near, x, jnp.zeros((), x.dtype))
-    series = jnp.full_like(x, _SERIES[-1])
-    for coefficient in reversed(_SERIES[:-1]):
-        series = series * small + coefficient
-    return jnp.where(near, jnp.square(small) * series, jnp.expm1(x) - x)
-
-
-_exp_excess.defjvps(lambda tangent, _, x: tangent * jnp.expm1(x))
 
 
 def gaussian_kl_standard_normal(
@@ -72,7 +53,7 @@ def gaussian_kl_standard_normal(
     _checks.with_axes("latent", mean=mean)
     _checks.same_shape(mean=mean, log_variance=log_variance)
     mean, log_variance = blank(where, mean, log_variance, event_ndim=1)
-    values = 0.5 * jnp.sum(jnp.square(mean) + _exp_excess(log_variance), axis=-1)
+    values = 0.5 * jnp.sum(jnp.square(mean) + exp_excess(log_variance), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -124,7 +105,7 @@ def gaussian_kl(
     _checks.same_shape(**inputs)
     mean_p, log_variance_p, mean_q, log_variance_q = blank(where, *inputs.values(), event_ndim=1)
     shift = _standardised(mean_p - mean_q, log_variance_q)
-    values = 0.5 * jnp.sum(_exp_excess(log_variance_p - log_variance_q) + jnp.square(shift), axis=-1)
+    values = 0.5 * jnp.sum(exp_excess(log_variance_p - log_variance_q) + jnp.square(shift), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

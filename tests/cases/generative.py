@@ -1,0 +1,411 @@
+"""Cases of the losses of generative models: adversarial games, divergences, evidence bounds, diffusion, flows."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.spatial.distance
+import scipy.special
+
+import jaxloss
+from tests import draws
+from tests.cases import Case, Inputs, Shape
+from tests.draws import Draw
+
+HUGE = 1e30
+
+_CALLABLE = "takes a discriminator, so its inputs are not arrays alone; it keeps where, weights and reduction"
+
+HELPERS = {
+    "gradient_penalty": _CALLABLE,
+    "r1_penalty": _CALLABLE,
+    "r2_penalty": _CALLABLE,
+    "straight_through": "passes codes on with the gradient of the encodings; not a loss",
+}
+
+
+def _only(name: str, scale: float = 2.0) -> Draw:
+    return lambda rng, batch: {name: scale * rng.normal(size=batch)}
+
+
+def _scores(scale: float = 2.0) -> Draw:
+    return draws.pair("real_logits", "fake_logits", scale)
+
+
+def _told_apart(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {"real_logits": 1 + rng.gamma(1.0, size=batch), "fake_logits": -1 - rng.gamma(1.0, size=batch)}
+
+
+# ---- adversarial games -----------------------------------------------------------------------------------------
+
+
+def _log_expit(x):
+    return scipy.special.log_expit(x)
+
+
+def _minimax(real_logits, fake_logits, real_smoothing=0.0):
+    real = (1 - real_smoothing) * _log_expit(real_logits) + real_smoothing * _log_expit(-real_logits)
+    return -real - _log_expit(-fake_logits)
+
+
+def _hinges(real_logits, fake_logits):
+    return np.where(real_logits < 1, 1 - real_logits, 0) + np.where(fake_logits > -1, 1 + fake_logits, 0)
+
+
+def _least_squares(real_logits, fake_logits, real_label=1.0, fake_label=0.0):
+    return ((real_logits - real_label) ** 2 + (fake_logits - fake_label) ** 2) / 2
+
+
+def _relativistic_average(higher, lower):
+    values = np.zeros(higher.shape[:-1])
+    for i in np.ndindex(values.shape):
+        high, low, n = higher[i], lower[i], higher.shape[-1]
+        for k in range(n):
+            values[i] -= _log_expit(high[k] - low.sum() / n) / n + _log_expit(high.sum() / n - low[k]) / n
+    return values
+
+
+SURE = {"real_logits": np.array([HUGE, -HUGE, 0.0, 100.0]), "fake_logits": np.array([-HUGE, HUGE, 0.0, 100.0])}
+SURE_FAKES = {"fake_logits": np.array([-HUGE, HUGE, 0.0, 100.0, -100.0])}
+
+ADVERSARIAL = [
+    Case(
+        fn=jaxloss.gan_minimax_discriminator_loss,
+        draw=_scores(),
+        oracle=_minimax,
+        source="scipy.special.log_expit",
+        hypers={"real_smoothing": 0.125},
+        bad_hypers=({"real_smoothing": -0.5}, {"real_smoothing": 1.5}),
+        convex=True,
+        extremes={"sure": SURE},
+    ),
+    Case(
+        fn=jaxloss.gan_minimax_generator_loss,
+        draw=_only("fake_logits"),
+        oracle=lambda fake_logits: _log_expit(-fake_logits),
+        source="scipy.special.log_expit",
+        bound=None,
+        extremes={"sure": SURE_FAKES},
+    ),
+    Case(
+        fn=jaxloss.gan_nonsaturating_discriminator_loss,
+        draw=_scores(),
+        oracle=_minimax,
+        source="scipy.special.log_expit",
+        convex=True,
+        extremes={"sure": SURE},
+    ),
+    Case(
+        fn=jaxloss.gan_nonsaturating_generator_loss,
+        draw=_only("fake_logits"),
+        oracle=lambda fake_logits: -_log_expit(fake_logits),
+        source="scipy.special.log_expit",
+        convex=True,
+        extremes={"sure": SURE_FAKES},
+    ),
+    Case(
+        fn=jaxloss.gan_wasserstein_discriminator_loss,
+        draw=_scores(),
+        oracle=lambda real_logits, fake_logits: -np.subtract(real_logits, fake_logits),
+        source="formula",
+        bound=None,
+        convex=True,
+        extremes={"far": SURE},
+    ),
+    Case(
+        fn=jaxloss.gan_wasserstein_generator_loss,
+        draw=_only("fake_logits"),
+        oracle=lambda fake_logits: np.negative(fake_logits),
+        source="formula",
+        bound=None,
+        convex=True,
+        extremes={"far": SURE_FAKES},
+    ),
+    Case(
+        fn=jaxloss.gan_hinge_discriminator_loss,
+        draw=_scores(),
+        oracle=_hinges,
+        source="Lim and Ye (2017)",
+        perfect=_told_apart,
+        convex=True,
+        extremes={
+            "far": SURE,
+            "at the margins": {"real_logits": np.array([1.0]), "fake_logits": np.array([-1.0])},
+        },
+    ),
+    Case(
+        fn=jaxloss.gan_hinge_generator_loss,
+        draw=_only("fake_logits"),
+        oracle=lambda fake_logits: np.negative(fake_logits),
+        source="Lim and Ye (2017)",
+        bound=None,
+        convex=True,
+        extremes={"far": SURE_FAKES},
+    ),
+    Case(
+        fn=jaxloss.gan_least_squares_discriminator_loss,
+        draw=_scores(),
+        oracle=_least_squares,
+        source="Mao et al. (2017), equation 2",
+        hypers={"real_label": 0.75, "fake_label": -0.25},
+        convex=True,
+        extremes={"far": {"real_logits": np.array([1e15, 1.0]), "fake_logits": np.array([-1e15, 0.0])}},
+    ),
+    Case(
+        fn=jaxloss.gan_least_squares_generator_loss,
+        draw=_only("fake_logits"),
+        oracle=lambda fake_logits, real_label=1.0: (real_label - fake_logits) ** 2 / 2,
+        source="Mao et al. (2017), equation 2",
+        hypers={"real_label": 0.5},
+        convex=True,
+        extremes={"far": {"fake_logits": np.array([1e15, 1.0])}},
+    ),
+    Case(
+        fn=jaxloss.gan_relativistic_discriminator_loss,
+        draw=_scores(1.0),
+        oracle=lambda real_logits, fake_logits: -_log_expit(real_logits - fake_logits),
+        source="scipy.special.log_expit",
+        convex=True,
+        extremes={"sure": SURE},
+    ),
+    Case(
+        fn=jaxloss.gan_relativistic_generator_loss,
+        draw=_scores(1.0),
+        oracle=lambda real_logits, fake_logits: -_log_expit(fake_logits - real_logits),
+        source="scipy.special.log_expit",
+        convex=True,
+        extremes={"sure": SURE},
+    ),
+    Case(
+        fn=jaxloss.gan_relativistic_average_discriminator_loss,
+        draw=_scores(1.0),
+        oracle=lambda real_logits, fake_logits: _relativistic_average(real_logits, fake_logits),
+        source="Jolicoeur-Martineau (2018), pair by pair",
+        pooled=True,
+        convex=True,
+        extremes={"sure": SURE},
+    ),
+    Case(
+        fn=jaxloss.gan_relativistic_average_generator_loss,
+        draw=_scores(1.0),
+        oracle=lambda real_logits, fake_logits: _relativistic_average(fake_logits, real_logits),
+        source="Jolicoeur-Martineau (2018), pair by pair",
+        pooled=True,
+        convex=True,
+        extremes={"sure": SURE},
+    ),
+]
+
+
+# ---- divergences -----------------------------------------------------------------------------------------------
+
+ABSENT = np.array([[0.0, -np.inf, -np.inf], [np.log(0.5), np.log(0.5), -np.inf]])
+PRESENT = np.log(np.array([[0.5, 0.25, 0.25], [0.9, 0.05, 0.05]]))
+
+
+def _log_distributions(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {n: np.log(draws.simplex(rng, batch, 5)) for n in ("log_predictions", "log_targets")}
+
+
+def _equal_log_distributions(rng: np.random.Generator, batch: Shape) -> Inputs:
+    values = np.log(draws.simplex(rng, batch, 5))
+    return {"log_predictions": values, "log_targets": values.copy()}
+
+
+def _logit_pair(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {n: rng.normal(size=(*batch, 5)) for n in ("logits", "target_logits")}
+
+
+def _equal_logits(rng: np.random.Generator, batch: Shape) -> Inputs:
+    values = 3 * rng.normal(size=(*batch, 5))
+    return {"logits": values, "target_logits": values.copy()}
+
+
+def _masses(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {"log_predictions": rng.normal(size=(*batch, 5)), "targets": 0.1 + rng.gamma(2.0, size=(*batch, 5))}
+
+
+def _jensen_shannon(log_predictions, log_targets):
+    return scipy.spatial.distance.jensenshannon(np.exp(log_targets), np.exp(log_predictions), axis=-1) ** 2
+
+
+DIVERGENCES = [
+    Case(
+        fn=jaxloss.reverse_kl_divergence,
+        draw=_log_distributions,
+        oracle=lambda log_predictions, log_targets: scipy.special.rel_entr(
+            np.exp(log_predictions), np.exp(log_targets)
+        ).sum(-1),
+        source="scipy.special.rel_entr",
+        perfect=_equal_log_distributions,
+        extremes={
+            "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
+            "absent in both": {"log_predictions": ABSENT, "log_targets": ABSENT},
+            "far": {"log_predictions": np.array([[-1e4, 0.0]]), "log_targets": np.array([[0.0, -1e4]])},
+        },
+    ),
+    Case(
+        fn=jaxloss.kl_divergence_from_logits,
+        draw=_logit_pair,
+        oracle=lambda logits, target_logits: scipy.special.rel_entr(
+            scipy.special.softmax(target_logits, -1), scipy.special.softmax(logits, -1)
+        ).sum(-1),
+        source="scipy.special.rel_entr and softmax",
+        perfect=_equal_logits,
+        convex=True,
+        cancels="the normalisation of the logits is rounded, and near equality their difference is small",
+        extremes={
+            "absent classes": {"logits": PRESENT, "target_logits": ABSENT},
+            "absent in both": {"logits": ABSENT, "target_logits": ABSENT},
+            "far": {"logits": np.array([[-1e4, 1e4, 0.0]]), "target_logits": np.array([[1e4, -1e4, 0.0]])},
+        },
+    ),
+    Case(
+        fn=jaxloss.generalized_kl_divergence,
+        draw=_masses,
+        oracle=lambda log_predictions, targets: scipy.special.kl_div(targets, np.exp(log_predictions)).sum(-1),
+        source="scipy.special.kl_div",
+        convex=True,
+        cancels="the logarithm of a target is rounded before it meets the prediction's",
+        extremes={
+            "nothing": {"log_predictions": np.array([[-np.inf, -100.0, 3.0]]), "targets": np.zeros((1, 3))},
+            "any size": {"log_predictions": np.array([[80.0, -80.0, 0.0]]), "targets": np.array([[1e30, 1e-30, 1e9]])},
+            "counts": {"log_predictions": np.zeros((1, 3)), "targets": np.array([[0, 5, 1000]], np.int32)},
+        },
+    ),
+    Case(
+        fn=jaxloss.jensen_shannon_divergence,
+        draw=_log_distributions,
+        oracle=_jensen_shannon,
+        source="scipy.spatial.distance.jensenshannon, squared",
+        perfect=_equal_log_distributions,
+        extremes={
+            "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
+            "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},
+            "absent in both": {"log_predictions": ABSENT, "log_targets": ABSENT},
+            "far": {"log_predictions": np.array([[-1e4, 0.0]]), "log_targets": np.array([[0.0, -1e4]])},
+        },
+    ),
+]
+
+
+# ---- evidence bounds and quantisation --------------------------------------------------------------------------
+
+SIGNED = "a density has values on both sides of 1, so its logarithm crosses 0"
+STOPPED = "a stop-gradient, as the paper has it; the zero gradient has a test of its own"
+
+
+def _bound_terms(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {"reconstruction_nlls": 3 * rng.normal(size=batch), "kl_divergences": rng.gamma(2.0, size=batch)}
+
+
+def _group_divergences(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {"kl_divergences": rng.gamma(1.0, size=(*batch, 4))}
+
+
+def _batch_free_bits(kl_divergences, free_nats):
+    means = kl_divergences.sum(-2) / kl_divergences.shape[-2]
+    return np.where(means < free_nats, free_nats, means).sum(-1)
+
+
+def _vector_pair(first: str, second: str) -> Draw:
+    return lambda rng, batch: {first: rng.normal(size=(*batch, 3)), second: rng.normal(size=(*batch, 3))}
+
+
+def _equal_vectors(first: str, second: str) -> Draw:
+    def draw(rng: np.random.Generator, batch: Shape) -> Inputs:
+        values = rng.normal(size=(*batch, 3))
+        return {first: values, second: values.copy()}
+
+    return draw
+
+
+def _far_vectors(first: str, second: str) -> Inputs:
+    return {first: np.array([[1e18, 0.0, 1e-30]]), second: np.array([[-1e18, 0.0, -1e-30]])}
+
+
+EVIDENCE = [
+    Case(
+        fn=jaxloss.elbo_loss,
+        draw=_bound_terms,
+        oracle=lambda reconstruction_nlls, kl_divergences, beta=1.0: reconstruction_nlls + beta * kl_divergences,
+        source="formula",
+        hypers={"beta": 4.0},
+        bad_hypers=({"beta": -1.0},),
+        bound=None,
+        convex=True,
+        cancels=SIGNED,
+        extremes={"large": {"reconstruction_nlls": np.array([HUGE, 0.0]), "kl_divergences": np.array([0.0, HUGE])}},
+    ),
+    Case(
+        fn=jaxloss.capacity_elbo_loss,
+        draw=_bound_terms,
+        oracle=lambda reconstruction_nlls, kl_divergences, capacity, gamma=1000.0: (
+            reconstruction_nlls + gamma * np.abs(kl_divergences - capacity)
+        ),
+        source="Burgess et al. (2018), equation 8",
+        hypers={"capacity": 1.5, "gamma": 2.0},
+        bad_hypers=({"capacity": -1.0}, {"gamma": -1.0}),
+        bound=None,
+        convex=True,
+        cancels=SIGNED,
+        extremes={"large": {"reconstruction_nlls": np.array([HUGE, 0.0]), "kl_divergences": np.array([1.5, HUGE])}},
+    ),
+    Case(
+        fn=jaxloss.iwae_loss,
+        draw=lambda rng, batch: {"log_importance_weights": 3 * rng.normal(size=(*batch, 4))},
+        oracle=lambda log_importance_weights: -np.log(np.exp(log_importance_weights).sum(-1) / 4),
+        source="Burda et al. (2016), equation 8",
+        bound=None,
+        cancels=SIGNED,
+        extremes={
+            "unlikely": {"log_importance_weights": np.array([[-1e5, -1e5, -2e5], [-1e30, 0.0, 80.0]])},
+            "likely": {"log_importance_weights": np.array([[1e5, -1e5, 0.0]])},
+            "weights of 0": {"log_importance_weights": np.array([[-np.inf, 1.0, -np.inf]])},
+        },
+    ),
+    Case(
+        fn=jaxloss.free_bits_loss,
+        draw=_group_divergences,
+        oracle=lambda kl_divergences, free_nats: np.where(kl_divergences < free_nats, free_nats, kl_divergences).sum(
+            -1
+        ),
+        source="Kingma et al. (2016), example by example",
+        hypers={"free_nats": 0.5},
+        bad_hypers=({"free_nats": -1.0},),
+        convex=True,
+        extremes={"floor": {"kl_divergences": np.array([[0.5, 0.0, HUGE, 1e-30]])}},
+    ),
+    Case(
+        fn=jaxloss.batch_free_bits_loss,
+        draw=_group_divergences,
+        oracle=_batch_free_bits,
+        source="Kingma et al. (2016), equation 15",
+        hypers={"free_nats": 0.75},
+        pooled=True,
+        bad_hypers=({"free_nats": -1.0},),
+        convex=True,
+        extremes={"floor": {"kl_divergences": np.array([[0.5, 0.0], [1.0, 1e30]])}},
+    ),
+    Case(
+        fn=jaxloss.vq_codebook_loss,
+        draw=_vector_pair("codes", "encodings"),
+        oracle=lambda codes, encodings: np.linalg.norm(codes - encodings, axis=-1) ** 2,
+        source="numpy.linalg.norm, squared",
+        fixed={"encodings": STOPPED},
+        perfect=_equal_vectors("codes", "encodings"),
+        convex=True,
+        extremes={"far": _far_vectors("codes", "encodings")},
+    ),
+    Case(
+        fn=jaxloss.vq_commitment_loss,
+        draw=_vector_pair("encodings", "codes"),
+        oracle=lambda encodings, codes: np.linalg.norm(encodings - codes, axis=-1) ** 2,
+        source="numpy.linalg.norm, squared",
+        fixed={"codes": STOPPED},
+        perfect=_equal_vectors("encodings", "codes"),
+        convex=True,
+        extremes={"far": _far_vectors("encodings", "codes")},
+    ),
+]
+
+CASES = [*ADVERSARIAL, *DIVERGENCES, *EVIDENCE]
