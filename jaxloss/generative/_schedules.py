@@ -44,7 +44,7 @@ def spread(numbers: Array, data: Array) -> Array:
 def mean_square(residuals: Array, batch_ndim: int) -> Array:
     """The mean square over the event axes, 0 over nothing; no square overflows unless their mean does."""
     size = math.prod(residuals.shape[batch_ndim:])
-    shrink = 2.0 ** -((max(size, 1) - 1).bit_length() // 2)
+    shrink = 2.0 ** -(((max(size, 1) - 1).bit_length() + 1) // 2)
     total = jnp.sum(jnp.square(residuals * shrink), axis=tuple(range(batch_ndim, residuals.ndim)))
     return total / (max(size, 1) * shrink * shrink)
 

@@ -96,9 +96,7 @@ def linear_flow_path(noise: Array, samples: Array, times: Array, *, sigma_min: S
     return spread(1 - (1 - sigma_min) * times, noise) * noise + spread(times, samples) * samples
 
 
-def flow_endpoints(
-    points: Array, velocities: Array, times: Array, *, sigma_min: Scalar = 0.0
-) -> tuple[Array, Array]:
+def flow_endpoints(points: Array, velocities: Array, times: Array, *, sigma_min: Scalar = 0.0) -> tuple[Array, Array]:
     r"""Noise and data at the two ends of the line that passes a point with a velocity.
 
     .. math:: \epsilon = x_t - t u, \qquad x = u + (1 - \sigma_{\min}) \, \epsilon

@@ -15,7 +15,29 @@ HUGE = 1e30
 
 _CALLABLE = "takes a discriminator, so its inputs are not arrays alone; it keeps where, weights and reduction"
 
+_MODEL = "takes a model of the score, so its inputs are not arrays alone; it keeps where, weights and reduction"
+_CONVERTER = "turns one quantity of a noisy example into another; not a loss"
+_WEIGHTS = "weights of noise levels for any diffusion loss"
+
 HELPERS = {
+    "diffuse": "adds noise to data; not a loss",
+    "diffusion_velocity": "the target of a velocity prediction; not a loss",
+    "edm_weights": _WEIGHTS,
+    "epsilon_from_score": _CONVERTER,
+    "epsilon_from_velocity": _CONVERTER,
+    "epsilon_from_x0": _CONVERTER,
+    "flow_endpoints": "the ends of a line of a flow; not a loss",
+    "implicit_score_matching_loss": _MODEL,
+    "linear_flow_path": "points on the lines of a flow; not a loss",
+    "min_snr_weights_for_epsilon": _WEIGHTS,
+    "min_snr_weights_for_v": _WEIGHTS,
+    "min_snr_weights_for_x0": _WEIGHTS,
+    "score_from_epsilon": _CONVERTER,
+    "sliced_score_matching_loss": _MODEL,
+    "velocity_from_epsilon": _CONVERTER,
+    "velocity_from_x0": _CONVERTER,
+    "x0_from_epsilon": _CONVERTER,
+    "x0_from_velocity": _CONVERTER,
     "gradient_penalty": _CALLABLE,
     "r1_penalty": _CALLABLE,
     "r2_penalty": _CALLABLE,
@@ -408,4 +430,141 @@ EVIDENCE = [
     ),
 ]
 
-CASES = [*ADVERSARIAL, *DIVERGENCES, *EVIDENCE]
+
+# ---- diffusion, scores, flows ----------------------------------------------------------------------------------
+
+EVENT = (3, 2)
+
+
+def _noisy(*data: str, numbers: tuple[str, ...] = ("loss_weights",)) -> Draw:
+    return lambda rng, batch: {
+        **{n: rng.normal(size=(*batch, *EVENT)) for n in data},
+        **{n: rng.uniform(0.2, 2.0, size=batch) for n in numbers},
+    }
+
+
+def _exact(*data: str, numbers: tuple[str, ...] = ("loss_weights",)) -> Draw:
+    """Whole data and numbers that are powers of two: no target is rounded."""
+    return lambda rng, batch: {
+        **{n: rng.integers(-4, 5, size=(*batch, *EVENT)).astype(float) for n in data},
+        **{n: 0.5 ** rng.integers(0, 3, size=batch) for n in numbers},
+    }
+
+
+def _equal_data(first: str, second: str) -> Draw:
+    def draw(rng: np.random.Generator, batch: Shape) -> Inputs:
+        inputs = _noisy(first, second)(rng, batch)
+        return {**inputs, first: inputs[second].copy()}
+
+    return draw
+
+
+def _perfect_velocity(rng: np.random.Generator, batch: Shape) -> Inputs:
+    inputs = _exact("predictions", "samples", "noise", numbers=V_NUMBERS)(rng, batch)
+    alphas, sigmas = (inputs[n][..., None, None] for n in V_NUMBERS[:2])
+    return {**inputs, "predictions": alphas * inputs["noise"] - sigmas * inputs["samples"]}
+
+
+def _perfect_score(rng: np.random.Generator, batch: Shape) -> Inputs:
+    inputs = _exact("scores", "noise", numbers=("sigmas", "loss_weights"))(rng, batch)
+    return {**inputs, "scores": -inputs["noise"] / inputs["sigmas"][..., None, None]}
+
+
+def _perfect_flow(rng: np.random.Generator, batch: Shape) -> Inputs:
+    inputs = _exact("predictions", "noise", "samples")(rng, batch)
+    return {**inputs, "noise": 0 * inputs["noise"], "predictions": inputs["samples"].copy()}
+
+
+V_NUMBERS = ("alphas", "sigmas", "loss_weights")
+
+
+def _each_mean_square(residuals, loss_weights):
+    """Example by example."""
+    values = [w * np.mean([r**2 for r in residuals[i].ravel()]) for i, w in np.ndenumerate(loss_weights)]
+    return np.reshape(values, np.shape(loss_weights))
+
+
+def _of_example(numbers):
+    return np.asarray(numbers)[..., None, None]
+
+
+def _v_prediction(predictions, samples, noise, alphas, sigmas, loss_weights):
+    velocity = noise * _of_example(alphas) - samples * _of_example(sigmas)
+    return _each_mean_square(velocity - predictions, loss_weights)
+
+
+def _denoising(scores, noise, sigmas, loss_weights):
+    wanted = -noise / _of_example(sigmas)
+    return _each_mean_square(scores - wanted, loss_weights * sigmas**2)
+
+
+def _flow(predictions, noise, samples, loss_weights, sigma_min=0.0):
+    return _each_mean_square(predictions - samples + noise - sigma_min * noise, loss_weights)
+
+
+def _far(*data: str, numbers: tuple[str, ...] = ("loss_weights",)) -> Inputs:
+    values = np.broadcast_to(np.array([1e18, 0.0, 1e-30])[:, None], (1, *EVENT))
+    return {
+        **{n: values.copy() for n in data[:1]},
+        **dict.fromkeys(data[1:], -values),
+        **{n: np.ones(1) for n in numbers},
+    }
+
+
+DIFFUSION = [
+    Case(
+        fn=jaxloss.epsilon_prediction_loss,
+        draw=_noisy("predictions", "noise"),
+        oracle=lambda predictions, noise, loss_weights: _each_mean_square(predictions - noise, loss_weights),
+        source="Ho et al. (2020), equation 14, entry by entry",
+        perfect=_equal_data("predictions", "noise"),
+        convex=True,
+        extremes={"far": _far("predictions", "noise")},
+    ),
+    Case(
+        fn=jaxloss.x0_prediction_loss,
+        draw=_noisy("predictions", "samples"),
+        oracle=lambda predictions, samples, loss_weights: _each_mean_square(samples - predictions, loss_weights),
+        source="Salimans and Ho (2022), entry by entry",
+        perfect=_equal_data("predictions", "samples"),
+        convex=True,
+        extremes={"far": _far("predictions", "samples")},
+    ),
+    Case(
+        fn=jaxloss.v_prediction_loss,
+        draw=_noisy("predictions", "samples", "noise", numbers=V_NUMBERS),
+        oracle=_v_prediction,
+        source="Salimans and Ho (2022), entry by entry",
+        perfect=_perfect_velocity,
+        convex=True,
+        extremes={
+            "far": _far("predictions", "samples", "noise", numbers=V_NUMBERS),
+            "pure noise": {**_far("predictions", "samples", "noise", numbers=V_NUMBERS), "alphas": np.zeros(1)},
+        },
+    ),
+    Case(
+        fn=jaxloss.denoising_score_matching_loss,
+        draw=_noisy("scores", "noise", numbers=("sigmas", "loss_weights")),
+        oracle=_denoising,
+        source="Vincent (2011), entry by entry",
+        perfect=_perfect_score,
+        convex=True,
+        extremes={
+            "far": _far("scores", "noise", numbers=("sigmas", "loss_weights")),
+            "no noise": {**_far("scores", "noise", numbers=("sigmas", "loss_weights")), "sigmas": np.zeros(1)},
+        },
+    ),
+    Case(
+        fn=jaxloss.flow_matching_loss,
+        draw=_noisy("predictions", "noise", "samples"),
+        oracle=_flow,
+        source="Lipman et al. (2023), equation 23, entry by entry",
+        hypers={"sigma_min": 0.125},
+        bad_hypers=({"sigma_min": -0.5}, {"sigma_min": 1.5}),
+        perfect=_perfect_flow,
+        convex=True,
+        extremes={"far": _far("predictions", "noise", "samples")},
+    ),
+]
+
+CASES = [*ADVERSARIAL, *DIVERGENCES, *EVIDENCE, *DIFFUSION]
