@@ -169,8 +169,8 @@ def generalized_kl_divergence(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-_APART = 200.0
-"""Log-ratio beyond which a share is 0 in every precision: what it adds is below 1e-84."""
+_APART = 1e30
+"""In the place of an infinite log-ratio: a share is 0 there in every precision, but not times infinity."""
 
 
 @jax.custom_jvp
