@@ -22,6 +22,7 @@ from jaxloss.classification.rates import *
 from jaxloss.classification.sampled import *
 from jaxloss.classification.softmax import *
 from jaxloss.generative.adversarial import *
+from jaxloss.generative.consistency import *
 from jaxloss.generative.critics import *
 from jaxloss.generative.diffusion import *
 from jaxloss.generative.divergence import *
@@ -34,6 +35,7 @@ from jaxloss.generative.gradient_penalties import *
 from jaxloss.generative.noise_weighting import *
 from jaxloss.generative.noising import *
 from jaxloss.generative.parametrisations import *
+from jaxloss.generative.probability_distances import *
 from jaxloss.generative.relativistic import *
 from jaxloss.generative.score_matching import *
 from jaxloss.generative.vector_quantization import *

@@ -21,11 +21,11 @@ __all__ = [
 ]
 
 
-def _log_distributions(where: Array | None, **arrays: Array) -> tuple[Array, Array]:
+def log_distributions(where: Array | None, **arrays: Array) -> tuple[Array, Array]:
     """Two floating arrays ``[..., K]`` of one shape, promoted, uniform where masked."""
     first, second = _checks.floating(**arrays)
     named = dict(zip(arrays, (first, second), strict=True))
-    _checks.with_axes("classes", **named)
+    _checks.with_axes("classes", allow_empty=False, **named)
     _checks.same_shape(**named)
     uniform = -math.log(first.shape[-1])
     first, second = (hide(where, array, event_ndim=1, fill=uniform) for array in promote(first, second))
@@ -72,7 +72,7 @@ def reverse_kl_divergence(
         Minka (2005), Divergence Measures and Message Passing.
         https://www.microsoft.com/en-us/research/publication/divergence-measures-and-message-passing/
     """
-    log_q, log_p = _log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
     ensure_normalised(log_predictions=log_q, log_targets=log_p)
     values = jnp.sum(relative_entropy(jnp.exp(log_q), log_q, log_p), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -116,7 +116,7 @@ def kl_divergence_from_logits(
         Kullback and Leibler (1951), On Information and Sufficiency.
         https://doi.org/10.1214/aoms/1177729694
     """
-    logits, target_logits = _log_distributions(where, logits=logits, target_logits=target_logits)
+    logits, target_logits = log_distributions(where, logits=logits, target_logits=target_logits)
     log_q, log_p = jax.nn.log_softmax(logits), jax.nn.log_softmax(target_logits)
     values = jnp.sum(relative_entropy(jnp.exp(log_p), log_p, log_q), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -225,7 +225,7 @@ def jensen_shannon_divergence(
         Lin (1991), Divergence Measures Based on the Shannon Entropy.
         https://doi.org/10.1109/18.61115
     """
-    log_q, log_p = _log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
     ensure_normalised(log_predictions=log_q, log_targets=log_p)
     absent = jnp.isneginf(log_q) & jnp.isneginf(log_p)
     zero = jnp.zeros((), log_q.dtype)

@@ -15,7 +15,7 @@ __all__ = ["straight_through", "vq_codebook_loss", "vq_commitment_loss"]
 def _vectors(where: Array | None, **arrays: Array) -> tuple[Array, ...]:
     """Floating vectors ``[..., D]`` of one shape, 0 where masked."""
     named = dict(zip(arrays, _checks.floating(**arrays), strict=True))
-    _checks.with_axes("features", **named)
+    _checks.with_axes("features", allow_empty=False, **named)
     _checks.same_shape(**named)
     return blank(where, *named.values(), event_ndim=1)
 

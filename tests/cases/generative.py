@@ -29,6 +29,7 @@ HELPERS = {
     "flow_endpoints": "the ends of a line of a flow; not a loss",
     "implicit_score_matching_loss": _MODEL,
     "linear_flow_path": "points on the lines of a flow; not a loss",
+    "mean_flow_target": "a target for a velocity, by a derivative of the network; not a loss",
     "min_snr_weights_for_epsilon": _WEIGHTS,
     "min_snr_weights_for_v": _WEIGHTS,
     "min_snr_weights_for_x0": _WEIGHTS,
@@ -250,6 +251,10 @@ def _jensen_shannon(log_predictions, log_targets):
     return scipy.spatial.distance.jensenshannon(np.exp(log_targets), np.exp(log_predictions), axis=-1) ** 2
 
 
+def _overlap(log_predictions, log_targets):
+    return np.sqrt(np.exp(log_predictions) * np.exp(log_targets)).sum(-1)
+
+
 DIVERGENCES = [
     Case(
         fn=jaxloss.reverse_kl_divergence,
@@ -305,6 +310,43 @@ DIVERGENCES = [
             "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},
             "absent in both": {"log_predictions": ABSENT, "log_targets": ABSENT},
             "far": {"log_predictions": np.array([[-1e4, 0.0]]), "log_targets": np.array([[0.0, -1e4]])},
+        },
+    ),
+]
+
+DISTANCES = [
+    Case(
+        fn=jaxloss.total_variation_distance,
+        draw=lambda rng, batch: {n: draws.simplex(rng, batch, 5) for n in ("probs", "targets")},
+        oracle=lambda probs, targets: np.maximum(probs - targets, 0).sum(-1),
+        source="the probability that the prediction has too much",
+        perfect=draws.equal_pair("probs", "targets"),
+        convex=True,
+        extremes={"corners": {"probs": np.array([[1.0, 0.0], [0.0, 1.0]]), "targets": np.array([[0, 1], [0, 1]])}},
+    ),
+    Case(
+        fn=jaxloss.squared_hellinger_distance,
+        draw=_log_distributions,
+        oracle=lambda log_predictions, log_targets: 1 - _overlap(log_predictions, log_targets),
+        source="one less the overlap",
+        perfect=_equal_log_distributions,
+        extremes={
+            "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
+            "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},
+            "absent in both": {"log_predictions": ABSENT, "log_targets": ABSENT},
+            "far": {"log_predictions": np.array([[-1e4, 0.0]]), "log_targets": np.array([[0.0, -1e4]])},
+        },
+    ),
+    Case(
+        fn=jaxloss.bhattacharyya_distance,
+        draw=_log_distributions,
+        oracle=lambda log_predictions, log_targets: -np.log(_overlap(log_predictions, log_targets)),
+        source="logarithm of the overlap",
+        perfect=_equal_log_distributions,
+        extremes={
+            "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
+            "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},
+            "absent in both": {"log_predictions": ABSENT, "log_targets": ABSENT},
         },
     ),
 ]
@@ -567,4 +609,50 @@ DIFFUSION = [
     ),
 ]
 
-CASES = [*ADVERSARIAL, *DIVERGENCES, *EVIDENCE, *DIFFUSION]
+
+def _pseudo_huber(predictions, targets, loss_weights, c=0.00054):
+    bend = c * np.sqrt(6)
+    squares = ((predictions - targets) ** 2).sum((-1, -2))
+    return loss_weights * (np.hypot(np.sqrt(squares), bend) - bend)
+
+
+def _sds(samples, predictions, noise, loss_weights):
+    return loss_weights * np.einsum("...ij,...ij->...", samples, predictions - noise)
+
+
+FIXED_MODEL = "the diffusion model is not differentiated: a stop-gradient, with a test of its own"
+
+CONSISTENCY = [
+    Case(
+        fn=jaxloss.consistency_loss,
+        draw=_noisy("predictions", "targets"),
+        oracle=_pseudo_huber,
+        source="Song and Dhariwal (2024), section 3.3, by numpy.hypot",
+        hypers={"c": 0.5},
+        bad_hypers=({"c": -1.0},),
+        fixed={"targets": STOPPED},
+        perfect=_equal_data("predictions", "targets"),
+        convex=True,
+        extremes={
+            "far": {**_far("predictions", "targets"), "loss_weights": np.ones(1)},
+            "equal": {
+                "predictions": np.zeros((1, *EVENT)),
+                "targets": np.zeros((1, *EVENT)),
+                "loss_weights": np.ones(1),
+            },
+        },
+    ),
+    Case(
+        fn=jaxloss.score_distillation_loss,
+        draw=_noisy("samples", "predictions", "noise"),
+        oracle=_sds,
+        source="Poole et al. (2023), equation 3, integrated",
+        fixed={"predictions": FIXED_MODEL, "noise": FIXED_MODEL},
+        bound=None,
+        convex=True,
+        cancels="the value is an inner product of either sign",
+        extremes={"far": {**_far("samples", "predictions", "noise"), "noise": np.zeros((1, *EVENT))}},
+    ),
+]
+
+CASES = [*ADVERSARIAL, *DIVERGENCES, *DISTANCES, *EVIDENCE, *DIFFUSION, *CONSISTENCY]
