@@ -353,3 +353,65 @@ def test_denoising_equals_implicit_in_expectation(rng):
             lambda p: jaxloss.denoising_score_matching_loss(model(p, noisy), noise, level, lam, weights=weights)
         )(p)
     np.testing.assert_allclose(implicit, denoising, rtol=1e-8)
+
+
+# ---- targets from the network itself ---------------------------------------------------------------------------
+
+
+def test_a_consistency_target_is_not_trained(rng):
+    f, target = rng.normal(size=(2, 3, 4)).astype(np.float32)
+    in_f, in_target = jax.grad(jaxloss.consistency_loss, (0, 1))(f, target, jnp.ones(3))
+    assert np.any(in_f)
+    assert not np.any(in_target)
+
+
+def test_consistency_loss_between_square_and_norm():
+    """Far below c sqrt(D) it is |d|^2 / (2 c sqrt(D)), with its digits; far above it is |d|."""
+    zero, ones = jnp.zeros((1, 4)), jnp.ones(1)
+    near = jaxloss.consistency_loss(jnp.full((1, 4), 1e-6), zero, ones, c=1.0)
+    np.testing.assert_allclose(near, 4e-12 / 4, rtol=1e-5)
+    far = jaxloss.consistency_loss(jnp.full((1, 4), 1e25), zero, ones)
+    np.testing.assert_allclose(far, 2e25, rtol=1e-6)
+    value, gradient = jax.value_and_grad(lambda x: jaxloss.consistency_loss(x, zero, ones, c=0.0))(zero)
+    assert value == 0
+    assert not np.any(gradient)
+
+
+def test_score_distillation_moves_samples_alone(rng):
+    """The gradient is w (predicted - added), however the model depends on the samples."""
+    x, noise = rng.normal(size=(2, 3, 4))
+    w = np.array([0.5, 1.0, 2.0])
+    keep = np.array([True, False, True])
+    with jax.enable_x64(True):
+        loss = lambda x: jaxloss.score_distillation_loss(x, jnp.tanh(3 * x), noise, w, where=keep, reduction="sum")
+        gradient = jax.grad(loss)(jnp.asarray(x))
+    np.testing.assert_allclose(gradient, (w * keep)[:, None] * (np.tanh(3 * x) - noise), rtol=1e-12)
+    slopes = jax.grad(jaxloss.score_distillation_loss, (1, 2))(*(jnp.asarray(v, jnp.float32) for v in (x, x, noise, w)))
+    assert not np.any(slopes)
+
+
+def test_the_average_velocity_is_a_fixed_point_of_mean_flow(rng):
+    """For v = a x the flow is x e^{a (t - s)} and its average velocity over [r, t] is x (1 - e^{-a (t - r)}) / (t - r)."""
+    a, points = 0.7, rng.normal(size=(4, 2))
+    starts, times = np.array([0.0, 0.1, 0.5, 0.2]), np.array([1.0, 0.4, 0.6, 0.9])
+
+    def average(a, x, r, t):
+        return x * (-jnp.expm1(-a * (t - r)) / (t - r))[:, None]
+
+    with jax.enable_x64(True):
+        predictions, targets = jaxloss.mean_flow_target(average, a, points, a * points, starts, times)
+    np.testing.assert_allclose(predictions, targets, rtol=1e-12)
+
+
+def test_mean_flow_at_one_time_is_flow_matching(rng):
+    points, velocities = rng.normal(size=(2, 3, 2)).astype(np.float32)
+    times = jnp.array([0.1, 0.5, 0.9])
+    model = lambda p, x, r, t: jnp.tanh(p * x + (t - r)[:, None])
+    loss = lambda p: jaxloss.squared_error(*jaxloss.mean_flow_target(model, p, points, velocities, times, times))
+    plain = lambda p: jaxloss.squared_error(model(p, points, times, times), velocities)
+    for ours, theirs in zip(
+        jax.value_and_grad(loss)(jnp.float32(0.5)), jax.value_and_grad(plain)(jnp.float32(0.5)), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+    with pytest.raises(ValueError, match="predictions"):
+        jaxloss.mean_flow_target(lambda p, x, r, t: x[:1], None, points, velocities, times, times)

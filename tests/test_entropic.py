@@ -171,6 +171,48 @@ def test_generalized_of_zero_and_negative_targets():
     assert jaxloss.generalized_kl_divergence(jnp.array([-jnp.inf]), jnp.ones(1)) == np.inf
 
 
+# ---- bounded distances -----------------------------------------------------------------------------------------
+
+
+def test_distances_know_their_order(rng):
+    """H^2 <= TV <= H sqrt(2), and Bhattacharyya is -log(1 - H^2)."""
+    q, p = simplex(rng, 2, 50, 4)
+    with jax.enable_x64(True):
+        total = np.asarray(jaxloss.total_variation_distance(q, p, reduction="none"))
+        square = np.asarray(jaxloss.squared_hellinger_distance(np.log(q), np.log(p), reduction="none"))
+        overlap = np.asarray(jaxloss.bhattacharyya_distance(np.log(q), np.log(p), reduction="none"))
+    assert np.all((square <= total) & (total <= np.sqrt(2 * square)))
+    np.testing.assert_allclose(overlap, -np.log1p(-square), rtol=1e-12)
+
+
+def test_roots_at_zero_probability_have_finite_slopes():
+    """sqrt has an infinite slope at 0; in log-probabilities there is none."""
+    q, p = jnp.log(jnp.array([1.0, 0.0, 0.0])), jnp.log(jnp.array([0.5, 0.5, 0.0]))
+    for fn in (jaxloss.squared_hellinger_distance, jaxloss.bhattacharyya_distance):
+        value, gradients = jax.value_and_grad(fn, (0, 1))(q, p)
+        assert np.isfinite(value)
+        assert np.all(np.isfinite(gradients))
+    assert jaxloss.squared_hellinger_distance(q, jnp.log(jnp.array([0.0, 0.0, 1.0]))) == 1
+    assert jaxloss.bhattacharyya_distance(q, jnp.log(jnp.array([0.0, 0.0, 1.0]))) == np.inf
+
+
+@pytest.mark.parametrize("delta", [1e-6, 1e-4, 1e-2])
+def test_hellinger_keeps_small_distances(delta):
+    q = jnp.log(jnp.array([0.5, 0.5]))
+    p = q + jnp.array([delta, -delta], jnp.float32)
+    d = np.asarray(q, np.float64) - np.asarray(p, np.float64)
+    exact = 0.5 * np.sum(np.exp(np.asarray(p, np.float64)) * np.expm1(d / 2) ** 2)
+    np.testing.assert_allclose(jaxloss.squared_hellinger_distance(q, p), exact, rtol=1e-6)
+    np.testing.assert_allclose(jaxloss.bhattacharyya_distance(q, p), -np.log1p(-exact), rtol=1e-6)
+
+
+def test_total_variation_at_equality_has_no_slope():
+    p = jnp.array([0.25, 0.75])
+    np.testing.assert_array_equal(jax.grad(jaxloss.total_variation_distance)(p, p), [0, 0])
+    with pytest.raises(ValueError, match="probabilities"):
+        jaxloss.checked(jaxloss.total_variation_distance)(jnp.array([2.0, -1.0]), p)
+
+
 # ---- parity ----------------------------------------------------------------------------------------------------
 
 

@@ -287,3 +287,77 @@ def test_torch_parity(rng):
     np.testing.assert_allclose(value, expected.detach(), rtol=1e-12)
     for ours, theirs in zip(grads, pulls, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-13)
+
+
+# ---- feature matching and path lengths -------------------------------------------------------------------------
+
+
+def test_feature_matching_compares_averages_and_trains_the_generator_alone(rng):
+    fake = jnp.asarray(rng.normal(size=(4, 3)), jnp.float32)
+    assert jaxloss.feature_matching_loss(fake, fake[::-1]) < 1e-12
+    in_fake, in_real = jax.grad(jaxloss.feature_matching_loss, (0, 1))(fake, fake + 1)
+    np.testing.assert_allclose(in_fake, np.full((4, 3), -0.5), rtol=1e-5)
+    assert not np.any(in_real)
+
+
+def linear_generator(params, w):
+    return w @ params
+
+
+def path_problem(rng):
+    return rng.normal(size=(2, 5)), rng.normal(size=(4, 2)), rng.normal(size=(4, 5))
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["eager", "jit"])
+def test_path_length_of_a_linear_generator(rng, jit):
+    """J' y = A y: length, value, gradient in A and the running average in closed form, with a mask and weights."""
+    params, latents, y = path_problem(rng)
+    keep, weights = np.array([True, False, True, True]), np.array([1.0, 1.0, 2.0, 0.5])
+    share = keep * weights / (keep * weights).sum()
+    pulls = y @ params.T
+    lengths = np.sqrt((pulls**2).sum(-1))
+    mean = 0.5 + 0.25 * (share @ lengths - 0.5)
+    slope = np.einsum("n,nd,nk->dk", share * 2 * (lengths - mean) / lengths, pulls, y)
+    latents[1] = np.nan
+    with jax.enable_x64(True):
+        state = jaxloss.PathLengthState(jnp.asarray(0.5))
+        fn = lambda p: jaxloss.path_length_penalty(
+            linear_generator, p, latents, y, state, decay=0.25, where=keep, weights=weights
+        )
+        (value, new), gradient = (jax.jit if jit else lambda f: f)(jax.value_and_grad(fn, has_aux=True))(
+            jnp.asarray(params)
+        )
+    np.testing.assert_allclose(value, share @ (lengths - mean) ** 2, rtol=1e-12)
+    np.testing.assert_allclose(new.mean_length, mean, rtol=1e-12)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-11, atol=1e-13)
+
+
+def test_path_length_state_is_a_fixpoint_and_flat_generators_are_finite():
+    latents, y, state = jnp.ones((3, 2)), jnp.ones((3, 5)), jaxloss.path_length_init()
+    fn = lambda p, s: jaxloss.path_length_penalty(linear_generator, p, latents, y, s)
+    (value, new), gradient = jax.value_and_grad(fn, has_aux=True)(jnp.zeros((2, 5)), state)
+    assert value == 0
+    assert not np.any(gradient)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), new) == jax.tree.map(lambda x: (x.shape, x.dtype), state)
+    _, values = jax.lax.scan(lambda s, _: fn(jnp.ones((2, 5)), s)[::-1], state, None, length=3)
+    assert np.all(np.diff(values) < 0)
+
+
+def test_an_empty_batch_leaves_the_path_length_alone():
+    state = jaxloss.PathLengthState(jnp.float32(2.0))
+    for n, where in ((3, np.zeros(3, bool)), (0, None)):
+        value, new = jaxloss.path_length_penalty(
+            linear_generator, jnp.ones((2, 5)), jnp.ones((n, 2)), jnp.ones((n, 5)), state, where=where
+        )
+        assert value == 0
+        assert new.mean_length == 2
+
+
+def test_path_length_refuses():
+    state, p, w, y = jaxloss.path_length_init(), jnp.ones((2, 5)), jnp.ones((3, 2)), jnp.ones((3, 5))
+    with pytest.raises(ValueError, match="directions"):
+        jaxloss.path_length_penalty(linear_generator, p, w, y[:, :2], state)
+    with pytest.raises(ValueError, match="decay"):
+        jaxloss.path_length_penalty(linear_generator, p, w, y, state, decay=2.0)
+    with pytest.raises(TypeError, match="latents"):
+        jaxloss.path_length_penalty(linear_generator, p, jnp.ones((3, 2), jnp.int32), y, state)

@@ -40,6 +40,8 @@ HELPERS = {
     "x0_from_epsilon": _CONVERTER,
     "x0_from_velocity": _CONVERTER,
     "gradient_penalty": _CALLABLE,
+    "path_length_init": "the state of a penalty before its first step",
+    "path_length_penalty": "takes a generator and a state, and returns a state beside the loss",
     "r1_penalty": _CALLABLE,
     "r2_penalty": _CALLABLE,
     "straight_through": "passes codes on with the gradient of the encodings; not a loss",
@@ -219,6 +221,36 @@ ADVERSARIAL = [
 ]
 
 
+def _features(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {n: rng.normal(size=(*batch, 3)) for n in ("fake_features", "real_features")}
+
+
+def _equal_features(rng: np.random.Generator, batch: Shape) -> Inputs:
+    values = rng.normal(size=(*batch, 3))
+    return {"fake_features": values, "real_features": values.copy()}
+
+
+def _feature_matching(fake_features, real_features):
+    gap = np.average(fake_features, axis=-2) - np.average(real_features, axis=-2)
+    return np.einsum("...d,...d->...", gap, gap)
+
+
+ADVERSARIAL.append(
+    Case(
+        fn=jaxloss.feature_matching_loss,
+        draw=_features,
+        oracle=_feature_matching,
+        source="Salimans et al. (2016), section 3.1",
+        pooled=True,
+        fixed={"real_features": "a stop-gradient, as usual; the zero gradient has a test of its own"},
+        perfect=_equal_features,
+        convex=True,
+        cancels="an average of differences of either sign may be small",
+        extremes={"far": {"fake_features": np.array([[1e15, 0.0]]), "real_features": np.array([[-1e15, 0.0]])}},
+    )
+)
+
+
 # ---- divergences -----------------------------------------------------------------------------------------------
 
 ABSENT = np.array([[0.0, -np.inf, -np.inf], [np.log(0.5), np.log(0.5), -np.inf]])
@@ -249,6 +281,11 @@ def _masses(rng: np.random.Generator, batch: Shape) -> Inputs:
 
 def _jensen_shannon(log_predictions, log_targets):
     return scipy.spatial.distance.jensenshannon(np.exp(log_targets), np.exp(log_predictions), axis=-1) ** 2
+
+
+def _equal_probs(rng: np.random.Generator, batch: Shape) -> Inputs:
+    values = draws.simplex(rng, batch, 5)
+    return {"probs": values, "targets": values.copy()}
 
 
 def _overlap(log_predictions, log_targets):
@@ -320,7 +357,7 @@ DISTANCES = [
         draw=lambda rng, batch: {n: draws.simplex(rng, batch, 5) for n in ("probs", "targets")},
         oracle=lambda probs, targets: np.maximum(probs - targets, 0).sum(-1),
         source="the probability that the prediction has too much",
-        perfect=draws.equal_pair("probs", "targets"),
+        perfect=_equal_probs,
         convex=True,
         extremes={"corners": {"probs": np.array([[1.0, 0.0], [0.0, 1.0]]), "targets": np.array([[0, 1], [0, 1]])}},
     ),
