@@ -39,6 +39,7 @@ from jaxloss.generative.parametrisations import *
 from jaxloss.generative.probability_distances import *
 from jaxloss.generative.relativistic import *
 from jaxloss.generative.score_matching import *
+from jaxloss.generative.spectral_divergence import *
 from jaxloss.generative.vector_quantization import *
 from jaxloss.margin.angular import *
 from jaxloss.margin.binary_margin import *

@@ -171,6 +171,19 @@ def test_generalized_of_zero_and_negative_targets():
     assert jaxloss.generalized_kl_divergence(jnp.array([-jnp.inf]), jnp.ones(1)) == np.inf
 
 
+def test_itakura_saito_sees_ratios_alone():
+    p, q = jnp.array([2.0, 2e-20, 2e20]), jnp.array([1.0, 1e-20, 1e20])
+    np.testing.assert_allclose(jaxloss.itakura_saito_divergence(q, p, reduction="none"), 1 - np.log(2), rtol=1e-6)
+    near = jaxloss.itakura_saito_divergence(jnp.float32(1.0), jnp.float32(1.0 + 2**-20))
+    np.testing.assert_allclose(near, 2.0**-41, rtol=1e-5)
+
+
+def test_itakura_saito_outside_its_domain():
+    q, p = jnp.array([0.0, -1.0, 1.0, 1.0]), jnp.array([1.0, -1.0, -1.0, 0.0])
+    values = jaxloss.itakura_saito_divergence(q, p, reduction="none")
+    np.testing.assert_array_equal(values, [np.nan, np.nan, np.nan, np.inf])
+
+
 # ---- bounded distances -----------------------------------------------------------------------------------------
 
 

@@ -389,6 +389,75 @@ DISTANCES = [
 ]
 
 
+def _powers(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {n: 0.2 + rng.gamma(2.0, size=batch) for n in ("predictions", "targets")}
+
+
+def _equal_powers(rng: np.random.Generator, batch: Shape) -> Inputs:
+    values = np.exp(3 * rng.normal(size=batch))
+    return {"predictions": values, "targets": values.copy()}
+
+
+def _factor(rng: np.random.Generator, batch: Shape) -> np.ndarray:
+    lower = np.tril(0.5 * rng.normal(size=(*batch, 3, 3)), -1)
+    return lower + np.eye(3) * rng.uniform(0.6, 1.8, size=(*batch, 1, 3))
+
+
+def _full_gaussians(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {
+        "mean_p": rng.normal(size=(*batch, 3)),
+        "scale_tril_p": _factor(rng, batch),
+        "mean_q": rng.normal(size=(*batch, 3)),
+        "scale_tril_q": _factor(rng, batch),
+    }
+
+
+def _equal_full_gaussians(rng: np.random.Generator, batch: Shape) -> Inputs:
+    mean, factor = rng.normal(size=(*batch, 3)), _factor(rng, batch)
+    return {"mean_p": mean, "scale_tril_p": factor, "mean_q": mean.copy(), "scale_tril_q": factor.copy()}
+
+
+def _full_gaussian_kl(mean_p, scale_tril_p, mean_q, scale_tril_q):
+    """From covariances, their inverses and determinants."""
+    values = np.zeros(mean_p.shape[:-1])
+    for i in np.ndindex(values.shape):
+        p, q = (f[i] @ f[i].T for f in (scale_tril_p, scale_tril_q))
+        shift, precision = mean_p[i] - mean_q[i], np.linalg.inv(q)
+        trace = np.trace(precision @ p) + shift @ precision @ shift - len(shift)
+        values[i] = 0.5 * (trace + np.log(np.linalg.det(q) / np.linalg.det(p)))
+    return values
+
+
+DISTANCES += [
+    Case(
+        fn=jaxloss.itakura_saito_divergence,
+        draw=_powers,
+        oracle=lambda predictions, targets: targets / predictions - np.log(targets / predictions) - 1,
+        source="Fevotte et al. (2009), equation 1",
+        tolerance=1e-11,
+        perfect=_equal_powers,
+        extremes={"any scale": {"predictions": np.array([1e-30, 1e30, 1.0]), "targets": np.array([1e-30, 1.0, 1e30])}},
+    ),
+    Case(
+        fn=jaxloss.multivariate_gaussian_kl,
+        draw=_full_gaussians,
+        oracle=_full_gaussian_kl,
+        source="formula with covariances, numpy.linalg",
+        tolerance=1e-11,
+        perfect=_equal_full_gaussians,
+        convex=True,
+        extremes={
+            "small and large scales": {
+                "mean_p": np.array([[0.0, 1e6]]),
+                "scale_tril_p": np.array([[[1e-9, 0.0], [0.0, 1e9]]]),
+                "mean_q": np.array([[0.0, -1e6]]),
+                "scale_tril_q": np.array([[[1e-6, 0.0], [0.0, 1e6]]]),
+            }
+        },
+    ),
+]
+
+
 # ---- evidence bounds and quantisation --------------------------------------------------------------------------
 
 SIGNED = "a density has values on both sides of 1, so its logarithm crosses 0"
