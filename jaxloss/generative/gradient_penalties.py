@@ -60,8 +60,8 @@ def gradient_penalty(
               \hat x = u x_r + (1 - u) x_f
 
     The norm is over all axes of an example. Nothing is added to it: value, gradient and Hessian are finite where the
-    critic is flat, where the gradient of the penalty is 0. The paper multiplies it by 10. ``target_norm=0`` gives
-    the zero-centred penalty.
+    critic is flat, where the gradient of the penalty is 0. The paper multiplies it by 10. The
+    zero-centred penalty is twice `r1_penalty` at the points between.
 
     Args:
         discriminator: ``(params, examples) -> scores`` for examples ``[N, ...]`` and scores ``[N]`` or ``[N, ...]``;
@@ -72,7 +72,7 @@ def gradient_penalty(
         fake: Generated examples :math:`x_f`, shape ``[N, ...]``, the same. Put ``jax.lax.stop_gradient`` around them
             if the parameters of the generator are being differentiated too.
         interpolation: Shares :math:`u` of the real examples, shape ``[N]``: ``jax.random.uniform(key, (N,))``.
-        target_norm: The norm that is not punished; >= 0.
+        target_norm: The norm that is not punished; > 0.
         where, weights: Shape ``[N]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -101,7 +101,7 @@ def gradient_penalty(
     share = jnp.expand_dims(share, tuple(range(1, real.ndim)))
     between = (share * near + (1 - share) * far).astype(dtype)
     norm = _numerics.norm(_slopes(discriminator, params, between))
-    target_norm = _checks.scalar("target_norm", target_norm, norm.dtype, at_least=0)
+    target_norm = _checks.scalar("target_norm", target_norm, norm.dtype, above=0)
     return reduce(jnp.square(norm - target_norm), where=where, weights=weights, reduction=reduction)
 
 
