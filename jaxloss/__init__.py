@@ -28,6 +28,7 @@ from jaxloss.generative.diffusion import *
 from jaxloss.generative.divergence import *
 from jaxloss.generative.entropic_divergence import *
 from jaxloss.generative.evidence import *
+from jaxloss.generative.factorised_divergence import *
 from jaxloss.generative.features import *
 from jaxloss.generative.flow_matching import *
 from jaxloss.generative.free_bits import *

@@ -272,3 +272,30 @@ def test_torch_parity_of_full_gaussians(rng):
     np.testing.assert_allclose(value, expected.detach(), rtol=1e-12)
     for ours, theirs in zip(gradients, torch.autograd.grad(expected, tensors), strict=True):
         np.testing.assert_allclose(ours, np.tril(theirs) if ours.ndim == 3 else theirs, rtol=1e-10, atol=1e-13)
+
+
+# ---- other factorised distributions ----------------------------------------------------------------------------
+
+
+def test_torch_parity_of_bits_counts_and_laplace(rng):
+    torch = pytest.importorskip("torch")
+    a, b, c, d = rng.normal(size=(4, 5, 3))
+    law, kl = torch.distributions, torch.distributions.kl_divergence
+    t = [torch.tensor(x) for x in (a, b, c, d)]
+    cases = [
+        (jaxloss.bernoulli_kl, (a, b), kl(law.Bernoulli(logits=t[0]), law.Bernoulli(logits=t[1]))),
+        (jaxloss.poisson_kl, (a, b), kl(law.Poisson(t[0].exp()), law.Poisson(t[1].exp()))),
+        (jaxloss.laplace_kl, (a, b, c, d), kl(law.Laplace(t[0], t[1].exp()), law.Laplace(t[2], t[3].exp()))),
+    ]
+    for fn, inputs, expected in cases:
+        with jax.enable_x64(True):
+            values = fn(*inputs, reduction="none")
+        np.testing.assert_allclose(values, expected.sum(-1), rtol=1e-11, err_msg=fn.__name__)
+
+
+@pytest.mark.parametrize("delta", [1e-5, 1e-3])
+def test_small_laplace_and_poisson_divergences_keep_their_digits(delta):
+    """Leading terms: (delta / b)^2 / 2 for locations, lambda delta^2 / 2 for log-rates."""
+    zero, step = jnp.zeros(1), jnp.full(1, delta)
+    np.testing.assert_allclose(jaxloss.laplace_kl(step, zero, zero, zero), delta**2 / 2, rtol=delta)
+    np.testing.assert_allclose(jaxloss.poisson_kl(zero, step), delta**2 / 2, rtol=delta)

@@ -160,7 +160,7 @@ def mean_flow_target(
         (Array([[3.]], dtype=float32), Array([[-1.]], dtype=float32))
 
     Reference:
-        Geng et al. (2025), Mean Flows for One-step Generative Modeling, equation 11.
+        Geng et al. (2025), Mean Flows for One-step Generative Modeling.
         https://arxiv.org/abs/2505.13447
     """
     data, numbers = {"points": points, "velocities": velocities}, {"starts": starts, "times": times}
