@@ -23,6 +23,16 @@ from jaxloss.classification.sampled import *
 from jaxloss.classification.softmax import *
 from jaxloss.generative.divergence import *
 from jaxloss.generative.gaussian_divergence import *
+from jaxloss.language.policy_advantages import *
+from jaxloss.language.policy_aggregation import *
+from jaxloss.language.policy_divergence import *
+from jaxloss.language.policy_objectives import *
+from jaxloss.language.policy_values import *
+from jaxloss.language.preference_free import *
+from jaxloss.language.preference_pairs import *
+from jaxloss.language.preference_rewards import *
+from jaxloss.language.preference_scores import *
+from jaxloss.language.preference_unpaired import *
 from jaxloss.margin.angular import *
 from jaxloss.margin.binary_margin import *
 from jaxloss.margin.fenchel_young import *
@@ -49,6 +59,9 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.sequence.soft_alignment import *
+from jaxloss.sequence.temporal_classification import *
+from jaxloss.sequence.transducer import *
 
 __version__ = "0.1.0"
 
