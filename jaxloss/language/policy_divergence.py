@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction
 from jaxloss.generative.gaussian_divergence import _exp_excess
-from jaxloss.language._log_probs import same_log_probs
+from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["kl_estimate_k1", "kl_estimate_k2", "kl_estimate_k3"]
 
@@ -46,7 +46,7 @@ def kl_estimate_k1(
     Reference:
         Schulman (2020), Approximating KL Divergence. https://joschu.net/blog/kl-approx.html
     """
-    policy, reference = same_log_probs(where, log_probs=log_probs, reference_log_probs=reference_log_probs)
+    policy, reference = of_one_shape(where, log_probs=log_probs, reference_log_probs=reference_log_probs)
     return reduce(policy - reference, where=where, weights=weights, reduction=reduction)
 
 
@@ -83,7 +83,7 @@ def kl_estimate_k2(
     Reference:
         Schulman (2020), Approximating KL Divergence. https://joschu.net/blog/kl-approx.html
     """
-    policy, reference = same_log_probs(where, log_probs=log_probs, reference_log_probs=reference_log_probs)
+    policy, reference = of_one_shape(where, log_probs=log_probs, reference_log_probs=reference_log_probs)
     values = 0.5 * jnp.square(policy - reference)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -123,6 +123,6 @@ def kl_estimate_k3(
     Reference:
         Schulman (2020), Approximating KL Divergence. https://joschu.net/blog/kl-approx.html
     """
-    policy, reference = same_log_probs(where, log_probs=log_probs, reference_log_probs=reference_log_probs)
+    policy, reference = of_one_shape(where, log_probs=log_probs, reference_log_probs=reference_log_probs)
     values = _exp_excess(reference - policy)
     return reduce(values, where=where, weights=weights, reduction=reduction)

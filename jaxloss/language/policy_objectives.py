@@ -11,7 +11,7 @@ from jaxloss import _checks
 from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction, Scalar
 from jaxloss.generative.gaussian_divergence import _exp_excess
-from jaxloss.language._log_probs import same_log_probs
+from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["cispo_loss", "grpo_loss", "ppo_clip_loss"]
 
@@ -85,7 +85,7 @@ def ppo_clip_loss(
         Ye et al. (2020), Mastering Complex Control in MOBA Games with Deep Reinforcement Learning (dual clip).
         https://arxiv.org/abs/1912.09729
     """
-    policy, old, advantages = same_log_probs(
+    policy, old, advantages = of_one_shape(
         where, log_probs=log_probs, old_log_probs=old_log_probs, advantages=advantages
     )
     old, advantages = jax.lax.stop_gradient((old, advantages))
@@ -146,7 +146,7 @@ def grpo_loss(
         Shao et al. (2024), DeepSeekMath: Pushing the Limits of Mathematical Reasoning in Open Language Models.
         https://arxiv.org/abs/2402.03300
     """
-    policy, old, reference, advantages = same_log_probs(
+    policy, old, reference, advantages = of_one_shape(
         where,
         log_probs=log_probs,
         old_log_probs=old_log_probs,
@@ -201,7 +201,7 @@ def cispo_loss(
         MiniMax (2025), MiniMax-M1: Scaling Test-Time Compute Efficiently with Lightning Attention.
         https://arxiv.org/abs/2506.13585
     """
-    policy, old, advantages = same_log_probs(
+    policy, old, advantages = of_one_shape(
         where, log_probs=log_probs, old_log_probs=old_log_probs, advantages=advantages
     )
     clip_high = _checks.scalar("clip_high", clip_high, policy.dtype, at_least=0)

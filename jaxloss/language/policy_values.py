@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss import _checks
 from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.language._log_probs import same_log_probs
+from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["ppo_value_clip_loss"]
 
@@ -54,7 +54,7 @@ def ppo_value_clip_loss(
         Engstrom et al. (2020), Implementation Matters in Deep Policy Gradients (this clipping).
         https://arxiv.org/abs/2005.12729
     """
-    current, old, returns = same_log_probs(where, values=values, old_values=old_values, returns=returns)
+    current, old, returns = of_one_shape(where, values=values, old_values=old_values, returns=returns)
     old, returns = jax.lax.stop_gradient((old, returns))
     clip = _checks.scalar("clip", clip, current.dtype, above=0)
     step = current - old

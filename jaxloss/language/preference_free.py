@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.language._log_probs import same_log_probs
+from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["cpo_loss", "orpo_loss", "simpo_loss"]
 
@@ -51,7 +51,7 @@ def simpo_loss(
         Meng, Xia and Chen (2024), SimPO: Simple Preference Optimization with a Reference-Free Reward.
         https://arxiv.org/abs/2405.14734
     """
-    chosen, rejected = same_log_probs(where, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
+    chosen, rejected = of_one_shape(where, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
     beta = _checks.scalar("beta", beta, chosen.dtype, above=0)
     margin = _checks.scalar("margin", margin, chosen.dtype)
     values = _numerics.softplus(margin - beta * (chosen - rejected))
@@ -95,7 +95,7 @@ def cpo_loss(
         Xu et al. (2024), Contrastive Preference Optimization: Pushing the Boundaries of LLM Performance in Machine
         Translation. https://arxiv.org/abs/2401.08417
     """
-    chosen, rejected = same_log_probs(where, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
+    chosen, rejected = of_one_shape(where, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
     beta = _checks.scalar("beta", beta, chosen.dtype, above=0)
     nll_weight = _checks.scalar("nll_weight", nll_weight, chosen.dtype, at_least=0)
     values = _numerics.softplus(-beta * (chosen - rejected)) - nll_weight * chosen
@@ -145,7 +145,7 @@ def orpo_loss(
     """
     inputs = _checks.floating(chosen_logps=chosen_logps, rejected_logps=rejected_logps)
     floor = max(float(jnp.finfo(logps.dtype).tiny) for logps in inputs)
-    chosen, rejected = same_log_probs(where, fill=-1, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
+    chosen, rejected = of_one_shape(where, fill=-1, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
     beta = _checks.scalar("beta", beta, chosen.dtype, at_least=0)
     odds_ratio = _log_odds(chosen, floor) - _log_odds(rejected, floor)
     values = beta * _numerics.softplus(-odds_ratio) - chosen

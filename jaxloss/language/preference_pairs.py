@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.language._log_probs import same_log_probs
+from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["dpo_loss", "ipo_loss", "robust_dpo_loss", "slic_loss"]
 
@@ -20,7 +20,7 @@ def _log_ratio_margin(
     reference_rejected_logps: Array,
 ) -> Array:
     """How much more the policy has raised the chosen answer than the rejected one, in nats."""
-    chosen, rejected, reference_chosen, reference_rejected = same_log_probs(
+    chosen, rejected, reference_chosen, reference_rejected = of_one_shape(
         where,
         chosen_logps=chosen_logps,
         rejected_logps=rejected_logps,

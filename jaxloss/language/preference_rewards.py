@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.language._log_probs import same_log_probs
+from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["bradley_terry_reward_loss"]
 
@@ -53,7 +53,7 @@ def bradley_terry_reward_loss(
         Eisenstein et al. (2023), Helping or Herding? Reward Model Ensembles Mitigate but do not Eliminate Reward
         Hacking (centering). https://arxiv.org/abs/2312.09244
     """
-    chosen, rejected = same_log_probs(where, chosen_rewards=chosen_rewards, rejected_rewards=rejected_rewards)
+    chosen, rejected = of_one_shape(where, chosen_rewards=chosen_rewards, rejected_rewards=rejected_rewards)
     margin = _checks.scalar("margin", margin, chosen.dtype)
     centering = _checks.scalar("centering", centering, chosen.dtype, at_least=0)
     values = _numerics.softplus(rejected - chosen + margin) + centering * jnp.square(chosen + rejected)

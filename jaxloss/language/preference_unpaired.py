@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics, _value_checks, reductions
 from jaxloss._reduce import hide, reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.language._log_probs import same_log_probs
+from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["kto_loss", "kto_reference_point"]
 
@@ -64,7 +64,7 @@ def kto_loss(
         https://arxiv.org/abs/2402.01306
     """
     (labels,) = _checks.integer(labels=labels)
-    policy, reference = same_log_probs(where, logps=logps, reference_logps=reference_logps)
+    policy, reference = of_one_shape(where, logps=logps, reference_logps=reference_logps)
     _checks.same_shape(logps=policy, labels=labels)
     labels = hide(where, _checks.as_int32(labels))
     _value_checks.ensure_labels(labels, 2)
@@ -112,6 +112,6 @@ def kto_reference_point(
         Ethayarajh et al. (2024), KTO: Model Alignment as Prospect Theoretic Optimization.
         https://arxiv.org/abs/2402.01306
     """
-    policy, reference = same_log_probs(where, logps=logps, reference_logps=reference_logps)
+    policy, reference = of_one_shape(where, logps=logps, reference_logps=reference_logps)
     divergence = reduce(policy - reference, where=where, reduction=reductions.mean(axis_name=axis_name))
     return jax.lax.stop_gradient(_numerics.positive_part(divergence))

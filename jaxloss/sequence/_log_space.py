@@ -1,19 +1,17 @@
 """Dynamic programmes over logarithms: what the losses of this family share.
 
 Probability 0 is -inf here, with zero derivatives, and stays out of those of everything else. Numbers are kept near
-0 by taking the largest of each step out, which keeps derivatives exact however long the sequence is.
+0 by taking the largest of each step out, so that derivatives stay accurate however long the sequence is.
 """
 
 from __future__ import annotations
-
-import functools
 
 import jax
 import jax.numpy as jnp
 
 from jaxloss._typing import Array
 
-__all__ = ["before", "log_probs_at", "log_sum", "renormalise", "skew", "start_of"]
+__all__ = ["before", "log_probs_at", "log_sum", "pick", "renormalise", "skew", "start_of"]
 
 
 def before(lengths: Array, size: int) -> Array:
@@ -25,12 +23,28 @@ def _finite(peak: Array) -> Array:
     return jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)
 
 
+@jax.custom_jvp
 def log_sum(*terms: Array) -> Array:
-    """``log(sum(exp(terms)))``, elementwise; -inf with zero derivatives where all terms are."""
-    peak = jax.lax.stop_gradient(functools.reduce(jnp.maximum, terms))
-    total = sum(jnp.exp(term - _finite(peak)) for term in terms)
-    # The largest term adds a 1, so that less than that is nothing at all.
-    return peak + jnp.log(jnp.where(total < 1, jnp.ones((), peak.dtype), total))
+    """``log(sum(exp(terms)))``, elementwise; -inf with zero derivatives where all terms are.
+
+    What the smaller terms add to the largest goes through ``log1p``: sums near 1 keep their relative accuracy.
+    """
+    peak, *others = terms
+    for k, term in enumerate(others):
+        peak, others[k] = jnp.maximum(peak, term), jnp.minimum(peak, term)
+    return peak + jnp.log1p(sum(jnp.exp(term - _finite(peak)) for term in others))
+
+
+@log_sum.defjvp
+def _log_sum_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    value = log_sum(*primals)
+    slopes = (jnp.exp(x - _finite(value)) * tangent for x, tangent in zip(primals, tangents, strict=True))
+    return value, sum(slopes, jnp.zeros_like(value))
+
+
+def pick(place: Array, state: Array) -> Array:
+    """The entry of the last axis at the one place that is True; -inf if there is none."""
+    return jnp.max(jnp.where(place, state, -jnp.inf), axis=-1)
 
 
 def renormalise(total: Array, state: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import hide, promote, reduce
 from jaxloss._typing import Array, Reduction
-from jaxloss.sequence._log_space import before, log_probs_at, log_sum, renormalise, start_of
+from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, start_of
 from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
 
 __all__ = ["ctc_feasible", "ctc_loss"]
@@ -117,7 +117,7 @@ def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: A
     frames, num_classes = logits.shape[-2:]
     (logits,) = promote(hide(before(logit_lengths, frames), logits, event_ndim=1))
     known = known_labels(labels, label_lengths, num_classes, blank_id)
-    labels = jnp.where(known, jnp.clip(labels, 0, num_classes - 1), blank_id)
+    labels = jnp.where(before(label_lengths, labels.shape[-1]), jnp.clip(labels, 0, num_classes - 1), blank_id)
     values = _numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, blank_id))
     valid = jnp.all(known, axis=-1) & within(logit_lengths, 0, frames) & within(label_lengths, 0, labels.shape[-1])
     return _numerics.poison(values, valid)
@@ -143,5 +143,5 @@ def _log_likelihood(logits: Array, labels: Array, logit_lengths: Array, label_le
 
     by_frame = (jnp.moveaxis(emitted, -2, 0), jnp.moveaxis(before(logit_lengths, frames), -1, 0))
     (total, last), _ = jax.lax.scan(step, start_of(emitted[..., 0, :]), by_frame)
-    ends = before(2 * label_lengths + 1, last.shape[-1]) & ~before(2 * label_lengths - 1, last.shape[-1])
-    return total + _numerics.log_sum_exp(jnp.where(ends, last, -jnp.inf))
+    place = jax.lax.broadcasted_iota(jnp.int32, last.shape, last.ndim - 1) - 2 * label_lengths[..., None]
+    return total + log_sum(pick(place == 0, last), pick(place == -1, last))

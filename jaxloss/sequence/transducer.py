@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import hide, promote, reduce
 from jaxloss._typing import Array, Reduction
-from jaxloss.sequence._log_space import before, log_probs_at, log_sum, renormalise, skew, start_of
+from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, skew, start_of
 from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
 
 __all__ = ["rnnt_loss"]
@@ -84,7 +84,7 @@ def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: A
     inside = before(logit_lengths, frames)[..., None] & before(label_lengths + 1, states)[..., None, :]
     (logits,) = promote(hide(inside, logits, event_ndim=1))
     known = known_labels(labels, label_lengths, num_classes, blank_id)
-    labels = jnp.where(known, jnp.clip(labels, 0, num_classes - 1), blank_id)
+    labels = jnp.where(before(label_lengths, labels.shape[-1]), jnp.clip(labels, 0, num_classes - 1), blank_id)
     values = _numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, inside, blank_id))
     valid = jnp.all(known, axis=-1) & within(logit_lengths, 1, frames) & within(label_lengths, 0, states - 1)
     return _numerics.poison(values, valid)
@@ -110,7 +110,7 @@ def _log_likelihood(
         total, here, result = state
         number, leaving, speaking = diagonal
         leaving = here + leaving
-        final = total + jnp.max(jnp.where(end, leaving, -jnp.inf), axis=-1)
+        final = total + pick(end, leaving)
         spoken = pad(here + speaking, [*axes, (1, 0)])[..., :-1]
         total, here = renormalise(total, log_sum(leaving, spoken))
         return (total, here, jnp.where(number == last, final, result)), None

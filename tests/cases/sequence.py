@@ -161,7 +161,7 @@ CASES = [
         labels="labels",
         extremes={
             "absent classes": _whole(np.broadcast_to(np.array([0.0, 0.0, -np.inf, 0.0]), (1, 3, 2, 4)).copy(), [1]),
-            "saturated": _whole(np.broadcast_to(np.array([-3e38, 0.0, 3e38, 1e4]), (1, 2, 2, 4)).copy(), [1]),
+            "saturated": _whole(np.broadcast_to(np.array([-3e37, 0.0, 3e37, 1e4]), (1, 2, 2, 4)).copy(), [1]),
             "no labels": _whole(np.zeros((1, 2, 1, 4)), []),
         },
         cancels=CANCELS,

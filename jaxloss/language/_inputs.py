@@ -1,4 +1,4 @@
-"""The contract that preference and policy losses share: log-probabilities of one shape."""
+"""The contract that preference and policy losses share: floating arrays of one shape."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from jaxloss import _checks
 from jaxloss._reduce import blank
 from jaxloss._typing import Array
 
-__all__ = ["same_log_probs"]
+__all__ = ["of_one_shape"]
 
 
-def same_log_probs(where: Array | None, *, fill: float = 0, **arrays: Any) -> tuple[Array, ...]:
+def of_one_shape(where: Array | None, *, fill: float = 0, **arrays: Any) -> tuple[Array, ...]:
     """The arguments as floating arrays of one shape, promoted, with ``fill`` where masked."""
     named = dict(zip(arrays, _checks.floating(**arrays), strict=True))
     _checks.same_shape(**named)
