@@ -29,6 +29,7 @@ from jaxloss.language.policy_divergence import *
 from jaxloss.language.policy_objectives import *
 from jaxloss.language.policy_values import *
 from jaxloss.language.preference_free import *
+from jaxloss.language.preference_hinges import *
 from jaxloss.language.preference_pairs import *
 from jaxloss.language.preference_rewards import *
 from jaxloss.language.preference_scores import *

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -73,6 +75,17 @@ def test_slic_of_a_satisfied_pair_has_no_gradient() -> None:
     zero = jnp.zeros(1)
     for chosen, slope in ((9.0, -0.1), (10.0, 0.0), (11.0, 0.0)):
         np.testing.assert_allclose(jax.grad(jaxloss.slic_loss)(zero + chosen, zero, zero, zero), [slope])
+
+
+def test_dpo_positive_is_dpo_until_the_chosen_answer_declines() -> None:
+    """Where both answers become less likely and the rejected one more so, DPO is content and this is not."""
+    zero, one = jnp.zeros(1), jnp.ones(1)
+    assert jaxloss.dpo_positive_loss(one, zero, zero, zero, beta=0.1) == jaxloss.dpo_loss(one, zero, zero, zero)
+    fn = lambda loss: jax.grad(loss)(-one, -5 * one, zero, zero, beta=0.1)[0]
+    assert fn(functools.partial(jaxloss.dpo_positive_loss, penalty=50.0)) < -5
+    assert fn(jaxloss.dpo_loss) > -0.1
+    kink = jax.grad(jaxloss.dpo_positive_loss)(zero, zero, zero, zero, beta=0.1)
+    np.testing.assert_allclose(kink, jax.grad(jaxloss.dpo_loss)(zero, zero, zero, zero), rtol=1e-6)
 
 
 def test_the_margin_of_simpo_is_in_units_of_the_reward() -> None:

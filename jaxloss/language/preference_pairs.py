@@ -7,27 +7,9 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.language._inputs import of_one_shape
+from jaxloss.language._inputs import log_ratio_margin
 
-__all__ = ["dpo_loss", "ipo_loss", "robust_dpo_loss", "slic_loss"]
-
-
-def _log_ratio_margin(
-    where: Array | None,
-    chosen_logps: Array,
-    rejected_logps: Array,
-    reference_chosen_logps: Array,
-    reference_rejected_logps: Array,
-) -> Array:
-    """How much more the policy has raised the chosen answer than the rejected one, in nats."""
-    chosen, rejected, reference_chosen, reference_rejected = of_one_shape(
-        where,
-        chosen_logps=chosen_logps,
-        rejected_logps=rejected_logps,
-        reference_chosen_logps=reference_chosen_logps,
-        reference_rejected_logps=reference_rejected_logps,
-    )
-    return (chosen - reference_chosen) - (rejected - reference_rejected)
+__all__ = ["dpo_loss", "ipo_loss", "robust_dpo_loss"]
 
 
 def dpo_loss(
@@ -75,7 +57,7 @@ def dpo_loss(
         Rafailov et al. (2023), Direct Preference Optimization: Your Language Model is Secretly a Reward Model.
         https://arxiv.org/abs/2305.18290
     """
-    margin = _log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
+    margin = log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
     beta = _checks.scalar("beta", beta, margin.dtype, above=0)
     smoothing = _checks.scalar("label_smoothing", label_smoothing, margin.dtype, at_least=0, at_most=0.5)
     score = beta * margin
@@ -129,7 +111,7 @@ def robust_dpo_loss(
         Chowdhury, Kini and Natarajan (2024), Provably Robust DPO: Aligning Language Models with Noisy Feedback.
         https://arxiv.org/abs/2403.00409
     """
-    margin = _log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
+    margin = log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
     beta = _checks.scalar("beta", beta, margin.dtype, above=0)
     flip_rate = _checks.scalar("flip_rate", flip_rate, margin.dtype, at_least=0, below=0.5)
     # log sigmoid(-x) = log sigmoid(x) - x leaves one logarithm and no difference of two large ones.
@@ -180,58 +162,7 @@ def ipo_loss(
         Azar et al. (2023), A General Theoretical Paradigm to Understand Learning from Human Preferences.
         https://arxiv.org/abs/2310.12036
     """
-    margin = _log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
+    margin = log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
     beta = _checks.scalar("beta", beta, margin.dtype, above=0)
     values = jnp.square(margin - 0.5 / beta)
-    return reduce(values, where=where, weights=weights, reduction=reduction)
-
-
-def slic_loss(
-    chosen_logps: Array,
-    rejected_logps: Array,
-    reference_chosen_logps: Array,
-    reference_rejected_logps: Array,
-    *,
-    beta: Scalar = 0.1,
-    margin: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    r"""Hinge on the difference of log-ratios: pairs that are far enough apart rest.
-
-    .. math:: \ell = \max(0, \delta - \beta \Delta), \qquad
-              \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
-
-    The sequence likelihood calibration of the paper has no reference: give zeros for it.
-
-    Args:
-        chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.
-        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
-        reference_chosen_logps: The preferred answers under the frozen reference policy, shape ``[...]``.
-        reference_rejected_logps: The other answers under the reference policy, shape ``[...]``.
-        beta: Reward :math:`\beta` per nat; > 0.
-        margin: Reward difference :math:`\delta` beyond which the loss is 0; >= 0.
-        where, weights, reduction: See `jaxloss.reduce`.
-
-    Returns:
-        A scalar >= 0; 0 exactly, with zero gradient, from the margin on.
-
-    Raises:
-        TypeError: If an input is not floating.
-        ValueError: If the shapes differ or a hyperparameter is out of range.
-
-    Example:
-        >>> zero = jnp.zeros(2)
-        >>> jaxloss.slic_loss(jnp.array([2.0, 20.0]), zero, zero, zero, beta=0.25, reduction="none")
-        Array([0.5, 0. ], dtype=float32)
-
-    Reference:
-        Zhao et al. (2023), SLiC-HF: Sequence Likelihood Calibration with Human Feedback.
-        https://arxiv.org/abs/2305.10425
-    """
-    lead = _log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
-    beta = _checks.scalar("beta", beta, lead.dtype, above=0)
-    margin = _checks.scalar("margin", margin, lead.dtype, at_least=0)
-    values = _numerics.positive_part(margin - beta * lead)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -55,6 +55,11 @@ def _slic(*logps, beta=0.1, margin=1.0):
     return np.clip(margin - beta * _margin(*logps), 0, None)
 
 
+def _dpo_positive(*logps, beta=0.3, penalty=50.0):
+    chosen, _, reference, _ = logps
+    return -scipy.special.log_expit(beta * (_margin(*logps) - penalty * np.clip(reference - chosen, 0, None)))
+
+
 def _satisfied(rng: np.random.Generator, batch: Shape) -> Inputs:
     return {name: np.full(batch, value) for name, value in zip(FOUR, (0.0, -500.0, -1.0, -1.0), strict=True)}
 
@@ -145,6 +150,16 @@ CASES = [
         convex=True,
         cancels="a difference that is small near the margin",
         extremes=FAR,
+    ),
+    Case(
+        fn=jaxloss.dpo_positive_loss,
+        draw=_pairs(*FOUR),
+        oracle=_four(_dpo_positive),
+        source="scipy.special.log_expit",
+        hypers={"beta": 0.5, "penalty": 2.0},
+        bad_hypers=(*BAD, {"penalty": -1.0}),
+        convex=True,
+        extremes={name: FAR[name] for name in ("at the reference", "far the wrong way")},
     ),
     Case(
         fn=jaxloss.simpo_loss,
