@@ -301,3 +301,19 @@ def test_single_points_are_a_squared_distance() -> None:
         jaxloss.soft_dtw_loss(x[:, :0], y)
     with pytest.raises(ValueError, match="targets"):
         jaxloss.soft_dtw_loss(x, y[..., :1])
+
+
+# ---- expected risk ---------------------------------------------------------------------------------------------
+
+
+def test_a_baseline_changes_no_gradient_of_the_expected_risk_and_padding_no_number() -> None:
+    rng = np.random.default_rng(0)
+    logps, risks = rng.normal(size=(2, 3, 4)).astype(np.float32)
+    value, slope = _value_and_slope(jaxloss.minimum_risk_loss, logps, risks, reduction="none")
+    shifted, same = _value_and_slope(jaxloss.minimum_risk_loss, logps, risks - 5, reduction="none")
+    np.testing.assert_allclose(shifted, value - 5, rtol=1e-6)
+    np.testing.assert_allclose(same, slope, atol=1e-6)
+    padded = [np.pad(x, [(0, 0), (0, 2)], constant_values=fill) for x, fill in ((logps, -np.inf), (risks, 7.0))]
+    longer, wider = _value_and_slope(jaxloss.minimum_risk_loss, *padded, reduction="none")
+    np.testing.assert_allclose(longer, value, rtol=1e-6)
+    np.testing.assert_allclose(wider, np.pad(slope, [(0, 0), (0, 2)]), rtol=1e-6, atol=1e-8)
