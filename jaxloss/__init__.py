@@ -61,6 +61,7 @@ from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
 from jaxloss.sequence.expected_risk import *
+from jaxloss.sequence.random_field import *
 from jaxloss.sequence.soft_alignment import *
 from jaxloss.sequence.temporal_classification import *
 from jaxloss.sequence.transducer import *

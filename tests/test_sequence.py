@@ -317,3 +317,34 @@ def test_a_baseline_changes_no_gradient_of_the_expected_risk_and_padding_no_numb
     longer, wider = _value_and_slope(jaxloss.minimum_risk_loss, *padded, reduction="none")
     np.testing.assert_allclose(longer, value, rtol=1e-6)
     np.testing.assert_allclose(wider, np.pad(slope, [(0, 0), (0, 2)]), rtol=1e-6, atol=1e-8)
+
+
+# ---- conditional random fields ---------------------------------------------------------------------------------
+
+
+def test_a_random_field_without_transitions_is_a_sum_of_cross_entropies() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(3, 5, 4)).astype(np.float32), rng.integers(0, 4, size=(3, 5))
+    lengths = np.array([5, 1, 3])
+    value, slope = _value_and_slope(jaxloss.linear_chain_crf_nll, logits, labels, lengths, np.zeros((4, 4), np.float32))
+    where = np.arange(5) < lengths[:, None]
+    fn = lambda z: jaxloss.softmax_cross_entropy_with_integer_labels(z, labels, where=where, reduction="sum") / 3
+    expected, gradient = jax.jit(jax.value_and_grad(fn))(logits)
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    np.testing.assert_allclose(slope, gradient, atol=1e-6)
+
+
+def test_a_forbidden_transition_is_infinite_without_a_gradient_and_behind_the_length_nothing() -> None:
+    transitions = np.array([[0.0, -np.inf], [0.0, 0.0]], np.float32)
+    labels = np.array([[0, 1, 1], [0, 0, 1], [1, 1, 0]], np.int32)
+    logits = np.zeros((3, 3, 2), np.float32)
+    logits[1, 2] = np.nan
+    values, slope = _value_and_slope(
+        jaxloss.linear_chain_crf_nll, logits, labels, np.array([3, 2, 3]), transitions, reduction="none"
+    )
+    np.testing.assert_allclose(values, [np.inf, np.log(3), np.log(4)], rtol=1e-6)
+    assert np.all(np.isfinite(slope))
+    assert not np.any(slope[0])
+    assert not np.any(slope[1, 2])
+    by_transition = jax.grad(lambda a: jaxloss.linear_chain_crf_nll(logits[2:], labels[2:], np.array([3]), a))
+    assert np.all(np.isfinite(by_transition(transitions)))
