@@ -57,6 +57,18 @@ def test_ctc_is_that_of_torch(blank: int) -> None:
     np.testing.assert_allclose(gradient, slope, atol=1e-12)
 
 
+def test_the_mean_of_torch_is_one_over_the_lengths_of_the_labels() -> None:
+    torch = pytest.importorskip("torch")
+    logits, labels, logit_lengths, label_lengths = _speech(8)
+    label_lengths = np.maximum(label_lengths, 1)
+    log_probs = torch.log_softmax(torch.tensor(logits), -1).transpose(0, 1)
+    theirs = torch.nn.functional.ctc_loss(log_probs, *map(torch.tensor, (labels, logit_lengths, label_lengths)))
+    tail = {"weights": 1 / label_lengths, "reduction": jaxloss.reductions.mean_over(8)}
+    with jax.enable_x64(True):
+        ours = jax.jit(functools.partial(jaxloss.ctc_loss, **tail))(logits, labels, logit_lengths, label_lengths)
+    np.testing.assert_allclose(ours, float(theirs), rtol=1e-12)
+
+
 def test_ctc_is_that_of_optax_where_an_alignment_exists() -> None:
     logits, labels, logit_lengths, label_lengths = _speech(3)
     paddings = [np.arange(n) >= x[:, None] for n, x in ((FRAMES, logit_lengths), (LABELS, label_lengths))]

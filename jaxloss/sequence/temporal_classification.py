@@ -34,7 +34,8 @@ def ctc_loss(
 
     .. math:: \ell = -\log \sum_{\pi :\, \mathcal B(\pi) = y} \; \prod_{t=1}^{T} p_{t, \pi_t}
 
-    Nothing is divided by the length of the labels, which PyTorch's ``"mean"`` does: give ``weights`` for that.
+    Nothing is divided by the length of the labels. PyTorch's ``"mean"`` does that: it is ``weights=1 / label_lengths``
+    with ``reduction=jaxloss.reductions.mean_over(batch_size)``.
     A pair that no alignment fits, for which there are fewer frames than labels and repeats, has loss +inf with zero
     gradient; ``where=jaxloss.ctc_feasible(labels, logit_lengths, label_lengths)`` leaves such pairs out.
 
