@@ -15,6 +15,7 @@ from jaxloss._typing import Array, Scalar
 
 __all__ = [
     "divide",
+    "exp_excess",
     "guarded_log",
     "log1mexp",
     "log_sum_exp",
@@ -168,3 +169,21 @@ def _peak_and_spread(x: Array) -> tuple[Array, Array, Array]:
     peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), x.dtype), peak)
     total = jnp.sum(jnp.exp(x - peak[..., None]), axis=-1)
     return peak + jnp.log(total), peak, total
+
+
+_EXCESS_SERIES = tuple(1 / math.factorial(k + 2) for k in range(17))
+"""Coefficients of ``(exp(x) - 1 - x) / x**2``: full float64 precision for ``|x| <= 1``."""
+
+
+@jax.custom_jvp
+def exp_excess(x: Array) -> Array:
+    """``exp(x) - 1 - x`` to full relative accuracy, also near 0 where it is ``x**2 / 2``; its slope is ``expm1``."""
+    near = jnp.abs(x) < 1
+    small = jnp.where(near, x, jnp.zeros((), x.dtype))
+    series = jnp.full_like(x, _EXCESS_SERIES[-1])
+    for coefficient in reversed(_EXCESS_SERIES[:-1]):
+        series = series * small + coefficient
+    return jnp.where(near, jnp.square(small) * series, jnp.expm1(x) - x)
+
+
+exp_excess.defjvps(lambda tangent, _, x: tangent * jnp.expm1(x))

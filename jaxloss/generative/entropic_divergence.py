@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss import _checks
 from jaxloss._reduce import hide, promote, reduce
 from jaxloss._typing import Array, Reduction
-from jaxloss.generative._excess import relative_entropy
+from jaxloss.generative._entropy import relative_entropy
 from jaxloss.generative.divergence import ensure_normalised
 
 __all__ = [

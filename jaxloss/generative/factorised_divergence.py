@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _numerics
 from jaxloss._numerics import magnitude
 from jaxloss._reduce import blank, reduce
 from jaxloss._typing import Array, Reduction
 from jaxloss.classification.binary import negative_log_sigmoids
-from jaxloss.generative._excess import exp_excess, relative_entropy
+from jaxloss.generative._entropy import relative_entropy
 
 __all__ = ["bernoulli_kl", "laplace_kl", "poisson_kl"]
 
@@ -73,7 +73,7 @@ def _laplace_shift(distance: Array, ratio: Array, log_scale_p: Array, log_scale_
     near = (steps < 1) & ~apart
     drop = jnp.where(apart, zero - 1, jnp.expm1(-jnp.where(near | apart, zero, steps)))
     far = distance * jnp.exp(-jnp.where(same, zero, log_scale_q)) + jnp.exp(ratio) * drop
-    return jnp.where(near, jnp.exp(ratio) * exp_excess(-jnp.where(near, steps, zero)), far)
+    return jnp.where(near, jnp.exp(ratio) * _numerics.exp_excess(-jnp.where(near, steps, zero)), far)
 
 
 def laplace_kl(
@@ -120,7 +120,7 @@ def laplace_kl(
     )
     distance, ratio = magnitude(location_p - location_q), log_scale_p - log_scale_q
     shift = _laplace_shift(distance, ratio, log_scale_p, log_scale_q)
-    values = jnp.sum(exp_excess(ratio) + shift, axis=-1)
+    values = jnp.sum(_numerics.exp_excess(ratio) + shift, axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import blank, hide, promote, reduce
 from jaxloss._typing import Array, Reduction
-from jaxloss.generative._excess import exp_excess
 
 __all__ = ["gaussian_kl", "gaussian_kl_standard_normal", "multivariate_gaussian_kl"]
 
@@ -54,7 +53,7 @@ def gaussian_kl_standard_normal(
     _checks.with_axes("latent", mean=mean)
     _checks.same_shape(mean=mean, log_variance=log_variance)
     mean, log_variance = blank(where, mean, log_variance, event_ndim=1)
-    values = 0.5 * jnp.sum(jnp.square(mean) + exp_excess(log_variance), axis=-1)
+    values = 0.5 * jnp.sum(jnp.square(mean) + _numerics.exp_excess(log_variance), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -106,7 +105,7 @@ def gaussian_kl(
     _checks.same_shape(**inputs)
     mean_p, log_variance_p, mean_q, log_variance_q = blank(where, *inputs.values(), event_ndim=1)
     shift = _standardised(mean_p - mean_q, log_variance_q)
-    values = 0.5 * jnp.sum(exp_excess(log_variance_p - log_variance_q) + jnp.square(shift), axis=-1)
+    values = 0.5 * jnp.sum(_numerics.exp_excess(log_variance_p - log_variance_q) + jnp.square(shift), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -179,7 +178,7 @@ def multivariate_gaussian_kl(
     rest = jnp.sum(jnp.square(jnp.tril(excess[..., :-1], -1)), axis=(-2, -1)) + jnp.sum(
         jnp.square(excess[..., -1]), axis=-1
     )
-    values = 0.5 * (jnp.sum(exp_excess(2 * jnp.log1p(scales)), axis=-1) + rest)
+    values = 0.5 * (jnp.sum(_numerics.exp_excess(2 * jnp.log1p(scales)), axis=-1) + rest)
     diagonals = (jnp.diagonal(factor, axis1=-2, axis2=-1) for factor in (lower_p, lower_q))
     valid = [jnp.all(diagonal > 0, axis=-1) for diagonal in diagonals]
     return reduce(_numerics.poison(values, valid[0] & valid[1]), where=where, weights=weights, reduction=reduction)

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import blank, reduce
 from jaxloss._typing import Array, Reduction
-from jaxloss.generative._excess import exp_excess
 
 __all__ = ["itakura_saito_divergence"]
 
@@ -67,6 +66,6 @@ def itakura_saito_divergence(
     valid = (predictions > 0) & (targets >= 0)
     excess = _numerics.quotient(targets - predictions, predictions)
     near = jnp.abs(excess) < 0.5
-    close = exp_excess(jnp.log1p(jnp.where(near, excess, jnp.zeros((), excess.dtype))))
+    close = _numerics.exp_excess(jnp.log1p(jnp.where(near, excess, jnp.zeros((), excess.dtype))))
     values = jnp.where(near, close, excess - _log_ratio(targets, predictions))
     return reduce(_numerics.poison(values, valid), where=where, weights=weights, reduction=reduction)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from jaxloss import _numerics
 from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction
-from jaxloss.generative.gaussian_divergence import _exp_excess
 from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["kl_estimate_k1", "kl_estimate_k2", "kl_estimate_k3"]
@@ -124,5 +124,5 @@ def kl_estimate_k3(
         Schulman (2020), Approximating KL Divergence. https://joschu.net/blog/kl-approx.html
     """
     policy, reference = of_one_shape(where, log_probs=log_probs, reference_log_probs=reference_log_probs)
-    values = _exp_excess(reference - policy)
+    values = _numerics.exp_excess(reference - policy)
     return reduce(values, where=where, weights=weights, reduction=reduction)

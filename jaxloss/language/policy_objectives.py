@@ -7,10 +7,9 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _numerics
 from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.generative.gaussian_divergence import _exp_excess
 from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["cispo_loss", "grpo_loss", "ppo_clip_loss"]
@@ -156,7 +155,7 @@ def grpo_loss(
     old, advantages = jax.lax.stop_gradient((old, advantages))
     beta = _checks.scalar("beta", beta, policy.dtype, at_least=0)
     surrogate = _clipped_surrogate(policy - old, advantages, clip_low, clip_high, math.inf)
-    values = surrogate + beta * _exp_excess(reference - policy)
+    values = surrogate + beta * _numerics.exp_excess(reference - policy)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
