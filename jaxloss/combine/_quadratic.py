@@ -18,6 +18,7 @@ EXACT = 6
 """Up to this size every set of positive entries is tried: 64 systems of 6 equations, in one batched call."""
 
 PIVOTS, STEPS = 20, 60
+HALVES = 0.5 ** np.arange(6)
 
 
 def nonneg_qp(matrix: Array, linear: Array) -> Array:
@@ -110,6 +111,10 @@ def interior_point(
         ratio = jnp.where(falls, -x / jnp.where(falls, direction, -jnp.ones_like(x)), jnp.inf)
         return jnp.minimum(0.99 * jnp.min(ratio), 1)
 
+    def error(z: Array, s: Array) -> Array:
+        broken = jnp.linalg.norm(gradient(z) - s) + z @ s
+        return jnp.where(jnp.isnan(broken), jnp.inf, broken)
+
     def goes_on(carry: tuple[Array, ...]) -> Array:
         count, alive, z, s = carry
         far = (z @ s > 10 * eps * z.size * eps) | (jnp.max(jnp.abs(gradient(z) - s)) > 100 * eps)
@@ -129,10 +134,14 @@ def interior_point(
         guess = (z + furthest(z, dz) * dz) @ (s + furthest(s, ds) * ds)
         aim = (guess / now) ** 3 * now / z.size
         dz, ds = towards(aim - z * s - dz * ds)
-        length = jnp.minimum(furthest(z, dz), furthest(s, ds))
         alive = jnp.all(jnp.isfinite(dz) & jnp.isfinite(ds))
-        move = lambda x, d: jnp.where(alive, x + length * jnp.where(alive, d, 0), x)
-        return count + 1, alive, move(z, dz), move(s, ds)
+        # A full step may go too far where the function is no quadratic; the best of some shorter ones is taken.
+        lengths = jnp.minimum(furthest(z, dz), furthest(s, ds)) * jnp.asarray(HALVES, z.dtype)
+        z_after, s_after = (
+            x[None, :] + lengths[:, None] * jnp.where(alive, d, 0)[None, :] for x, d in ((z, dz), (s, ds))
+        )
+        best = jnp.argmin(jax.vmap(error)(z_after, s_after))
+        return count + 1, alive, jnp.where(alive, z_after[best], z), jnp.where(alive, s_after[best], s)
 
     *_, z, s = jax.lax.while_loop(goes_on, step, (jnp.zeros((), jnp.int32), jnp.asarray(True), start, start))
     return z, s

@@ -72,7 +72,8 @@ def fairgrad_weights(gram: Array, *, fairness: Scalar, present: Array | None = N
         return count + 1, far, v + length * change
 
     *_, v = jax.lax.while_loop(goes_on, step, (jnp.zeros((), jnp.int32), jnp.asarray(True), alone))
-    weights = jnp.where(moves, v / share * largest ** (-2 / (1 + k)), jnp.zeros_like(v))
+    lengths = jnp.where(moves, lengths, jnp.ones_like(lengths))
+    weights = jnp.where(moves, v / alone * lengths ** (-2 / (1 + k)), jnp.zeros_like(v))
     return reveal(weights, gram, present)
 
 
