@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxloss._numerics import positive_part, scale_of
 from jaxloss._typing import Array
+from jaxloss.combine._gram import dot
 
 __all__ = ["interior_point", "nonneg_qp"]
 
@@ -50,7 +51,7 @@ def _every_set(matrix: Array, linear: Array) -> Array:
     systems = _on(free, jnp.broadcast_to(matrix, (len(free), size, size)))
     right = jnp.where(free, -linear[None, :], jnp.zeros_like(linear)[None, :])
     points = jnp.linalg.solve(systems, right[..., None])[..., 0]
-    slopes = jnp.matmul(points, matrix, precision="highest") + linear[None, :]
+    slopes = dot(points, matrix) + linear[None, :]
     gaps = jnp.max(jnp.where(free, jnp.maximum(-points, jnp.abs(slopes)), -slopes), axis=1)
     best = jnp.argmin(jnp.where(jnp.isnan(gaps), jnp.inf, jnp.maximum(gaps, 0)))
     return positive_part(points[best])
@@ -58,7 +59,7 @@ def _every_set(matrix: Array, linear: Array) -> Array:
 
 def _gap(matrix: Array, linear: Array, point: Array) -> Array:
     """By how much the optimality conditions are broken; infinite for a NaN."""
-    slope = matrix @ point + linear
+    slope = dot(matrix, point) + linear
     broken = jnp.max(jnp.stack([-point, -slope, jnp.abs(point * slope)]))
     return jnp.where(jnp.isnan(broken), jnp.inf, broken)
 
@@ -66,7 +67,7 @@ def _gap(matrix: Array, linear: Array, point: Array) -> Array:
 def _pivot_then_interior(matrix: Array, linear: Array) -> Array:
     settled, first = _pivot(matrix, linear, jnp.ones(linear.shape, bool), jnp.asarray(True))
     start = jnp.full_like(linear, 2)
-    inner, slack = interior_point(lambda z: matrix @ z + linear, lambda _: matrix, start, ~settled)
+    inner, slack = interior_point(lambda z: dot(matrix, z) + linear, lambda _: matrix, start, ~settled)
     _, second = _pivot(matrix, linear, inner > slack, ~settled)
     points = positive_part(jnp.stack([first, second, inner]))
     gaps = jnp.stack([_gap(matrix, linear, point) for point in points])
@@ -84,7 +85,7 @@ def _pivot(matrix: Array, linear: Array, free: Array, wanted: Array) -> tuple[Ar
         count, _, free, _ = carry
         right = jnp.where(free, -linear, jnp.zeros_like(linear))
         point = jnp.linalg.solve(_on(free, matrix), right)
-        slack = jnp.where(free, jnp.zeros_like(linear), matrix @ point + linear)
+        slack = jnp.where(free, jnp.zeros_like(linear), dot(matrix, point) + linear)
         after = point > slack
         return count + 1, jnp.all(after == free), after, point
 
@@ -112,12 +113,12 @@ def interior_point(
         return jnp.minimum(0.99 * jnp.min(ratio), 1)
 
     def error(z: Array, s: Array) -> Array:
-        broken = jnp.linalg.norm(gradient(z) - s) + z @ s
+        broken = jnp.linalg.norm(gradient(z) - s) + dot(z, s)
         return jnp.where(jnp.isnan(broken), jnp.inf, broken)
 
     def goes_on(carry: tuple[Array, ...]) -> Array:
         count, alive, z, s = carry
-        far = (z @ s > 10 * eps * z.size * eps) | (jnp.max(jnp.abs(gradient(z) - s)) > 100 * eps)
+        far = (dot(z, s) > 10 * eps * z.size * eps) | (jnp.max(jnp.abs(gradient(z) - s)) > 100 * eps)
         return wanted & alive & far & (count < STEPS)
 
     def step(carry: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -130,8 +131,8 @@ def interior_point(
             return dz, (complement - s * dz) / z
 
         dz, ds = towards(-z * s)
-        now = z @ s
-        guess = (z + furthest(z, dz) * dz) @ (s + furthest(s, ds) * ds)
+        now = dot(z, s)
+        guess = dot(z + furthest(z, dz) * dz, s + furthest(s, ds) * ds)
         aim = (guess / now) ** 3 * now / z.size
         dz, ds = towards(aim - z * s - dz * ds)
         alive = jnp.all(jnp.isfinite(dz) & jnp.isfinite(ds))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss import _checks
 from jaxloss._numerics import divide, sqrt
 from jaxloss._typing import Array, Scalar
-from jaxloss.combine._gram import cosines, over_present, resolution, reveal, trace_scaled, without
+from jaxloss.combine._gram import cosines, dot, over_present, resolution, reveal, trace_scaled, without
 from jaxloss.combine._quadratic import interior_point, nonneg_qp
 from jaxloss.combine.aggregation import Aggregator, from_gramian
 
@@ -88,7 +88,7 @@ def cagrad_weights(gram: Array, *, caution: Scalar = 0.5, present: Array | None 
     caution = _checks.scalar("caution", caution, gram.dtype, at_least=0)
     matrix = trace_scaled(gram, 0.0)
     mean = over_present(None, present, gram.dtype)
-    radius = caution * sqrt(mean @ matrix @ mean)
+    radius = caution * sqrt(dot(mean, dot(matrix, mean)))
     unit = 2 * (1 + caution)
     floor = resolution(gram)
     absent = 2 * (1 - present.astype(gram.dtype))
@@ -98,26 +98,26 @@ def cagrad_weights(gram: Array, *, caution: Scalar = 0.5, present: Array | None 
     # it is written as the minimum of (z'Gz / tau + tau) / 2 over a further variable tau >= 0.
     def parts(x: Array) -> tuple[Array, Array, Array]:
         z, tau = x[:-1], x[-1]
-        return z, tau, matrix @ z / tau
+        return z, tau, dot(matrix, z) / tau
 
     def gradient(x: Array) -> Array:
         z, tau, along = parts(x)
-        by_z = (matrix @ mean + radius * along) / unit + (jnp.sum(z) - 1) + absent
-        return jnp.append(by_z, radius / unit / 2 * (1 - z @ along / tau))
+        by_z = (dot(matrix, mean) + radius * along) / unit + (jnp.sum(z) - 1) + absent
+        return jnp.append(by_z, radius / unit / 2 * (1 - dot(z, along) / tau))
 
     def hessian(x: Array) -> Array:
         z, tau, along = parts(x)
         mixed = -along[:, None]
-        square = jnp.block([[matrix, mixed], [mixed.T, jnp.reshape(z @ along / tau, (1, 1))]])
+        square = jnp.block([[matrix, mixed], [mixed.T, jnp.reshape(dot(z, along) / tau, (1, 1))]])
         return radius / unit / tau * square + jnp.pad(jnp.ones_like(matrix), (0, 1))
 
     start = jnp.full(len(gram) + 1, 1 / len(gram), gram.dtype)
     w = interior_point(gradient, hessian, start, jnp.asarray(True))[0][:-1]
     w = jnp.where(present, w, jnp.zeros_like(w))
     w = divide(w, jnp.broadcast_to(jnp.sum(w), w.shape))
-    square = jnp.maximum(w @ matrix @ w, 0)
+    square = jnp.maximum(dot(w, dot(matrix, w)), 0)
     # What is left of the squared length where the gradients cancel is rounding.
-    balanced = (square <= floor * jnp.square(w @ sqrt(jnp.diagonal(matrix)))) & (radius > 0)
+    balanced = (square <= floor * jnp.square(dot(w, sqrt(jnp.diagonal(matrix))))) & (radius > 0)
     weights = mean + divide(radius * w, jnp.broadcast_to(sqrt(square), w.shape))
     return reveal(jnp.where(balanced, jnp.zeros_like(w), weights), gram, present)
 
