@@ -285,6 +285,18 @@ def test_mgda_is_optimal_and_goes_down_everywhere(size, rng) -> None:
         assert np.all(slopes.min(axis=1) >= square * (1 - limit))
 
 
+def test_no_update_helps_a_term_at_its_minimum(rng) -> None:
+    rows = draw(rng, 4)
+    rows[:, 2] = 0
+    np.testing.assert_array_equal(weights_of("mgda", products(rows)), np.eye(4)[[2] * len(rows)])
+    for name in ("nash", "imtl_g", "config", "fairgrad_two", "equal_norms"):
+        found = weights_of(name, products(rows))
+        assert np.all(found[:, 2] == 0)
+        alone = weights_of(name, products(rows[:, [0, 1, 3]]))
+        ratio = found[:, [0, 1, 3]] / alone
+        assert far(ratio, ratio[:, :1] * np.ones(3)).max() < 1e-7
+
+
 @pytest.mark.parametrize("size", [3, 8])
 @pytest.mark.parametrize("caution", [0.0, 0.5, 2.0])
 def test_cagrad_closes_the_duality_gap(size, caution, rng) -> None:
@@ -527,20 +539,24 @@ def test_two_gradients_after_surgery_have_the_cosine_asked_for(rng) -> None:
     np.testing.assert_array_equal(after[:, 0, 0], 0.4)
 
 
-def test_krum_selects_as_the_paper_says(rng) -> None:
-    for present in (np.ones(7, bool), np.array([True, True, False, True, True, True, True])):
-        rows = rng.normal(size=(7, 3))
-        rows[3] += 40
-        kept = np.flatnonzero(present)
-        scores = {
-            i: sum(sorted(np.sum((rows[i] - rows[j]) ** 2) for j in kept if j != i)[: len(kept) - 2 - 2]) for i in kept
-        }
-        expected = np.zeros(7)
-        expected[sorted(kept, key=scores.__getitem__)[:3]] = 1 / 3
-        gram = jnp.asarray(products(rows), jnp.float32)
-        found = combine.krum_weights(gram, outliers=2, selected=3, present=jnp.asarray(present))
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
-        assert found[3] == 0
+@pytest.mark.parametrize("present", [np.ones(7, bool), np.arange(7) != 2])
+def test_krum_selects_as_the_paper_says(present, rng) -> None:
+    batch = rng.normal(size=(100, 7, 3))
+    batch[:, 3] += 40
+    kept = np.flatnonzero(present)
+    count = len(kept) - 2 - 2
+
+    def score(rows, i):
+        return sum(sorted(np.sum((rows[i] - rows[j]) ** 2) for j in kept if j != i)[:count])
+
+    expected = np.zeros((100, 7))
+    for line, rows in zip(expected, batch, strict=True):
+        line[sorted(kept, key=lambda i, rows=rows: score(rows, i))[:3]] = 1 / 3
+    with jax.enable_x64(True):
+        fn = lambda gram: combine.krum_weights(gram, outliers=2, selected=3, present=jnp.asarray(present))
+        found = jax.jit(jax.vmap(fn))(jnp.asarray(products(batch)))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert not np.any(found[:, 3])
 
 
 # Aggregators.
