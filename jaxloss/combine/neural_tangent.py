@@ -12,7 +12,7 @@ from jaxloss import _checks
 from jaxloss._numerics import divide
 from jaxloss._reduce import plain_mean
 from jaxloss._typing import Array, Scalar
-from jaxloss.combine._gram import over_present
+from jaxloss.combine._gram import dot, over_present
 from jaxloss.combine.aggregation import Aggregator, from_gramian
 from jaxloss.combine.balance import running
 
@@ -84,7 +84,7 @@ def ntk_weights(traces: Array, *, present: Array | None = None) -> Array:
     _checks.has_shape((traces.size,), "one number per term", traces=traces)
     present = jnp.ones(traces.size, bool) if present is None else _checks.mask(present, traces.shape)
     traces = jnp.where(present, traces, jnp.zeros_like(traces))
-    mean = over_present(None, present, traces.dtype) @ traces
+    mean = dot(over_present(None, present, traces.dtype), traces)
     return divide(jnp.broadcast_to(mean, traces.shape), traces)
 
 
