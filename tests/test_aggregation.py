@@ -14,7 +14,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 import jaxloss
-from jaxloss import combine
+from jaxloss import combine, reductions
 from jaxloss.combine._quadratic import interior_point, nonneg_qp
 from jaxloss.combine.sign_dropout import keep_one_sign
 from tests.support import run_examples
@@ -587,7 +587,6 @@ AGGREGATORS = {
     "mean_of_gradients": combine.mean_of_gradients,
     "mgda": combine.mgda,
     "nash": combine.nash,
-    "ntk_weighting": combine.ntk_weighting,
     "pcgrad": combine.pcgrad,
     "random_weighting": combine.random_weighting,
     "sum_of_gradients": combine.sum_of_gradients,
@@ -811,16 +810,18 @@ def test_ntk_traces_and_weights(rng) -> None:
         np.testing.assert_allclose(combine.ntk_trace(residual, params, points, batch_size=size), expected, rtol=1e-5)
     found = combine.ntk_weights(jnp.array([1.0, 2.0, 6.0]), present=jnp.array([True, False, True]))
     np.testing.assert_allclose(found, [3.5, 0, 3.5 / 6], rtol=1e-6)
-    aggregator = combine.ntk_weighting(momentum=0.5)
-    state = aggregator.init(jnp.zeros(2), NAMES)
-    rows = jnp.ones((3, 2))
-    _, state = aggregator.update(rows, state, **call(3))
-    np.testing.assert_array_equal(state.weights, 1)
+    tx = combine.ntk_weighting(momentum=0.5)
+    terms = {name: reductions.Term(jnp.ones(2), jnp.ones(2)) for name in NAMES}
+    state = tx.init(terms)
     traces = {"c": jnp.float32(6), "a": jnp.float32(1), "b": jnp.float32(2)}
-    _, state = aggregator.update(rows, state, traces=traces, **call(3))
-    np.testing.assert_allclose(state.weights, [2.0, 1.25, 0.75], rtol=1e-6)
-    with pytest.raises(ValueError, match="traces must have one number for each of the 3 terms"):
-        aggregator.update(rows, state, traces={"a": jnp.float32(1)}, **call(3))
+    weighed, state = tx.update(terms, state, step=0, traces=traces)
+    np.testing.assert_allclose([weighed[name].values[0] for name in NAMES], [2.0, 1.25, 0.75], rtol=1e-6)
+    _, kept = tx.update(terms, state, step=1, traces=dict.fromkeys(NAMES, jnp.float32(0)))
+    assert kept == state
+    with pytest.raises(ValueError, match=r"traces must name the terms \['a', 'b', 'c'\]; found \['a'\]"):
+        tx.update(terms, state, step=0, traces={"a": jnp.float32(1)})
+    with pytest.raises(KeyError, match="no annotation 'traces'"):
+        tx.update(terms, state, step=0)
 
 
 def test_players_follow_their_own_terms() -> None:
