@@ -110,7 +110,7 @@ def sweep(scale: float = 1.0) -> list[Workload]:
 
     def workload(case: Case) -> Workload:
         size = max(64, round(512 * scale))
-        batch = (size // 32, 32) if case.pooled else (size,)
+        batch = (size // 32, 32) if case.pooled or case.meets else (size,)
 
         def draw() -> Inputs:
             return tuple(cast(case.draw(np.random.default_rng(0), batch), np.float32).values())
