@@ -49,6 +49,9 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.representation.mined_triplets import *
+from jaxloss.representation.pairs import *
+from jaxloss.representation.triplets import *
 
 __version__ = "0.1.0"
 

@@ -1,0 +1,270 @@
+"""Cases of `jaxloss.representation`: pairs, triplets and batches that contrast their own examples."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.spatial.distance
+import scipy.special
+
+import jaxloss
+from tests.cases import Case
+
+GAPS = "a small violation is a difference of distances and a margin"
+SIDES = "which side of the loss a pair takes"
+D = 3
+
+
+def _vectors(*names):
+    return lambda rng, batch: {name: rng.normal(size=(*batch, D)) for name in names}
+
+
+def _equal(*names):
+    def draw(rng, batch):
+        values = rng.normal(size=(*batch, D))
+        return {name: values.copy() for name in names}
+
+    return draw
+
+
+def _flags(rng, batch, other):
+    return np.where(rng.uniform(size=batch) < 0.5, 1.0, float(other))
+
+
+def _pairs(other):
+    return lambda rng, batch: {
+        **_vectors("anchors", "others")(rng, batch),
+        "targets": _flags(rng, batch, other),
+    }
+
+
+def _similar(rng, batch):
+    return {**_equal("anchors", "others")(rng, batch), "targets": np.ones(batch)}
+
+
+def _by_row(metric):
+    """A SciPy distance of two vectors, for every row."""
+
+    def rows(x, y, **options):
+        flat = zip(x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1]), strict=True)
+        return np.array([metric(a, b, **options) for a, b in flat]).reshape(x.shape[:-1])
+
+    return rows
+
+
+EUCLIDEAN, COSINE = _by_row(scipy.spatial.distance.euclidean), _by_row(scipy.spatial.distance.cosine)
+MINKOWSKI = _by_row(scipy.spatial.distance.minkowski)
+
+
+def _contrastive(anchors, others, targets, margin=1.0):
+    d = EUCLIDEAN(anchors, others)
+    return targets * d**2 + (1 - targets) * np.maximum(0, margin - d) ** 2
+
+
+def _cosine_embedding(anchors, others, targets, margin=0.0):
+    d = COSINE(anchors, others)
+    return np.where(targets == 1, d, np.maximum(0, 1 - d - margin))
+
+
+def _hinge_embedding(distances, targets, margin=1.0):
+    return np.where(targets == 1, distances, np.maximum(0, margin - distances))
+
+
+def _triplet(anchors, positives, negatives, margin=1.0, norm_degree=2.0, swap=False):
+    far = MINKOWSKI(anchors, negatives, p=norm_degree)
+    if swap:
+        far = np.minimum(far, MINKOWSKI(positives, negatives, p=norm_degree))
+    return np.maximum(0, margin + MINKOWSKI(anchors, positives, p=norm_degree) - far)
+
+
+def _far_negative(rng, batch):
+    values = rng.normal(size=(*batch, D))
+    return {"anchors": values, "positives": values.copy(), "negatives": values + 9}
+
+
+def _labelled(rng, batch):
+    """Embeddings of a few classes, every example with a partner also where one in three is masked."""
+    labels = np.arange(batch[-1]) % 2 if batch[-1] < 8 else np.arange(batch[-1]) % 4
+    return {"embeddings": rng.normal(size=(*batch, D)), "labels": np.broadcast_to(labels, batch).astype(np.int32)}
+
+
+def _clustered(rng, batch):
+    """Equal examples within a class, classes far apart."""
+    labels = _labelled(rng, batch)["labels"]
+    return {"embeddings": 9.0 * np.eye(4)[labels % 4], "labels": labels}
+
+
+def _in_sets(one):
+    """An oracle of one batch, applied to every set of examples."""
+
+    def oracle(embeddings, labels, **hypers):
+        sets = zip(embeddings.reshape(-1, *embeddings.shape[-2:]), labels.reshape(-1, labels.shape[-1]), strict=True)
+        return np.array([one(x, y, **hypers) for x, y in sets]).reshape(labels.shape)
+
+    return oracle
+
+
+def _sides(x, y):
+    distances = scipy.spatial.distance.cdist(x, x)
+    index = np.arange(len(y))
+    for i in index:
+        yield distances[i], (y == y[i]) & (index != i), y != y[i]
+
+
+def _batch_all(x, y, margin=1.0):
+    """Summed over the active triplets of every anchor."""
+    return [
+        sum(max(0.0, margin + d[p] - d[n]) for p in np.flatnonzero(near) for n in np.flatnonzero(far))
+        for d, near, far in _sides(x, y)
+    ]
+
+
+def _batch_hard(x, y, margin=1.0):
+    return [
+        max(0.0, margin + d[near].max() - d[far].min()) if near.any() and far.any() else 0.0
+        for d, near, far in _sides(x, y)
+    ]
+
+
+def _semi_hard(x, y, margin=1.0):
+    """Summed over the positives of every anchor."""
+
+    def one(d, near, far):
+        chosen = [
+            min((n for n in d[far] if n > d[p]), default=max(d[far], default=np.inf)) for p in np.flatnonzero(near)
+        ]
+        return sum(max(0.0, margin + p - n) for p, n in zip(d[near], chosen, strict=True))
+
+    return [one(*sides) for sides in _sides(x, y)]
+
+
+SETS = {
+    "one class": {"embeddings": np.array([[1.0, 2.0], [3.0, 5.0]]), "labels": np.array([1, 1])},
+    "no positives": {"embeddings": np.array([[1.0, 2.0], [3.0, 5.0]]), "labels": np.array([1, 2])},
+    "identical": {"embeddings": np.ones((4, 2)), "labels": np.array([0, 0, 1, 1])},
+    "zeros": {"embeddings": np.zeros((4, 2)), "labels": np.array([0, 0, 1, 1])},
+    "large": {"embeddings": np.array([[1e30, -1e30], [0.0, 1e30], [1.0, 1.0]]), "labels": np.array([0, 0, 1])},
+    "alone": {"embeddings": np.ones((1, 2)), "labels": np.array([3])},
+}
+"""Batches at the edges of the domain."""
+
+
+CASES = [
+    Case(
+        fn=jaxloss.contrastive_loss,
+        draw=_pairs(0),
+        oracle=_contrastive,
+        source="formula, with scipy.spatial.distance.euclidean",
+        hypers={"margin": 1.7},
+        fixed={"targets": SIDES},
+        bad_hypers=({"margin": 0.0},),
+        perfect=_similar,
+        cancels=GAPS,
+        extremes={
+            "large": {
+                "anchors": np.full((2, 2), 1e18),
+                "others": np.full((2, 2), -1e18),
+                "targets": np.array([0.0, 1]),
+            },
+            "equal": {"anchors": np.ones((2, 2)), "others": np.ones((2, 2)), "targets": np.array([0.0, 1])},
+        },
+    ),
+    Case(
+        fn=jaxloss.cosine_embedding_loss,
+        draw=_pairs(-1),
+        oracle=_cosine_embedding,
+        source="formula, with scipy.spatial.distance.cosine",
+        hypers={"margin": -0.3},
+        fixed={"targets": SIDES},
+        bad_hypers=({"margin": 1.5}, {"margin": -2.0}),
+        perfect=_similar,
+        cancels=GAPS,
+        extremes={
+            "large": {
+                "anchors": np.full((2, 2), 1e30),
+                "others": np.full((2, 2), -1e30),
+                "targets": np.array([-1.0, 1]),
+            },
+            "zero": {"anchors": np.zeros((2, 2)), "others": np.ones((2, 2)), "targets": np.array([-1.0, 1])},
+        },
+    ),
+    Case(
+        fn=jaxloss.hinge_embedding_loss,
+        draw=lambda rng, batch: {"distances": rng.gamma(2.0, 0.5, size=batch), "targets": _flags(rng, batch, -1)},
+        oracle=_hinge_embedding,
+        source="formula",
+        hypers={"margin": 1.7},
+        fixed={"targets": SIDES},
+        bad_hypers=({"margin": 0.0},),
+        convex=True,
+        cancels=GAPS,
+        extremes={"large": {"distances": np.array([1e30, 0.0]), "targets": np.array([1.0, -1.0])}},
+    ),
+    Case(
+        fn=jaxloss.triplet_margin_loss,
+        draw=_vectors("anchors", "positives", "negatives"),
+        oracle=_triplet,
+        source="formula, with scipy.spatial.distance.minkowski",
+        hypers={"margin": 2.5, "norm_degree": 3.5, "swap": True},
+        static=("swap",),
+        bad_hypers=({"margin": 0.0}, {"norm_degree": 0.5}, {"norm_degree": np.inf}),
+        perfect=_far_negative,
+        cancels=GAPS,
+        extremes={
+            "large": {
+                n: x * np.full((2, 2), 1e30) for n, x in {"anchors": 1, "positives": -1, "negatives": 0.5}.items()
+            },
+            "equal": {n: np.ones((2, 2)) for n in ("anchors", "positives", "negatives")},
+        },
+    ),
+    Case(
+        fn=jaxloss.soft_margin_triplet_loss,
+        draw=_vectors("anchors", "positives", "negatives"),
+        oracle=lambda anchors, positives, negatives: np.logaddexp(
+            0, EUCLIDEAN(anchors, positives) - EUCLIDEAN(anchors, negatives)
+        ),
+        source="formula, with scipy.spatial.distance.euclidean",
+        ulps=8,  # an exponential of a difference of distances of up to 8
+        extremes={
+            "large": {
+                n: x * np.full((2, 2), 1e30) for n, x in {"anchors": 1, "positives": -1, "negatives": 0.5}.items()
+            },
+            "equal": {n: np.ones((2, 2)) for n in ("anchors", "positives", "negatives")},
+        },
+    ),
+    Case(
+        fn=jaxloss.batch_all_triplet_loss,
+        draw=_labelled,
+        oracle=_in_sets(_batch_all),
+        source="formula, triplet by triplet",
+        hypers={"margin": 1.7},
+        meets=True,
+        bad_hypers=({"margin": 0.0},),
+        perfect=_clustered,
+        cancels=GAPS,
+        extremes=SETS,
+    ),
+    Case(
+        fn=jaxloss.batch_hard_triplet_loss,
+        draw=_labelled,
+        oracle=_in_sets(_batch_hard),
+        source="formula, anchor by anchor",
+        hypers={"margin": 1.7},
+        meets=True,
+        bad_hypers=({"margin": 0.0},),
+        perfect=_clustered,
+        cancels=GAPS,
+        extremes=SETS,
+    ),
+    Case(
+        fn=jaxloss.batch_semi_hard_triplet_loss,
+        draw=_labelled,
+        oracle=_in_sets(_semi_hard),
+        source="formula of FaceNet, pair by pair",
+        hypers={"margin": 1.7},
+        meets=True,
+        bad_hypers=({"margin": 0.0},),
+        perfect=_clustered,
+        cancels=GAPS,
+        extremes=SETS,
+    ),
+]
