@@ -49,9 +49,12 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.representation.label_contrast import *
+from jaxloss.representation.matched_contrast import *
 from jaxloss.representation.mined_triplets import *
 from jaxloss.representation.pairs import *
 from jaxloss.representation.triplets import *
+from jaxloss.representation.weighted_pairs import *
 
 __version__ = "0.1.0"
 

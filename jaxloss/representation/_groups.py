@@ -11,7 +11,7 @@ from jaxloss import _checks, _numerics
 from jaxloss._reduce import hide, promote
 from jaxloss._typing import Array
 
-__all__ = ["both", "diagonal", "grouped", "matched", "per_pair", "similarities", "some", "unit"]
+__all__ = ["both", "diagonal", "gathered", "grouped", "matched", "per_pair", "similarities", "some", "unit"]
 
 
 def both(where: Array | None, shape: tuple[int, ...]) -> Array | None:
@@ -66,6 +66,14 @@ def matched(where: Array | None, **arrays: Any) -> tuple[Array, Array, Array]:
     strangers = ~diagonal(square) if pairs is None else pairs & ~diagonal(square)
     first, second = promote(*(hide(where, x, event_ndim=1) for x in (first, second)))
     return first, second, strangers
+
+
+def gathered(terms: Array, members: Array) -> Array:
+    """``log(sum(exp(terms)))`` over the members of each row; -inf with zero derivatives where there is none."""
+    some_member = jnp.any(members, axis=-1)
+    present = members | ~some_member[..., None]
+    total = _numerics.log_sum_exp(jnp.where(present, terms, -jnp.inf))
+    return jnp.where(some_member, total, -jnp.inf)
 
 
 def unit(x: Array) -> Array:

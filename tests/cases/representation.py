@@ -137,6 +137,89 @@ def _semi_hard(x, y, margin=1.0):
     return [one(*sides) for sides in _sides(x, y)]
 
 
+def _of_pairs(one):
+    """An oracle of two matched sets, applied to every pair of sets."""
+
+    def oracle(first, second, **hypers):
+        sets = zip(first.reshape(-1, *first.shape[-2:]), second.reshape(-1, *first.shape[-2:]), strict=True)
+        return np.array([one(x, y, **hypers) for x, y in sets]).reshape(first.shape[:-1])
+
+    return oracle
+
+
+def _cosines(x, y):
+    return 1 - scipy.spatial.distance.cdist(x, y, "cosine")
+
+
+def _one_way(logits):
+    return -np.diagonal(scipy.special.log_softmax(logits, axis=1))
+
+
+def _infonce(x, y, temperature=0.07):
+    return _one_way(_cosines(x, y) / temperature)
+
+
+def _clip(x, y, temperature=0.07):
+    logits = _cosines(x, y) / temperature
+    return (_one_way(logits) + _one_way(logits.T)) / 2
+
+
+def _siglip(x, y, temperature=0.1, bias=-10.0):
+    signs = 2 * np.eye(len(x)) - 1
+    return -np.sum(scipy.special.log_expit(signs * (_cosines(x, y) / temperature + bias)), axis=1)
+
+
+def _ntxent(x, y, temperature=0.07):
+    """Summed over the positives of every anchor."""
+
+    def one(s, near, far):
+        return sum(-scipy.special.log_softmax([s[p], *s[far]])[0] for p in np.flatnonzero(near))
+
+    logits = _cosines(x, x) / temperature
+    return [one(s, near, far) for s, (_, near, far) in zip(logits, _sides(x, y), strict=True)]
+
+
+def _supcon(x, y, temperature=0.1):
+    def one(s, near, far):
+        return np.mean(scipy.special.logsumexp(s[near | far]) - s[near]) if near.any() else 0.0
+
+    logits = _cosines(x, x) / temperature
+    return [one(s, near, far) for s, (_, near, far) in zip(logits, _sides(x, y), strict=True)]
+
+
+def _multi_similarity(x, y, alpha=2.0, beta=50.0, base=0.5):
+    cosines = _cosines(x, x)
+    return [
+        np.log1p(np.sum(np.exp(-alpha * (s[near] - base)))) / alpha
+        + np.log1p(np.sum(np.exp(beta * (s[far] - base)))) / beta
+        for s, (_, near, far) in zip(cosines, _sides(x, y), strict=True)
+    ]
+
+
+def _circle(x, y, margin=0.4, scale=80.0):
+    def one(s, near, far):
+        low = [-scale * max(0.0, 1 + margin - v) * (v - 1 + margin) for v in s[near]]
+        high = [scale * max(0.0, v + margin) * (v - margin) for v in s[far]]
+        return np.logaddexp(0, scipy.special.logsumexp(np.add.outer(low, high))) if near.any() and far.any() else 0.0
+
+    return [one(s, near, far) for s, (_, near, far) in zip(_cosines(x, x), _sides(x, y), strict=True)]
+
+
+ROUNDED = 16
+"""Units in the last place: an exponential carries the rounding of a cosine of size 1, multiplied."""
+
+
+def _matched_sets(first, second):
+    both = {
+        "identical": (np.ones((3, 2)), np.ones((3, 2))),
+        "zeros": (np.zeros((3, 2)), np.eye(3, 2)),
+        "opposite": (np.eye(3, 2), -np.eye(3, 2)),
+        "alone": (np.ones((1, 2)), np.ones((1, 2))),
+        "large": (1e30 * np.eye(2), -1e30 * np.eye(2)),
+    }
+    return {name: {first: x, second: y} for name, (x, y) in both.items()}
+
+
 SETS = {
     "one class": {"embeddings": np.array([[1.0, 2.0], [3.0, 5.0]]), "labels": np.array([1, 1])},
     "no positives": {"embeddings": np.array([[1.0, 2.0], [3.0, 5.0]]), "labels": np.array([1, 2])},
@@ -265,6 +348,96 @@ CASES = [
         bad_hypers=({"margin": 0.0},),
         perfect=_clustered,
         cancels=GAPS,
+        extremes=SETS,
+    ),
+    Case(
+        fn=jaxloss.infonce_loss,
+        draw=_vectors("queries", "keys"),
+        oracle=lambda queries, keys, **hypers: _of_pairs(_infonce)(queries, keys, **hypers),
+        source="scipy.special.log_softmax of SciPy's cosines",
+        hypers={"temperature": 0.6},
+        meets=True,
+        bad_hypers=({"temperature": 0.0},),
+        ulps=ROUNDED,
+        extremes=_matched_sets("queries", "keys"),
+    ),
+    Case(
+        fn=jaxloss.clip_loss,
+        draw=_vectors("image_embeddings", "text_embeddings"),
+        oracle=lambda image_embeddings, text_embeddings, **h: _of_pairs(_clip)(image_embeddings, text_embeddings, **h),
+        source="scipy.special.log_softmax of SciPy's cosines",
+        hypers={"temperature": 0.6},
+        meets=True,
+        bad_hypers=({"temperature": 0.0},),
+        ulps=ROUNDED,
+        extremes=_matched_sets("image_embeddings", "text_embeddings"),
+    ),
+    Case(
+        fn=jaxloss.siglip_loss,
+        draw=_vectors("image_embeddings", "text_embeddings"),
+        oracle=lambda image_embeddings, text_embeddings, **h: _of_pairs(_siglip)(
+            image_embeddings, text_embeddings, **h
+        ),
+        source="scipy.special.log_expit of SciPy's cosines",
+        hypers={"temperature": 0.6, "bias": -0.5},
+        meets=True,
+        bad_hypers=({"temperature": 0.0},),
+        ulps=ROUNDED,
+        extremes=_matched_sets("image_embeddings", "text_embeddings"),
+    ),
+    Case(
+        fn=jaxloss.n_pairs_loss,
+        draw=_vectors("anchors", "positives"),
+        oracle=lambda anchors, positives: _of_pairs(lambda x, y: _one_way(x @ y.T))(anchors, positives),
+        source="scipy.special.log_softmax of inner products",
+        meets=True,
+        ulps=ROUNDED,
+        extremes={n: x for n, x in _matched_sets("anchors", "positives").items() if n != "large"}
+        | {"large": {"anchors": 1e15 * np.eye(2), "positives": -1e15 * np.eye(2)}},
+    ),
+    Case(
+        fn=jaxloss.ntxent,
+        draw=_labelled,
+        oracle=_in_sets(_ntxent),
+        source="scipy.special.log_softmax of SciPy's cosines, pair by pair",
+        hypers={"temperature": 0.6},
+        meets=True,
+        bad_hypers=({"temperature": 0.0},),
+        ulps=ROUNDED,
+        extremes=SETS,
+    ),
+    Case(
+        fn=jaxloss.supcon_loss,
+        draw=_labelled,
+        oracle=_in_sets(_supcon),
+        source="scipy.special.logsumexp of SciPy's cosines, anchor by anchor",
+        hypers={"temperature": 0.6},
+        meets=True,
+        bad_hypers=({"temperature": 0.0},),
+        ulps=ROUNDED,
+        extremes=SETS,
+    ),
+    Case(
+        fn=jaxloss.multi_similarity_loss,
+        draw=_labelled,
+        oracle=_in_sets(_multi_similarity),
+        source="formula of the paper, anchor by anchor",
+        hypers={"alpha": 1.5, "beta": 7.0, "base": 0.3},
+        meets=True,
+        bad_hypers=({"alpha": 0.0}, {"beta": -1.0}),
+        ulps=ROUNDED,
+        extremes=SETS,
+    ),
+    Case(
+        fn=jaxloss.circle_loss,
+        draw=_labelled,
+        oracle=_in_sets(_circle),
+        source="formula of the paper, anchor by anchor",
+        hypers={"margin": 0.3, "scale": 4.0},
+        meets=True,
+        bad_hypers=({"margin": -0.1}, {"margin": 1.1}, {"scale": 0.0}),
+        ulps=ROUNDED,
+        exempt={"derivatives": "the weights of pairs are constants of differentiation, as in the paper"},
         extremes=SETS,
     ),
 ]
