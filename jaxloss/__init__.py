@@ -49,12 +49,19 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.representation.distillation import *
 from jaxloss.representation.label_contrast import *
 from jaxloss.representation.matched_contrast import *
 from jaxloss.representation.mined_triplets import *
 from jaxloss.representation.pairs import *
+from jaxloss.representation.prediction import *
+from jaxloss.representation.redundancy import *
+from jaxloss.representation.self_distillation import *
 from jaxloss.representation.triplets import *
 from jaxloss.representation.weighted_pairs import *
+from jaxloss.transport.discrepancy import *
+from jaxloss.transport.entropic import *
+from jaxloss.transport.sorted_transport import *
 
 __version__ = "0.1.0"
 

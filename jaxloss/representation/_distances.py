@@ -9,7 +9,7 @@ from jaxloss import _numerics
 from jaxloss._reduce import plain_mean
 from jaxloss._typing import Array, Scalar
 
-__all__ = ["pair_distances", "vector_norm"]
+__all__ = ["pair_distances", "squared_distances", "vector_norm"]
 
 
 def vector_norm(x: Array, norm_degree: Scalar = 2.0) -> Array:
@@ -21,11 +21,12 @@ def vector_norm(x: Array, norm_degree: Scalar = 2.0) -> Array:
     return scale[..., 0] * _numerics.power(total, 1 / norm_degree)
 
 
-def pair_distances(x: Array) -> Array:
-    """Euclidean distances ``[..., N, N]`` between all rows of ``[..., N, D]``; nothing has N N D entries.
+def squared_distances(x: Array) -> tuple[Array, Array]:
+    """``(d ** 2 / s ** 2, s)`` for the Euclidean distances ``[..., N, N]`` between all rows of ``[..., N, D]``.
 
-    They come from inner products, after a common shift towards the origin that changes no distance. The squared
-    lengths are taken from the same product, so that equal rows are at distance 0.
+    They come from inner products, after a common shift towards the origin that changes no distance; nothing has
+    N N D entries. The squared lengths are taken from the same product, so that equal rows are at distance 0. The scale
+    ``s``, a constant of differentiation, keeps the squares from overflowing.
     """
     scale = _numerics.scale_of(x, axis=(-2, -1))
     x = x / scale
@@ -33,4 +34,10 @@ def pair_distances(x: Array) -> Array:
     products = jnp.matmul(x, jnp.swapaxes(x, -1, -2), precision=jax.lax.Precision.HIGHEST)
     squares = jnp.diagonal(products, axis1=-2, axis2=-1)
     squares = (squares[..., :, None] - products) + (squares[..., None, :] - products)
-    return scale * _numerics.sqrt(_numerics.positive_part(squares))
+    return _numerics.positive_part(squares), scale
+
+
+def pair_distances(x: Array) -> Array:
+    """Euclidean distances ``[..., N, N]`` between all rows of ``[..., N, D]``, with zero derivatives where they are 0."""
+    squares, scale = squared_distances(x)
+    return scale * _numerics.sqrt(squares)
