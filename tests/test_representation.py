@@ -48,7 +48,9 @@ def test_no_array_has_an_entry_per_pair_and_feature(fn):
 
 
 @pytest.mark.parametrize("fn", LABELLED, **NAME)
-@pytest.mark.parametrize("labels", [[3, 3, 3, 3], [0, 1, 2, 3], [0, 0, 1, 2]], ids=["one class", "no pairs", "one pair"])
+@pytest.mark.parametrize(
+    "labels", [[3, 3, 3, 3], [0, 1, 2, 3], [0, 0, 1, 2]], ids=["one class", "no pairs", "one pair"]
+)
 @pytest.mark.parametrize("kind", ["random", "equal", "zero"])
 def test_degenerate_batches_are_finite(fn, labels, kind, rng):
     """Anchors without positives or negatives, equal vectors and zero vectors: value, gradient and Hessian."""
@@ -193,7 +195,10 @@ def test_circle_equals_keras_on_unit_vectors(batch):
     [
         (lambda x, y: jaxloss.supcon_loss(x, y, temperature=0.3), lambda m, d: m.SupConLoss(temperature=0.3)),
         (lambda x, y: jaxloss.ntxent(x, y, temperature=0.3), lambda m, d: m.NTXentLoss(temperature=0.3)),
-        (lambda x, y: jaxloss.multi_similarity_loss(x, y, beta=9.0), lambda m, d: m.MultiSimilarityLoss(alpha=2, beta=9, base=0.5)),
+        (
+            lambda x, y: jaxloss.multi_similarity_loss(x, y, beta=9.0),
+            lambda m, d: m.MultiSimilarityLoss(alpha=2, beta=9, base=0.5),
+        ),
         (lambda x, y: jaxloss.circle_loss(x, y, margin=0.3, scale=5.0), lambda m, d: m.CircleLoss(m=0.3, gamma=5)),
         (
             lambda x, y: jaxloss.batch_all_triplet_loss(x, y, margin=0.7),

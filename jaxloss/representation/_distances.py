@@ -38,6 +38,6 @@ def squared_distances(x: Array) -> tuple[Array, Array]:
 
 
 def pair_distances(x: Array) -> Array:
-    """Euclidean distances ``[..., N, N]`` between all rows of ``[..., N, D]``, with zero derivatives where they are 0."""
+    """Euclidean distances ``[..., N, N]`` between all rows of ``[..., N, D]``; zero derivatives where they are 0."""
     squares, scale = squared_distances(x)
     return scale * _numerics.sqrt(squares)

@@ -28,9 +28,11 @@ def diagonal(shape: tuple[int, ...]) -> Array:
     return rows == columns
 
 
-def _examples(**arrays: Array) -> None:
-    _checks.with_axes("examples features", allow_empty=True, **arrays)
-    _checks.with_axes("features", **arrays)
+def _examples(name: str, array: Array) -> None:
+    """The last two axes exist; there may be no example, but not no feature."""
+    named: dict[str, Any] = {name: array}
+    _checks.with_axes("examples features", allow_empty=True, **named)
+    _checks.with_axes("features", **named)
 
 
 def grouped(where: Array | None, embeddings: Any, labels: Any) -> tuple[Array, Array, Array]:
@@ -41,7 +43,7 @@ def grouped(where: Array | None, embeddings: Any, labels: Any) -> tuple[Array, A
     """
     (embeddings,) = _checks.floating(embeddings=embeddings)
     (labels,) = _checks.integer(labels=labels)
-    _examples(embeddings=embeddings)
+    _examples("embeddings", embeddings)
     _checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
     pairs = both(where, labels.shape)
     same = labels[..., :, None] == labels[..., None, :]
@@ -59,7 +61,7 @@ def matched(where: Array | None, **arrays: Any) -> tuple[Array, Array, Array]:
     """
     (first_name, first), (second_name, second) = arrays.items()
     first, second = _checks.floating(**arrays)
-    _examples(**{first_name: first})
+    _examples(first_name, first)
     _checks.same_shape(**{first_name: first, second_name: second})
     square = (*first.shape[:-1], first.shape[-2])
     pairs = both(where, first.shape[:-1])

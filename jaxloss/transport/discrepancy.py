@@ -114,7 +114,8 @@ def mmd_loss(
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar in ``[0, 2]``; 0 for equal samples, up to the rounding of a distance. NaN if a bandwidth is not positive.
+        A scalar in ``[0, 2]``; 0 for equal samples, up to the rounding of a distance. NaN if a bandwidth is not
+        positive.
 
     Raises:
         TypeError: If an input is not floating.

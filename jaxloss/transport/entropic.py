@@ -54,8 +54,8 @@ def entropic_transport_loss(
 
     .. math:: \ell = \min_P \sum_{nm} P_{nm} \| x_n - y_m \|^2 + \epsilon \, \mathrm{KL}(P \,\|\, a b^\top)
 
-    over couplings :math:`P` with the marginals :math:`a` and :math:`b`, the masses of the points. The divergence is part
-    of the value (POT's ``sinkhorn2`` leaves it out). It is not 0 for equal samples: see `jaxloss.sinkhorn_divergence`.
+    over couplings :math:`P` with the marginals :math:`a` and :math:`b`, the masses of the points. The divergence is
+    part of the value (POT's ``sinkhorn2`` leaves it out). It is not 0 for equal samples: see `jaxloss.sinkhorn_divergence`.
     The solver is ott-jax; the gradient is that at the optimal potentials, without its iterations.
 
     Args:
@@ -108,8 +108,8 @@ def sinkhorn_divergence(
     .. math:: \ell = \mathrm{OT}_\epsilon(x, y) - \tfrac12 \mathrm{OT}_\epsilon(x, x)
               - \tfrac12 \mathrm{OT}_\epsilon(y, y)
 
-    with `jaxloss.entropic_transport_loss` as :math:`\mathrm{OT}_\epsilon`. For small :math:`\epsilon` it nears the squared
-    Wasserstein distance, for large a squared distance of the means.
+    with `jaxloss.entropic_transport_loss` as :math:`\mathrm{OT}_\epsilon`. For small :math:`\epsilon` it nears the
+    squared Wasserstein distance, for large the squared distance of the means.
 
     Args:
         predictions: Points of one sample, shape ``[..., N, D]``, floating.

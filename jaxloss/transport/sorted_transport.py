@@ -16,7 +16,7 @@ __all__ = ["random_directions", "sliced_wasserstein_loss", "wasserstein_1d_loss"
 
 
 def _transported(samples: Samples, p: Scalar, uniform: bool) -> Array:
-    """The p-th power of the Wasserstein distance of points ``[..., N]`` and ``[..., M]`` with shares of these shapes."""
+    """``W_p ** p`` of points ``[..., N]`` and ``[..., M]`` with shares of these shapes."""
     x, y, a, b = samples
     cost = lambda gap: _numerics.power(_numerics.magnitude(gap), p)
     if uniform and x.shape[-1] == y.shape[-1]:
