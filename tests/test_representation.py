@@ -48,30 +48,28 @@ def test_no_array_has_an_entry_per_pair_and_feature(fn):
 
 
 @pytest.mark.parametrize("fn", LABELLED, **NAME)
-@pytest.mark.parametrize(
-    "labels", [[3, 3, 3, 3], [0, 1, 2, 3], [0, 0, 1, 2]], ids=["one class", "no pairs", "one pair"]
-)
-@pytest.mark.parametrize("kind", ["random", "equal", "zero"])
-def test_degenerate_batches_are_finite(fn, labels, kind, rng):
+def test_degenerate_batches_are_finite(fn, rng):
     """Anchors without positives or negatives, equal vectors and zero vectors: value, gradient and Hessian."""
-    x = {"random": rng.normal(size=(4, 3)), "equal": np.ones((4, 3)), "zero": np.zeros((4, 3))}[kind]
-    loss = lambda x: fn(x, jnp.array(labels))
-    x = jnp.asarray(x, jnp.float32)
-    value, gradient = jax.value_and_grad(loss)(x)
-    curve = jax.jvp(jax.grad(loss), (x,), (jnp.ones_like(x),))[1]
-    assert np.isfinite(value)
-    assert np.all(np.isfinite(gradient))
-    assert np.all(np.isfinite(curve))
+
+    @jax.jit
+    def program(x, labels):
+        loss = lambda x: fn(x, labels)
+        return jax.value_and_grad(loss)(x), jax.jvp(jax.grad(loss), (x,), (jnp.cos(x),))[1]
+
+    batches = {"random": rng.normal(size=(4, 3)), "equal": np.ones((4, 3)), "zero": np.zeros((4, 3))}
+    for labels in ([3, 3, 3, 3], [0, 1, 2, 3], [0, 0, 1, 2]):
+        for kind, x in batches.items():
+            for leaf in jax.tree.leaves(program(jnp.asarray(x, jnp.float32), jnp.array(labels))):
+                assert np.all(np.isfinite(leaf)), f"{kind}, {labels}"
 
 
 @pytest.mark.parametrize("fn", [*MINED, jaxloss.ntxent, jaxloss.supcon_loss], **NAME)
 def test_anchors_without_a_positive_do_not_count(fn, rng):
-    """The lonely example is a negative of the others, but takes no part in the mean."""
+    """The lonely example takes no part in the mean."""
     x, labels = jnp.asarray(rng.normal(size=(5, 3)), jnp.float32), jnp.array([0, 0, 1, 1, 2])
     each = fn(x, labels, reduction=jaxloss.reductions.term)
     assert each.weights[4] == 0
     np.testing.assert_allclose(fn(x, labels), jaxloss.reduce(each.values, weights=each.weights), rtol=1e-6)
-    assert np.any(np.asarray(jax.grad(lambda x: fn(x, labels))(x))[4])
 
 
 @pytest.mark.parametrize("fn", LABELLED, **NAME)
@@ -114,8 +112,8 @@ def test_masked_columns_are_no_negatives(rng):
     x, y = jnp.asarray(rng.normal(size=(2, 6, 4)), jnp.float32)
     keep = jnp.array([True, True, False, True, False, True])
     for fn in MATCHED:
-        masked = fn(x, y.at[2].set(jnp.nan), where=keep)
-        np.testing.assert_allclose(masked, fn(x[keep], y[keep]), rtol=2e-6)
+        masked = jax.jit(fn)(x, y.at[2].set(jnp.nan), where=keep)
+        np.testing.assert_allclose(masked, jax.jit(fn)(x[keep], y[keep]), rtol=2e-6)
 
 
 @pytest.mark.parametrize("block", [1, 300])
@@ -238,6 +236,7 @@ def test_n_pairs_equals_pytorch_metric_learning(rng):
 def test_circle_weights_are_constants(batch):
     """The gradient is that of the loss with the weights frozen at the point."""
     x, labels = jnp.asarray(batch[0]), jnp.asarray(batch[1])
+    unit_rows = lambda x: x / jnp.linalg.norm(x, axis=-1, keepdims=True)
     cosine = lambda x: unit_rows(x) @ unit_rows(x).T
     fixed = cosine(x)
 
@@ -248,9 +247,6 @@ def test_circle_weights_are_constants(batch):
         low = jnp.where(near, -4 * jnp.maximum(1.3 - fixed, 0) * (s - 0.7), -jnp.inf)
         high = jnp.where(far, 4 * jnp.maximum(fixed + 0.3, 0) * (s - 0.3), -jnp.inf)
         return jnp.sum(jax.nn.softplus(jax.nn.logsumexp(low, 1) + jax.nn.logsumexp(high, 1))) / 12
-
-    def unit_rows(x):
-        return x / jnp.linalg.norm(x, axis=-1, keepdims=True)
 
     ours = jax.grad(lambda x: jaxloss.circle_loss(x, labels, margin=0.3, scale=4.0))(x)
     np.testing.assert_allclose(ours, jax.grad(frozen)(x), rtol=1e-4, atol=1e-6)
@@ -263,7 +259,8 @@ def test_supcon_counts_all_positives_in_the_denominator(batch):
     np.testing.assert_allclose(
         jaxloss.supcon_loss(x, pairs, temperature=0.2), jaxloss.ntxent(x, pairs, temperature=0.2), rtol=2e-6
     )
-    assert float(jaxloss.supcon_loss(x, labels)) > float(jaxloss.ntxent(x, labels, temperature=0.1)) + 0.1
+    gap = jaxloss.supcon_loss(x, labels, temperature=1.0) - jaxloss.ntxent(x, labels, temperature=1.0)
+    assert float(gap) > 0.05
 
 
 def test_siglip_divides_by_the_number_of_images(rng):

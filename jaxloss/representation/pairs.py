@@ -23,11 +23,14 @@ def _pairs(where: Array | None, anchors: Array, others: Array, targets: Array) -
     return anchors, others, hide(where, targets, fill=1)
 
 
-def _choose(targets: Array, similar: Array, dissimilar: Array, dissimilar_target: int) -> Array:
-    """``similar`` where the target is 1, ``dissimilar`` where it is the other one, NaN elsewhere."""
+def _sided(targets: Array, distance: Array, dissimilar_target: int) -> tuple[Array, Array]:
+    """Where the target is 1, and the distance, NaN where it is neither 1 nor the other one.
+
+    What comes after may be flat: spoiled here, the gradient is NaN there too.
+    """
     positive, negative = targets == 1, targets == dissimilar_target
     _value_checks.ensure(lambda: positive | negative, f"targets must be 1 or {dissimilar_target}")
-    return _numerics.poison(jnp.where(positive, similar, dissimilar), positive | negative)
+    return positive, _numerics.poison(distance, positive | negative)
 
 
 def contrastive_loss(
@@ -76,8 +79,8 @@ def contrastive_loss(
     """
     anchors, others, targets = _pairs(where, anchors, others, targets)
     margin = _checks.scalar("margin", margin, anchors.dtype, above=0)
-    distance = vector_norm(anchors - others)
-    values = _choose(targets, jnp.square(distance), jnp.square(_numerics.positive_part(margin - distance)), 0)
+    similar, distance = _sided(targets, vector_norm(anchors - others), 0)
+    values = jnp.square(jnp.where(similar, distance, _numerics.positive_part(margin - distance)))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -124,8 +127,8 @@ def cosine_embedding_loss(
     """
     anchors, others, targets = _pairs(where, anchors, others, targets)
     margin = _checks.scalar("margin", margin, anchors.dtype, at_least=-1, at_most=1)
-    apart = cosine_distance(anchors, others, reduction="none")
-    values = _choose(targets, apart, _numerics.positive_part(1 - apart - margin), -1)
+    similar, apart = _sided(targets, cosine_distance(anchors, others, reduction="none"), -1)
+    values = jnp.where(similar, apart, _numerics.positive_part(1 - apart - margin))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -166,5 +169,6 @@ def hinge_embedding_loss(
     distances, targets = _checks.values(distances=distances, targets=targets)
     (distances,) = promote(hide(where, distances))
     margin = _checks.scalar("margin", margin, distances.dtype, above=0)
-    values = _choose(hide(where, targets, fill=1), distances, _numerics.positive_part(margin - distances), -1)
+    similar, distances = _sided(hide(where, targets, fill=1), distances, -1)
+    values = jnp.where(similar, distances, _numerics.positive_part(margin - distances))
     return reduce(values, where=where, weights=weights, reduction=reduction)

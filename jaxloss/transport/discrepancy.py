@@ -23,7 +23,8 @@ def _unlike(samples: Samples, bandwidths: Any) -> Array:
     _checks.has_shape((bandwidths.size,), "one number per kernel", bandwidths=bandwidths)
     bandwidths = bandwidths.astype(x.dtype)
     squares, scale = squared_distances(jnp.concatenate([x, y], axis=-2))
-    inverse = jnp.minimum(scale[..., None] / bandwidths, jnp.asarray(1e15, x.dtype))
+    inverse = scale[..., None] / jnp.expand_dims(bandwidths, tuple(range(squares.ndim)))
+    inverse = jnp.minimum(inverse, jnp.asarray(1e15, x.dtype))  # beyond, its square times a slope of 0 is NaN
     exponents = -0.5 * squares[..., None] * jnp.square(inverse)
     legal = jnp.all(bandwidths > 0)
     return _numerics.poison(plain_mean(-jnp.expm1(exponents), -1), legal)

@@ -55,7 +55,8 @@ def entropic_transport_loss(
     .. math:: \ell = \min_P \sum_{nm} P_{nm} \| x_n - y_m \|^2 + \epsilon \, \mathrm{KL}(P \,\|\, a b^\top)
 
     over couplings :math:`P` with the marginals :math:`a` and :math:`b`, the masses of the points. The divergence is
-    part of the value (POT's ``sinkhorn2`` leaves it out). It is not 0 for equal samples: see `jaxloss.sinkhorn_divergence`.
+    part of the value (POT's ``sinkhorn2`` leaves it out). It is not 0 for equal samples: see
+    `jaxloss.sinkhorn_divergence`.
     The solver is ott-jax; the gradient is that at the optimal potentials, without its iterations.
 
     Args:
