@@ -11,7 +11,7 @@ from jaxloss import _checks, _numerics
 from jaxloss._reduce import hide, promote
 from jaxloss._typing import Array
 
-__all__ = ["both", "diagonal", "gathered", "grouped", "matched", "per_pair", "similarities", "some", "unit"]
+__all__ = ["both", "diagonal", "gathered", "grouped", "matched", "per_pair", "present", "similarities", "some", "unit"]
 
 
 def both(where: Array | None, shape: tuple[int, ...]) -> Array | None:
@@ -54,27 +54,27 @@ def grouped(where: Array | None, embeddings: Any, labels: Any) -> tuple[Array, A
     return embeddings, positives, negatives
 
 
-def matched(where: Array | None, **arrays: Any) -> tuple[Array, Array, Array]:
-    """``(first [..., N, D], second [..., N, D], strangers [..., N, N])`` of two sets of which row i belongs to row i.
-
-    ``strangers`` are the pairs of different kept examples.
-    """
+def matched(where: Array | None, **arrays: Any) -> tuple[Array, Array, Array | None]:
+    """``(first [..., N, D], second [..., N, D], pairs of kept examples)``; row i of the one belongs to row i."""
     (first_name, first), (second_name, second) = arrays.items()
     first, second = _checks.floating(**arrays)
     _examples(first_name, first)
     _checks.same_shape(**{first_name: first, second_name: second})
-    square = (*first.shape[:-1], first.shape[-2])
     pairs = both(where, first.shape[:-1])
-    strangers = ~diagonal(square) if pairs is None else pairs & ~diagonal(square)
     first, second = promote(*(hide(where, x, event_ndim=1) for x in (first, second)))
-    return first, second, strangers
+    return first, second, pairs
+
+
+def present(logits: Array, pairs: Array | None) -> Array:
+    """``logits``, -inf for pairs that are not to meet."""
+    return logits if pairs is None else jnp.where(pairs, logits, -jnp.inf)
 
 
 def gathered(terms: Array, members: Array) -> Array:
     """``log(sum(exp(terms)))`` over the members of each row; -inf with zero derivatives where there is none."""
     some_member = jnp.any(members, axis=-1)
-    present = members | ~some_member[..., None]
-    total = _numerics.log_sum_exp(jnp.where(present, terms, -jnp.inf))
+    counted = members | ~some_member[..., None]
+    total = _numerics.log_sum_exp(jnp.where(counted, terms, -jnp.inf))
     return jnp.where(some_member, total, -jnp.inf)
 
 
@@ -88,9 +88,9 @@ def similarities(x: Array, y: Array) -> Array:
     return jnp.matmul(x, jnp.swapaxes(y, -1, -2), precision=jax.lax.Precision.HIGHEST)
 
 
-def some(where: Array | None, present: Array) -> Array:
+def some(where: Array | None, able: Array) -> Array:
     """Anchors that are kept and have what they need."""
-    return present if where is None else present & _checks.mask(where, present.shape)
+    return able if where is None else able & _checks.mask(where, able.shape)
 
 
 def per_pair(counts: Array, weights: Array | None, dtype: Any) -> Array:

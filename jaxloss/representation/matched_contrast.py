@@ -7,14 +7,15 @@ import jax.numpy as jnp
 from jaxloss import _checks, _numerics
 from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.representation._groups import gathered, matched, similarities, unit
+from jaxloss.representation._groups import matched, present, similarities, unit
+from jaxloss.representation._strangers import log_sum_of_strangers, sum_of_strangers
 
 __all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
 
 
-def _against(logits: Array, strangers: Array, own: Array) -> Array:
-    """``-log(e^own / (e^own + sum of e^logits over the strangers))`` per row, accurate however small."""
-    return _numerics.softplus(gathered(logits, strangers) - own)
+def _against(logits: Array, own: Array, axis: int = -1) -> Array:
+    """``-log(e^own / (e^own + sum of e^logits over the strangers))`` along ``axis``, accurate however small."""
+    return _numerics.softplus(log_sum_of_strangers(logits, axis) - own)
 
 
 def infonce_loss(
@@ -58,10 +59,10 @@ def infonce_loss(
         van den Oord, Li and Vinyals (2018), Representation Learning with Contrastive Predictive Coding.
         https://arxiv.org/abs/1807.03748
     """
-    queries, keys, strangers = matched(where, queries=queries, keys=keys)
+    queries, keys, pairs = matched(where, queries=queries, keys=keys)
     tau = _checks.scalar("temperature", temperature, queries.dtype, above=0)
     queries, keys = unit(queries) / tau, unit(keys)
-    values = _against(similarities(queries, keys), strangers, jnp.sum(queries * keys, axis=-1))
+    values = _against(present(similarities(queries, keys), pairs), jnp.sum(queries * keys, axis=-1))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -108,12 +109,11 @@ def clip_loss(
         Radford et al. (2021), Learning Transferable Visual Models From Natural Language Supervision.
         https://arxiv.org/abs/2103.00020
     """
-    images, texts, strangers = matched(where, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
+    images, texts, pairs = matched(where, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
     tau = _checks.scalar("temperature", temperature, images.dtype, above=0)
     images, texts = unit(images) / tau, unit(texts)
-    logits, own = similarities(images, texts), jnp.sum(images * texts, axis=-1)
-    turned = jnp.swapaxes(logits, -1, -2), jnp.swapaxes(strangers, -1, -2)
-    values = 0.5 * (_against(logits, strangers, own) + _against(*turned, own))
+    logits, own = present(similarities(images, texts), pairs), jnp.sum(images * texts, axis=-1)
+    values = 0.5 * (_against(logits, own) + _against(logits, own, axis=-2))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -160,13 +160,12 @@ def siglip_loss(
     Reference:
         Zhai et al. (2023), Sigmoid Loss for Language Image Pre-Training. https://arxiv.org/abs/2303.15343
     """
-    images, texts, strangers = matched(where, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
+    images, texts, pairs = matched(where, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
     tau = _checks.scalar("temperature", temperature, images.dtype, above=0)
     bias = _checks.scalar("bias", bias, images.dtype)
     images, texts = unit(images) / tau, unit(texts)
-    repelled = _numerics.softplus(similarities(images, texts) + bias)
-    attracted = _numerics.softplus(-(jnp.sum(images * texts, axis=-1) + bias))
-    values = attracted + jnp.sum(jnp.where(strangers, repelled, jnp.zeros((), repelled.dtype)), axis=-1)
+    repelled = _numerics.softplus(present(similarities(images, texts) + bias, pairs))
+    values = _numerics.softplus(-(jnp.sum(images * texts, axis=-1) + bias)) + sum_of_strangers(repelled)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -209,6 +208,6 @@ def n_pairs_loss(
         Sohn (2016), Improved Deep Metric Learning with Multi-class N-pair Loss Objective.
         https://papers.nips.cc/paper/6200-improved-deep-metric-learning-with-multi-class-n-pair-loss-objective
     """
-    anchors, positives, strangers = matched(where, anchors=anchors, positives=positives)
-    values = _against(similarities(anchors, positives), strangers, jnp.sum(anchors * positives, axis=-1))
+    anchors, positives, pairs = matched(where, anchors=anchors, positives=positives)
+    values = _against(present(similarities(anchors, positives), pairs), jnp.sum(anchors * positives, axis=-1))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -174,7 +174,7 @@ def unbiased_mmd_loss(
 
     Example:
         >>> jaxloss.unbiased_mmd_loss(jnp.array([[0.0], [2.0]]), jnp.array([[3.0], [3.0]]))
-        Array(0.51770455, dtype=float32)
+        Array(0.5176955, dtype=float32)
 
     Reference:
         Gretton et al. (2012), A Kernel Two-Sample Test. https://jmlr.org/papers/v13/gretton12a.html
