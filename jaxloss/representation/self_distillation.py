@@ -80,7 +80,7 @@ def dino_loss(
         >>> views = jnp.array([[[0.1, 0.0], [0.0, 0.1]]])
         >>> loss, state = jaxloss.dino_loss(views, views, jaxloss.dino_init(2))
         >>> print(f"{loss:.4f}", state.center)
-        1.1621 [0.005 0.005]
+        1.2374 [0.005 0.005]
 
     Reference:
         Caron et al. (2021), Emerging Properties in Self-Supervised Vision Transformers.
