@@ -55,6 +55,7 @@ from jaxloss.representation.matched_contrast import *
 from jaxloss.representation.mined_triplets import *
 from jaxloss.representation.pairs import *
 from jaxloss.representation.prediction import *
+from jaxloss.representation.queue_contrast import *
 from jaxloss.representation.redundancy import *
 from jaxloss.representation.self_distillation import *
 from jaxloss.representation.triplets import *

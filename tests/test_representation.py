@@ -268,3 +268,17 @@ def test_siglip_divides_by_the_number_of_images(rng):
     logits = unit(x) @ unit(y).T / 0.1 - 10
     signs = 2 * np.eye(5) - 1
     np.testing.assert_allclose(jaxloss.siglip_loss(x, y), np.sum(np.logaddexp(0, -signs * logits)) / 5, rtol=1e-5)
+
+
+def test_a_queue_of_the_other_keys_is_the_batch(rng):
+    """Query by query, the in-batch loss is that of a queue without the own key."""
+    x, y = rng.normal(size=(2, 5, 4)).astype(np.float32)
+    alone = [jaxloss.infonce_with_queue_loss(x[i : i + 1], y[i : i + 1], np.delete(y, i, axis=0)) for i in range(5)]
+    np.testing.assert_allclose(jaxloss.infonce_loss(x, y, reduction="none"), np.array(alone), rtol=1e-5)
+
+
+def test_queue_refuses_other_shapes():
+    x = jnp.ones((3, 4))
+    for wrong in (jnp.ones((2, 5)), jnp.ones(4), jnp.ones((0, 4)), jnp.ones((1, 2, 4))):
+        with pytest.raises(ValueError, match="negatives"):
+            jaxloss.infonce_with_queue_loss(x, x, wrong)

@@ -205,6 +205,12 @@ def _circle(x, y, margin=0.4, scale=80.0):
     return [one(s, near, far) for s, (_, near, far) in zip(_cosines(x, x), _sides(x, y), strict=True)]
 
 
+def _queue(queries, keys, negatives, temperature=0.07):
+    flat = zip(queries.reshape(-1, D), keys.reshape(-1, D), strict=True)
+    logits = [_cosines(q[None], np.stack([k, *negatives]))[0] / temperature for q, k in flat]
+    return np.array([-scipy.special.log_softmax(row)[0] for row in logits]).reshape(queries.shape[:-1])
+
+
 ROUNDED = 16
 """Units in the last place: an exponential carries the rounding of a cosine of size 1, multiplied."""
 
@@ -360,6 +366,20 @@ CASES = [
         bad_hypers=({"temperature": 0.0},),
         ulps=ROUNDED,
         extremes=_matched_sets("queries", "keys"),
+    ),
+    Case(
+        fn=jaxloss.infonce_with_queue_loss,
+        draw=lambda rng, batch: {
+            **_vectors("queries", "keys")(rng, batch),
+            "negatives": np.random.default_rng(7).normal(size=(4, D)),
+        },
+        oracle=_queue,
+        source="scipy.special.log_softmax of SciPy's cosines",
+        hypers={"temperature": 0.6},
+        shared=("negatives",),
+        bad_hypers=({"temperature": 0.0},),
+        ulps=ROUNDED,
+        extremes={n: {**x, "negatives": x["keys"]} for n, x in _matched_sets("queries", "keys").items()},
     ),
     Case(
         fn=jaxloss.clip_loss,
