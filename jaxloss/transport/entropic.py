@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -17,11 +18,13 @@ __all__ = ["entropic_transport_loss", "sinkhorn_divergence"]
 
 
 def _solvers() -> tuple[Any, Any, Any]:
-    """The modules of ott-jax that are called here."""
+    """The modules of ott-jax that are called here; what its own dependencies say of themselves is not for our users."""
     try:
-        from ott.geometry import pointcloud
-        from ott.solvers import linear
-        from ott.tools import sinkhorn_divergence as divergence
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from ott.geometry import pointcloud
+            from ott.solvers import linear
+            from ott.tools import sinkhorn_divergence as divergence
     except ImportError as error:
         raise ImportError(
             "entropic_transport_loss and sinkhorn_divergence call ott-jax: pip install 'jaxloss[transport]'."
