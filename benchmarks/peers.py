@@ -73,6 +73,25 @@ def bare_huber(predictions: jax.Array, targets: jax.Array) -> jax.Array:
     return jnp.mean(jnp.where(distance <= 1, 0.5 * jnp.square(distance), distance - 0.5))
 
 
+def bare_clip(images: jax.Array, texts: jax.Array) -> jax.Array:
+    """The usual spelling: two cross-entropies, of the logits and of their transpose."""
+    x, y = (z.astype(jnp.float32) for z in (images, texts))
+    x, y = (z / jnp.linalg.norm(z, axis=-1, keepdims=True) for z in (x, y))
+    logits = x @ y.T / 0.07
+    labels = jnp.arange(logits.shape[0], dtype=jnp.int32)
+    return (bare_cross_entropy(logits, labels) + bare_cross_entropy(logits.T, labels)) / 2
+
+
+def optax_clip(o: Any, images: jax.Array, texts: jax.Array) -> jax.Array:
+    """CLIP of optax's parts."""
+    x, y = (z.astype(jnp.float32) for z in (images, texts))
+    x, y = (z / jnp.linalg.norm(z, axis=-1, keepdims=True) for z in (x, y))
+    logits = x @ y.T / 0.07
+    labels = jnp.arange(logits.shape[0], dtype=jnp.int32)
+    both = (o.softmax_cross_entropy_with_integer_labels(s, labels) for s in (logits, logits.T))
+    return sum(jnp.mean(values) for values in both) / 2
+
+
 PEERS: dict[str, tuple[Peer, ...]] = {
     "softmax_cross_entropy_with_integer_labels": (
         same_in_optax("softmax_cross_entropy_with_integer_labels"),
@@ -124,6 +143,11 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         torch(lambda f: f.huber_loss),
         plain(bare_huber),
     ),
+    "clip_loss": (
+        plain(bare_clip),
+        optax(lambda o: lambda images, texts: optax_clip(o, images, texts), "optax, two cross-entropies"),
+    ),
+    "ntxent": (optax(lambda o: o.losses.ntxent, dtypes=("float32",)),),
 }
 """Loss name to its peers."""
 

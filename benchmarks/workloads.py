@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import jaxloss
@@ -15,6 +16,7 @@ import jaxloss
 Inputs = tuple[jax.Array, ...]
 
 ROWS, CLASSES, ELEMENTS = 8192, 32768, 10**7
+PAIRS, VIEWS, FEATURES = 4096, 1024, 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,11 +75,28 @@ def _pair(dtype: str, size: int) -> Inputs:
     )
 
 
+def _matched(dtype: str, size: int) -> Inputs:
+    """Two sets of embeddings that point in related directions."""
+    first, second = jax.random.split(jax.random.key(4))
+    images = jax.random.normal(first, (size, FEATURES), dtype)
+    return images, images + 2 * jax.random.normal(second, (size, FEATURES), dtype)
+
+
+def _two_views(dtype: str, size: int) -> Inputs:
+    """Two views of each image, side by side, and whose they are."""
+    first, second = jax.random.split(jax.random.key(5))
+    labels = jnp.arange(size, dtype=jnp.int32) // 2
+    images = jax.random.normal(first, (size, FEATURES), dtype)[labels]
+    return images + 2 * jax.random.normal(second, (size, FEATURES), dtype), labels
+
+
 HEADLINE: dict[str, tuple[tuple[str, ...], Callable[[str, int], Inputs], int]] = {
     "softmax_cross_entropy_with_integer_labels": (("logits", "labels"), _scores, ROWS),
     "sigmoid_binary_cross_entropy": (("logits", "targets"), _binary, ELEMENTS),
     "squared_error": (("predictions", "targets"), _pair, ELEMENTS),
     "huber_loss": (("predictions", "targets"), _pair, ELEMENTS),
+    "clip_loss": (("image_embeddings", "text_embeddings"), _matched, PAIRS),
+    "ntxent": (("embeddings", "labels"), _two_views, VIEWS),
 }
 """Loss name to the names of its inputs, how they are drawn and how many examples there are."""
 
@@ -110,7 +129,7 @@ def sweep(scale: float = 1.0) -> list[Workload]:
 
     def workload(case: Case) -> Workload:
         size = max(64, round(512 * scale))
-        batch = (size // 32, 32) if case.pooled else (size,)
+        batch = (size // 32, 32) if case.pooled or case.meets else (size,)
 
         def draw() -> Inputs:
             return tuple(cast(case.draw(np.random.default_rng(0), batch), np.float32).values())

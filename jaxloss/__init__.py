@@ -96,6 +96,17 @@ from jaxloss.reinforcement.sarsa import *
 from jaxloss.reinforcement.soft_actor_critic import *
 from jaxloss.reinforcement.temporal_difference import *
 from jaxloss.reinforcement.value_histograms import *
+from jaxloss.representation.distillation import *
+from jaxloss.representation.label_contrast import *
+from jaxloss.representation.matched_contrast import *
+from jaxloss.representation.mined_triplets import *
+from jaxloss.representation.pairs import *
+from jaxloss.representation.prediction import *
+from jaxloss.representation.queue_contrast import *
+from jaxloss.representation.redundancy import *
+from jaxloss.representation.self_distillation import *
+from jaxloss.representation.triplets import *
+from jaxloss.representation.weighted_pairs import *
 from jaxloss.routing.expert_balance import *
 from jaxloss.routing.expert_variation import *
 from jaxloss.sequence.expected_risk import *
@@ -103,6 +114,9 @@ from jaxloss.sequence.random_field import *
 from jaxloss.sequence.soft_alignment import *
 from jaxloss.sequence.temporal_classification import *
 from jaxloss.sequence.transducer import *
+from jaxloss.transport.discrepancy import *
+from jaxloss.transport.entropic import *
+from jaxloss.transport.sorted_transport import *
 from jaxloss.vision.box_formats import *
 from jaxloss.vision.boxes import *
 from jaxloss.vision.dense_detection import *

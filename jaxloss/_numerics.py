@@ -158,9 +158,10 @@ def log_sum_exp(x: Array) -> Array:
 @log_sum_exp.defjvp
 def _log_sum_exp_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (x,), (tangent,) = primals, tangents
-    value, peak, total = _peak_and_spread(x)
+    _, peak, total = _peak_and_spread(x)
     share = jnp.exp(x - peak[..., None]) * divide(jnp.ones((), x.dtype), total)[..., None]
-    return value, jnp.sum(share * tangent, axis=-1)
+    # The value by this rule again, so that the second derivative of a row without entries is 0 as well.
+    return log_sum_exp(x), jnp.sum(share * tangent, axis=-1)
 
 
 def _peak_and_spread(x: Array) -> tuple[Array, Array, Array]:

@@ -318,7 +318,10 @@ def test_mask_is_deletion(case: Case, rng: np.random.Generator, jit: bool) -> No
 
 
 def test_weight_is_repetition(case: Case, rng: np.random.Generator) -> None:
-    """A weight of k counts as k copies, 0 as none; the scale of all weights does not move the mean."""
+    """A weight of k counts as k copies, 0 as none; the scale of all weights does not move the mean.
+
+    Where examples meet, a copy would be another negative: there a weight is that of k copies of the anchor's term.
+    """
     counts = np.array([2, 0, 1, 3, 1])
     inputs = case.draw(rng, (5,))
     hypers = cast_hypers(settings(case)[-1], np.float32)
@@ -330,7 +333,12 @@ def test_weight_is_repetition(case: Case, rng: np.random.Generator) -> None:
 
     program = jax.jit(both)
     mean, total = program(cast(inputs, np.float32), weights)
-    expected = program(repeated)
+    if case.meets:
+        term = loss(case, cast(inputs, np.float32), **hypers, reduction=jaxloss.reductions.term)
+        sums = np.sum(term.values * term.weights * weights), np.sum(term.weights * weights)
+        expected = [sums[0] / sums[1], sums[0]]
+    else:
+        expected = program(repeated)
     np.testing.assert_allclose([mean, total], expected, rtol=4e-6, atol=1e-6 if case.cancels else 1e-9)
     scaled, _ = program(cast(inputs, np.float32), 8 * weights)
     np.testing.assert_allclose(scaled, mean, rtol=1e-6)
@@ -373,8 +381,8 @@ def test_nan_is_not_hidden(case: Case, rng: np.random.Generator) -> None:
         spoiled = {n: np.array(x) for n, x in inputs.items()}
         spoiled[name].reshape(4, -1)[1, 0] = np.nan
         values = np.asarray(program(cast(spoiled, np.float32)))
-        if case.pooled:
-            assert np.isnan(values), name
+        if case.pooled or case.meets:
+            assert np.isnan(values if case.pooled else values[1]), name
         else:
             np.testing.assert_array_equal(np.isnan(values), [False, True, False, False], err_msg=name)
 
