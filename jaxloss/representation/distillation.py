@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
+from jaxloss import _checks, _numerics
 from jaxloss._reduce import hide, promote, reduce
 from jaxloss._typing import Array, Reduction, Scalar
 
