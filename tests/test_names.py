@@ -27,6 +27,7 @@ ROWS = [(library, row) for library in LIBRARIES for row in library.rows]
 IDS = [f"{library.title}-{row.names[0]}-{library.rows.index(row)}" for library, row in ROWS]
 
 N, D, C = 8, 5, 4
+T, L = 7, 3
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -44,6 +45,27 @@ def index_lists(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return lists, bits
 
 
+def surely(rng: np.random.Generator, values: list[int], *shape: int) -> np.ndarray:
+    """Random numbers below the largest of ``values``, all of which occur in every row."""
+    drawn = rng.integers(0, max(values) + 1, size=shape)
+    drawn[..., : len(values)] = values
+    return rng.permuted(drawn, axis=-1)
+
+
+def speech(rng: np.random.Generator, logits: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores of frames and what was said, which some alignment fits."""
+    frames, labels = rng.integers(2 * L - 1, T + 1, size=N), rng.integers(1, L + 1, size=N)
+    said = np.arange(L) < labels[:, None]
+    return {
+        "frame_logits": logits,
+        "frame_lengths": frames,
+        "frame_paddings": (np.arange(T) >= frames[:, None]).astype(float),
+        "transcripts": np.where(said, rng.integers(1, C, size=(N, L)), 0),
+        "transcript_lengths": labels,
+        "transcript_paddings": 1.0 - said,
+    }
+
+
 def draw(seed: int) -> dict[str, np.ndarray]:
     """Every input that occurs in the table."""
     rng = np.random.default_rng(seed)
@@ -58,11 +80,16 @@ def draw(seed: int) -> dict[str, np.ndarray]:
         x = rng.normal(size=shape)
         return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
+    def boxes(*shape: int) -> np.ndarray:
+        corner = rng.normal(size=(*shape, 2))
+        return np.concatenate([corner, corner + positive(*shape, 2)], axis=-1)
+
     probs, soft_targets = softmax(normal(N, C)), softmax(normal(N, C))
     labels = rng.integers(0, C, size=N)
     bits = rng.integers(0, 2, size=(N, D)).astype(float)
     absent = np.arange(C) == (labels[:, None] + 1) % C
     lists, chosen = index_lists(rng)
+    pixel_labels = surely(rng, [*range(C)], 2 * 3 * 4).reshape(2, 3, 4)
     return {
         "predictions": normal(N, D),
         "targets": normal(N, D),
@@ -102,6 +129,16 @@ def draw(seed: int) -> dict[str, np.ndarray]:
         "log_rates": normal(N, D),
         "rates": positive(N, D),
         "counts": rng.poisson(2.0, size=(N, D)).astype(float),
+        "pixel_scores": normal(2, 3, 4),
+        "pixel_bits": surely(rng, [0, 1], 2, 3, 4).astype(float),
+        "pixel_chances": rng.uniform(0.05, 0.95, size=(2, 3, 4)),
+        "pixel_logits": normal(2, 3, 4, C),
+        "pixel_labels": pixel_labels,
+        "pixel_one_hot": np.eye(C)[pixel_labels],
+        "boxes": boxes(N),
+        "target_boxes": boxes(N),
+        **speech(rng, normal(N, T, C)),
+        "relevance": surely(rng, [0, 3], N, D),
     }
 
 
@@ -342,50 +379,17 @@ def test_differences_that_the_table_states(
 
 NOT_HERE = {
     TORCH: {
-        "CTCLoss": "sequences",
-        "CosineEmbeddingLoss": "metric learning",
-        "HingeEmbeddingLoss": "metric learning",
-        "LinearCrossEntropyLoss": "a layer with weights; the function is in the table",
-        "MarginRankingLoss": "ranking",
-        "NLLLoss2d": "the old name of NLLLoss",
-        "TripletMarginLoss": "metric learning",
-        "TripletMarginWithDistanceLoss": "metric learning",
-        "cosine_embedding_loss": "metric learning",
-        "ctc_loss": "sequences",
-        "hinge_embedding_loss": "metric learning",
-        "margin_ranking_loss": "ranking",
-        "pairwise_distance": "not a loss",
-        "triplet_margin_loss": "metric learning",
-        "triplet_margin_with_distance_loss": "metric learning",
+        "pairwise_distance": "a distance of two vectors, `jnp.linalg.norm`, which no loss is",
     },
-    OPTAX: {
-        "binary_dice_loss": "segmentation",
-        "convex_kl_divergence": "divergences",
-        "ctc_loss": "sequences",
-        "ctc_loss_with_forward_probs": "sequences",
-        "dice_loss": "segmentation",
-        "generalized_kl_divergence": "divergences",
-        "multiclass_generalized_dice_loss": "segmentation",
-        "ntxent": "contrastive learning",
-        "ranking_softmax_loss": "ranking",
-        "triplet_margin_loss": "metric learning",
-    },
+    OPTAX: {},
     KERAS: {
-        "CTC": "sequences",
-        "Circle": "metric learning",
-        "Dice": "segmentation",
         "Loss": "the base class",
-        "Tversky": "segmentation",
-        "circle": "metric learning",
-        "ctc": "sequences",
         "deserialize": "not a loss",
-        "dice": "segmentation",
         "get": "not a loss",
         "serialize": "not a loss",
-        "tversky": "segmentation",
     },
 }
-"""Losses of the libraries that belong to other families than regression, likelihoods, classification and margins."""
+"""What the libraries keep among their losses and the table leaves out, and why."""
 
 
 def losses_of(library: Library) -> set[str]:

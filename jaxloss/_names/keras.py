@@ -1,5 +1,6 @@
 """The losses of Keras, which are those of tf.keras."""
 
+from jaxloss._names.keras_families import KERAS_FAMILIES
 from jaxloss._names.table import ForeignName, Library
 
 __all__ = ["KERAS"]
@@ -252,5 +253,5 @@ KERAS = Library(
     imports=("import keras",),
     note="The same names in tf.keras. Keras takes the targets first. Its functions average the last axis only, its "
     "classes everything, as ours do. `from_logits=` does not exist: the name of a loss says what it takes.",
-    rows=_ROWS,
+    rows=_ROWS + KERAS_FAMILIES,
 )

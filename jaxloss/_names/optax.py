@@ -140,6 +140,76 @@ _ROWS = (
         "jaxloss.fenchel_young_loss(logits, one_hot, max_fun=jax.nn.logsumexp, reduction='none')",
         "One call. With `regularizer=` the loss is 0 at its minimum, which optax's is not in general.",
     ),
+    ForeignName(
+        ("generalized_kl_divergence", "convex_kl_divergence"),
+        (
+            "optax.losses.generalized_kl_divergence(log_rates, amounts)",
+            "optax.losses.convex_kl_divergence(log_rates, amounts)",
+        ),
+        "jaxloss.generalized_kl_divergence(log_rates, amounts, reduction='none')",
+        "Finite where target and prediction are both 0.",
+    ),
+    ForeignName(
+        ("dice_loss",),
+        ("optax.losses.dice_loss(pixel_logits, pixel_one_hot)",),
+        "jaxloss.softmax_dice_loss(pixel_logits, pixel_labels, pixel_ndim=2, smoothing=1 / 12, reduction='none')",
+        "Integer labels; ours says how many axes are pixels. `smooth=1` counts pixels, `smoothing` is a share of the "
+        "12. Our `jaxloss.dice_loss` takes probabilities of one mask.",
+    ),
+    ForeignName(
+        ("dice_loss",),
+        ("optax.losses.dice_loss(pixel_logits, pixel_one_hot, alpha=0.3, beta=0.7, ignore_background=True)",),
+        "jaxloss.softmax_tversky_loss(pixel_logits, pixel_labels, pixel_ndim=2, alpha=0.3, beta=0.7, "
+        "smoothing=1 / 12, class_weights=jnp.array([0.0, 1.0, 1.0, 1.0]), reduction='none')",
+        "A weight of 0 leaves the background out. Our mean divides by the sum of `class_weights`, optax's by their "
+        "number.",
+    ),
+    ForeignName(
+        ("binary_dice_loss",),
+        ("optax.losses.binary_dice_loss(pixel_scores, pixel_bits)",),
+        "jaxloss.sigmoid_dice_loss(pixel_scores, pixel_bits, pixel_ndim=2, smoothing=1 / 12, reduction='none')",
+        "`smooth=1` counts pixels, `smoothing` is a share of the 12.",
+    ),
+    ForeignName(
+        ("multiclass_generalized_dice_loss",),
+        ("optax.losses.multiclass_generalized_dice_loss(pixel_logits, pixel_one_hot)",),
+        "jaxloss.softmax_dice_loss(pixel_logits, pixel_labels, pixel_ndim=2, smoothing=1 / 12, "
+        "class_weights=1 / (jnp.sum(pixel_one_hot, axis=(0, 1, 2)) ** 2 + 1e-7))",
+        "A mean of Dice losses weighted by the sizes of the classes in the batch. The loss of the paper that it "
+        "cites, one quotient of all classes, is `jaxloss.softmax_generalized_dice_loss`.",
+    ),
+    ForeignName(
+        ("ntxent",),
+        ("optax.losses.ntxent(predictions, labels, temperature=0.5)",),
+        "jaxloss.ntxent(predictions, labels, temperature=0.5)",
+        "The mean over all positive pairs, in both. Accurate however small, and 0 for a batch without a pair.",
+    ),
+    ForeignName(
+        ("triplet_margin_loss",),
+        ("optax.losses.triplet_margin_loss(predictions, targets, scores, margin=0.5, eps=0)",),
+        "jaxloss.triplet_margin_loss(predictions, targets, scores, margin=0.5, reduction='none')",
+        "Nothing is added under the root, where optax adds 1e-6. optax takes no magnitudes: with an odd `norm_degree` "
+        "it gives other numbers, or NaN.",
+    ),
+    ForeignName(
+        ("ctc_loss", "ctc_loss_with_forward_probs"),
+        (
+            "optax.losses.ctc_loss(frame_logits, frame_paddings, transcripts, transcript_paddings)",
+            "optax.losses.ctc_loss_with_forward_probs("
+            "frame_logits, frame_paddings, transcripts, transcript_paddings)[0]",
+        ),
+        "jaxloss.ctc_loss(frame_logits, transcripts, jnp.sum(frame_paddings == 0, axis=-1), "
+        "jnp.sum(transcript_paddings == 0, axis=-1), reduction='none')",
+        "Takes lengths, not paddings. Where no alignment fits the loss is infinite, optax's a large number; "
+        "`where=jaxloss.ctc_feasible(...)` leaves such pairs out.",
+    ),
+    ForeignName(
+        ("ranking_softmax_loss",),
+        ("optax.losses.ranking_softmax_loss(scores, relevance, where=bits == 0, weights=amounts, reduce_fn=None)",),
+        "jaxloss.ranking_softmax_loss(scores, relevance, where=bits == 0, weights=amounts, reduction='none')",
+        "optax takes the mean unless `reduce_fn=None`. A list without a relevant item is absent from our mean, and "
+        "counts as 0 in optax's.",
+    ),
 )
 
 OPTAX = Library(

@@ -60,5 +60,13 @@ VARIABLES = {
     "weights": "one weight per example, `[N]`",
     "means, variances": "parameters of normal distributions, `[N, D]`",
     "log_rates, rates, counts": "logarithm and value of Poisson means, and counts, `[N, D]`",
+    "pixel_scores, pixel_bits, pixel_chances": "real scores, labels 0 or 1, and probabilities of two masks, `[2, 3, 4]`",
+    "pixel_logits, pixel_labels, pixel_one_hot": "class scores of the pixels of two images, `[2, 3, 4, C]`, and their "
+    "classes, `[2, 3, 4]` and one-hot",
+    "boxes, target_boxes": "boxes `(x0, y0, x1, y1)`, `[N, 4]`",
+    "frame_logits, frame_lengths": "class scores of 7 frames, `[N, 7, C]`, and how many of the frames count",
+    "transcripts, transcript_lengths": "up to three labels, not 0, and then zeros, `[N, 3]`, and their numbers",
+    "frame_paddings, transcript_paddings": "0 for frames and labels that count and 1 behind them, `[N, 7]`, `[N, 3]`",
+    "relevance": "0, 1, 2 or 3 for each item of a list, `[N, D]`",
 }
 """The inputs in the calls of the table."""

@@ -1,6 +1,7 @@
 """The losses of PyTorch."""
 
 from jaxloss._names.table import ForeignName, Library
+from jaxloss._names.torch_families import TORCH_FAMILIES
 
 __all__ = ["TORCH"]
 
@@ -136,12 +137,6 @@ _ROWS = (
         "The same rule: the uniform share goes to all classes, the true one included.",
     ),
     ForeignName(
-        ("linear_cross_entropy",),
-        ("F.linear_cross_entropy(predictions, output_weight, labels)",),
-        "jaxloss.softmax_cross_entropy_with_integer_labels(predictions @ output_weight.T, labels)",
-        "The matrix product is a line of its own.",
-    ),
-    ForeignName(
         ("nll_loss", "NLLLoss"),
         (
             "F.nll_loss(log_probs, labels, weight=class_weights)",
@@ -233,5 +228,5 @@ TORCH = Library(
     imports=("import torch", "import torch.nn.functional as F", "from torch import nn"),
     note="`reduction=` has the same three words and the same default. Our weighted mean always divides "
     "by the sum of the weights. `ignore_index=` is `where=`; `size_average=` and `reduce=` do not exist.",
-    rows=_ROWS,
+    rows=_ROWS + TORCH_FAMILIES,
 )
