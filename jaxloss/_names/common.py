@@ -1,5 +1,10 @@
 """Names in common use that belong to no library of the other tables; their definitions are NumPy formulas."""
 
+from jaxloss._names.common_decisions import COMMON_DECISIONS
+from jaxloss._names.common_embeddings import COMMON_EMBEDDINGS
+from jaxloss._names.common_generation import COMMON_GENERATION
+from jaxloss._names.common_language import COMMON_LANGUAGE
+from jaxloss._names.common_vision import COMMON_VISION
 from jaxloss._names.table import ForeignName, Library
 
 __all__ = ["COMMON"]
@@ -207,7 +212,13 @@ _ROWS = (
 
 COMMON = Library(
     title="Elsewhere",
-    imports=("import numpy as np", "from scipy import integrate, stats", "from scipy.special import log_softmax"),
+    imports=(
+        "from itertools import combinations_with_replacement, product",
+        "import numpy as np",
+        "from scipy import integrate, optimize, stats",
+        "from scipy.spatial import distance",
+        "from scipy.special import expit, log_softmax, logsumexp, softmax",
+    ),
     note="Names in common use, with the formula that they stand for here.",
-    rows=_ROWS,
+    rows=_ROWS + COMMON_VISION + COMMON_EMBEDDINGS + COMMON_GENERATION + COMMON_LANGUAGE + COMMON_DECISIONS,
 )

@@ -161,8 +161,14 @@ _ROWS = (
         ("optax.losses.dice_loss(pixel_logits, pixel_one_hot, alpha=0.3, beta=0.7, ignore_background=True)",),
         "jaxloss.softmax_tversky_loss(pixel_logits, pixel_labels, pixel_ndim=2, alpha=0.3, beta=0.7, "
         "smoothing=1 / 12, class_weights=jnp.array([0.0, 1.0, 1.0, 1.0]), reduction='none')",
-        "A weight of 0 leaves the background out. Our mean divides by the sum of `class_weights`, optax's by their "
-        "number.",
+        "A weight of 0 leaves the background out.",
+    ),
+    ForeignName(
+        ("dice_loss",),
+        ("optax.losses.dice_loss(pixel_logits, pixel_one_hot, class_weights=class_weights)",),
+        "jnp.sum(class_weights) / 4 * jaxloss.softmax_dice_loss(pixel_logits, pixel_labels, pixel_ndim=2, "
+        "smoothing=1 / 12, class_weights=class_weights, reduction='none')",
+        "Our mean over the classes divides by the sum of their weights, optax's by their number.",
     ),
     ForeignName(
         ("binary_dice_loss",),

@@ -60,13 +60,26 @@ VARIABLES = {
     "weights": "one weight per example, `[N]`",
     "means, variances": "parameters of normal distributions, `[N, D]`",
     "log_rates, rates, counts": "logarithm and value of Poisson means, and counts, `[N, D]`",
-    "pixel_scores, pixel_bits, pixel_chances": "real scores, labels 0 or 1, and probabilities of two masks, `[2, 3, 4]`",
+    "pixel_scores, pixel_bits, pixel_chances": "real scores, labels 0 or 1, and probabilities of masks, `[2, 3, 4]`",
     "pixel_logits, pixel_labels, pixel_one_hot": "class scores of the pixels of two images, `[2, 3, 4, C]`, and their "
     "classes, `[2, 3, 4]` and one-hot",
     "boxes, target_boxes": "boxes `(x0, y0, x1, y1)`, `[N, 4]`",
     "frame_logits, frame_lengths": "class scores of 7 frames, `[N, 7, C]`, and how many of the frames count",
     "transcripts, transcript_lengths": "up to three labels, not 0, and then zeros, `[N, 3]`, and their numbers",
     "frame_paddings, transcript_paddings": "0 for frames and labels that count and 1 behind them, `[N, 7]`, `[N, 3]`",
+    "joint_logits": "scores of a transducer, `[N, 3, 4, C]`: frames, labels so far, classes",
+    "transitions": "scores of transitions between classes, `[C, C]`",
     "relevance": "0, 1, 2 or 3 for each item of a list, `[N, D]`",
+    "samples, noise": "real numbers `[N, D]`",
+    "alphas, sigmas": "positive numbers `[N]`: the factors of data and noise of each example",
+    "token_logits, tokens": "class scores `[N, 7, C]` and integer classes `[N, 7]` of the tokens of texts",
+    "token_logps, old_token_logps, reference_token_logps": "log-probabilities of the tokens of answers, `[N, D]`",
+    "chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps": "log-probabilities of answers, "
+    "`[N]`",
+    "rewards, discounts, advantages": "real numbers, numbers in [0, 1] and real numbers, `[N, D]`",
+    "values": "values of states, `[N, D + 1]`",
+    "q_values, next_q_values, actions": "values of actions `[N, C]` and the actions taken, `[N]`",
+    "atom_logits, next_atom_logits": "scores of six atoms for every action, `[N, C, 6]`",
+    "quantiles, next_quantiles": "three quantiles for every action, `[N, 3, C]`",
 }
 """The inputs in the calls of the table."""
