@@ -29,6 +29,12 @@ _ROWS = (
         "Without a half; with it: `jaxloss.half_squared_error`.",
     ),
     ForeignName(
+        ("weight_decay", "l2_reg", "l2_regularization", "l2_regularizer"),
+        ("np.sum(head_kernel**2) + np.sum(projection**2)",),
+        "jaxloss.l2_penalty({'head': head_kernel, 'tail': projection})",
+        "Of parameters, any pytree: a sum without a half; the factor is yours.",
+    ),
+    ForeignName(
         ("smape", "symmetric_mean_absolute_percentage_error"),
         ("np.mean(2 * np.abs(predicted_amounts - amounts) / (np.abs(amounts) + np.abs(predicted_amounts)))",),
         "jaxloss.symmetric_mape(predicted_amounts, amounts)",

@@ -57,7 +57,7 @@ COMMON_DECISIONS = (
         "Logits of the atoms of every action. With double Q-learning: `jaxloss.categorical_double_q_learning_loss`.",
     ),
     ForeignName(
-        ("qr_dqn", "qr_dqn_loss", "quantile_huber_loss", "quantile_regression_loss", "iqn_loss"),
+        ("qr_dqn", "qr_dqn_loss", "quantile_huber_loss", "quantile_regression_loss", "iqn", "iqn_loss"),
         (
             "np.mean([np.sum(np.mean(np.abs(level - (u < 0)) * np.where(abs(u) < 1, u**2 / 2, abs(u) - 0.5), -1)) "
             f"for q, a, r, g, n in zip(quantiles, actions, {_STEP}, next_quantiles) "

@@ -25,6 +25,16 @@ COMMON_EMBEDDINGS = (
         "Embeddings first. An anchor without a positive is absent from the mean.",
     ),
     ForeignName(
+        ("triplet_semihard_loss", "semi_hard_triplet_loss"),
+        (
+            "np.mean([max(1 + d[p] - min(far[far > d[p]], default=far.max()), 0) "
+            "for x, l in zip(predictions, labels) for d in [np.linalg.norm(predictions - x, axis=-1)] "
+            "for far in [d[labels != l]] for p in np.nonzero((labels == l) & (d > 0))[0]])",
+        ),
+        "jaxloss.batch_semi_hard_triplet_loss(predictions, labels)",
+        "Embeddings first, and they are not normalised. The mean over all positive pairs, as in TensorFlow Addons.",
+    ),
+    ForeignName(
         ("siamese_loss", "pairwise_contrastive_loss", "margin_contrastive_loss"),
         (
             "np.mean([y * d**2 + (1 - y) * max(3 - d, 0) ** 2 "

@@ -123,13 +123,25 @@ COMMON_GENERATION = (
         "The third argument weighs each example's noise level, here by the signal-to-noise ratio.",
     ),
     ForeignName(
+        ("edm_loss", "edm_denoising_loss"),
+        ("np.mean(np.sum((predictions - samples) ** 2, -1) / 5 * (sigmas**2 + 0.25) / (0.5 * sigmas) ** 2)",),
+        "jaxloss.x0_prediction_loss(predictions, samples, jaxloss.edm_weights(sigmas))",
+        "The standard deviation of the data, 0.5, is `sigma_data` of the weights.",
+    ),
+    ForeignName(
         ("v_loss", "v_objective_loss", "velocity_prediction_loss"),
         ("np.mean((predictions - alphas[:, None] * noise + sigmas[:, None] * samples) ** 2)",),
         "jaxloss.v_prediction_loss(predictions, samples, noise, alphas, sigmas, jnp.ones(8))",
         "The velocity of diffusion, alpha noise - sigma data; that of flows: `jaxloss.flow_matching_loss`.",
     ),
     ForeignName(
-        ("rectified_flow_loss", "conditional_flow_matching_loss", "cfm_loss", "velocity_matching_loss"),
+        (
+            "rectified_flow",
+            "rectified_flow_loss",
+            "conditional_flow_matching_loss",
+            "cfm_loss",
+            "velocity_matching_loss",
+        ),
         ("np.mean((predictions - samples + noise) ** 2)",),
         "jaxloss.flow_matching_loss(predictions, noise, samples, jnp.ones(8))",
         "Noise at time 0, data at time 1. The network predicts at `jaxloss.linear_flow_path`.",

@@ -15,6 +15,12 @@ COMMON_LANGUAGE = (
         "Losses never shift; `jaxloss.next_tokens` does, and makes the mask of packed documents and prompts.",
     ),
     ForeignName(
+        ("sft_loss", "mlm_loss", "masked_lm_loss", "masked_language_modeling_loss"),
+        ("-np.mean(np.take_along_axis(log_softmax(token_logits, -1), tokens[:, :, None], -1)[frame_paddings == 0])",),
+        "jaxloss.softmax_cross_entropy_with_integer_labels(token_logits, tokens, where=frame_paddings == 0)",
+        "A mask says which tokens count, not a label of -100. Masked tokens are made by `jaxloss.mask_tokens`.",
+    ),
+    ForeignName(
         ("ppl", "perplexity"),
         ("np.exp(-np.mean(log_probs[np.arange(8), labels]))",),
         "jnp.exp(jaxloss.softmax_cross_entropy_with_integer_labels(log_probs, labels))",

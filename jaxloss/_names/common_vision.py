@@ -68,6 +68,18 @@ COMMON_VISION = (
         "Has weights of the two terms.",
     ),
     ForeignName(
+        ("dice_focal_loss", "focal_dice_loss"),
+        (
+            "np.mean(1 - 2 * np.sum(expit(pixel_scores) * pixel_bits, (1, 2)) "
+            "/ np.sum(expit(pixel_scores) + pixel_bits, (1, 2))) + np.mean(np.where(pixel_bits == 1, "
+            "expit(-pixel_scores) ** 2 * np.logaddexp(0, -pixel_scores), "
+            "expit(pixel_scores) ** 2 * np.logaddexp(0, pixel_scores)))",
+        ),
+        "jaxloss.sigmoid_dice_loss(pixel_scores, pixel_bits, pixel_ndim=2, smoothing=0.0) "
+        "+ jaxloss.sigmoid_focal_loss(pixel_scores, pixel_bits)",
+        "Sums of two losses are sums of two calls; with cross-entropy there is `jaxloss.sigmoid_dice_cross_entropy`.",
+    ),
+    ForeignName(
         ("dice_ce", "dice_ce_loss", "dice_cross_entropy", "dc_and_ce_loss", "nnunet_loss"),
         (
             "np.mean(1 - 2 * np.sum(softmax(pixel_logits, -1) * pixel_one_hot, (1, 2)) "
