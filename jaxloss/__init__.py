@@ -49,6 +49,11 @@ from jaxloss.regression.quantiles import *
 from jaxloss.regression.redescending import *
 from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
+from jaxloss.vision.feature_maps import *
+from jaxloss.vision.multi_scale_similarity import *
+from jaxloss.vision.signal_to_noise import *
+from jaxloss.vision.smoothness import *
+from jaxloss.vision.structural_similarity import *
 
 __version__ = "0.1.0"
 
