@@ -57,7 +57,7 @@ def files(tmp_path_factory: pytest.TempPathFactory):
 
 def test_layout_is_torchvisions() -> None:
     """The indices of torchvision's ``features``, as its documentation prints them."""
-    places = {depth: {layer.name: layer.index for layer in vgg._plan(depth)} for depth in (16, 19)}
+    places = {depth: {layer.name: layer.place for layer in vgg._plan(depth)} for depth in (16, 19)}
     assert [len(places[depth]) for depth in (16, 19)] == [31, 37]
     assert [places[16][n] for n in ("conv1_1", "relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")] == [
         0,

@@ -31,10 +31,10 @@ LPIPS_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 
 
 class _Layer(NamedTuple):
-    """One step: its name, its index in torchvision's ``features``, and the channels of a convolution."""
+    """One step: its name, its place in torchvision's ``features``, and the channels of a convolution."""
 
     name: str
-    index: int
+    place: int
     inputs: int
     outputs: int
 
@@ -44,7 +44,7 @@ class _Layer(NamedTuple):
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         kernel = (self.outputs, self.inputs, 3, 3)
-        return {f"features.{self.index}.weight": kernel, f"features.{self.index}.bias": (self.outputs,)}
+        return {f"features.{self.place}.weight": kernel, f"features.{self.place}.bias": (self.outputs,)}
 
 
 def _plan(depth: int) -> list[_Layer]:
@@ -63,7 +63,7 @@ def _plan(depth: int) -> list[_Layer]:
 def _cut(layers: Sequence[str], depth: int) -> list[_Layer]:
     """The plan up to the deepest of ``layers``."""
     plan = _plan(depth)
-    places = {layer.name: layer.index for layer in plan}
+    places = {layer.name: layer.place for layer in plan}
     unknown = [name for name in layers if name not in places]
     if unknown or not layers or isinstance(layers, str):
         raise ValueError(f"layers must be names of VGG-{depth}, some of {', '.join(places)}; found {layers!r}.")

@@ -23,7 +23,8 @@ def image_pair(where: Array | None, predictions: Array, targets: Array) -> tuple
     """Two images ``[..., H, W, C]`` of one shape, promoted, those of masked examples blanked."""
     predictions, targets = _checks.values(predictions=predictions, targets=targets)
     _checks.with_axes("height width channels", predictions=predictions)
-    return blank(where, predictions, targets, event_ndim=3)
+    predictions, targets = blank(where, predictions, targets, event_ndim=3)
+    return predictions, targets
 
 
 def capped(unit: Array) -> Array:

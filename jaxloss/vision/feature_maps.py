@@ -35,7 +35,7 @@ def _layers(where: Array | None, predictions: Any, targets: Any) -> list[tuple[A
     both = zip(ours.items(), theirs.items(), strict=True)
     pairs = [_checks.values(**{name: x, other: y}) for (name, x), (other, y) in both]
     for name, (x, _) in zip(ours, pairs, strict=True):
-        _checks.with_axes("height width channels", **{name: x})
+        _checks.with_axes("height width channels", allow_empty=False, **{name: x})
         if x.shape[:-3] != pairs[0][0].shape[:-3]:
             raise ValueError(
                 f"all layers must have the same batch axes, those before [height, width, channels]; found shape "
