@@ -160,8 +160,9 @@ def ms_ssim_loss(
     halvings, and :math:`\mathrm{SSIM}_M` that of the whole `ssim` at the coarsest scale. Such a mean can be negative,
     where a power with a fractional exponent has no value: it counts as 0, as in piq, TensorFlow and most others, so a
     channel with one is as bad as can be (its loss is 1) and has zero gradient. The product is taken for every channel
-    and then averaged (torchmetrics averages over the channels first). This is not Kornia's ``MS_SSIMLoss``, which
-    mixes in an absolute error.
+    and then averaged (torchmetrics averages over the channels first). A halving averages blocks of two by two pixels
+    and drops an odd last row or column (piq and TensorFlow pad it). This is not Kornia's ``MS_SSIMLoss``, which mixes
+    in an absolute error.
 
     Args:
         predictions: Images, shape ``[..., H, W, C]``, floating.
