@@ -123,10 +123,15 @@ from jaxloss.vision.dense_detection import *
 from jaxloss.vision.dice import *
 from jaxloss.vision.dice_cross_entropy import *
 from jaxloss.vision.dice_variants import *
+from jaxloss.vision.feature_maps import *
 from jaxloss.vision.jaccard import *
 from jaxloss.vision.lovasz import *
+from jaxloss.vision.multi_scale_similarity import *
 from jaxloss.vision.pairwise_boxes import *
 from jaxloss.vision.set_matching import *
+from jaxloss.vision.signal_to_noise import *
+from jaxloss.vision.smoothness import *
+from jaxloss.vision.structural_similarity import *
 from jaxloss.vision.tversky import *
 
 __version__ = "0.1.0"
