@@ -221,6 +221,7 @@ COMMON = Library(
     imports=(
         "from itertools import combinations_with_replacement, product",
         "import numpy as np",
+        "from numpy.lib.stride_tricks import sliding_window_view",
         "from scipy import integrate, optimize, stats",
         "from scipy.spatial import distance",
         "from scipy.special import expit, log_softmax, logsumexp, softmax",

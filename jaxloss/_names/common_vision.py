@@ -180,4 +180,53 @@ COMMON_VISION = (
         "reduction=jaxloss.reductions.mean_over(jnp.sum(bits)))",
         "The sum over a heat map of peaks of 1, divided by their number; our mean divides by the number of places.",
     ),
+    ForeignName(
+        ("tv", "tv_loss", "tv_regularization", "total_variation"),
+        ("sum(np.sum(np.abs(np.diff(pixel_logits, axis=axis))) for axis in (1, 2)) / 2",),
+        "jaxloss.total_variation_loss(pixel_logits)",
+        "Images `[..., H, W, C]`; the sum of an image, the mean of the batch, here of two. Of distributions: "
+        "`jaxloss.total_variation_distance`.",
+    ),
+    ForeignName(
+        ("peak_signal_noise_ratio", "peak_signal_to_noise_ratio"),
+        ("np.mean(-10 * np.log10(np.mean((pixel_chances - pixel_bits) ** 2, (1, 2))))",),
+        "jaxloss.psnr(pixel_chances[..., None], pixel_bits[..., None], data_range=1.0)",
+        "Images `[..., H, W, C]`, in decibels, the mean over images; `jaxloss.psnr_loss` is its negative.",
+    ),
+    ForeignName(
+        ("structural_similarity", "structural_similarity_index_measure", "image_ssim"),
+        (
+            "np.mean([(2 * x.mean() * y.mean() + 1e-4) * (2 * np.cov(x, y, ddof=0)[0, 1] + 9e-4) "
+            "/ ((x.mean() ** 2 + y.mean() ** 2 + 1e-4) * (x.var() + y.var() + 9e-4)) for x, y in zip("
+            "*(sliding_window_view(z, (3, 3), (1, 2)).reshape(-1, 9) for z in (pixel_chances, pixel_bits)))])",
+        ),
+        "jaxloss.ssim(pixel_chances[..., None], pixel_bits[..., None], data_range=1.0, window_size=3, "
+        "sigma=float('inf'))",
+        "Images `[..., H, W, C]`. Here with a uniform window of 3 pixels; the default is the paper's. The loss is "
+        "`jaxloss.ssim_loss`, at several scales `jaxloss.ms_ssim_loss`.",
+    ),
+    ForeignName(
+        ("perceptual_loss", "vgg_loss", "feature_reconstruction_loss"),
+        ("np.mean((pixel_logits - pixel_one_hot) ** 2)",),
+        "jaxloss.content_loss(pixel_logits, pixel_one_hot)",
+        "Feature maps `[..., H, W, C]`, or a list of those of several layers; the network is yours.",
+    ),
+    ForeignName(
+        ("gram_loss", "gram_matrix_loss", "texture_loss"),
+        (
+            "np.mean([np.sum((np.tensordot(x, x, ((0, 1), (0, 1))) - np.tensordot(y, y, ((0, 1), (0, 1)))) ** 2) "
+            "for x, y in zip(pixel_logits, pixel_one_hot)]) / (3 * 4 * 4) ** 2",
+        ),
+        "jaxloss.style_loss(pixel_logits, pixel_one_hot)",
+        "Feature maps `[..., H, W, C]`; Gram matrices are divided by H W C, their distance is a sum.",
+    ),
+    ForeignName(
+        ("lpips", "learned_perceptual_image_patch_similarity"),
+        (
+            "np.mean(np.sum(class_weights * (pixel_logits / np.linalg.norm(pixel_logits, axis=-1, keepdims=True) "
+            "- pixel_one_hot) ** 2, -1))",
+        ),
+        "jaxloss.lpips_loss(pixel_logits, pixel_one_hot, class_weights)",
+        "Feature maps of networks and the weights of their channels, one of each per layer.",
+    ),
 )
