@@ -78,7 +78,6 @@ def bare_huber(predictions: jax.Array, targets: jax.Array) -> jax.Array:
     return jnp.mean(jnp.where(distance <= 1, 0.5 * jnp.square(distance), distance - 0.5))
 
 
-<<<<<<< HEAD
 def bare_clip(images: jax.Array, texts: jax.Array) -> jax.Array:
     """The usual spelling: two cross-entropies, of the logits and of their transpose."""
     x, y = (z.astype(jnp.float32) for z in (images, texts))
@@ -96,11 +95,11 @@ def optax_clip(o: Any, images: jax.Array, texts: jax.Array) -> jax.Array:
     labels = jnp.arange(logits.shape[0], dtype=jnp.int32)
     both = (o.softmax_cross_entropy_with_integer_labels(s, labels) for s in (logits, logits.T))
     return sum(jnp.mean(values) for values in both) / 2
-=======
+
+
 def channels_first(fn: Function) -> Function:
     """A loss of images of PyTorch, which has the channels before height and width."""
     return lambda *images: fn(*(image.permute(0, 3, 1, 2) for image in images))
->>>>>>> image
 
 
 PEERS: dict[str, tuple[Peer, ...]] = {
@@ -154,13 +153,11 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         torch(lambda f: f.huber_loss),
         plain(bare_huber),
     ),
-<<<<<<< HEAD
     "clip_loss": (
         plain(bare_clip),
         optax(lambda o: lambda images, texts: optax_clip(o, images, texts), "optax, two cross-entropies"),
     ),
     "ntxent": (optax(lambda o: o.losses.ntxent, dtypes=("float32",)),),
-=======
     "ssim_loss": (
         Peer("dm-pix", "dm_pix", lambda p: lambda *images: 1 - jnp.mean(p.ssim(*images)), dtypes=("float32",)),
         Peer(
@@ -176,7 +173,6 @@ PEERS: dict[str, tuple[Peer, ...]] = {
             dtypes=("float32",),
         ),
     ),
->>>>>>> image
 }
 """Loss name to its peers."""
 

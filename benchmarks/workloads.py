@@ -15,12 +15,8 @@ import jaxloss
 
 Inputs = tuple[jax.Array, ...]
 
-<<<<<<< HEAD
-ROWS, CLASSES, ELEMENTS = 8192, 32768, 10**7
-PAIRS, VIEWS, FEATURES = 4096, 1024, 512
-=======
 ROWS, CLASSES, ELEMENTS, IMAGES = 8192, 32768, 10**7, 8
->>>>>>> image
+PAIRS, VIEWS, FEATURES = 4096, 1024, 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +75,6 @@ def _pair(dtype: str, size: int) -> Inputs:
     )
 
 
-<<<<<<< HEAD
 def _matched(dtype: str, size: int) -> Inputs:
     """Two sets of embeddings that point in related directions."""
     first, second = jax.random.split(jax.random.key(4))
@@ -93,14 +88,14 @@ def _two_views(dtype: str, size: int) -> Inputs:
     labels = jnp.arange(size, dtype=jnp.int32) // 2
     images = jax.random.normal(first, (size, FEATURES), dtype)[labels]
     return images + 2 * jax.random.normal(second, (size, FEATURES), dtype), labels
-=======
+
+
 def _images(dtype: str, size: int) -> Inputs:
     """Images in [0, 1] and noisy copies of them."""
     predictions, targets = jax.random.split(jax.random.key(4))
     original = jax.random.uniform(targets, (size, 256, 256, 3))
     noisy = jax.numpy.clip(original + 0.1 * jax.random.normal(predictions, original.shape), 0, 1)
     return noisy.astype(dtype), original.astype(dtype)
->>>>>>> image
 
 
 HEADLINE: dict[str, tuple[tuple[str, ...], Callable[[str, int], Inputs], int]] = {
@@ -108,12 +103,9 @@ HEADLINE: dict[str, tuple[tuple[str, ...], Callable[[str, int], Inputs], int]] =
     "sigmoid_binary_cross_entropy": (("logits", "targets"), _binary, ELEMENTS),
     "squared_error": (("predictions", "targets"), _pair, ELEMENTS),
     "huber_loss": (("predictions", "targets"), _pair, ELEMENTS),
-<<<<<<< HEAD
     "clip_loss": (("image_embeddings", "text_embeddings"), _matched, PAIRS),
     "ntxent": (("embeddings", "labels"), _two_views, VIEWS),
-=======
     "ssim_loss": (("predictions", "targets"), _images, IMAGES),
->>>>>>> image
 }
 """Loss name to the names of its inputs, how they are drawn and how many examples there are."""
 
