@@ -90,21 +90,21 @@ def run(
         return terms, (rest[0], rest[1])
 
     run_parts = _in_one_piece if spread.microbatches == 1 else _in_parts
-    terms, notes, cotangents, rows, extra = run_parts(local, heads, at, args, kwargs, spread)
+    terms, found, cotangents, rows, extra = run_parts(local, heads, at, args, kwargs, spread)
     rows = [
         [jax.lax.psum(leaf, axes) if axes else leaf for leaf, axes in zip(row, shared, strict=True)] for row in rows
     ]
-    return Backward(terms, heads(terms, notes), cotangents, rows, extra)
+    return Backward(terms, found, cotangents, rows, extra)
 
 
-Parts = tuple[Terms, Notes, list[Cotangents], list[list[Array]], Any]
+Parts = tuple[Terms, Heads, list[Cotangents], list[list[Array]], Any]
 
 
 def _in_one_piece(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, spread: Spread) -> Parts:
     terms, linear, (notes, extra) = jax.linearize(lambda p: local(p, *args, **kwargs), at, has_aux=True)
     whole, notes, scatter = exchange(terms, notes, spread.axes, 1)
-    cotangents = _cotangents(lambda t: heads(t, notes), whole)
-    return whole, notes, cotangents, _transposed(linear, at, list(map(scatter, cotangents)), spread.axes), extra
+    cotangents, found = _cotangents(lambda t: heads(t, notes), whole)
+    return whole, found, cotangents, _transposed(linear, at, list(map(scatter, cotangents)), spread.axes), extra
 
 
 def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, spread: Spread) -> Parts:
@@ -125,7 +125,7 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
 
     terms, notes = jax.lax.map(values, parts)
     whole, notes, scatter = exchange(terms, notes, spread.axes, spread.microbatches)
-    cotangents = _cotangents(lambda t: heads(t, notes), whole)
+    cotangents, _ = _cotangents(lambda t: heads(t, notes), whole)
 
     def body(total: list[list[Array]], xs: Any) -> tuple[list[list[Array]], Any]:
         part, own = xs
@@ -138,7 +138,7 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
     rows, (terms, extra) = jax.lax.scan(body, start, (parts, list(map(scatter, cotangents))))
     # The values once more, from the pass that stays.
     whole, _, _ = exchange(terms, {}, spread.axes, spread.microbatches)
-    return whole, notes, cotangents, rows, extra
+    return whole, heads(whole, notes), cotangents, rows, extra
 
 
 def _own_keys(tree: Any, index: Array) -> Any:
@@ -151,16 +151,21 @@ def _own_keys(tree: Any, index: Array) -> Any:
     return jax.tree.map(one, tree)
 
 
-def _cotangents(heads: Callable[[Terms], Heads], terms: Terms) -> list[Cotangents]:
-    """For each group, the derivative of its sum by the values of each term that it depends on."""
+def _cotangents(heads: Callable[[Terms], Heads], terms: Terms) -> tuple[list[Cotangents], Heads]:
+    """For each group, the derivative of its sum by the values of each term that it depends on; and the heads."""
     values = {name: term.values for name, term in terms.items()}
-    sums = lambda given: heads({name: Term(given[name], terms[name].weights) for name in given}).sums
-    primal, pull, needed = *jax.vjp(sums, values), _dependencies(sums, values)
-    found = []
+
+    def fn(given: dict[str, Array]) -> tuple[dict[str, Array], Heads]:
+        found = heads({name: Term(given[name], terms[name].weights) for name in given})
+        return found.sums, found
+
+    primal, pull, found = jax.vjp(fn, values, has_aux=True)
+    needed = _dependencies(lambda given: fn(given)[0], values)
+    cotangents = []
     for group in primal:
         (cotangent,) = pull({name: jnp.full_like(value, float(name == group)) for name, value in primal.items()})
-        found.append({name: cotangent[name] for name in sorted(needed[group])})
-    return found
+        cotangents.append({name: cotangent[name] for name in sorted(needed[group])})
+    return cotangents, found
 
 
 def _dependencies(sums: Callable[..., dict[str, Array]], values: dict[str, Array]) -> dict[str, set[str]]:

@@ -66,7 +66,8 @@ def objective(
             ``reduction=jaxloss.reductions.term``, arrays of per-example losses, or scalars. The leading axis of a
             term is the batch. An `Annotation` among them is data for the transformations.
         *transforms: Transformations of the terms, in order; see `chain`, `on`, `scale`, `weigh`.
-        aggregate: How the gradients of the terms become one, for example ``combine.upgrad()``; None adds them.
+        aggregate: How the gradients of the terms become one, for example ``combine.upgrad()``; None adds them. It
+            takes the memory of one gradient per term, and one transposition of the model for each.
         axis_name: Inside `jax.shard_map`, the mesh axis or axes that the batch is sharded over.
         microbatches: Into how many parts to split each device's batch, the first argument after the state, along the
             leading axes of its arrays. Random keys among the other arguments differ from part to part.
@@ -138,12 +139,12 @@ def objective(
         return state
 
     def apply(params: Any, state: ObjectiveState, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
-        return (_directly if plain else spread)(params, state, *args, **kwargs)
+        return (directly if plain else spread)(params, state, *args, **kwargs)
 
-    def _directly(params: Any, state: ObjectiveState, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
+    def directly(params: Any, state: ObjectiveState, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
         terms, notes, extra = forward(params, *args, **kwargs)
         _not_varying(terms)
-        _same_structure(state, jax.eval_shape(transform.init, terms))
+        _same_structure(state.transform, jax.eval_shape(transform.init, terms))
 
         def shifted(shifts: dict[str, Array]) -> tuple[Array, tuple[dict[str, Array], Any]]:
             moved = {n: Term(term.values + shifts[n], term.weights) for n, term in terms.items()}
@@ -161,7 +162,7 @@ def objective(
         leaves = leaves_of(params)
 
         def heads(terms: Terms, notes: Notes) -> _engine.Heads:
-            _same_structure(state, jax.eval_shape(transform.init, terms))
+            _same_structure(state.transform, jax.eval_shape(transform.init, terms))
             changed, inner = transformed(terms, notes, state)
             means = means_of(changed)
             sums = {group: sum_of({n: means[n] for n in members}) for group, members in groups_of(terms).items()}
@@ -170,7 +171,7 @@ def objective(
         sharded = _sharded_axes(leaves, params_specs)
         back = _engine.run(forward, heads, leaves, args, kwargs, _engine.Spread(axes, microbatches, sharded))
         if aggregate is None:
-            gradient, inner, shares = back.rows[0], (), jnp.ones(1)
+            gradient, inner, shares = back.rows[0], (), jnp.ones(1, jnp.float32)
         else:
             rows = [jnp.stack(leaf) for leaf in zip(*back.rows, strict=True)]
             present = jnp.stack([_some(cotangent) for cotangent in back.cotangents])
@@ -178,11 +179,16 @@ def objective(
             combined, inner = aggregate.update(
                 leaves.only(rows), state.aggregator, values=values, present=present, step=state.step, sharded=sharded
             )
-            gradient = [leaf for leaf in jax.tree.leaves(combined) if leaf is not None]
-            shares = inner.weights if hasattr(inner, "weights") else jnp.ones(len(back.rows))
+            _same_structure(state.aggregator, inner)
+            gradient = jax.tree.leaves(combined)
+            shares = inner.weights if hasattr(inner, "weights") else jnp.ones(len(back.rows), jnp.float32)
         weights = {
             name: sum(
-                (share * jnp.sum(c[name]) for share, c in zip(shares, back.cotangents, strict=True) if name in c),
+                (
+                    shares[i].astype(c[name].dtype) * jnp.sum(c[name])
+                    for i, c in enumerate(back.cotangents)
+                    if name in c
+                ),
                 start=jnp.zeros((), term.values.dtype),
             )
             for name, term in back.terms.items()
@@ -246,10 +252,10 @@ def _not_varying(terms: Terms) -> None:
         )
 
 
-def _same_structure(state: ObjectiveState, expected: Any) -> None:
-    found, wanted = jax.tree.structure(state.transform), jax.tree.structure(expected)
+def _same_structure(found: Any, expected: Any) -> None:
+    found, wanted = jax.tree.structure(found), jax.tree.structure(expected)
     if found != wanted:
         raise ValueError(
-            f"the state belongs to another objective: its transformations have the structure {found}, this objective's "
-            f"{wanted}. Make it with objective.init(params, ...)."
+            f"the state belongs to another objective: its parts have the structure {found}, this objective's {wanted}. "
+            "Make it with objective.init(params, ...)."
         )

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
+from jaxloss._reduce import promote
 from jaxloss._typing import Array
 from jaxloss.combine.terms import Terms, mean_of
 from jaxloss.reductions import Term
@@ -64,4 +65,4 @@ def means_of(terms: Terms) -> dict[str, Array]:
 
 def sum_of(means: dict[str, Array]) -> Array:
     """The sum in the order of the names, so that rounding does not depend on how a dict was built."""
-    return jnp.sum(jnp.stack([means[name] for name in sorted(means)]))
+    return jnp.sum(jnp.stack(promote(*(means[name] for name in sorted(means)))))
