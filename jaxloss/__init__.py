@@ -31,6 +31,11 @@ from jaxloss.margin.binary_margin import *
 from jaxloss.margin.fenchel_young import *
 from jaxloss.margin.hinge import *
 from jaxloss.margin.multiclass_margin import *
+from jaxloss.physics.boundary_conditions import *
+from jaxloss.physics.constraint_penalties import *
+from jaxloss.physics.differential_equations import *
+from jaxloss.physics.field_derivatives import *
+from jaxloss.physics.multipliers import *
 from jaxloss.probabilistic.counts import *
 from jaxloss.probabilistic.crps import *
 from jaxloss.probabilistic.discretized import *
