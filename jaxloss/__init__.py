@@ -35,7 +35,12 @@ from jaxloss.physics.boundary_conditions import *
 from jaxloss.physics.constraint_penalties import *
 from jaxloss.physics.differential_equations import *
 from jaxloss.physics.field_derivatives import *
+from jaxloss.physics.fuzzy_quantifiers import *
+from jaxloss.physics.godel_logic import *
+from jaxloss.physics.lukasiewicz_logic import *
 from jaxloss.physics.multipliers import *
+from jaxloss.physics.product_logic import *
+from jaxloss.physics.semantic import *
 from jaxloss.probabilistic.counts import *
 from jaxloss.probabilistic.crps import *
 from jaxloss.probabilistic.discretized import *
