@@ -6,7 +6,13 @@ import typing as _t
 from jaxloss import combine, reductions
 from jaxloss._reduce import reduce
 from jaxloss._value_checks import checked
+from jaxloss.auxiliary.activations import *
+from jaxloss.auxiliary.centers import *
+from jaxloss.auxiliary.entropies import *
+from jaxloss.auxiliary.jacobians import *
+from jaxloss.auxiliary.mixing import *
 from jaxloss.auxiliary.parameters import *
+from jaxloss.auxiliary.structured_parameters import *
 from jaxloss.classification.adaptive import *
 from jaxloss.classification.bi_tempered import *
 from jaxloss.classification.binary import *

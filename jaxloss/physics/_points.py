@@ -11,32 +11,16 @@ import jax.numpy as jnp
 
 from jaxloss import _checks
 from jaxloss._reduce import hide, promote, reduce
+from jaxloss._stand_in import stand_in
 from jaxloss._typing import Array, Reduction
 
-__all__ = ["at_each", "kept_points", "reduce_squares", "stand_in", "targets_like"]
-
-
-def stand_in(where: Array | None, array: Array, *, event_ndim: int) -> Array:
-    """``array`` with the first example that counts in the place of those that are masked.
-
-    A function that is unknown here may be singular at 0, but not at an example of its own domain. If none counts it is
-    the very first, with 0 for what is not finite.
-    """
-    if where is None or not array.size:
-        return array
-    batch = array.shape[: array.ndim - event_ndim]
-    keep = _checks.mask(where, batch)
-    first = jnp.reshape(array, (math.prod(batch), *array.shape[array.ndim - event_ndim :]))[jnp.argmax(keep)]
-    first = jnp.where(jnp.any(keep) | jnp.isfinite(first), first, jnp.zeros((), array.dtype))
-    return jnp.where(
-        jnp.expand_dims(keep, tuple(range(len(batch), array.ndim))), array, jnp.broadcast_to(first, array.shape)
-    )
+__all__ = ["at_each", "kept_points", "reduce_squares", "targets_like"]
 
 
 def kept_points(where: Array | None, **arrays: Any) -> tuple[Array, ...]:
     """Points ``[..., D]`` of one shape, floating, none of them masked."""
     named = dict(zip(arrays, _checks.floating(**arrays), strict=True))
-    _checks.with_axes("coordinates", **named)
+    _checks.with_axes("coordinates", allow_empty=False, **named)
     _checks.same_shape(**named)
     return tuple(stand_in(where, array, event_ndim=1) for array in named.values())
 

@@ -16,7 +16,7 @@ def truth_values(**operands: Any) -> tuple[Array, ...]:
     arrays = _checks.floating(**operands)
     named = dict(zip(operands, arrays, strict=True))
     _checks.same_shape(**named)
-    _value_checks.ensure_probabilities(**named)
+    _value_checks.ensure_probabilities(sum_to_one=False, **named)
     return promote(*arrays)
 
 

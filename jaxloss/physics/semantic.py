@@ -204,7 +204,7 @@ def exactly_one_loss(
 
     Example:
         >>> jaxloss.exactly_one_loss(jnp.array([[2.0, -1.0, -1.0], [0.0, 0.0, 0.0]]), reduction="none")
-        Array([0.6584799, 0.9808292], dtype=float32)
+        Array([0.65852845, 0.98082924], dtype=float32)
 
     Reference:
         Xu et al. (2018), A Semantic Loss Function for Deep Learning with Symbolic Knowledge.
