@@ -6,6 +6,8 @@ import typing as _t
 from jaxloss import combine, reductions
 from jaxloss._reduce import reduce
 from jaxloss._value_checks import checked
+from jaxloss.audio.signal_distortion import *
+from jaxloss.audio.spectrograms import *
 from jaxloss.auxiliary.activations import *
 from jaxloss.auxiliary.centers import *
 from jaxloss.auxiliary.entropies import *
