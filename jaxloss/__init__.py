@@ -32,6 +32,7 @@ from jaxloss.classification.softmax import *
 from jaxloss.fused.linear_head import *
 from jaxloss.generative.divergence import *
 from jaxloss.generative.gaussian_divergence import *
+from jaxloss.geometry.point_clouds import *
 from jaxloss.language.tokens import *
 from jaxloss.language.vocabulary_scores import *
 from jaxloss.margin.angular import *
@@ -72,6 +73,7 @@ from jaxloss.regression.scaled import *
 from jaxloss.regression.squared import *
 from jaxloss.routing.expert_balance import *
 from jaxloss.routing.expert_variation import *
+from jaxloss.survival.proportional_hazards import *
 
 __version__ = "0.1.0"
 
