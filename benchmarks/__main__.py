@@ -31,7 +31,9 @@ def parser() -> argparse.ArgumentParser:
     parse = argparse.ArgumentParser("python -m benchmarks", description="Speed and memory of jaxloss and its peers.")
     parse.add_argument("--quick", action="store_true", help="a smoke test: tiny inputs, few rounds, no TPU compiler")
     parse.add_argument("--all", action="store_true", help="every Case of the tests at a small size")
-    parse.add_argument("--only", metavar="NAME", action="append", help="one loss by name; may be repeated")
+    parse.add_argument(
+        "--only", metavar="NAME", action="append", help="one loss by name, or aggregators; may be repeated"
+    )
     parse.add_argument("--rounds", type=int, help="rounds of timing (default 15)")
     parse.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/results"), metavar="DIR")
     parse.add_argument("--no-tpu", action="store_true", help="leave out the TPU compiler")
@@ -46,12 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from benchmarks import masks, measure, report, tpu, workloads
+    from benchmarks import aggregators, masks, measure, report, tpu, workloads
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=report.WIDTH)
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else 15)
+    if "aggregators" in (options.only or ()):
+        aggregators.show(console, rounds)
+        options.only.remove("aggregators")
+        if not options.only:
+            return 0
     scale = options.size_scale * (QUICK_SCALE if options.quick and not options.all else 1.0)
     chosen = workloads.sweep(scale) if options.all else workloads.headline(scale)
     if options.only:

@@ -121,12 +121,11 @@ def candidates(workload: Workload, inputs: tuple[jax.Array, ...]) -> tuple[list[
     for peer in peers.of(workload.loss, workload.dtype):
         entry = Entry(peer.label, "agrees")
         entries.append(entry)
-        on_host = peer.module.startswith("torch")
-        if on_host and jax.default_backend() != "cpu":
+        if peer.eager and jax.default_backend() != "cpu":
             entry.status, entry.detail = "absent", "measured on the CPU only"
             continue
         try:
-            program = (TorchProgram if on_host else JaxProgram)(peer.load(), inputs, workload.wrt)
+            program = (TorchProgram if peer.eager else JaxProgram)(peer.load(), inputs, workload.wrt)
             _verdict(entry, expected, program.run("value_and_grad"))
         except ImportError as error:
             entry.status, entry.detail = "absent", str(error)

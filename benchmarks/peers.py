@@ -27,6 +27,11 @@ class Peer:
     build: Callable[[Any], Function]
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
 
+    @property
+    def eager(self) -> bool:
+        """Whether it is a function of PyTorch tensors."""
+        return self.module.split(".")[0] in ("torch", "piq", "kornia")
+
     def load(self) -> Function:
         """The function; an ImportError if its package is not installed."""
         return self.build(importlib.import_module(self.module))
@@ -71,6 +76,30 @@ def bare_squared_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
 def bare_huber(predictions: jax.Array, targets: jax.Array) -> jax.Array:
     distance = jnp.abs(predictions.astype(jnp.float32) - targets.astype(jnp.float32))
     return jnp.mean(jnp.where(distance <= 1, 0.5 * jnp.square(distance), distance - 0.5))
+
+
+def bare_clip(images: jax.Array, texts: jax.Array) -> jax.Array:
+    """The usual spelling: two cross-entropies, of the logits and of their transpose."""
+    x, y = (z.astype(jnp.float32) for z in (images, texts))
+    x, y = (z / jnp.linalg.norm(z, axis=-1, keepdims=True) for z in (x, y))
+    logits = x @ y.T / 0.07
+    labels = jnp.arange(logits.shape[0], dtype=jnp.int32)
+    return (bare_cross_entropy(logits, labels) + bare_cross_entropy(logits.T, labels)) / 2
+
+
+def optax_clip(o: Any, images: jax.Array, texts: jax.Array) -> jax.Array:
+    """CLIP of optax's parts."""
+    x, y = (z.astype(jnp.float32) for z in (images, texts))
+    x, y = (z / jnp.linalg.norm(z, axis=-1, keepdims=True) for z in (x, y))
+    logits = x @ y.T / 0.07
+    labels = jnp.arange(logits.shape[0], dtype=jnp.int32)
+    both = (o.softmax_cross_entropy_with_integer_labels(s, labels) for s in (logits, logits.T))
+    return sum(jnp.mean(values) for values in both) / 2
+
+
+def channels_first(fn: Function) -> Function:
+    """A loss of images of PyTorch, which has the channels before height and width."""
+    return lambda *images: fn(*(image.permute(0, 3, 1, 2) for image in images))
 
 
 PEERS: dict[str, tuple[Peer, ...]] = {
@@ -124,8 +153,31 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         torch(lambda f: f.huber_loss),
         plain(bare_huber),
     ),
+    "clip_loss": (
+        plain(bare_clip),
+        optax(lambda o: lambda images, texts: optax_clip(o, images, texts), "optax, two cross-entropies"),
+    ),
+    "ntxent": (optax(lambda o: o.losses.ntxent, dtypes=("float32",)),),
+    "ssim_loss": (
+        Peer("dm-pix", "dm_pix", lambda p: lambda *images: 1 - jnp.mean(p.ssim(*images)), dtypes=("float32",)),
+        Peer(
+            "piq",
+            "piq",
+            lambda p: channels_first(lambda *images: 1 - p.ssim(*images, downsample=False)),
+            dtypes=("float32",),
+        ),
+        Peer(
+            "kornia",
+            "kornia.metrics",
+            lambda k: channels_first(lambda *images: 1 - k.ssim(*images, 11, padding="valid").mean()),
+            dtypes=("float32",),
+        ),
+    ),
 }
 """Loss name to its peers."""
+
+
+PACKAGES = ("jax", "jaxlib", "optax", "keras", "torch", "dm-pix", "piq", "kornia", "libtpu", "numpy")
 
 
 def of(loss: str, dtype: str) -> list[Peer]:
@@ -141,4 +193,4 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             return "absent"
 
-    return {package: version(package) for package in ("jax", "jaxlib", "optax", "keras", "torch", "libtpu", "numpy")}
+    return {package: version(package) for package in PACKAGES}

@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import jaxloss
 
 Inputs = tuple[jax.Array, ...]
 
-ROWS, CLASSES, ELEMENTS = 8192, 32768, 10**7
+ROWS, CLASSES, ELEMENTS, IMAGES = 8192, 32768, 10**7, 8
+PAIRS, VIEWS, FEATURES = 4096, 1024, 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +75,42 @@ def _pair(dtype: str, size: int) -> Inputs:
     )
 
 
+def _matched(dtype: str, size: int) -> Inputs:
+    """Two sets of embeddings that point in related directions."""
+    first, second = jax.random.split(jax.random.key(4))
+    images = jax.random.normal(first, (size, FEATURES), dtype)
+    return images, images + 2 * jax.random.normal(second, (size, FEATURES), dtype)
+
+
+def _two_views(dtype: str, size: int) -> Inputs:
+    """Two views of each image, side by side, and whose they are."""
+    first, second = jax.random.split(jax.random.key(5))
+    labels = jnp.arange(size, dtype=jnp.int32) // 2
+    images = jax.random.normal(first, (size, FEATURES), dtype)[labels]
+    return images + 2 * jax.random.normal(second, (size, FEATURES), dtype), labels
+
+
+def _images(dtype: str, size: int) -> Inputs:
+    """Images in [0, 1] and noisy copies of them."""
+    predictions, targets = jax.random.split(jax.random.key(4))
+    original = jax.random.uniform(targets, (size, 256, 256, 3))
+    noisy = jax.numpy.clip(original + 0.1 * jax.random.normal(predictions, original.shape), 0, 1)
+    return noisy.astype(dtype), original.astype(dtype)
+
+
 HEADLINE: dict[str, tuple[tuple[str, ...], Callable[[str, int], Inputs], int]] = {
     "softmax_cross_entropy_with_integer_labels": (("logits", "labels"), _scores, ROWS),
     "sigmoid_binary_cross_entropy": (("logits", "targets"), _binary, ELEMENTS),
     "squared_error": (("predictions", "targets"), _pair, ELEMENTS),
     "huber_loss": (("predictions", "targets"), _pair, ELEMENTS),
+    "clip_loss": (("image_embeddings", "text_embeddings"), _matched, PAIRS),
+    "ntxent": (("embeddings", "labels"), _two_views, VIEWS),
+    "ssim_loss": (("predictions", "targets"), _images, IMAGES),
 }
 """Loss name to the names of its inputs, how they are drawn and how many examples there are."""
+
+HYPERS: dict[str, dict[str, Any]] = {"ssim_loss": {"data_range": 1.0}}
+"""Keyword arguments that a loss cannot be called without."""
 
 
 def headline(scale: float = 1.0) -> list[Workload]:
@@ -89,7 +120,7 @@ def headline(scale: float = 1.0) -> list[Workload]:
         inputs, make, examples = HEADLINE[name]
         size = max(1, round(examples * scale))
         draw = functools.partial(jax.jit(make, static_argnums=(0, 1)), dtype, size)
-        return Workload(name, dtype, inputs, draw, batch=(size,))
+        return Workload(name, dtype, inputs, draw, hypers=HYPERS.get(name, {}), batch=(size,))
 
     return [workload(name, dtype) for name in HEADLINE for dtype in ("float32", "bfloat16")]
 
@@ -110,7 +141,7 @@ def sweep(scale: float = 1.0) -> list[Workload]:
 
     def workload(case: Case) -> Workload:
         size = max(64, round(512 * scale))
-        batch = (size // 32, 32) if case.pooled else (size,)
+        batch = (size // 32, 32) if case.pooled or case.meets else (size,)
 
         def draw() -> Inputs:
             return tuple(cast(case.draw(np.random.default_rng(0), batch), np.float32).values())

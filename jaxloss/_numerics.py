@@ -15,6 +15,7 @@ from jaxloss._typing import Array, Scalar
 
 __all__ = [
     "divide",
+    "exp_excess",
     "guarded_log",
     "log1mexp",
     "log_sum_exp",
@@ -157,9 +158,10 @@ def log_sum_exp(x: Array) -> Array:
 @log_sum_exp.defjvp
 def _log_sum_exp_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (x,), (tangent,) = primals, tangents
-    value, peak, total = _peak_and_spread(x)
+    _, peak, total = _peak_and_spread(x)
     share = jnp.exp(x - peak[..., None]) * divide(jnp.ones((), x.dtype), total)[..., None]
-    return value, jnp.sum(share * tangent, axis=-1)
+    # The value by this rule again, so that the second derivative of a row without entries is 0 as well.
+    return log_sum_exp(x), jnp.sum(share * tangent, axis=-1)
 
 
 def _peak_and_spread(x: Array) -> tuple[Array, Array, Array]:
@@ -168,3 +170,21 @@ def _peak_and_spread(x: Array) -> tuple[Array, Array, Array]:
     peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), x.dtype), peak)
     total = jnp.sum(jnp.exp(x - peak[..., None]), axis=-1)
     return peak + jnp.log(total), peak, total
+
+
+_EXCESS_SERIES = tuple(1 / math.factorial(k + 2) for k in range(17))
+"""Coefficients of ``(exp(x) - 1 - x) / x**2``: full float64 precision for ``|x| <= 1``."""
+
+
+@jax.custom_jvp
+def exp_excess(x: Array) -> Array:
+    """``exp(x) - 1 - x`` to full relative accuracy, also near 0 where it is ``x**2 / 2``; its slope is ``expm1``."""
+    near = jnp.abs(x) < 1
+    small = jnp.where(near, x, jnp.zeros((), x.dtype))
+    series = jnp.full_like(x, _EXCESS_SERIES[-1])
+    for coefficient in reversed(_EXCESS_SERIES[:-1]):
+        series = series * small + coefficient
+    return jnp.where(near, jnp.square(small) * series, jnp.expm1(x) - x)
+
+
+exp_excess.defjvps(lambda tangent, _, x: tangent * jnp.expm1(x))

@@ -196,3 +196,22 @@ def test_tpu_failure_is_a_result() -> None:
     if reason := tpu.unavailable():
         pytest.skip(reason)
     assert "error" in tpu.measure(lambda x: x + 1, [jax.ShapeDtypeStruct((2**34,), jnp.float32)])
+
+
+def test_objectives_beside_losses_summed_by_hand() -> None:
+    """The same step, and not one matrix product more."""
+    from benchmarks import objectives
+
+    params, batch = objectives.data()
+    batch = {name: values[:32] for name, values in batch.items()}
+    inputs = params, objectives.objective.init(params, batch), batch
+    ours, theirs = (jax.jit(step).lower(*inputs).compile() for step in (objectives.composed, objectives.by_hand))
+    np.testing.assert_allclose(ours(*inputs)[2], theirs(*inputs)[2], rtol=1e-6)
+    assert ours.as_text().count("dot(") == theirs.as_text().count("dot(")
+
+
+def test_random_objectives_are_equal_however_the_batch_is_spread() -> None:
+    from benchmarks import equality
+
+    for seed in (3, 5):
+        assert equality.error(equality.spread(seed, 2, 2), equality.spread(seed, 1, 1)) < 1e-5

@@ -81,7 +81,9 @@ def nnx_losses(model: Net, batch: Any) -> dict[str, Any]:
     return {"ce": cross_entropy(logits, batch), **combine.collect(nnx.to_pure_dict(sown), reduce="mean")}
 
 
-@pytest.mark.parametrize("options", [{}, {"microbatches": 2}, {"aggregate": combine.upgrad()}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"microbatches": 2}, {"aggregate": combine.upgrad()}], ids=["plain", "micro-batches", "upgrad"]
+)
 def test_flax_nnx(options: Any) -> None:
     model = Net(nnx.Rngs(0))
     optimizer = nnx.Optimizer(model, optax.adam(0.03), wrt=nnx.Param)

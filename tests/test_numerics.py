@@ -119,3 +119,10 @@ def test_powers_concrete_and_traced_agree() -> None:
         traced = jax.jit(_numerics.power)(x, jnp.float32(exponent))
         np.testing.assert_allclose(_numerics.power(x, exponent), traced, rtol=1e-6)
         np.testing.assert_allclose(traced, np.float64(x) ** exponent, rtol=1e-6)
+
+
+def test_log_sum_exp_of_nothing_has_zero_derivatives() -> None:
+    nothing = jnp.full(3, -jnp.inf)
+    slope, bend = jax.grad(_numerics.log_sum_exp)(nothing), jax.hessian(_numerics.log_sum_exp)(nothing)
+    np.testing.assert_array_equal(slope, np.zeros(3))
+    np.testing.assert_array_equal(bend, np.zeros((3, 3)))

@@ -26,7 +26,6 @@ MAY_IMPORT = {
     "cli": set(OPTIONAL),
     "nn": {"flax", "safetensors", "torch"},
     "transport": {"ott"},
-    "vision": {"optax"},
 }
 """Folder to the optional packages that its functions may import when they are called."""
 

@@ -15,10 +15,10 @@ import jax
 import jax.extend
 import jax.numpy as jnp
 
+from jaxloss._mesh import vary_over
 from jaxloss._typing import Array
 from jaxloss.combine._exchange import Cotangents, exchange, split
 from jaxloss.combine._leaves import Leaves, wide
-from jaxloss.combine._mesh import vary_over
 from jaxloss.combine.terms import Notes, Terms
 from jaxloss.reductions import Term
 
@@ -123,7 +123,8 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
         terms, (notes, _) = local(at, *part_args(part), **part_kwargs(part))
         return terms, notes
 
-    whole, notes, scatter = exchange(*jax.lax.map(values, parts), spread.axes, spread.microbatches)
+    terms, notes = jax.lax.map(values, parts)
+    whole, notes, scatter = exchange(terms, notes, spread.axes, spread.microbatches)
     cotangents = _cotangents(lambda t: heads(t, notes), whole)
 
     def body(total: list[list[Array]], xs: Any) -> tuple[list[list[Array]], Any]:

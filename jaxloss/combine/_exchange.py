@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxloss._mesh import vary_over
+from jaxloss._reduce import plain_mean
 from jaxloss._typing import Array
-from jaxloss.combine._mesh import vary_over
 from jaxloss.combine.terms import ModelTerm, Notes, Terms
 from jaxloss.reductions import Term
 
@@ -43,6 +44,10 @@ def exchange(
             whole = jax.lax.psum(vary_over(whole, axes), axes).astype(part.dtype)
         return jnp.reshape(whole, (-1, *whole.shape[2 + stacked :]))
 
+    def noted(part: Array) -> Array:
+        whole = gather(part)
+        return plain_mean(whole) if part.ndim == stacked and jnp.issubdtype(part.dtype, jnp.floating) else whole
+
     def gathered(term: Term) -> Term:
         share = parts if isinstance(term, ModelTerm) else 1
         return Term(gather(term.values), gather(term.weights / share))
@@ -51,7 +56,7 @@ def exchange(
         shape = {name: (devices, *terms[name].values.shape) for name in cotangents}
         return {name: jnp.reshape(value, shape[name])[here] for name, value in cotangents.items()}
 
-    return {n: gathered(term) for n, term in terms.items()}, {n: gather(note) for n, note in notes.items()}, scatter
+    return {name: gathered(term) for name, term in terms.items()}, jax.tree.map(noted, notes), scatter
 
 
 def split(batch: Any, microbatches: int) -> Any:

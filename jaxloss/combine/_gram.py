@@ -15,6 +15,7 @@ from jaxloss._typing import Array, Scalar
 
 __all__ = [
     "cosines",
+    "dot",
     "mean_over_present",
     "named_vector",
     "over_present",
@@ -43,6 +44,11 @@ def reveal(weights: Array, gram: Array, present: Array) -> Array:
     return jnp.where(present, weights, jnp.zeros((), weights.dtype))
 
 
+def dot(x: Array, y: Array) -> Array:
+    """``x @ y`` in full precision, where accelerators would round the inputs to fewer bits."""
+    return jnp.matmul(x, y, precision="highest")
+
+
 def cosines(gram: Array) -> tuple[Array, Array]:
     """Cosines between the rows, with 1 on the diagonal, and the lengths of the rows; both 0 for a row of zeros.
 
@@ -64,7 +70,7 @@ def pseudo_inverse(gram: Array) -> Array:
     values, vectors = jnp.linalg.eigh(gram)
     kept = values > resolution(gram) * values[-1]
     inverse = jnp.where(kept, 1 / jnp.where(kept, values, jnp.ones_like(values)), jnp.zeros_like(values))
-    return (vectors * inverse[None, :]) @ vectors.T
+    return dot(vectors * inverse[None, :], vectors.T)
 
 
 def trace_scaled(gram: Array, ridge: Scalar) -> Array:
@@ -85,7 +91,7 @@ def over_present(preference: Any | None, present: Array, dtype: Any, total: floa
 
 def mean_over_present(numbers: Array, present: Array) -> Array:
     """The mean over the present terms, for each of them."""
-    return jnp.broadcast_to(over_present(None, present, numbers.dtype) @ numbers, numbers.shape)
+    return jnp.broadcast_to(dot(over_present(None, present, numbers.dtype), numbers), numbers.shape)
 
 
 def named_vector(who: str, numbers: Mapping[str, Scalar], names: Sequence[str], dtype: Any, **limits: float) -> Array:

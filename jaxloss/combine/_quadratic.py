@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxloss._numerics import positive_part, scale_of
 from jaxloss._typing import Array
+from jaxloss.combine._gram import dot
 
 __all__ = ["interior_point", "nonneg_qp"]
 
@@ -18,6 +19,7 @@ EXACT = 6
 """Up to this size every set of positive entries is tried: 64 systems of 6 equations, in one batched call."""
 
 PIVOTS, STEPS = 20, 60
+HALVES = 0.5 ** np.arange(6)
 
 
 def nonneg_qp(matrix: Array, linear: Array) -> Array:
@@ -49,7 +51,7 @@ def _every_set(matrix: Array, linear: Array) -> Array:
     systems = _on(free, jnp.broadcast_to(matrix, (len(free), size, size)))
     right = jnp.where(free, -linear[None, :], jnp.zeros_like(linear)[None, :])
     points = jnp.linalg.solve(systems, right[..., None])[..., 0]
-    slopes = jnp.matmul(points, matrix, precision="highest") + linear[None, :]
+    slopes = dot(points, matrix) + linear[None, :]
     gaps = jnp.max(jnp.where(free, jnp.maximum(-points, jnp.abs(slopes)), -slopes), axis=1)
     best = jnp.argmin(jnp.where(jnp.isnan(gaps), jnp.inf, jnp.maximum(gaps, 0)))
     return positive_part(points[best])
@@ -57,7 +59,7 @@ def _every_set(matrix: Array, linear: Array) -> Array:
 
 def _gap(matrix: Array, linear: Array, point: Array) -> Array:
     """By how much the optimality conditions are broken; infinite for a NaN."""
-    slope = matrix @ point + linear
+    slope = dot(matrix, point) + linear
     broken = jnp.max(jnp.stack([-point, -slope, jnp.abs(point * slope)]))
     return jnp.where(jnp.isnan(broken), jnp.inf, broken)
 
@@ -65,7 +67,7 @@ def _gap(matrix: Array, linear: Array, point: Array) -> Array:
 def _pivot_then_interior(matrix: Array, linear: Array) -> Array:
     settled, first = _pivot(matrix, linear, jnp.ones(linear.shape, bool), jnp.asarray(True))
     start = jnp.full_like(linear, 2)
-    inner, slack = interior_point(lambda z: matrix @ z + linear, lambda _: matrix, start, ~settled)
+    inner, slack = interior_point(lambda z: dot(matrix, z) + linear, lambda _: matrix, start, ~settled)
     _, second = _pivot(matrix, linear, inner > slack, ~settled)
     points = positive_part(jnp.stack([first, second, inner]))
     gaps = jnp.stack([_gap(matrix, linear, point) for point in points])
@@ -83,7 +85,7 @@ def _pivot(matrix: Array, linear: Array, free: Array, wanted: Array) -> tuple[Ar
         count, _, free, _ = carry
         right = jnp.where(free, -linear, jnp.zeros_like(linear))
         point = jnp.linalg.solve(_on(free, matrix), right)
-        slack = jnp.where(free, jnp.zeros_like(linear), matrix @ point + linear)
+        slack = jnp.where(free, jnp.zeros_like(linear), dot(matrix, point) + linear)
         after = point > slack
         return count + 1, jnp.all(after == free), after, point
 
@@ -110,9 +112,13 @@ def interior_point(
         ratio = jnp.where(falls, -x / jnp.where(falls, direction, -jnp.ones_like(x)), jnp.inf)
         return jnp.minimum(0.99 * jnp.min(ratio), 1)
 
+    def error(z: Array, s: Array) -> Array:
+        broken = jnp.linalg.norm(gradient(z) - s) + dot(z, s)
+        return jnp.where(jnp.isnan(broken), jnp.inf, broken)
+
     def goes_on(carry: tuple[Array, ...]) -> Array:
         count, alive, z, s = carry
-        far = (z @ s > 10 * eps * z.size * eps) | (jnp.max(jnp.abs(gradient(z) - s)) > 100 * eps)
+        far = (dot(z, s) > 10 * eps * z.size * eps) | (jnp.max(jnp.abs(gradient(z) - s)) > 100 * eps)
         return wanted & alive & far & (count < STEPS)
 
     def step(carry: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -125,14 +131,18 @@ def interior_point(
             return dz, (complement - s * dz) / z
 
         dz, ds = towards(-z * s)
-        now = z @ s
-        guess = (z + furthest(z, dz) * dz) @ (s + furthest(s, ds) * ds)
+        now = dot(z, s)
+        guess = dot(z + furthest(z, dz) * dz, s + furthest(s, ds) * ds)
         aim = (guess / now) ** 3 * now / z.size
         dz, ds = towards(aim - z * s - dz * ds)
-        length = jnp.minimum(furthest(z, dz), furthest(s, ds))
         alive = jnp.all(jnp.isfinite(dz) & jnp.isfinite(ds))
-        move = lambda x, d: jnp.where(alive, x + length * jnp.where(alive, d, 0), x)
-        return count + 1, alive, move(z, dz), move(s, ds)
+        # A full step may go too far where the function is no quadratic; the best of some shorter ones is taken.
+        lengths = jnp.minimum(furthest(z, dz), furthest(s, ds)) * jnp.asarray(HALVES, z.dtype)
+        z_after, s_after = (
+            x[None, :] + lengths[:, None] * jnp.where(alive, d, 0)[None, :] for x, d in ((z, dz), (s, ds))
+        )
+        best = jnp.argmin(jax.vmap(error)(z_after, s_after))
+        return count + 1, alive, jnp.where(alive, z_after[best], z), jnp.where(alive, s_after[best], s)
 
     *_, z, s = jax.lax.while_loop(goes_on, step, (jnp.zeros((), jnp.int32), jnp.asarray(True), start, start))
     return z, s

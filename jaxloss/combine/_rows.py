@@ -9,20 +9,24 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss import _checks
+from jaxloss._mesh import varying_axes
 from jaxloss._reduce import promote
 from jaxloss._typing import Array
-from jaxloss.combine._mesh import varying_axes
 
 __all__ = [
+    "Axes",
     "combine_rows",
     "max_over_devices",
     "present_rows",
     "products",
     "row_leaves",
     "scaling_exponent",
+    "shard_axes",
     "sum_over_devices",
     "working_dtype",
 ]
+
+Axes = tuple[str, ...]
 
 
 def working_dtype(tree: Any) -> Any:
@@ -46,27 +50,29 @@ def _paths(rows: Any) -> list[tuple[Any, Any]]:
     return jax.tree_util.tree_flatten_with_path(rows)[0]
 
 
-def sum_over_devices(value: Array, leaf: Array) -> Array:
-    """The sum over the devices that hold different parts of ``leaf``."""
-    axes = varying_axes(leaf)
+def shard_axes(leaves: Sequence[Array], sharded: Sequence[Axes] | None) -> list[Axes]:
+    """For each leaf the mesh axes that it is sharded over: as its type says, or as given where types do not say it."""
+    typed = [varying_axes(leaf) for leaf in leaves]
+    return typed if sharded is None else [tuple(dict.fromkeys((*a, *b))) for a, b in zip(typed, sharded, strict=True)]
+
+
+def sum_over_devices(value: Array, axes: Axes) -> Array:
     return jax.lax.psum(value, axes) if axes else value
 
 
-def max_over_devices(value: Array, leaf: Array) -> Array:
-    """The maximum over the devices that hold different parts of ``leaf``."""
-    axes = varying_axes(leaf)
+def max_over_devices(value: Array, axes: Axes) -> Array:
     return jax.lax.pmax(value, axes) if axes else value
 
 
-def products(leaves: Sequence[Array]) -> Array:
-    """The Gram matrix: inner products of the rows, over all leaves and devices."""
+def products(leaves: Sequence[Array], axes: Sequence[Axes]) -> Array:
+    """The Gram matrix: inner products of the rows, over all leaves and the devices that share them."""
 
-    def one(leaf: Array) -> Array:
+    def one(leaf: Array, own: Axes) -> Array:
         trailing = list(range(1, leaf.ndim))
         gram = jnp.tensordot(leaf, leaf, axes=(trailing, trailing), precision="highest")
-        return sum_over_devices(gram, leaf)
+        return sum_over_devices(gram, own)
 
-    return jnp.sum(jnp.stack([one(leaf) for leaf in leaves]), axis=0)
+    return jnp.sum(jnp.stack([one(leaf, own) for leaf, own in zip(leaves, axes, strict=True)]), axis=0)
 
 
 def present_rows(rows: Any, present: Array) -> Any:
@@ -89,8 +95,9 @@ def combine_rows(weights: Array, rows: Any) -> Any:
     return jax.tree.map(one, rows)
 
 
-def scaling_exponent(leaves: Sequence[Array]) -> Array:
+def scaling_exponent(leaves: Sequence[Array], axes: Sequence[Axes]) -> Array:
     """The power of two to divide by so that squares neither overflow nor vanish: 0 unless it is needed."""
-    largest = [max_over_devices(jnp.max(jnp.abs(leaf), initial=0), leaf) for leaf in leaves]
+    peaks = [jnp.max(jnp.abs(leaf), initial=0) for leaf in leaves]
+    largest = [max_over_devices(peak, own) for peak, own in zip(peaks, axes, strict=True)]
     _, exponent = jnp.frexp(jnp.max(jnp.stack(largest)))
     return jnp.maximum(exponent, -1000) - jnp.clip(exponent, -30, 40)

@@ -10,7 +10,16 @@ import jax.numpy as jnp
 
 from jaxloss._typing import Array, Scalar
 from jaxloss.combine._gram import named_vector
-from jaxloss.combine._rows import combine_rows, present_rows, products, row_leaves, scaling_exponent, working_dtype
+from jaxloss.combine._rows import (
+    Axes,
+    combine_rows,
+    present_rows,
+    products,
+    row_leaves,
+    scaling_exponent,
+    shard_axes,
+    working_dtype,
+)
 from jaxloss.combine.terms import known_names
 
 __all__ = ["Aggregator", "GramianState", "from_gramian", "gramian", "players"]
@@ -43,7 +52,8 @@ class Aggregator(NamedTuple):
         update: ``update(rows, state, *, values, present, step, **extra) -> (grads, state)``. ``rows`` is like
             ``params`` with a leading axis of groups, and None for leaves that are not differentiated; ``values[m]``
             are the losses; ``present[m]`` is False for a group without a valid example, which then is as if it had
-            never been there. The state keeps its structure and dtypes; if it has ``weights``, they are reported.
+            never been there. An extra ``sharded`` has the mesh axes that each leaf is sharded over. The state keeps
+            its structure and dtypes; if it has ``weights``, they are reported.
         groups: From the names of the terms to the groups, in sorted order: which terms are summed into which row.
     """
 
@@ -85,7 +95,8 @@ def gramian(rows: Any) -> Array:
         Array([[6., 1.],
                [1., 2.]], dtype=float32)
     """
-    return products(row_leaves(rows))
+    leaves = row_leaves(rows)
+    return products(leaves, shard_axes(leaves, None))
 
 
 def from_gramian(
@@ -132,12 +143,21 @@ def from_gramian(
         return GramianState(jnp.zeros(len(names), dtype), () if init is None else init(sorted(names), dtype))
 
     def update(
-        rows: Any, state: GramianState, /, *, values: Array, present: Array, step: Array, **extra: Any
+        rows: Any,
+        state: GramianState,
+        /,
+        *,
+        values: Array,
+        present: Array,
+        step: Array,
+        sharded: Sequence[Axes] | None = None,
+        **extra: Any,
     ) -> tuple[Any, GramianState]:
         rows = present_rows(rows, present)
         leaves = row_leaves(rows)
-        exponent = jnp.zeros((), jnp.int32) if degree is None else scaling_exponent(leaves)
-        gram = products([leaf * jnp.ldexp(jnp.ones((), leaf.dtype), -exponent) for leaf in leaves])
+        axes = shard_axes(leaves, sharded)
+        exponent = jnp.zeros((), jnp.int32) if degree is None else scaling_exponent(leaves, axes)
+        gram = products([leaf * jnp.ldexp(jnp.ones((), leaf.dtype), -exponent) for leaf in leaves], axes)
         weights, inner = remembers(gram, state.inner, present=present, values=values, step=step, **extra)
         if degree is not None:
             power = jnp.asarray(degree, gram.dtype) * exponent.astype(gram.dtype)

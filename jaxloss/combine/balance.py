@@ -12,10 +12,12 @@ from jaxloss._numerics import divide, magnitude
 from jaxloss._typing import Array, Scalar
 from jaxloss.combine._gram import cosines, mean_over_present, reveal, without
 from jaxloss.combine._rows import (
+    Axes,
     combine_rows,
     max_over_devices,
     present_rows,
     row_leaves,
+    shard_axes,
     sum_over_devices,
     working_dtype,
 )
@@ -93,7 +95,9 @@ def equal_norms(*, momentum: Scalar = 0.9) -> Aggregator:
     return from_gramian(weights, lambda names, dtype: jnp.ones(len(names), dtype))
 
 
-def learning_rate_annealing_weights(rows: Any, reference: int | Array, *, present: Array | None = None) -> Array:
+def learning_rate_annealing_weights(
+    rows: Any, reference: int | Array, *, present: Array | None = None, sharded: Sequence[Axes] | None = None
+) -> Array:
     r"""Weights of learning-rate annealing: typical entries become as large as the largest one of a reference term.
 
     .. math:: w_i = \frac{\max_\theta |\partial_\theta L_r|}{\operatorname{mean}_\theta |\partial_\theta L_i|},
@@ -103,6 +107,7 @@ def learning_rate_annealing_weights(rows: Any, reference: int | Array, *, presen
         rows: A pytree like the parameters with a leading axis of ``m`` gradients; None leaves are skipped.
         reference: Index r of the reference term, in a physics-informed network the residual of the equation.
         present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        sharded: For each leaf the mesh axes that it is sharded over; None is what the types of the leaves say.
 
     Returns:
         Weights, shape ``[m]``; 0 where absent or where the gradient is 0, and for all but the reference if that is
@@ -124,10 +129,11 @@ def learning_rate_annealing_weights(rows: Any, reference: int | Array, *, presen
     size = len(leaves[0])
     present = jnp.ones(size, bool) if present is None else _checks.mask(present, (size,))
     entries = [magnitude(leaf) for leaf in row_leaves(present_rows(leaves, present))]
-    axes = [tuple(range(1, leaf.ndim)) for leaf in entries]
-    peaks = [max_over_devices(jnp.max(x, axis=a, initial=0), x) for x, a in zip(entries, axes, strict=True)]
-    sums = [sum_over_devices(jnp.sum(x, axis=a), x) for x, a in zip(entries, axes, strict=True)]
-    counts = [sum_over_devices(jnp.asarray(x[0].size, x.dtype), x) for x in entries]
+    shared = shard_axes(leaves, sharded)
+    flat = [jnp.reshape(leaf, (size, -1)) for leaf in entries]
+    peaks = [max_over_devices(jnp.max(x, axis=1, initial=0), own) for x, own in zip(flat, shared, strict=True)]
+    sums = [sum_over_devices(jnp.sum(x, axis=1), own) for x, own in zip(flat, shared, strict=True)]
+    counts = [sum_over_devices(jnp.asarray(x[0].size, x.dtype), own) for x, own in zip(flat, shared, strict=True)]
     typical = jnp.sum(jnp.stack(sums), axis=0) / jnp.sum(jnp.stack(counts))
     peak = jnp.max(jnp.stack(peaks), axis=0)[reference]
     weights = divide(jnp.broadcast_to(peak, typical.shape), typical)
@@ -163,9 +169,11 @@ def learning_rate_annealing(*, reference: str, momentum: Scalar = 0.9) -> Aggreg
         ones = jnp.ones(len(names), working_dtype(params))
         return GramianState(jnp.zeros_like(ones), (jnp.asarray(sorted(names).index(reference), jnp.int32), ones))
 
-    def update(rows: Any, state: GramianState, /, *, present: Array, **_: Any) -> tuple[Any, GramianState]:
+    def update(
+        rows: Any, state: GramianState, /, *, present: Array, sharded: Sequence[Axes] | None = None, **_: Any
+    ) -> tuple[Any, GramianState]:
         index, old = state.inner
-        new = learning_rate_annealing_weights(rows, index, present=present)
+        new = learning_rate_annealing_weights(rows, index, present=present, sharded=sharded)
         mean = running(momentum, old, new, present & (new != 0))
         weights = jnp.where(present, mean, jnp.zeros_like(mean))
         return combine_rows(weights, present_rows(rows, present)), GramianState(weights, (index, mean))

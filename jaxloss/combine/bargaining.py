@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss import _checks
 from jaxloss._typing import Array, Scalar
-from jaxloss.combine._gram import cosines, resolution, reveal, without
+from jaxloss.combine._gram import cosines, dot, resolution, reveal, without
 from jaxloss.combine.aggregation import Aggregator, from_gramian
 
 __all__ = ["fairgrad", "fairgrad_weights", "nash", "nash_weights"]
@@ -64,7 +64,7 @@ def fairgrad_weights(gram: Array, *, fairness: Scalar, present: Array | None = N
         ratio = v / alone
         pull = ratio**-k
         system = jax.scipy.linalg.cho_factor(angles + jnp.diag(k * pull / ratio))
-        change = jax.scipy.linalg.cho_solve(system, alone * pull - angles @ v)
+        change = jax.scipy.linalg.cho_solve(system, alone * pull - dot(angles, v))
         falls = change < 0
         limit = jnp.min(jnp.where(falls, -v / jnp.where(falls, change, -jnp.ones_like(v)), jnp.inf))
         length = jnp.minimum(0.9 * limit, 1)
@@ -72,7 +72,8 @@ def fairgrad_weights(gram: Array, *, fairness: Scalar, present: Array | None = N
         return count + 1, far, v + length * change
 
     *_, v = jax.lax.while_loop(goes_on, step, (jnp.zeros((), jnp.int32), jnp.asarray(True), alone))
-    weights = jnp.where(moves, v / share * largest ** (-2 / (1 + k)), jnp.zeros_like(v))
+    lengths = jnp.where(moves, lengths, jnp.ones_like(lengths))
+    weights = jnp.where(moves, v / alone * lengths ** (-2 / (1 + k)), jnp.zeros_like(v))
     return reveal(weights, gram, present)
 
 

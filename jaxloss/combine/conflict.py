@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxloss import _checks
 from jaxloss._numerics import divide
 from jaxloss._typing import Array, Scalar
-from jaxloss.combine._gram import cosines, reveal, without
+from jaxloss.combine._gram import cosines, dot, reveal, without
 from jaxloss.combine._keys import Key, as_key
 from jaxloss.combine.aggregation import Aggregator, from_gramian
 
@@ -70,7 +70,7 @@ def pcgrad_weights(gram: Array, order: Array | None = None, *, present: Array | 
 
     def one(own: Array, visits: Array) -> Array:
         def meet(mine: Array, other: Array) -> tuple[Array, None]:
-            cosine = mine @ angles[other]
+            cosine = dot(mine, angles[other])
             against = (other != own) & (cosine < 0)
             return mine.at[other].add(jnp.where(against, -cosine, jnp.zeros_like(cosine))), None
 
@@ -128,8 +128,8 @@ def gradvac_weights(
     def one(own: Array, usual: Array, visits: Array) -> tuple[Array, Array]:
         def meet(carry: tuple[Array, Array], other: Array) -> tuple[tuple[Array, Array], None]:
             mine, usual = carry
-            length = jnp.sqrt(jnp.maximum(mine @ angles @ mine, 0))
-            cosine = jnp.clip(divide(mine @ angles[other], length), -1, 1)
+            length = jnp.sqrt(jnp.maximum(dot(mine, dot(angles, mine)), 0))
+            cosine = jnp.clip(divide(dot(mine, angles[other]), length), -1, 1)
             target = usual[other]
             wide = jnp.sqrt(jnp.maximum(1 - jnp.square(target), 0))
             turn = target * jnp.sqrt(jnp.maximum(1 - jnp.square(cosine), 0)) - cosine * wide

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxloss import _checks
 from jaxloss._typing import Array, Scalar
-from jaxloss.combine._gram import over_present, reveal, trace_scaled, without
+from jaxloss.combine._gram import dot, over_present, reveal, trace_scaled, without
 from jaxloss.combine._quadratic import nonneg_qp
 from jaxloss.combine.aggregation import Aggregator, by_preference
 
@@ -54,7 +54,7 @@ def upgrad_weights(
     gram, present = without(gram, present)
     wanted = jnp.diag(over_present(preference, present, gram.dtype))
     matrix = trace_scaled(gram, _checks.scalar("ridge", ridge, gram.dtype, above=0))
-    beyond = jax.vmap(lambda own: nonneg_qp(matrix, matrix @ own))(wanted)
+    beyond = jax.vmap(lambda own: nonneg_qp(matrix, dot(matrix, own)))(wanted)
     return reveal(jnp.sum(wanted + beyond, axis=0), gram, present)
 
 
@@ -90,7 +90,7 @@ def dualproj_weights(
     gram, present = without(gram, present)
     wanted = over_present(preference, present, gram.dtype)
     matrix = trace_scaled(gram, _checks.scalar("ridge", ridge, gram.dtype, above=0))
-    return reveal(wanted + nonneg_qp(matrix, matrix @ wanted), gram, present)
+    return reveal(wanted + nonneg_qp(matrix, dot(matrix, wanted)), gram, present)
 
 
 def upgrad(*, preference: Mapping[str, Scalar] | None = None, ridge: Scalar = 1e-4) -> Aggregator:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._numerics import divide, sqrt
 from jaxloss._typing import Array, Scalar
-from jaxloss.combine._gram import cosines, over_present, pseudo_inverse, resolution, reveal, without
+from jaxloss.combine._gram import cosines, dot, over_present, pseudo_inverse, resolution, reveal, without
 from jaxloss.combine.aggregation import Aggregator, by_preference, from_gramian
 
 __all__ = ["aligned_mtl", "aligned_mtl_weights", "config", "config_weights", "imtl_g", "imtl_g_weights"]
@@ -48,7 +48,7 @@ def imtl_g_weights(gram: Array, *, present: Array | None = None) -> Array:
     angles, lengths = cosines(gram)
     shortest = jnp.min(jnp.where(lengths > 0, lengths, jnp.inf), initial=jnp.inf)
     inverse = divide(jnp.where(lengths > 0, shortest, jnp.zeros_like(lengths)), lengths)
-    weights = inverse * (pseudo_inverse(angles) @ (lengths > 0).astype(gram.dtype))
+    weights = inverse * dot(pseudo_inverse(angles), (lengths > 0).astype(gram.dtype))
     total = jnp.sum(weights)
     told = jnp.abs(total) > resolution(gram) * jnp.sum(jnp.abs(weights))
     total = jnp.where(told, total, jnp.zeros_like(total))
@@ -85,12 +85,12 @@ def config_weights(gram: Array, preference: Array | None = None, *, present: Arr
     gram, present = without(gram, present)
     angles, lengths = cosines(gram)
     target = over_present(preference, present, gram.dtype, total=None)
-    along = pseudo_inverse(angles) @ jnp.where(lengths > 0, target, jnp.zeros_like(target))
-    square = along @ angles @ along
-    square = jnp.where(square > resolution(gram) ** 2 * (along @ along), square, jnp.zeros_like(square))
+    along = dot(pseudo_inverse(angles), jnp.where(lengths > 0, target, jnp.zeros_like(target)))
+    square = dot(along, dot(angles, along))
+    square = jnp.where(square > resolution(gram) ** 2 * dot(along, along), square, jnp.zeros_like(square))
     unit = divide(along, jnp.broadcast_to(sqrt(square), along.shape))
     largest = jnp.max(lengths, initial=0)
-    length = jnp.sum(divide(lengths, jnp.broadcast_to(largest, lengths.shape)) * (angles @ unit))
+    length = jnp.sum(divide(lengths, jnp.broadcast_to(largest, lengths.shape)) * dot(angles, unit))
     return reveal(length * unit * divide(jnp.broadcast_to(largest, lengths.shape), lengths), gram, present)
 
 
@@ -136,7 +136,7 @@ def aligned_mtl_weights(
         above = jnp.zeros_like(rank) if spread == "min" else jnp.maximum(rank - 1, 0) // 2
         target = values[jnp.clip(len(gram) - rank + above, 0, len(gram) - 1)]
     shrink = jnp.where(kept, jnp.sqrt(divide(jnp.broadcast_to(target, values.shape), values)), jnp.zeros_like(values))
-    weights = vectors @ (shrink * (vectors.T @ wanted))
+    weights = dot(vectors, shrink * dot(vectors.T, wanted))
     return reveal(jnp.where(rank > 0, weights, wanted), gram, present)
 
 

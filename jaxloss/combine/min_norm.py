@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss import _checks
 from jaxloss._numerics import divide, sqrt
 from jaxloss._typing import Array, Scalar
-from jaxloss.combine._gram import cosines, over_present, resolution, reveal, trace_scaled, without
+from jaxloss.combine._gram import cosines, dot, over_present, resolution, reveal, trace_scaled, without
 from jaxloss.combine._quadratic import interior_point, nonneg_qp
 from jaxloss.combine.aggregation import Aggregator, from_gramian
 
@@ -48,7 +48,7 @@ def mgda_weights(gram: Array, *, present: Array | None = None) -> Array:
     # Minimum of z'Gz / 2 - sum(z) over z >= 0, in units of the lengths; w is z over its sum.
     shortest = jnp.min(jnp.where(lengths > 0, lengths, jnp.inf))
     linear = -divide(jnp.where(lengths > 0, shortest, jnp.zeros_like(lengths)), lengths)
-    along = nonneg_qp(angles + resolution(gram) * eye, linear) * -linear
+    along = nonneg_qp(angles + 0.1 * resolution(gram) * eye, linear) * -linear
     still = (present & (lengths == 0)).astype(gram.dtype)
     weights = jnp.where(jnp.any(still > 0), still, along)
     return reveal(divide(weights, jnp.broadcast_to(jnp.sum(weights), weights.shape)), gram, present)
@@ -88,31 +88,36 @@ def cagrad_weights(gram: Array, *, caution: Scalar = 0.5, present: Array | None 
     caution = _checks.scalar("caution", caution, gram.dtype, at_least=0)
     matrix = trace_scaled(gram, 0.0)
     mean = over_present(None, present, gram.dtype)
-    radius = caution * sqrt(mean @ matrix @ mean)
+    radius = caution * sqrt(dot(mean, dot(matrix, mean)))
     unit = 2 * (1 + caution)
     floor = resolution(gram)
     absent = 2 * (1 - present.astype(gram.dtype))
 
-    def length(z: Array) -> Array:
-        return jnp.sqrt(jnp.maximum(z @ matrix @ z, 0) + floor**2)
-
     # The dual is the minimum over the simplex of F(w) = g_0'g_w + radius |g_w|. As F(tw) = t F(w) and F < 1 in these
-    # units, it is the direction of the minimum over z >= 0 of F(z) + (sum(z) - 1)^2 / 2.
-    def gradient(z: Array) -> Array:
-        slope = (matrix @ mean + radius / length(z) * (matrix @ z)) / unit
-        return slope + (jnp.sum(z) - 1) + absent
+    # units, it is the direction of the minimum over z >= 0 of F(z) + (sum(z) - 1)^2 / 2. The norm has a kink at 0:
+    # it is written as the minimum of (z'Gz / tau + tau) / 2 over a further variable tau >= 0.
+    def parts(x: Array) -> tuple[Array, Array, Array]:
+        z, tau = x[:-1], x[-1]
+        return z, tau, dot(matrix, z) / tau
 
-    def hessian(z: Array) -> Array:
-        along = matrix @ z / length(z)
-        return 1 + radius / length(z) / unit * (matrix - along[:, None] * along[None, :])
+    def gradient(x: Array) -> Array:
+        z, tau, along = parts(x)
+        by_z = (dot(matrix, mean) + radius * along) / unit + (jnp.sum(z) - 1) + absent
+        return jnp.append(by_z, radius / unit / 2 * (1 - dot(z, along) / tau))
 
-    start = jnp.full(len(gram), 1 / len(gram), gram.dtype)
-    w, _ = interior_point(gradient, hessian, start, jnp.asarray(True))
+    def hessian(x: Array) -> Array:
+        z, tau, along = parts(x)
+        mixed = -along[:, None]
+        square = jnp.block([[matrix, mixed], [mixed.T, jnp.reshape(dot(z, along) / tau, (1, 1))]])
+        return radius / unit / tau * square + jnp.pad(jnp.ones_like(matrix), (0, 1))
+
+    start = jnp.full(len(gram) + 1, 1 / len(gram), gram.dtype)
+    w = interior_point(gradient, hessian, start, jnp.asarray(True))[0][:-1]
     w = jnp.where(present, w, jnp.zeros_like(w))
     w = divide(w, jnp.broadcast_to(jnp.sum(w), w.shape))
-    square = jnp.maximum(w @ matrix @ w, 0)
+    square = jnp.maximum(dot(w, dot(matrix, w)), 0)
     # What is left of the squared length where the gradients cancel is rounding.
-    balanced = (square <= floor * jnp.square(w @ sqrt(jnp.diagonal(matrix)))) & (radius > 0)
+    balanced = (square <= floor * jnp.square(dot(w, sqrt(jnp.diagonal(matrix))))) & (radius > 0)
     weights = mean + divide(radius * w, jnp.broadcast_to(sqrt(square), w.shape))
     return reveal(jnp.where(balanced, jnp.zeros_like(w), weights), gram, present)
 

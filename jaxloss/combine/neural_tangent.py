@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +12,13 @@ from jaxloss import _checks
 from jaxloss._numerics import divide
 from jaxloss._reduce import plain_mean
 from jaxloss._typing import Array, Scalar
-from jaxloss.combine._gram import over_present
-from jaxloss.combine.aggregation import Aggregator, from_gramian
+from jaxloss.combine._gram import dot, over_present
+from jaxloss.combine._observe import named, observe, stacked, start, weighed, working_dtype
 from jaxloss.combine.balance import running
+from jaxloss.combine.terms import Terms
+from jaxloss.combine.transforms import LossTransform
 
-__all__ = ["ntk_trace", "ntk_weighting", "ntk_weights"]
+__all__ = ["NTKState", "ntk_trace", "ntk_weighting", "ntk_weights"]
 
 
 def ntk_trace(residual: Callable[..., Array], params: Any, *points: Any, batch_size: int = 32) -> Array:
@@ -84,46 +86,64 @@ def ntk_weights(traces: Array, *, present: Array | None = None) -> Array:
     _checks.has_shape((traces.size,), "one number per term", traces=traces)
     present = jnp.ones(traces.size, bool) if present is None else _checks.mask(present, traces.shape)
     traces = jnp.where(present, traces, jnp.zeros_like(traces))
-    mean = over_present(None, present, traces.dtype) @ traces
+    mean = dot(over_present(None, present, traces.dtype), traces)
     return divide(jnp.broadcast_to(mean, traces.shape), traces)
 
 
-def ntk_weighting(*, momentum: Scalar = 0.9) -> Aggregator:
-    """Aggregate with a running mean of `ntk_weights`, renewed at the steps where traces are given.
+class NTKState(NamedTuple):
+    """What `ntk_weighting` carries.
 
-    ``update`` takes a further keyword ``traces``: a dict of every term's name to its `ntk_trace`, or None, which
-    keeps the weights. Traces are dear; every hundredth step is often enough.
+    Attributes:
+        weights: Name to the running mean of the weight.
+    """
+
+    weights: dict[str, Array]
+
+
+def ntk_weighting(*, traces: str = "traces", momentum: Scalar = 0.9) -> LossTransform:
+    """Weigh terms by a running mean of `ntk_weights`, renewed at the steps that have traces.
+
+    Traces are dear and change slowly. Let a ``jax.lax.cond`` in the losses compute them on every hundredth step, say,
+    and give 0 on the others: a trace of 0 keeps the weight.
 
     Args:
+        traces: Name of the `Annotation` that holds a dict of every term's name to its `ntk_trace`.
         momentum: Share of the old weights in the running mean, in [0, 1).
 
     Returns:
-        An `Aggregator` with a `GramianState`, whose ``inner`` is the running mean, 1 at first.
+        A transformation with an `NTKState`, whose weights are 1 at first. Weights are renewed before they are used.
 
     Raises:
-        ValueError: If ``momentum`` is out of range.
+        ValueError: If ``momentum`` is out of range, or there are not as many traces as terms.
+        KeyError: If there is no such annotation.
 
     Example:
         >>> from jaxloss import combine
-        >>> aggregator = combine.ntk_weighting(momentum=0.0)
-        >>> state = aggregator.init(jnp.zeros(1), ("a", "b"))
-        >>> more = {"values": jnp.ones(2), "present": jnp.array([True, True]), "step": jnp.int32(0)}
+        >>> tx = combine.ntk_weighting(momentum=0.0)
+        >>> terms = {name: jaxloss.reductions.Term(jnp.ones(2), jnp.ones(2)) for name in ("a", "b")}
         >>> traces = {"a": jnp.float32(1.0), "b": jnp.float32(3.0)}
-        >>> aggregator.update(jnp.ones((2, 1)), state, traces=traces, **more)[1].weights
-        Array([2.       , 0.6666667], dtype=float32)
+        >>> terms, _ = tx.update(terms, tx.init(terms), step=0, traces=traces)
+        >>> [round(float(terms[name].values[0]), 4) for name in ("a", "b")]
+        [2.0, 0.6667]
+
+    Reference:
+        Wang, Yu and Perdikaris (2022), When and Why PINNs Fail to Train: A Neural Tangent Kernel Perspective.
+        https://arxiv.org/abs/2007.14527
     """
     momentum = _checks.scalar("momentum", momentum, jnp.float32, at_least=0, below=1)
 
-    def weights(
-        gram: Array, state: Array, *, present: Array, traces: Mapping[str, Array] | None = None, **_: Any
-    ) -> tuple[Array, Array]:
-        if traces is None:
-            return state, state
-        if len(traces) != len(state):
-            raise ValueError(f"traces must have one number for each of the {len(state)} terms; found {sorted(traces)}.")
-        given = jnp.stack([jnp.asarray(traces[name], gram.dtype) for name in sorted(traces)])
-        new = ntk_weights(given, present=present)
-        state = running(momentum, state, new, present & (new != 0))
-        return state, state
+    def init(terms: Terms, /) -> NTKState:
+        return NTKState(start(sorted(terms), 1, working_dtype(terms)))
 
-    return from_gramian(weights, lambda names, dtype: jnp.ones(len(names), dtype), degree=None)
+    def update(terms: Terms, state: NTKState, /, *, step: Array, **extra: Any) -> tuple[Terms, NTKState]:  # noqa: ARG001
+        observed = observe(terms)
+        if traces not in extra:
+            raise KeyError(f"ntk_weighting: no annotation {traces!r} among {sorted(extra)}")
+        if set(extra[traces]) != set(terms):
+            raise ValueError(f"{traces} must name the terms {sorted(terms)}; found {sorted(extra[traces])}.")
+        given = stacked(observed.names, extra[traces]).astype(observed.means.dtype)
+        new = ntk_weights(given, present=observed.seen)
+        weights = running(momentum, stacked(observed.names, state.weights), new, observed.seen & (new != 0))
+        return weighed(terms, observed, weights), NTKState(named(observed.names, weights))
+
+    return LossTransform(init, update, per_example=False)

@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss._mesh import axes_of_specs, varying_axes
 from jaxloss._typing import Array
 from jaxloss.combine import _engine
 from jaxloss.combine._inject import zero_with_gradient
 from jaxloss.combine._leaves import Leaves, leaves_of
-from jaxloss.combine._mesh import axes_of_specs, varying_axes
 from jaxloss.combine.aggregation import Aggregator
 from jaxloss.combine.results import Aux, ObjectiveState, means_of, sum_of
-from jaxloss.combine.terms import Notes, Terms, annotations, lift, summary
+from jaxloss.combine.terms import Notes, Terms, annotations_of, lift, summary
 from jaxloss.combine.transforms import LossTransform, chain
 from jaxloss.reductions import Term, summarize
 
@@ -72,7 +72,7 @@ def objective(
             leading axes of its arrays. Random keys among the other arguments differ from part to part.
         has_aux: Whether ``losses`` returns ``(terms, extra)``; ``extra`` is handed on in the `Aux`.
         params_specs: The PartitionSpecs of ``params``, or a prefix of them. Only with ``check_vma=False`` and
-            parameters that are themselves sharded over an axis in ``axis_name``; else their types tell.
+            parameters that are themselves sharded; else their types tell.
 
     Returns:
         An `Objective`.
@@ -105,9 +105,9 @@ def objective(
     def forward(params: Any, *args: Any, **kwargs: Any) -> tuple[Terms, Notes, Any]:
         found, extra = call(params, *args, **kwargs)
         terms = lift(found)
-        if transform.per_example:
-            return terms, annotations(found), extra
-        return {name: summary(term) for name, term in terms.items()}, {}, extra
+        if not transform.per_example:
+            terms = {name: summary(term) for name, term in terms.items()}
+        return terms, annotations_of(found), extra
 
     def transformed(terms: Terms, notes: Notes, state: ObjectiveState) -> tuple[Terms, Any]:
         changed, inner = transform.update(terms, state.transform, step=state.step, **notes)
@@ -167,7 +167,7 @@ def objective(
             sums = {group: sum_of({n: means[n] for n in members}) for group, members in groups_of(terms).items()}
             return _engine.Heads(sums, means, inner)
 
-        sharded = _sharded_axes(leaves, axes, params_specs)
+        sharded = _sharded_axes(leaves, params_specs)
         back = _engine.run(forward, heads, leaves, args, kwargs, _engine.Spread(axes, microbatches, sharded))
         if aggregate is None:
             gradient, inner, shares = back.rows[0], (), jnp.ones(1)
@@ -176,7 +176,7 @@ def objective(
             present = jnp.stack([_some(cotangent) for cotangent in back.cotangents])
             values = jnp.stack([back.heads.sums[group] for group in sorted(back.heads.sums)])
             combined, inner = aggregate.update(
-                leaves.only(rows), state.aggregator, values=values, present=present, step=state.step
+                leaves.only(rows), state.aggregator, values=values, present=present, step=state.step, sharded=sharded
             )
             gradient = [leaf for leaf in jax.tree.leaves(combined) if leaf is not None]
             shares = inner.weights if hasattr(inner, "weights") else jnp.ones(len(back.rows))
@@ -227,14 +227,14 @@ def _shapes(forward: Callable[..., Any], axes: tuple[str, ...], *args: Any, **kw
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[len(axes) :], leaf.dtype), shapes)
 
 
-def _sharded_axes(leaves: Leaves, axes: tuple[str, ...], specs: Any) -> list[tuple[str, ...]]:
-    """For each differentiated leaf the axes among ``axes`` that it is itself sharded over."""
+def _sharded_axes(leaves: Leaves, specs: Any) -> list[tuple[str, ...]]:
+    """For each differentiated leaf the mesh axes that it is itself sharded over."""
     own = [varying_axes(leaf) for leaf in leaves.floating]
     if specs is not None:
         given = axes_of_specs(specs, leaves.rebuild(leaves.floating))
         given = [spec for spec, chosen in zip(given, leaves.chosen, strict=True) if chosen]
         own = [(*a, *b) for a, b in zip(own, given, strict=True)]
-    return [tuple(axis for axis in axes if axis in names) for names in own]
+    return own
 
 
 def _not_varying(terms: Terms) -> None:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._numerics import divide
+from jaxloss._reduce import promote
 from jaxloss._typing import Array
 from jaxloss.combine._gram import reveal, without
 from jaxloss.combine._rows import row_leaves
@@ -134,7 +135,7 @@ def trimmed_mean_of_gradients(*, trim: int) -> Aggregator:
 
 
 def _trimmed(leaf: Array, present: Array, trim: int) -> Array:
-    wide = leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32))
+    (wide,) = promote(leaf)
     column = lambda x: jnp.reshape(x, (-1,) + (1,) * (leaf.ndim - 1))
     ordered = jnp.sort(jnp.where(column(present), wide, jnp.inf), axis=0)
     count = jnp.sum(present)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss import _checks
 from jaxloss._numerics import divide, magnitude
+from jaxloss._reduce import promote
 from jaxloss._typing import Array, Scalar
 from jaxloss.combine._keys import Key, as_key
 from jaxloss.combine._rows import present_rows
@@ -65,7 +66,7 @@ def graddrop(key: Key = 0, *, leak: Scalar = 0.0) -> Aggregator:
         keys = jax.random.split(now, len(leaves))
 
         def one(leaf: Array, own: Array) -> Array:
-            wide = leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32))
+            (wide,) = promote(leaf)
             return keep_one_sign(wide, jax.random.uniform(own, leaf.shape[1:], wide.dtype), leak).astype(leaf.dtype)
 
         return jax.tree.unflatten(structure, [one(x, k) for x, k in zip(leaves, keys, strict=True)]), state

@@ -57,6 +57,6 @@ def _together(name: str, terms: list[Term], reduce: str) -> Term:
         raise ValueError(f"collect: the layers of {name!r} must have one shape; found {shapes}.")
     factor = len(terms) if reduce == "sum" else 1
     if not shapes[0]:
-        return type(terms[0])(sum(t.values for t in terms) * factor / len(terms), terms[0].weights)
+        return type(terms[0])(jnp.sum(jnp.stack([t.values for t in terms])) * factor / len(terms), terms[0].weights)
     values, weights = (jnp.stack([getattr(t, part) for t in terms], -1) for part in ("values", "weights"))
     return Term(values * factor, weights)

@@ -14,10 +14,10 @@ from jaxloss._reduce import promote
 from jaxloss._typing import Array
 from jaxloss.reductions import Term
 
-__all__ = ["Annotation", "ModelTerm", "Notes", "Terms", "annotations", "known_names", "lift", "mean_of", "summary"]
+__all__ = ["Annotation", "ModelTerm", "Notes", "Terms", "annotations_of", "known_names", "lift", "mean_of", "summary"]
 
 Terms = dict[str, Term]
-Notes = dict[str, Array]
+Notes = dict[str, Any]
 
 
 @jax.tree_util.register_dataclass
@@ -38,7 +38,8 @@ class Annotation:
     extra argument of its name, for the whole batch over devices and micro-batches.
 
     Attributes:
-        values: An array whose leading axis is the batch; integer, boolean or floating, and constant to JAX.
+        values: An array, or a pytree of arrays, whose leading axis is the batch; integer, boolean or floating, and
+            constant to JAX. Numbers of shape ``[]`` belong to the model and are averaged over the parts of a batch.
 
     Example:
         >>> from jaxloss import combine
@@ -50,13 +51,13 @@ class Annotation:
         4.0
     """
 
-    values: Array
+    values: Any
 
 
-def annotations(terms: Any) -> Notes:
+def annotations_of(terms: Any) -> Notes:
     """The annotations among named terms."""
     found = {name: value.values for name, value in terms.items() if isinstance(value, Annotation)}
-    return {name: jax.lax.stop_gradient(jnp.asarray(values)) for name, values in found.items()}
+    return jax.tree.map(lambda leaf: jax.lax.stop_gradient(jnp.asarray(leaf)), found)
 
 
 def lift(terms: Any) -> Terms:

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from jaxloss import _numerics
+from jaxloss._mesh import vary_over, varying_axes
 from jaxloss._typing import Array
-from jaxloss.combine._mesh import vary_over, varying_axes
 
 __all__ = ["Head", "Options", "Plan", "projected_cross_entropy"]
 

@@ -13,7 +13,7 @@ from jaxloss._typing import Array, Reduction
 __all__ = ["kl_divergence", "kl_divergence_with_log_targets"]
 
 
-def _ensure_normalised(**log_probs: Array) -> None:
+def ensure_normalised(**log_probs: Array) -> None:
     """Under `checked`: each row of log-probabilities sums to one."""
     for name, array in log_probs.items():
         _value_checks.ensure(
@@ -76,7 +76,7 @@ def kl_divergence(
     classes = targets.shape[-1]
     log_predictions = hide(where, log_predictions, event_ndim=1, fill=-math.log(classes))
     targets = hide(where, targets, event_ndim=1, fill=1 / classes)
-    _ensure_normalised(log_predictions=log_predictions)
+    ensure_normalised(log_predictions=log_predictions)
     _value_checks.ensure_probabilities(targets=targets, sum_to_one=True)
     log_targets = jnp.log(jnp.where(targets == 0, jnp.ones((), targets.dtype), targets))
     values = _relative_entropy(targets, log_targets, log_predictions)
@@ -131,6 +131,6 @@ def kl_divergence_with_log_targets(
     uniform = -math.log(log_targets.shape[-1])
     log_predictions = hide(where, log_predictions, event_ndim=1, fill=uniform)
     log_targets = hide(where, log_targets, event_ndim=1, fill=uniform)
-    _ensure_normalised(log_predictions=log_predictions, log_targets=log_targets)
+    ensure_normalised(log_predictions=log_predictions, log_targets=log_targets)
     values = _relative_entropy(jnp.exp(log_targets), log_targets, log_predictions)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -29,6 +29,9 @@ class Case:
         source: Where the oracle comes from, in words.
         hypers: Hyperparameters off their defaults; used beside the defaults in every law on values.
         pooled: Whether the loss pools the last batch axis, so that ``where`` and ``weights`` belong to its entries.
+        meets: Whether the examples of the last batch axis meet each other, as anchors and as each other's positives and
+            negatives, while the loss keeps one value per example: ``weights`` weigh the anchors, ``where`` deletes
+            an example from both roles, and a NaN may spread to all that meet it.
         shared: Inputs without batch axes, the same for every example (class centres, quantile levels).
         static: Hyperparameters that set the structure of the program and cannot be traced.
         fixed: Floating inputs that are not differentiated, and why.
@@ -55,6 +58,7 @@ class Case:
     source: str
     hypers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pooled: bool = False
+    meets: bool = False
     shared: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     fixed: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -1,0 +1,103 @@
+"""Losses of two scores that were compared: which of the two should be the larger."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics, _value_checks
+from jaxloss._reduce import blank, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+
+__all__ = ["bpr_loss", "margin_ranking_loss"]
+
+
+def bpr_loss(
+    positive_scores: Array,
+    negative_scores: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Bayesian personalised ranking: an item that was chosen should score above one that was not.
+
+    .. math:: \ell = -\log \sigma(s^+ - s^-)
+
+    (spotlight's ``bpr_loss`` is :math:`1 - \sigma(s^+ - s^-)`, another loss.)
+
+    Args:
+        positive_scores: Scores of the items that were chosen, shape ``[...]``, floating.
+        negative_scores: Scores of sampled items that were not, shape ``[...]``, the same.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; log 2 for equal scores; accurate relative to its size however small.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.bpr_loss(jnp.array([1.0, 20.0]), jnp.array([1.0, 0.0]), reduction="none")
+        Array([6.9314718e-01, 2.0611537e-09], dtype=float32)
+
+    Reference:
+        Rendle, Freudenthaler, Gantner and Schmidt-Thieme (2009), BPR: Bayesian Personalized Ranking from Implicit
+        Feedback. https://arxiv.org/abs/1205.2618
+    """
+    positive, negative = _checks.floating(positive_scores=positive_scores, negative_scores=negative_scores)
+    _checks.same_shape(positive_scores=positive, negative_scores=negative)
+    positive, negative = blank(where, positive, negative)
+    values = _numerics.softplus(negative - positive)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def margin_ranking_loss(
+    first_scores: Array,
+    second_scores: Array,
+    targets: Array,
+    *,
+    margin: Scalar = 0.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Hinge loss of a comparison: how much the winner's lead lacks to the margin.
+
+    .. math:: \ell = \max\left( 0, m - y (s_1 - s_2) \right)
+
+    The slope where the lead is exactly the margin is 0.
+
+    Args:
+        first_scores: Shape ``[...]``, floating.
+        second_scores: Shape ``[...]``, the same; floating.
+        targets: +1 if the first should be the larger, -1 if the second; shape ``[...]``, the same; integer or
+            floating. Any other value, 0 too, gives NaN.
+        margin: The lead :math:`m` that is enough, in units of the scores; >= 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in units of the scores; 0 exactly where the lead is at least the margin.
+
+    Raises:
+        TypeError: If scores are not floating.
+        ValueError: If the shapes differ or ``margin`` is negative.
+
+    Example:
+        >>> first, second, targets = jnp.array([1.0, 1.0]), jnp.array([0.5, 3.0]), jnp.array([1, 1])
+        >>> jaxloss.margin_ranking_loss(first, second, targets, reduction="none")
+        Array([0., 2.], dtype=float32)
+
+    Reference:
+        Herbrich, Graepel and Obermayer (2000), Large Margin Rank Boundaries for Ordinal Regression.
+        https://www.herbrich.me/papers/nips98_ordinal.pdf
+    """
+    first, second = _checks.floating(first_scores=first_scores, second_scores=second_scores)
+    (targets,) = _checks.numeric(targets=targets)
+    _checks.same_shape(first_scores=first, second_scores=second, targets=targets)
+    first, second, targets = blank(where, first, second, targets, fill=1)
+    margin = _checks.scalar("margin", margin, first.dtype, at_least=0)
+    valid = jnp.abs(targets) == 1
+    _value_checks.ensure(lambda: valid, "targets must be -1 or +1; turn 0/1 targets into 2 * targets - 1")
+    values = _numerics.positive_part(margin - _numerics.poison(targets * (first - second), valid))
+    return reduce(values, where=where, weights=weights, reduction=reduction)

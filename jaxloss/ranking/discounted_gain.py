@@ -1,0 +1,79 @@
+"""The discounted cumulative gain made smooth: ranks become sums of sigmoids."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.ranking._lists import above, gains, lists, over_lists
+
+__all__ = ["approx_ndcg_loss"]
+
+
+def approx_ndcg_loss(
+    scores: Array,
+    relevance: Array,
+    *,
+    temperature: Scalar = 0.1,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""One minus the normalised discounted cumulative gain (NDCG), with smooth ranks.
+
+    .. math:: \ell = 1 - \frac{1}{\mathrm{IDCG}} \sum_i \frac{g_i}{\log_2(1 + \rho_i)}, \qquad
+              \rho_i = 1 + \sum_{j \ne i} \sigma\left( \frac{s_j - s_i}{\tau} \right)
+
+    with gains :math:`g = w (2^y - 1)` and IDCG the same sum over the ranks of the best order. Towards a temperature of
+    0 it becomes 1 - NDCG. A list in which nothing is relevant is absent from the mean. It holds ``N * N`` numbers per
+    list.
+
+    Args:
+        scores: Shape ``[..., N]``, floating.
+        relevance: Shape ``[..., N]``, the same; floating or integer, in [0, 100]; a negative one gives NaN.
+        temperature: Difference :math:`\tau` in score that counts as clear, > 0.
+        where, weights: Shape ``[..., N]``. A masked item is absent, from the ranks too; a weight scales the gain of
+            an item. See `jaxloss.reduce`.
+        reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 1); 0 exactly where the order is right and the scores lie many temperatures apart.
+
+    Raises:
+        TypeError: If ``scores`` are not floating.
+        ValueError: If the shapes differ, there is no last axis, or ``temperature`` is not positive.
+
+    Example:
+        >>> jaxloss.approx_ndcg_loss(jnp.array([[0.0, 100.0, -100.0]]), jnp.array([[1, 0, 0]]))
+        Array(0.36907023, dtype=float32)
+
+    Reference:
+        Qin, Liu and Li (2010), A General Approximation Framework for Direct Optimization of Information Retrieval
+        Measures. https://doi.org/10.1007/s10791-009-9124-x
+        Bruch, Zoghi, Bendersky and Najork (2019), Revisiting Approximate Metric Optimization in the Age of Deep Neural
+        Networks. https://doi.org/10.1145/3331184.3331347
+    """
+    items = lists(where, weights, scores, relevance)
+    temperature = _checks.scalar("temperature", temperature, items.scores.dtype, above=0)
+    gain = gains(items)
+    higher = above(items.keep, gain, items.scores)
+    best = 1 + jnp.sum(higher, axis=-1, dtype=jnp.int32).astype(gain.dtype)
+    shift = _rank_shift(items.scores, items.keep, higher, temperature)
+    discount = math.log(2.0) / jnp.log1p(best)
+    # The discount lost between the best rank and the smooth one, without the cancellation of their difference.
+    lost = discount * jnp.log1p(shift / (1 + best)) / jnp.log1p(best + shift)
+    values = _numerics.divide(jnp.sum(gain * lost, axis=-1), jnp.sum(gain * discount, axis=-1))
+    return over_lists(_numerics.positive_part(values), jnp.any(gain != 0, axis=-1), items, reduction)
+
+
+def _rank_shift(scores: Array, keep: Array, higher: Array, temperature: Scalar) -> Array:
+    """Smooth ranks less the ranks of the best order, in which ``higher[..., i, j]`` says that j stands above i."""
+    margins = (scores[..., None, :] - scores[..., :, None]) / temperature
+    sign = jnp.where(higher, -jnp.ones((), scores.dtype), jnp.ones((), scores.dtype))
+    other = jnp.logical_not(jnp.eye(scores.shape[-1], dtype=bool))
+    pairs = jnp.broadcast_to(other, margins.shape) & keep[..., None, :]
+    return jnp.sum(jnp.where(pairs, sign * jax.nn.sigmoid(sign * margins), jnp.zeros((), scores.dtype)), axis=-1)

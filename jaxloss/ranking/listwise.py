@@ -1,0 +1,109 @@
+"""Listwise losses: the likelihood of a whole list under its scores."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss._typing import Array, Reduction
+from jaxloss.classification._softmax_terms import target_terms
+from jaxloss.ranking._lists import lists, log1p_sum_exp, over_lists
+
+__all__ = ["listmle_loss", "ranking_softmax_loss"]
+
+
+def ranking_softmax_loss(
+    scores: Array,
+    relevance: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""ListNet: cross-entropy of relevance against the softmax of the scores of a list.
+
+    .. math:: \ell = -\sum_i w_i y_i \log \frac{e^{s_i}}{\sum_j e^{s_j}}
+
+    Relevance is not normalised, as in optax and rax: a list counts in proportion to its sum; divide by the sum for
+    the cross-entropy of distributions. A list in which nothing is relevant is absent from the mean (there it counts
+    as 0 and lowers it).
+
+    Args:
+        scores: Shape ``[..., N]``, floating. An item of score -inf is absent if its relevance is 0.
+        relevance: Shape ``[..., N]``, the same; floating or integer, >= 0; a negative one gives NaN.
+        where, weights: Shape ``[..., N]``. A masked item is absent from the softmax too; a weight scales the relevance
+            of an item and leaves it in the softmax. See `jaxloss.reduce`.
+        reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats times units of relevance.
+
+    Raises:
+        TypeError: If ``scores`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.ranking_softmax_loss(jnp.array([[2.0, 0.0, 0.0]]), jnp.array([[1, 0, 0]]))
+        Array(0.23954476, dtype=float32)
+
+    Reference:
+        Cao, Qin, Liu, Tsai and Li (2007), Learning to Rank: From Pairwise Approach to Listwise Approach.
+        https://doi.org/10.1145/1273496.1273513
+    """
+    items = lists(where, weights, scores, relevance)
+    known = jnp.where(items.relevance < 0, jnp.asarray(jnp.nan, items.scores.dtype), items.relevance)
+    targets = items.mass * known
+    # In a list without items all stay, so that the softmax is one; the list is absent from the reduction.
+    keep = items.keep | jnp.logical_not(jnp.any(items.keep, axis=-1, keepdims=True))
+    values = target_terms(jnp.where(keep, items.scores, -jnp.inf), targets)[0]
+    return over_lists(values, jnp.any(targets != 0, axis=-1), items, reduction)
+
+
+def listmle_loss(
+    scores: Array,
+    relevance: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""ListMLE: likelihood of the order of a list, drawn without replacement from the top (Plackett-Luce).
+
+    .. math:: \ell = -\sum_i w_i \log \frac{e^{s_i}}{\sum_{j : y_j \le y_i} e^{s_j}}
+
+    Items of equal relevance are all drawn from the same set, themselves included, so their places in the list do not
+    matter (rax orders them by place or by a random key; without ties the numbers are equal). A list in which all
+    items are equally relevant says nothing of an order and is absent from the mean. It holds ``N * N`` numbers per
+    list.
+
+    Args:
+        scores: Shape ``[..., N]``, floating.
+        relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts.
+        where, weights: Shape ``[..., N]``. A masked item is absent; a weight scales the term of an item and leaves it
+            in the sums of others. See `jaxloss.reduce`.
+        reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; accurate relative to its size however small.
+
+    Raises:
+        TypeError: If ``scores`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.listmle_loss(jnp.zeros((1, 3)), jnp.array([[3, 2, 1]]))
+        Array(1.7917595, dtype=float32)
+
+    Reference:
+        Xia, Liu, Wang, Zhang and Li (2008), Listwise Approach to Learning to Rank: Theory and Algorithm.
+        https://doi.org/10.1145/1390156.1390306
+    """
+    items = lists(where, weights, scores, relevance)
+    y, s = items.relevance, items.scores
+    other = jnp.logical_not(jnp.eye(s.shape[-1], dtype=bool))
+    later = items.keep[..., None, :] & (y[..., None, :] <= y[..., :, None])
+    later &= jnp.broadcast_to(other, later.shape)
+    distance = jnp.where(later, s[..., None, :] - s[..., :, None], -jnp.inf)
+    values = jnp.sum(items.mass * log1p_sum_exp(distance), axis=-1)
+    lower = jnp.min(y, axis=-1, where=items.keep, initial=jnp.inf)
+    upper = jnp.max(y, axis=-1, where=items.keep, initial=-jnp.inf)
+    return over_lists(values, (lower < upper) & jnp.any(items.mass != 0, axis=-1), items, reduction)

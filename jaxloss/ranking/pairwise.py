@@ -1,0 +1,171 @@
+"""Pairwise losses: of any two items of a list, the more relevant one should have the larger score."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _numerics
+from jaxloss._reduce import divide_sums
+from jaxloss._typing import Array, Reduction
+from jaxloss.ranking._lists import Lists, above, gains, lists, over_lists
+
+__all__ = ["lambdarank_loss", "pairwise_hinge_loss", "pairwise_logistic_loss"]
+
+
+def _margins(items: Lists) -> tuple[Array, Array]:
+    """``[..., i, j]``: the score of item i over that of j, and whether i is the more relevant of two items."""
+    pairs = items.keep[..., :, None] & items.keep[..., None, :]
+    pairs &= items.relevance[..., :, None] > items.relevance[..., None, :]
+    margins = items.scores[..., :, None] - items.scores[..., None, :]
+    return jnp.where(pairs, margins, jnp.zeros((), margins.dtype)), pairs
+
+
+def _mean_over_pairs(losses: Array, pairs: Array, items: Lists, reduction: Reduction) -> Array:
+    """The mean over ordered pairs, weighed by the product of the weights of the two, then over lists."""
+    mass = items.mass / _numerics.scale_of(items.mass)
+    mass = jnp.where(pairs, mass[..., :, None] * mass[..., None, :], jnp.zeros((), mass.dtype))
+    total = jnp.sum(mass, axis=(-2, -1))
+    values = divide_sums(jnp.sum(mass * losses, axis=(-2, -1)), total)
+    return over_lists(values, total != 0, items, reduction)
+
+
+def pairwise_logistic_loss(
+    scores: Array,
+    relevance: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""RankNet: logistic loss of the score differences of all pairs of a list that differ in relevance.
+
+    .. math:: \ell = \frac{\sum_{i, j : y_i > y_j} w_i w_j \log\left(1 + e^{-(s_i - s_j)}\right)}
+              {\sum_{i, j : y_i > y_j} w_i w_j}
+
+    The mean is over the pairs of a list, then over lists; a list without such a pair is absent. (rax takes the mean
+    over all pairs of all lists: for one list, or lists with as many pairs each, it is the same.) It holds ``N * N``
+    numbers per list.
+
+    Args:
+        scores: Shape ``[..., N]``, floating.
+        relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties are no pairs.
+        where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
+        reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; log 2 where all scores are equal.
+
+    Raises:
+        TypeError: If ``scores`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.pairwise_logistic_loss(jnp.array([[1.0, 0.0, 5.0]]), jnp.array([[1, 0, 1]]))
+        Array(0.15998836, dtype=float32)
+
+    Reference:
+        Burges et al. (2005), Learning to Rank using Gradient Descent. https://doi.org/10.1145/1102351.1102363
+    """
+    items = lists(where, weights, scores, relevance)
+    margins, pairs = _margins(items)
+    return _mean_over_pairs(_numerics.softplus(-margins), pairs, items, reduction)
+
+
+def pairwise_hinge_loss(
+    scores: Array,
+    relevance: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Hinge loss of the score differences of all pairs of a list that differ in relevance: a ranking SVM.
+
+    .. math:: \ell = \frac{\sum_{i, j : y_i > y_j} w_i w_j \max\left(0, 1 - (s_i - s_j)\right)}
+              {\sum_{i, j : y_i > y_j} w_i w_j}
+
+    The mean is over the pairs of a list, then over lists; a list without such a pair is absent. (rax takes the mean
+    over all pairs of all lists.) The slope at a difference of exactly 1 is 0. It holds ``N * N`` numbers per list.
+
+    Args:
+        scores: Shape ``[..., N]``, floating.
+        relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties are no pairs.
+        where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
+        reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in units of ``scores``; 0 exactly where all pairs are in order and at least 1 apart.
+
+    Raises:
+        TypeError: If ``scores`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.pairwise_hinge_loss(jnp.array([[0.5, 0.0, 5.0]]), jnp.array([[1, 0, 1]]))
+        Array(0.25, dtype=float32)
+
+    Reference:
+        Joachims (2002), Optimizing Search Engines using Clickthrough Data. https://doi.org/10.1145/775047.775067
+    """
+    items = lists(where, weights, scores, relevance)
+    margins, pairs = _margins(items)
+    return _mean_over_pairs(_numerics.positive_part(1 - margins), pairs, items, reduction)
+
+
+def lambdarank_loss(
+    scores: Array,
+    relevance: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""LambdaRank: logistic loss of pairs, each weighed by what swapping the two would change in the NDCG.
+
+    .. math:: \ell = \sum_{i, j : y_i > y_j} \mathrm{sg}\left( |\Delta_{ij}| \right)
+              \log\left(1 + e^{-(s_i - s_j)}\right), \qquad
+              \Delta_{ij} = \frac{(g_i - g_j) (d_i - d_j)}{\mathrm{IDCG}}
+
+    with gains :math:`g = w (2^y - 1)`, discounts :math:`d = 1 / \log_2(1 + \text{rank})` of the present ranks by score
+    (equal scores by place), and IDCG the sum of gains times discounts in the best order. The weights of pairs pass no
+    gradient. A list in which nothing is relevant, or all alike, is absent. It holds ``N * N`` numbers per list.
+
+    Args:
+        scores: Shape ``[..., N]``, floating.
+        relevance: Shape ``[..., N]``, the same; floating or integer, >= 0; a negative one gives NaN.
+        where, weights: Shape ``[..., N]``. A masked item is absent, from the ranks too; a weight scales the gain of
+            an item. See `jaxloss.reduce`.
+        reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats.
+
+    Raises:
+        TypeError: If ``scores`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.lambdarank_loss(jnp.array([[1.0, 1.0]]), jnp.array([[0, 1]]))
+        Array(0.25581974, dtype=float32)
+
+    Reference:
+        Burges (2010), From RankNet to LambdaRank to LambdaMART: An Overview.
+        https://www.microsoft.com/en-us/research/publication/from-ranknet-to-lambdarank-to-lambdamart-an-overview/
+    """
+    items = lists(where, weights, scores, relevance)
+    margins, pairs = _margins(items)
+    gain = gains(items)
+    now, best = (_discounts(above(items.keep, key), gain) for key in (items.scores, gain))
+    swap = lambda x: jnp.abs(x[..., :, None] - x[..., None, :])
+    ideal = jnp.sum(gain * best, axis=-1)[..., None, None]
+    change = jnp.where(pairs, swap(gain) * swap(now), jnp.zeros((), gain.dtype))
+    change = jax.lax.stop_gradient(_numerics.divide(change, jnp.broadcast_to(ideal, change.shape)))
+    values = jnp.sum(change * _numerics.softplus(-margins), axis=(-2, -1))
+    return over_lists(values, jnp.any(pairs & (change != 0), axis=(-2, -1)), items, reduction)
+
+
+def _discounts(higher: Array, like: Array) -> Array:
+    """``1 / log2(1 + rank)`` of items, given which stand above which."""
+    rank = 1 + jnp.sum(higher, axis=-1, dtype=jnp.int32)
+    return 1 / jnp.log2(1 + rank.astype(like.dtype))

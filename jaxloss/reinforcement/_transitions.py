@@ -1,0 +1,86 @@
+"""What errors of transitions share: the value of an action, targets without gradient, recursions back in time."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics, _value_checks
+from jaxloss._reduce import hide, pool_mass, pool_mean, promote, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+
+__all__ = ["action_values", "backwards", "chosen", "expected", "known", "mixing", "over_steps", "per_step", "target"]
+
+
+def per_step(where: Array | None, shape: tuple[int, ...], **arrays: Array) -> tuple[Array, ...]:
+    """One number per transition, shape ``shape``, 0 where masked; in their own dtypes."""
+    checked = _checks.numeric(**arrays)
+    _checks.has_shape(shape, "one number per transition", **dict(zip(arrays, checked, strict=True)))
+    return tuple(hide(where, array) for array in checked)
+
+
+def action_values(where: Array | None, **arrays: Array) -> tuple[Array, ...]:
+    """Numbers per transition and action, ``[..., actions]``, of one shape, 0 where masked; in their own dtypes."""
+    checked = _checks.floating(**arrays)
+    named = dict(zip(arrays, checked, strict=True))
+    _checks.with_axes("actions", allow_empty=False, **named)
+    _checks.same_shape(**named)
+    return tuple(hide(where, array, event_ndim=1) for array in checked)
+
+
+def chosen(values: Array, **actions: Array) -> Array:
+    """The values ``[..., actions]`` of the actions ``[...]``; NaN, in value and gradient, out of range.
+
+    NaN too if the value of another action is: a broken network must not go on unseen.
+    """
+    ((name, index),) = actions.items()
+    num_actions = values.shape[-1]
+    _value_checks.ensure_labels(index, num_actions, name)
+    inside = jnp.clip(index, 0, num_actions - 1)
+    picked = jnp.take_along_axis(values, inside[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
+    return _numerics.poison(picked, (inside == index) & known(values))
+
+
+def known(values: Array) -> Array:
+    """Whether no entry of the last axis is NaN."""
+    return jnp.logical_not(jnp.any(jnp.isnan(values), axis=-1))
+
+
+def expected(values: Array, probs: Array) -> Array:
+    """The mean of ``values`` over the last axis; an action of probability 0 is absent, whatever its value."""
+    return jnp.sum(jnp.where(probs == 0, jnp.zeros((), values.dtype), probs * values), axis=-1)
+
+
+def target(r_t: Array, discount_t: Array, values: Array) -> Array:
+    """The one-step target, a constant of differentiation."""
+    return jax.lax.stop_gradient(r_t + discount_t * values)
+
+
+def mixing(lambda_: Scalar | Array, where: Array | None, steps: Array) -> Scalar | Array:
+    """The mixing parameter: one number in [0, 1], or one of any size per step."""
+    if jnp.ndim(lambda_) == 0:
+        return _checks.scalar("lambda_", lambda_, steps.dtype, at_least=0, at_most=1)
+    (each,) = _checks.numeric(lambda_=lambda_)
+    _checks.has_shape(steps.shape, "one number, or one per step", lambda_=each)
+    return hide(where, each).astype(steps.dtype)
+
+
+def backwards(decay: Array, increment: Array, where: Array | None) -> Array:
+    """``x_t = increment_t + decay_t * x_{t+1}`` over the last axis, 0 beyond its end, in a logarithm of its steps.
+
+    Masked steps are passed over, as if they were not there, and hold 0.
+    """
+
+    def join(later: tuple[Array, Array], earlier: tuple[Array, Array]) -> tuple[Array, Array]:
+        return earlier[0] * later[0], earlier[1] + earlier[0] * later[1]
+
+    pair = hide(where, decay, fill=1), hide(where, increment)
+    return hide(where, jax.lax.associative_scan(join, pair, reverse=True, axis=decay.ndim - 1)[1])
+
+
+def over_steps(errors: Array, where: Array | None, weights: Array | None, reduction: Reduction) -> Array:
+    """Half the squared error, averaged over the steps of each trajectory, then reduced over trajectories."""
+    (errors,) = promote(errors)
+    mass, present = pool_mass(where, weights, errors)
+    values = pool_mean(0.5 * jnp.square(errors), mass)
+    return reduce(values, where=present, reduction=reduction)

@@ -1,0 +1,243 @@
+"""Policy gradients: make actions with a positive advantage likelier, within limits, and keep the policy random."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics, _value_checks
+from jaxloss._reduce import blank, hide, promote, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.classification._softmax_terms import label_terms, target_terms
+from jaxloss.reinforcement._transitions import per_step
+
+__all__ = [
+    "advantage_weighted_loss",
+    "clipped_surrogate_pg_loss",
+    "entropy_loss",
+    "policy_gradient_loss",
+    "reinforce_loss",
+]
+
+
+def policy_gradient_loss(
+    logits_t: Array,
+    a_t: Array,
+    adv_t: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""REINFORCE for discrete actions: the negative log-probability of the action times its advantage.
+
+    .. math:: \ell = -\mathrm{sg}(A_t) \log \pi(a_t)
+
+    Only the gradient means something: the value falls when actions that turned out badly become rarer, and has no
+    lower bound. Advantages pass no gradient. (rlax divides by the number of steps whatever their weights; here a
+    weighted mean divides by the sum of the weights.)
+
+    Args:
+        logits_t: Unnormalised log-probabilities of the actions, shape ``[..., A]``, floating. An action of logit
+            -inf is forbidden; it must not have been taken.
+        a_t: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
+        adv_t: Advantages or returns of the actions, shape ``[...]``.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar of either sign, in nats times units of reward.
+
+    Raises:
+        TypeError: If ``logits_t`` are not floating or ``a_t`` not integer.
+        ValueError: If the shapes do not fit or there is no action.
+
+    Example:
+        >>> jaxloss.policy_gradient_loss(jnp.zeros((1, 2)), jnp.array([0]), jnp.array([2.0]))
+        Array(1.3862944, dtype=float32)
+
+    Reference:
+        Williams (1992), Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning.
+        https://doi.org/10.1007/BF00992696
+    """
+    logits_t, a_t = _checks.scores_and_labels(logits_t=logits_t, a_t=a_t)
+    (adv_t,) = per_step(where, a_t.shape, adv_t=adv_t)
+    logits_t, a_t = hide(where, logits_t, event_ndim=1), hide(where, a_t)
+    num_actions = logits_t.shape[-1]
+    _value_checks.ensure_labels(a_t, num_actions, "a_t")
+    inside = jnp.clip(a_t, 0, num_actions - 1)
+    nll, adv_t = promote(label_terms(logits_t, inside)[0], adv_t)
+    values = _numerics.poison(jax.lax.stop_gradient(adv_t) * nll, inside == a_t)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def reinforce_loss(
+    log_probs_t: Array,
+    adv_t: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""REINFORCE from log-probabilities, for any kind of action: minus the log-probability times its advantage.
+
+    .. math:: \ell = -\mathrm{sg}(A_t) \log \pi(a_t)
+
+    Advantages pass no gradient. For discrete actions `policy_gradient_loss` takes the logits.
+
+    Args:
+        log_probs_t: Log-probabilities or log-densities of the actions taken, shape ``[...]``, floating.
+        adv_t: Advantages or returns of the actions, shape ``[...]``, the same.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar of either sign, in nats times units of reward.
+
+    Raises:
+        TypeError: If ``log_probs_t`` are not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.reinforce_loss(jnp.array([-0.5, -2.0]), jnp.array([1.0, -1.0]), reduction="none")
+        Array([ 0.5, -2. ], dtype=float32)
+
+    Reference:
+        Williams (1992), Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning.
+        https://doi.org/10.1007/BF00992696
+    """
+    log_probs_t, adv_t = blank(where, *_checks.values(log_probs_t=log_probs_t, adv_t=adv_t))
+    return reduce(-jax.lax.stop_gradient(adv_t) * log_probs_t, where=where, weights=weights, reduction=reduction)
+
+
+def advantage_weighted_loss(
+    log_probs_t: Array,
+    adv_t: Array,
+    *,
+    temperature: Scalar = 1.0,
+    max_weight: Scalar = 100.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Advantage-weighted regression: imitate actions, the better ones exponentially more (AWR, AWAC, IQL).
+
+    .. math:: \ell = -\mathrm{sg}\left( \min\left( e^{A_t / \beta}, w_{\max} \right) \right) \log \pi(a_t)
+
+    Advantages pass no gradient. Unlike `reinforce_loss` it never makes an action rarer, and so needs no actions of its
+    own policy.
+
+    Args:
+        log_probs_t: Log-probabilities or log-densities of the actions taken, shape ``[...]``, floating.
+        adv_t: Advantages of the actions, shape ``[...]``, the same.
+        temperature: Advantage :math:`\beta` that makes an action e times as important, > 0.
+        max_weight: The largest weight :math:`w_{\max}`, > 0: 100 in IQL, 20 in AWR.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar, in nats; >= 0 for log-probabilities, of either sign for log-densities.
+
+    Raises:
+        TypeError: If ``log_probs_t`` are not floating.
+        ValueError: If the shapes differ or a hyperparameter is not positive.
+
+    Example:
+        >>> jaxloss.advantage_weighted_loss(jnp.array([-0.5, -2.0]), jnp.array([0.0, 9.0]), reduction="none")
+        Array([  0.5, 200. ], dtype=float32)
+
+    Reference:
+        Peng, Kumar, Zhang and Levine (2019), Advantage-Weighted Regression. https://arxiv.org/abs/1910.00177
+        Kostrikov, Nair and Levine (2022), Offline Reinforcement Learning with Implicit Q-Learning.
+        https://arxiv.org/abs/2110.06169
+    """
+    log_probs_t, adv_t = blank(where, *_checks.values(log_probs_t=log_probs_t, adv_t=adv_t))
+    beta = _checks.scalar("temperature", temperature, adv_t.dtype, above=0)
+    limit = _checks.scalar("max_weight", max_weight, adv_t.dtype, above=0)
+    factor = jax.lax.stop_gradient(jnp.minimum(jnp.exp(adv_t / beta), limit))
+    return reduce(-factor * log_probs_t, where=where, weights=weights, reduction=reduction)
+
+
+def entropy_loss(
+    logits_t: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Minus the entropy of a discrete policy: added to its loss, it keeps the policy from settling too early.
+
+    .. math:: \ell = \sum_a \pi(a) \log \pi(a)
+
+    Args:
+        logits_t: Unnormalised log-probabilities of the actions, shape ``[..., A]``, floating. A forbidden action, of
+            logit -inf, has no part in it.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[-log A, 0]``, in nats: the minimum for a uniform policy, near 0 for a certain one.
+
+    Raises:
+        TypeError: If ``logits_t`` are not floating.
+        ValueError: If there is no action.
+
+    Example:
+        >>> jaxloss.entropy_loss(jnp.zeros((1, 3)))
+        Array(-1.0986123, dtype=float32)
+
+    Reference:
+        Williams and Peng (1991), Function Optimization Using Connectionist Reinforcement Learning Algorithms.
+        https://doi.org/10.1080/09540099108946587
+    """
+    (logits_t,) = _checks.floating(logits_t=logits_t)
+    _checks.with_axes("actions", logits_t=logits_t)
+    (logits_t,) = blank(where, logits_t, event_ndim=1)
+    values = -target_terms(logits_t, jax.nn.softmax(logits_t, axis=-1))[0]
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def clipped_surrogate_pg_loss(
+    prob_ratios_t: Array,
+    adv_t: Array,
+    *,
+    epsilon: Scalar = 0.2,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The clipped objective of proximal policy optimisation (PPO), for one action per step.
+
+    .. math:: \ell = -\min\left( \rho A, \; \operatorname{clip}(\rho, 1 - \epsilon, 1 + \epsilon) A \right)
+
+    A ratio that has moved by more than :math:`\epsilon` in the direction of its advantage has no gradient any more.
+    Advantages pass no gradient. An infinite ratio, from an exponential that overflowed, counts as any other: it is
+    clipped for an advantage >= 0, and gives an infinite loss for a negative one. NaN is never dropped, neither in a
+    ratio nor in an advantage.
+
+    Args:
+        prob_ratios_t: Ratios :math:`\rho = \pi(a) / \pi_{old}(a)`, shape ``[...]``, floating, >= 0:
+            ``jnp.exp(log_probs - old_log_probs)``.
+        adv_t: Advantages of the actions, shape ``[...]``, the same.
+        epsilon: How far the ratio may move from 1; >= 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar of either sign, in units of reward.
+
+    Raises:
+        TypeError: If ``prob_ratios_t`` are not floating.
+        ValueError: If the shapes differ or ``epsilon`` is negative.
+
+    Example:
+        >>> ratios, advantages = jnp.array([0.5, 1.5, 1.5]), jnp.array([1.0, 1.0, -1.0])
+        >>> jaxloss.clipped_surrogate_pg_loss(ratios, advantages, epsilon=0.25, reduction="none")
+        Array([-0.5 , -1.25,  1.5 ], dtype=float32)
+
+    Reference:
+        Schulman, Wolski, Dhariwal, Radford and Klimov (2017), Proximal Policy Optimization Algorithms.
+        https://arxiv.org/abs/1707.06347
+    """
+    prob_ratios_t, adv_t = _checks.values(prob_ratios_t=prob_ratios_t, adv_t=adv_t)
+    ratios, adv_t = blank(where, prob_ratios_t, adv_t, fill=1)
+    epsilon = _checks.scalar("epsilon", epsilon, ratios.dtype, at_least=0)
+    adv_t = jax.lax.stop_gradient(adv_t)
+    # Of the two products only one can be the smaller, and the sign of the advantage says which.
+    limited = jnp.where(adv_t >= 0, jnp.minimum(ratios, 1 + epsilon), jnp.maximum(ratios, 1 - epsilon))
+    return reduce(-adv_t * limited, where=where, weights=weights, reduction=reduction)

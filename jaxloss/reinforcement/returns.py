@@ -1,0 +1,173 @@
+"""Returns and advantages over many steps: what values are trained towards and policies weighed with."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._reduce import blank
+from jaxloss._typing import Array, Scalar
+from jaxloss.reinforcement._transitions import backwards, mixing
+
+__all__ = ["generalized_advantage_estimation", "lambda_returns", "n_step_bootstrapped_returns"]
+
+
+def lambda_returns(
+    r_t: Array,
+    discount_t: Array,
+    v_t: Array,
+    *,
+    lambda_: Scalar | Array = 1.0,
+    where: Array | None = None,
+) -> Array:
+    r"""Mixture of all n-step returns of a trajectory; the target of TD(:math:`\lambda`).
+
+    .. math:: G_{t-1} = r_t + \gamma_t \left( (1 - \lambda_t) v_t + \lambda_t G_t \right)
+
+    The last return bootstraps from the last value. With ``lambda_=1`` it is the discounted return, with
+    ``lambda_=0`` the one-step target. Gradients pass: stop them where the returns are targets, as `td_lambda_error`
+    does.
+
+    Args:
+        r_t: Rewards, shape ``[..., T]``, floating; time is the last axis.
+        discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
+        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
+        lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size.
+        where: Boolean, shape ``[..., T]``. A step where it is False is passed over, as if it had been deleted.
+
+    Returns:
+        Returns at times t - 1, shape ``[..., T]``; 0 where masked.
+
+    Raises:
+        TypeError: If ``r_t`` are not floating.
+        ValueError: If the shapes differ, there is no time axis, or ``lambda_`` is out of range.
+
+    Example:
+        >>> r_t, discount_t, v_t = jnp.array([1.0, 1.0]), jnp.array([0.5, 0.5]), jnp.array([4.0, 8.0])
+        >>> jaxloss.lambda_returns(r_t, discount_t, v_t)
+        Array([3.5, 5. ], dtype=float32)
+
+    Reference:
+        Sutton and Barto (2018), Reinforcement Learning: An Introduction, chapter 12.
+        https://mitpress.mit.edu/9780262039246/
+    """
+    r_t, discount_t, v_t = _checks.values(r_t=r_t, discount_t=discount_t, v_t=v_t)
+    _checks.with_axes("time", allow_empty=True, r_t=r_t)
+    r_t, discount_t, v_t = blank(where, r_t, discount_t, v_t)
+    mix = mixing(lambda_, where, r_t)
+    bootstrap = jnp.where(_is_last(where, r_t.shape), jnp.ones((), r_t.dtype), jnp.asarray(1 - mix, r_t.dtype))
+    return backwards(discount_t * mix, r_t + discount_t * bootstrap * v_t, where)
+
+
+def _is_last(where: Array | None, shape: tuple[int, ...]) -> Array:
+    """The last step of each trajectory that is not masked, and masked ones just before it."""
+    keep = jnp.ones(shape, bool) if where is None else _checks.mask(where, shape)
+    return jax.lax.cumsum(keep.astype(jnp.int32), axis=len(shape) - 1, reverse=True) == 1
+
+
+def n_step_bootstrapped_returns(
+    r_t: Array,
+    discount_t: Array,
+    v_t: Array,
+    *,
+    n: int,
+    lambda_: Scalar | Array = 1.0,
+) -> Array:
+    r"""Returns that collect ``n`` rewards and then bootstrap from a value, for every step of a trajectory.
+
+    .. math:: G_{t-1} = r_t + \gamma_t \left( (1 - \lambda_t) v_t + \lambda_t G_t \right),
+
+    unrolled ``n`` times from :math:`G_{t + n - 1} = v_{t + n - 1}`. Near the end fewer steps are left, and the
+    returns bootstrap from the last value. Gradients pass.
+
+    Args:
+        r_t: Rewards, shape ``[..., T]``, floating; time is the last axis.
+        discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
+        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
+        n: The number of rewards, >= 1; a Python integer.
+        lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size. With 1 only the n-step
+            return counts.
+
+    Returns:
+        Returns at times t - 1, shape ``[..., T]``.
+
+    Raises:
+        TypeError: If ``r_t`` are not floating or ``n`` is no integer.
+        ValueError: If the shapes differ, there is no time axis, or a hyperparameter is out of range.
+
+    Example:
+        >>> r_t, discount_t, v_t = jnp.ones(3), jnp.full(3, 0.5), jnp.array([4.0, 8.0, 16.0])
+        >>> jaxloss.n_step_bootstrapped_returns(r_t, discount_t, v_t, n=2)
+        Array([3.5, 5.5, 9. ], dtype=float32)
+
+    Reference:
+        Sutton and Barto (2018), Reinforcement Learning: An Introduction, chapter 7.
+        https://mitpress.mit.edu/9780262039246/
+    """
+    r_t, discount_t, v_t = _checks.values(r_t=r_t, discount_t=discount_t, v_t=v_t)
+    _checks.with_axes("time", r_t=r_t)
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"n sets the length of the program and must be a Python integer; found {n!r}.")
+    if n < 1:
+        raise ValueError(f"n must be >= 1; found {n}.")
+    r_t, discount_t, v_t = blank(None, r_t, discount_t, v_t)
+    mix = jnp.broadcast_to(jnp.asarray(mixing(lambda_, None, r_t), r_t.dtype), r_t.shape)
+    steps = r_t.shape[-1]
+    shifted = lambda x, by, beyond: jnp.concatenate([x[..., by:], jnp.broadcast_to(beyond, x[..., :by].shape)], -1)
+    # Beyond the end nothing is earned or lost, and every value is the last one.
+    one, zero, last = jnp.ones((), r_t.dtype), jnp.zeros((), r_t.dtype), v_t[..., -1:]
+    returns = shifted(v_t, min(n - 1, steps), last)
+    for step in reversed(range(min(n, steps))):
+        reward, discount = shifted(r_t, step, zero), shifted(discount_t, step, one)
+        share, value = shifted(mix, step, one), shifted(v_t, step, last)
+        returns = reward + discount * ((1 - share) * value + share * returns)
+    return returns
+
+
+def generalized_advantage_estimation(
+    r_t: Array,
+    discount_t: Array,
+    values: Array,
+    *,
+    lambda_: Scalar | Array = 0.95,
+    where: Array | None = None,
+) -> Array:
+    r"""Advantages of the actions of a trajectory: a decaying sum of temporal-difference errors (GAE).
+
+    .. math:: A_{t-1} = \delta_t + \gamma_t \lambda_t A_t, \qquad \delta_t = r_t + \gamma_t v_t - v_{t-1}
+
+    ``lambda_`` trades variance (1, the discounted return) for bias (0, the one-step error). The recursion runs as
+    an associative scan, in a logarithm of the steps. Plus ``values[..., :-1]`` it is the :math:`\lambda`-return.
+    Gradients pass: policy losses stop them.
+
+    Args:
+        r_t: Rewards, shape ``[..., T]``, floating; time is the last axis.
+        discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
+        values: Values of all states, the first and the last included: shape ``[..., T + 1]``.
+        lambda_: Decay in [0, 1]; or one per step, ``[..., T]``, of any size.
+        where: Boolean, shape ``[..., T]``. A step where it is False is passed over: it adds no error and no decay.
+
+    Returns:
+        Advantages at times t - 1, shape ``[..., T]``; 0 where masked.
+
+    Raises:
+        TypeError: If ``r_t`` are not floating.
+        ValueError: If the shapes do not fit, there is no time axis, or ``lambda_`` is out of range.
+
+    Example:
+        >>> r_t, discount_t, values = jnp.ones(2), jnp.full(2, 0.5), jnp.array([0.0, 2.0, 4.0])
+        >>> jaxloss.generalized_advantage_estimation(r_t, discount_t, values, lambda_=0.5)
+        Array([2.25, 1.  ], dtype=float32)
+
+    Reference:
+        Schulman, Moritz, Levine, Jordan and Abbeel (2016), High-Dimensional Continuous Control Using Generalized
+        Advantage Estimation. https://arxiv.org/abs/1506.02438
+    """
+    r_t, discount_t = _checks.values(r_t=r_t, discount_t=discount_t)
+    (values,) = _checks.numeric(values=values)
+    _checks.with_axes("time", allow_empty=True, r_t=r_t)
+    _checks.has_shape((*r_t.shape[:-1], r_t.shape[-1] + 1), "one state more than rewards", values=values)
+    r_t, discount_t, v_tm1, v_t = blank(where, r_t, discount_t, values[..., :-1], values[..., 1:])
+    mix = mixing(lambda_, where, r_t)
+    return backwards(discount_t * mix, r_t + discount_t * v_t - v_tm1, where)

@@ -1,0 +1,199 @@
+"""SARSA: the value of an action is pulled towards what the policy itself does next, not the best it could do."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss import _checks, _value_checks
+from jaxloss._reduce import hide, promote, reduce
+from jaxloss._typing import Array, Reduction
+from jaxloss.reinforcement._transitions import action_values, chosen, expected, per_step, target
+
+__all__ = ["expected_sarsa_error", "expected_sarsa_loss", "sarsa_error", "sarsa_loss"]
+
+
+def sarsa_error(q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array, a_t: Array) -> Array:
+    r"""Temporal-difference error of SARSA; rlax's ``sarsa``, for any batch.
+
+    .. math:: \delta = \mathrm{sg}\left( r_t + \gamma_t \, q_t(a_t) \right) - q_{t-1}(a_{t-1})
+
+    Args:
+        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
+        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
+        r_t: Rewards, shape ``[...]``.
+        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
+        q_t: Action values of the states that are reached, shape ``[..., A]``, floating; they pass no gradient.
+        a_t: The actions taken there, shape ``[...]``, integer in ``[0, A)``; outside gives NaN.
+
+    Returns:
+        Errors, shape ``[...]``; positive where the outcome is better than predicted.
+
+    Raises:
+        TypeError: If action values are not floating or actions not integer.
+        ValueError: If the shapes do not fit or there is no action.
+
+    Example:
+        >>> q_tm1, q_t, a = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]]), jnp.array([0])
+        >>> jaxloss.sarsa_error(q_tm1, a, jnp.array([1.0]), jnp.array([0.5]), q_t, a)
+        Array([1.], dtype=float32)
+
+    Reference:
+        Rummery and Niranjan (1994), On-line Q-learning Using Connectionist Systems.
+        https://www.researchgate.net/publication/2500611
+    """
+    return _sarsa_error(None, q_tm1, a_tm1, r_t, discount_t, q_t, a_t)
+
+
+def _sarsa_error(
+    where: Array | None, q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array, a_t: Array
+) -> Array:
+    q_tm1, a_tm1 = _checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
+    q_tm1, q_t = action_values(where, q_tm1=q_tm1, q_t=q_t)
+    q_t, a_t = _checks.scores_and_labels(q_t=q_t, a_t=a_t)
+    r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
+    q_tm1, r_t, discount_t, q_t = promote(q_tm1, r_t, discount_t, q_t)
+    value = chosen(q_t, a_t=hide(where, a_t))
+    return target(r_t, discount_t, value) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
+
+
+def sarsa_loss(
+    q_tm1: Array,
+    a_tm1: Array,
+    r_t: Array,
+    discount_t: Array,
+    q_t: Array,
+    a_t: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Half the squared error of SARSA.
+
+    .. math:: \ell = \tfrac12 \delta^2, \qquad
+              \delta = \mathrm{sg}\left( r_t + \gamma_t \, q_t(a_t) \right) - q_{t-1}(a_{t-1})
+
+    The target passes no gradient.
+
+    Args:
+        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
+        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
+        r_t: Rewards, shape ``[...]``.
+        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
+        q_t: Action values of the states that are reached, shape ``[..., A]``, floating.
+        a_t: The actions taken there, shape ``[...]``, integer in ``[0, A)``; outside gives NaN.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of reward; 0 exactly where the value equals its target.
+
+    Raises:
+        TypeError: If action values are not floating or actions not integer.
+        ValueError: If the shapes do not fit or there is no action.
+
+    Example:
+        >>> q_tm1, q_t, a = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]]), jnp.array([0])
+        >>> jaxloss.sarsa_loss(q_tm1, a, jnp.array([1.0]), jnp.array([0.5]), q_t, a)
+        Array(0.5, dtype=float32)
+
+    Reference:
+        Rummery and Niranjan (1994), On-line Q-learning Using Connectionist Systems.
+        https://www.researchgate.net/publication/2500611
+    """
+    errors = _sarsa_error(where, q_tm1, a_tm1, r_t, discount_t, q_t, a_t)
+    return reduce(0.5 * jnp.square(errors), where=where, weights=weights, reduction=reduction)
+
+
+def expected_sarsa_error(
+    q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array, probs_a_t: Array
+) -> Array:
+    r"""Error of expected SARSA: the next value is averaged over the policy instead of sampled from it.
+
+    .. math:: \delta = \mathrm{sg}\left( r_t + \gamma_t \sum_a \pi_t(a) \, q_t(a) \right) - q_{t-1}(a_{t-1})
+
+    Args:
+        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
+        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
+        r_t: Rewards, shape ``[...]``.
+        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
+        q_t: Action values of the states that are reached, shape ``[..., A]``, floating.
+        probs_a_t: Probabilities :math:`\pi_t` of the actions there, shape ``[..., A]``, floating. Neither passes a
+            gradient. An action of probability 0 does not count, whatever its value.
+
+    Returns:
+        Errors, shape ``[...]``; positive where the outcome is better than predicted.
+
+    Raises:
+        TypeError: If action values or probabilities are not floating or ``a_tm1`` not integer.
+        ValueError: If the shapes do not fit or there is no action.
+
+    Example:
+        >>> q_tm1, q_t, probs = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]]), jnp.array([[0.5, 0.5]])
+        >>> jaxloss.expected_sarsa_error(q_tm1, jnp.array([0]), jnp.array([1.0]), jnp.array([0.5]), q_t, probs)
+        Array([1.5], dtype=float32)
+
+    Reference:
+        van Seijen, van Hasselt, Whiteson and Wiering (2009), A Theoretical and Empirical Analysis of Expected Sarsa.
+        https://doi.org/10.1109/ADPRL.2009.4927542
+    """
+    return _expected_sarsa_error(None, q_tm1, a_tm1, r_t, discount_t, q_t, probs_a_t)
+
+
+def _expected_sarsa_error(
+    where: Array | None, q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array, probs_a_t: Array
+) -> Array:
+    q_tm1, a_tm1 = _checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
+    q_tm1, q_t, probs = action_values(where, q_tm1=q_tm1, q_t=q_t, probs_a_t=probs_a_t)
+    r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
+    _value_checks.ensure_probabilities(probs_a_t=probs)
+    q_tm1, r_t, discount_t, q_t, probs = promote(q_tm1, r_t, discount_t, q_t, probs)
+    return target(r_t, discount_t, expected(q_t, probs)) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
+
+
+def expected_sarsa_loss(
+    q_tm1: Array,
+    a_tm1: Array,
+    r_t: Array,
+    discount_t: Array,
+    q_t: Array,
+    probs_a_t: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Half the squared error of expected SARSA.
+
+    .. math:: \ell = \tfrac12 \delta^2, \qquad
+              \delta = \mathrm{sg}\left( r_t + \gamma_t \sum_a \pi_t(a) \, q_t(a) \right) - q_{t-1}(a_{t-1})
+
+    The target passes no gradient.
+
+    Args:
+        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
+        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
+        r_t: Rewards, shape ``[...]``.
+        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
+        q_t: Action values of the states that are reached, shape ``[..., A]``, floating.
+        probs_a_t: Probabilities :math:`\pi_t` of the actions there, shape ``[..., A]``, floating. An action of
+            probability 0 does not count, whatever its value.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of reward; 0 exactly where the value equals its target.
+
+    Raises:
+        TypeError: If action values or probabilities are not floating or ``a_tm1`` not integer.
+        ValueError: If the shapes do not fit or there is no action.
+
+    Example:
+        >>> q_tm1, q_t, probs = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]]), jnp.array([[0.5, 0.5]])
+        >>> jaxloss.expected_sarsa_loss(q_tm1, jnp.array([0]), jnp.array([1.0]), jnp.array([0.5]), q_t, probs)
+        Array(1.125, dtype=float32)
+
+    Reference:
+        van Seijen, van Hasselt, Whiteson and Wiering (2009), A Theoretical and Empirical Analysis of Expected Sarsa.
+        https://doi.org/10.1109/ADPRL.2009.4927542
+    """
+    errors = _expected_sarsa_error(where, q_tm1, a_tm1, r_t, discount_t, q_t, probs_a_t)
+    return reduce(0.5 * jnp.square(errors), where=where, weights=weights, reduction=reduction)

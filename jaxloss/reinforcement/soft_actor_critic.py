@@ -1,0 +1,163 @@
+"""Soft actor-critic (SAC): values that reward randomness, and a temperature that keeps it at a target."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._reduce import blank, hide, promote, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.reinforcement._transitions import per_step, target
+
+__all__ = ["sac_actor_loss", "sac_critic_loss", "sac_temperature_loss"]
+
+
+def _critics(where: Array | None, **arrays: Array) -> Array:
+    """One value per critic, ``[..., critics]``, 0 where masked."""
+    ((name, values),) = arrays.items()
+    (values,) = _checks.floating(**{name: values})
+    _checks.with_axes("critics", allow_empty=False, **{name: values})
+    return hide(where, values, event_ndim=1)
+
+
+def sac_actor_loss(
+    log_probs_t: Array,
+    q_t: Array,
+    *,
+    temperature: Scalar,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The policy's loss: actions that the least optimistic critic values, drawn as randomly as they may be.
+
+    .. math:: \ell = \alpha \log \pi(a_t) - \min_i q_i(a_t)
+
+    for an action :math:`a_t` sampled from the policy by reparametrisation, so that the gradient runs through it into
+    both terms. Freeze the critics, not their input.
+
+    Args:
+        log_probs_t: Log-densities of the sampled actions, shape ``[...]``, floating.
+        q_t: Values of these actions by C critics, shape ``[..., C]``, floating; C is 2 in the paper, 1 will do.
+        temperature: The price :math:`\alpha` of a nat of entropy in units of reward, >= 0; it passes no gradient.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar of either sign, in units of reward.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes do not fit, there is no critic, or ``temperature`` is negative.
+
+    Example:
+        >>> jaxloss.sac_actor_loss(jnp.array([-1.0]), jnp.array([[3.0, 2.0]]), temperature=0.5)
+        Array(-2.5, dtype=float32)
+
+    Reference:
+        Haarnoja et al. (2018), Soft Actor-Critic Algorithms and Applications. https://arxiv.org/abs/1812.05905
+    """
+    (log_probs_t,) = _checks.floating(log_probs_t=log_probs_t)
+    q_t = _critics(where, q_t=q_t)
+    _checks.has_shape(q_t.shape[:-1], "q_t.shape[:-1], the critics are last", log_probs_t=log_probs_t)
+    log_probs_t, q_t = promote(hide(where, log_probs_t), q_t)
+    alpha = _checks.scalar("temperature", temperature, q_t.dtype, at_least=0)
+    values = jax.lax.stop_gradient(alpha) * log_probs_t - jnp.min(q_t, axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def sac_critic_loss(
+    q_tm1: Array,
+    r_t: Array,
+    discount_t: Array,
+    q_t: Array,
+    log_probs_t: Array,
+    *,
+    temperature: Scalar,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The critics' loss: half squared errors against one target, in which the entropy of the policy is a reward.
+
+    .. math:: \ell = \tfrac12 \sum_i \left( q_{i,t-1} - y \right)^2, \qquad
+              y = \mathrm{sg}\left( r_t + \gamma_t \left( \min_j q_{j,t} - \alpha \log \pi(a_t) \right) \right)
+
+    Args:
+        q_tm1: Values of the actions taken, by C critics, shape ``[..., C]``, floating.
+        r_t: Rewards, shape ``[...]``.
+        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
+        q_t: Values, by the target networks, of actions sampled in the states that are reached, shape ``[..., D]``.
+        log_probs_t: Log-densities of those sampled actions, shape ``[...]``. None of the target passes a gradient.
+        temperature: The price :math:`\alpha` of a nat of entropy in units of reward, >= 0; it passes no gradient.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of reward; 0 exactly where all critics equal the target.
+
+    Raises:
+        TypeError: If ``q_tm1`` or ``q_t`` are not floating.
+        ValueError: If the shapes do not fit, there is no critic, or ``temperature`` is negative.
+
+    Example:
+        >>> q, r, discount, log_probs = jnp.array([[3.0, 2.0]]), jnp.ones(1), jnp.array([0.5]), jnp.array([-4.0])
+        >>> jaxloss.sac_critic_loss(q, r, discount, q, log_probs, temperature=0.25)
+        Array(0.25, dtype=float32)
+
+    Reference:
+        Haarnoja et al. (2018), Soft Actor-Critic Algorithms and Applications. https://arxiv.org/abs/1812.05905
+    """
+    q_tm1, q_t = _critics(where, q_tm1=q_tm1), _critics(where, q_t=q_t)
+    batch = q_tm1.shape[:-1]
+    _checks.has_shape((*batch, q_t.shape[-1]), "the critics are last", q_t=q_t)
+    steps = per_step(where, batch, r_t=r_t, discount_t=discount_t, log_probs_t=log_probs_t)
+    q_tm1, q_t, r_t, discount_t, log_probs_t = promote(q_tm1, q_t, *steps)
+    alpha = _checks.scalar("temperature", temperature, q_t.dtype, at_least=0)
+    aim = target(r_t, discount_t, jnp.min(q_t, axis=-1) - alpha * log_probs_t)
+    values = 0.5 * jnp.sum(jnp.square(q_tm1 - aim[..., None]), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def sac_temperature_loss(
+    log_temperature: Array,
+    log_probs_t: Array,
+    *,
+    target_entropy: Scalar,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The temperature's loss: it rises while the policy is less random than asked, and falls while it is more.
+
+    .. math:: \ell = -\alpha \, \mathrm{sg}\left( \log \pi(a_t) + \bar H \right), \qquad \alpha = e^{\theta}
+
+    This is the paper's loss. Many programs write :math:`\theta` in the place of :math:`\alpha`, whose gradient is
+    the same over :math:`\alpha`.
+
+    Args:
+        log_temperature: The trained number :math:`\theta`, one for all: shape ``[]``, floating.
+        log_probs_t: Log-densities of actions sampled from the policy, shape ``[...]``; they pass no gradient.
+        target_entropy: The entropy :math:`\bar H` asked for, in nats; minus the number of action dimensions in the
+            paper.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar of either sign.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If ``log_temperature`` is not one number.
+
+    Example:
+        >>> jaxloss.sac_temperature_loss(jnp.array(0.0), jnp.array([1.0, 2.0]), target_entropy=-1.0)
+        Array(-0.5, dtype=float32)
+
+    Reference:
+        Haarnoja et al. (2018), Soft Actor-Critic Algorithms and Applications. https://arxiv.org/abs/1812.05905
+    """
+    log_temperature, log_probs_t = _checks.floating(log_temperature=log_temperature, log_probs_t=log_probs_t)
+    _checks.has_shape((), "one number for all", log_temperature=log_temperature)
+    log_temperature, log_probs_t = promote(log_temperature, *blank(where, log_probs_t))
+    wanted = _checks.scalar("target_entropy", target_entropy, log_probs_t.dtype)
+    values = -jnp.exp(log_temperature) * jax.lax.stop_gradient(log_probs_t + wanted)
+    return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -1,0 +1,182 @@
+"""Temporal-difference learning of state values: a value is pulled towards the reward plus the next value."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._reduce import blank, hide, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.reinforcement._transitions import over_steps, target
+from jaxloss.reinforcement.returns import lambda_returns
+
+__all__ = ["td_error", "td_lambda_error", "td_lambda_loss", "td_loss"]
+
+
+def td_error(v_tm1: Array, r_t: Array, discount_t: Array, v_t: Array) -> Array:
+    r"""One-step temporal-difference error; rlax's ``td_learning``, for any batch.
+
+    .. math:: \delta = \mathrm{sg}(r_t + \gamma_t v_t) - v_{t-1}
+
+    The target passes no gradient (:math:`\mathrm{sg}`): the slope in ``v_tm1`` is -1 and all others are 0. An error
+    has a sign; its loss is `td_loss`, or any other function of it.
+
+    Args:
+        v_tm1: Values of the states that are left, shape ``[...]``, floating.
+        r_t: Rewards, shape ``[...]``, the same; floating or integer.
+        discount_t: Discounts, shape ``[...]``, the same; 0 where the episode ends.
+        v_t: Values of the states that are reached, shape ``[...]``, the same.
+
+    Returns:
+        Errors, shape ``[...]``; positive where the outcome is better than predicted.
+
+    Raises:
+        TypeError: If ``v_tm1`` are not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.td_error(jnp.array([1.0]), jnp.array([2.0]), jnp.array([0.5]), jnp.array([4.0]))
+        Array([3.], dtype=float32)
+
+    Reference:
+        Sutton (1988), Learning to Predict by the Methods of Temporal Differences.
+        https://doi.org/10.1007/BF00115009
+    """
+    v_tm1, r_t, discount_t, v_t = blank(None, *_checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t))
+    return target(r_t, discount_t, v_t) - v_tm1
+
+
+def td_loss(
+    v_tm1: Array,
+    r_t: Array,
+    discount_t: Array,
+    v_t: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Half the squared one-step temporal-difference error: TD(0).
+
+    .. math:: \ell = \tfrac12 \delta^2, \qquad \delta = \mathrm{sg}(r_t + \gamma_t v_t) - v_{t-1}
+
+    The target passes no gradient, so the gradient in ``v_tm1`` is :math:`-\delta` (a semi-gradient) and in all else 0.
+
+    Args:
+        v_tm1: Values of the states that are left, shape ``[...]``, floating.
+        r_t: Rewards, shape ``[...]``, the same; floating or integer.
+        discount_t: Discounts, shape ``[...]``, the same; 0 where the episode ends.
+        v_t: Values of the states that are reached, shape ``[...]``, the same.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of reward; 0 exactly where the value equals its target.
+
+    Raises:
+        TypeError: If ``v_tm1`` are not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.td_loss(jnp.array([1.0]), jnp.array([2.0]), jnp.array([0.5]), jnp.array([4.0]))
+        Array(4.5, dtype=float32)
+
+    Reference:
+        Sutton (1988), Learning to Predict by the Methods of Temporal Differences.
+        https://doi.org/10.1007/BF00115009
+    """
+    inputs = _checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t)
+    errors = td_error(*(hide(where, x) for x in inputs))
+    return reduce(0.5 * jnp.square(errors), where=where, weights=weights, reduction=reduction)
+
+
+def td_lambda_error(
+    v_tm1: Array,
+    r_t: Array,
+    discount_t: Array,
+    v_t: Array,
+    *,
+    lambda_: Scalar | Array = 0.95,
+    where: Array | None = None,
+) -> Array:
+    r"""Error of values against the :math:`\lambda`-returns of their trajectory; rlax's ``td_lambda``.
+
+    .. math:: \delta_{t-1} = \mathrm{sg}(G_{t-1}) - v_{t-1}, \qquad
+              G_{t-1} = r_t + \gamma_t \left( (1 - \lambda_t) v_t + \lambda_t G_t \right)
+
+    Args:
+        v_tm1: Values of the states that are left, shape ``[..., T]``, floating; time is the last axis.
+        r_t: Rewards, shape ``[..., T]``, the same.
+        discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
+        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
+        lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size.
+        where: Boolean, shape ``[..., T]``. A step where it is False is passed over, as if it had been deleted.
+
+    Returns:
+        Errors, shape ``[..., T]``; 0 where masked.
+
+    Raises:
+        TypeError: If ``v_tm1`` are not floating.
+        ValueError: If the shapes differ, there is no time axis, or ``lambda_`` is out of range.
+
+    Example:
+        >>> r_t, discount_t, v_t = jnp.array([1.0, 1.0]), jnp.array([0.5, 0.5]), jnp.array([4.0, 8.0])
+        >>> jaxloss.td_lambda_error(jnp.array([3.0, 4.0]), r_t, discount_t, v_t, lambda_=1.0)
+        Array([0.5, 1. ], dtype=float32)
+
+    Reference:
+        Sutton and Barto (2018), Reinforcement Learning: An Introduction, chapter 12.
+        https://mitpress.mit.edu/9780262039246/
+    """
+    v_tm1, r_t, discount_t, v_t = blank(where, *_checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t))
+    returns = lambda_returns(r_t, discount_t, v_t, lambda_=lambda_, where=where)
+    return jax.lax.stop_gradient(returns) - v_tm1
+
+
+def td_lambda_loss(
+    v_tm1: Array,
+    r_t: Array,
+    discount_t: Array,
+    v_t: Array,
+    *,
+    lambda_: Scalar | Array = 0.95,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Half the squared error of values against their :math:`\lambda`-returns, averaged over a trajectory.
+
+    .. math:: \ell = \frac{\sum_t w_t \, \tfrac12 \delta_t^2}{\sum_t w_t}, \qquad
+              \delta_{t-1} = \mathrm{sg}(G_{t-1}) - v_{t-1}
+
+    with the returns :math:`G` of `lambda_returns`, which pass no gradient. Trajectories are averaged one by one; for
+    a mean over all steps of all trajectories reduce `td_lambda_error` with `half_squared_error`.
+
+    Args:
+        v_tm1: Values of the states that are left, shape ``[..., T]``, floating; time is the last axis.
+        r_t: Rewards, shape ``[..., T]``, the same.
+        discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
+        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
+        lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size.
+        where, weights: Shape ``[..., T]``. A masked step is passed over, as if it had been deleted; a weight weighs
+            the error of a step, not its part in the returns of others. See `jaxloss.reduce`.
+        reduction: Over the trajectories ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of reward; 0 exactly where the values equal their targets.
+
+    Raises:
+        TypeError: If ``v_tm1`` are not floating.
+        ValueError: If the shapes differ, there is no time axis, or ``lambda_`` is out of range.
+
+    Example:
+        >>> r_t, discount_t, v_t = jnp.array([1.0, 1.0]), jnp.array([0.5, 0.5]), jnp.array([4.0, 8.0])
+        >>> jaxloss.td_lambda_loss(jnp.array([3.0, 4.0]), r_t, discount_t, v_t, lambda_=1.0)
+        Array(0.3125, dtype=float32)
+
+    Reference:
+        Sutton and Barto (2018), Reinforcement Learning: An Introduction, chapter 12.
+        https://mitpress.mit.edu/9780262039246/
+    """
+    errors = td_lambda_error(v_tm1, r_t, discount_t, v_t, lambda_=lambda_, where=where)
+    return over_steps(errors, where, weights, reduction)

@@ -1,0 +1,1 @@
+"""Losses of representations: pairs, triplets, batches that contrast their examples, views of one example, teachers."""

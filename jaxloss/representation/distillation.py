@@ -1,0 +1,146 @@
+"""Distillation: a student's distribution is drawn to a teacher's, both from logits."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import hide, promote, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+
+__all__ = ["generalized_jensen_shannon_divergence", "knowledge_distillation_loss"]
+
+
+def _log_probs(where: Array | None, logits: Array, teacher_logits: Array) -> tuple[Array, Array]:
+    """Unnormalised log-probabilities of student and teacher in the working dtype, checked and blanked."""
+    logits, teacher_logits = _checks.floating(logits=logits, teacher_logits=teacher_logits)
+    _checks.with_axes("classes", logits=logits)
+    _checks.same_shape(logits=logits, teacher_logits=teacher_logits)
+    student, teacher = promote(*(hide(where, x, event_ndim=1) for x in (logits, teacher_logits)))
+    return student, teacher
+
+
+def _log_ratio(log_p: Array, log_q: Array) -> Array:
+    """``log(q / p)``, 0 where both are absent."""
+    absent = jnp.isneginf(log_p) & jnp.isneginf(log_q)
+    zero = jnp.zeros((), log_p.dtype)
+    return jnp.where(absent, zero, log_q) - jnp.where(absent, zero, log_p)
+
+
+def _surplus(p: Array, q: Array, log_ratio: Array) -> Array:
+    """``p log(p / q) + q - p`` for ``log_ratio = log(q / p)``: the terms of a divergence, each >= 0.
+
+    Their sum is the divergence, because p and q both sum to one. Near 0 it is half a square, without cancellation.
+    """
+    near = log_ratio < 1
+    zero = jnp.zeros((), p.dtype)
+    small = p * _numerics.exp_excess(jnp.where(near & (p != 0), log_ratio, zero))
+    return jnp.where(near, small, q - p - p * jnp.where(near | (p == 0), zero, log_ratio))
+
+
+def knowledge_distillation_loss(
+    logits: Array,
+    teacher_logits: Array,
+    *,
+    temperature: Scalar = 2.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Divergence of the student's softened distribution from the teacher's, times the square of the temperature.
+
+    .. math:: \ell = T^2 \, \mathrm{KL}(p \,\|\, q) = T^2 \sum_k p_k \log \frac{p_k}{q_k}, \qquad
+              p = \mathrm{softmax}(t / T), \quad q = \mathrm{softmax}(z / T)
+
+    The factor :math:`T^2` keeps the size of the gradient when T changes (optax, rlax and others leave it out). Summed
+    over classes and averaged over examples, PyTorch's ``"batchmean"``. With the two arguments exchanged it is the
+    reverse, mode-seeking divergence. Add the cross-entropy with the labels as a term of its own.
+
+    Args:
+        logits: Student's scores :math:`z`, shape ``[..., K]``, floating.
+        teacher_logits: Teacher's scores :math:`t`, shape ``[..., K]``, the same. They are differentiated too: pass
+            them through ``jax.lax.stop_gradient`` if they depend on what is trained. A class of logit -inf is absent.
+        temperature: T > 0.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; 0 exactly at equal logits, and accurate near them. +inf if a class is absent from the
+        student only.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or ``temperature`` is not positive.
+
+    Example:
+        >>> logits, teacher_logits = jnp.array([[0.0, 0.0]]), jnp.array([[2.0, 0.0]])
+        >>> jaxloss.knowledge_distillation_loss(logits, teacher_logits, temperature=2.0)
+        Array(0.44377762, dtype=float32)
+
+    Reference:
+        Hinton, Vinyals and Dean (2015), Distilling the Knowledge in a Neural Network.
+        https://arxiv.org/abs/1503.02531
+    """
+    student, teacher = _log_probs(where, logits, teacher_logits)
+    temperature = _checks.scalar("temperature", temperature, student.dtype, above=0)
+    log_q, log_p = (jax.nn.log_softmax(x / temperature, axis=-1) for x in (student, teacher))
+    terms = _surplus(jnp.exp(log_p), jnp.exp(log_q), _log_ratio(log_p, log_q))
+    values = temperature * temperature * jnp.sum(terms, axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def generalized_jensen_shannon_divergence(
+    logits: Array,
+    teacher_logits: Array,
+    *,
+    beta: Scalar = 0.5,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Divergence of teacher and student from their mixture (generalized knowledge distillation).
+
+    .. math:: \ell = \beta \, \mathrm{KL}(p \,\|\, m) + (1 - \beta) \, \mathrm{KL}(q \,\|\, m), \qquad
+              m = \beta p + (1 - \beta) q
+
+    with the teacher's :math:`p = \mathrm{softmax}(t)` and the student's :math:`q = \mathrm{softmax}(z)`. It vanishes
+    in both limits of :math:`\beta`: near 0 it is :math:`\beta \, \mathrm{KL}(p \| q)`, near 1
+    :math:`(1 - \beta) \, \mathrm{KL}(q \| p)`. So 0 and 1, where TRL jumps to these divergences without their factor,
+    are refused here; use `jaxloss.knowledge_distillation_loss`, or that with the arguments exchanged. For a
+    temperature divide both logits by it.
+
+    Args:
+        logits: Student's scores :math:`z`, shape ``[..., K]``, floating.
+        teacher_logits: Teacher's scores :math:`t`, shape ``[..., K]``, the same; differentiated too. A class of
+            logit -inf is absent.
+        beta: Share of the teacher in the mixture; in (0, 1). At 1/2 this is the Jensen-Shannon divergence.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats, at most log 2; 0 exactly at equal logits, and accurate near them.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or ``beta`` is out of range.
+
+    Example:
+        >>> logits, teacher_logits = jnp.array([[0.0, -jnp.inf]]), jnp.array([[-jnp.inf, 0.0]])
+        >>> jaxloss.generalized_jensen_shannon_divergence(logits, teacher_logits)
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Agarwal et al. (2024), On-Policy Distillation of Language Models: Learning from Self-Generated Mistakes.
+        https://arxiv.org/abs/2306.13649
+    """
+    student, teacher = _log_probs(where, logits, teacher_logits)
+    beta = _checks.scalar("beta", beta, student.dtype, above=0, below=1)
+    log_q, log_p = (jax.nn.log_softmax(x, axis=-1) for x in (student, teacher))
+    p, q, ratio = jnp.exp(log_p), jnp.exp(log_q), _log_ratio(log_p, log_q)
+    mixture = beta * p + (1 - beta) * q
+    # log(m / p) and log(m / q), from whichever of p and q is the larger.
+    above, below = jnp.where(ratio > 0, ratio, 0), jnp.where(ratio > 0, 0, ratio)
+    common = jnp.log1p((1 - beta) * jnp.expm1(below)) + jnp.log1p(beta * jnp.expm1(-above))
+    terms = beta * _surplus(p, mixture, common + above) + (1 - beta) * _surplus(q, mixture, common - below)
+    return reduce(jnp.sum(terms, axis=-1), where=where, weights=weights, reduction=reduction)

@@ -1,0 +1,174 @@
+"""Losses of pairs that are known to be similar or dissimilar."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics, _value_checks
+from jaxloss._reduce import blank, hide, promote, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.regression.directions import cosine_distance
+from jaxloss.representation._distances import vector_norm
+
+__all__ = ["contrastive_loss", "cosine_embedding_loss", "hinge_embedding_loss"]
+
+
+def _pairs(where: Array | None, anchors: Array, others: Array, targets: Array) -> tuple[Array, Array, Array]:
+    """The two embeddings of each pair in the working dtype, blanked where masked, and the targets, checked."""
+    anchors, others = _checks.values(anchors=anchors, others=others)
+    (targets,) = _checks.numeric(targets=targets)
+    _checks.with_axes("features", anchors=anchors)
+    _checks.has_shape(anchors.shape[:-1], "anchors.shape[:-1], the feature axis is last", targets=targets)
+    anchors, others = blank(where, anchors, others, event_ndim=1)
+    return anchors, others, hide(where, targets, fill=1)
+
+
+def _sided(targets: Array, distance: Array, dissimilar_target: int) -> tuple[Array, Array]:
+    """Where the target is 1, and the distance, NaN where it is neither 1 nor the other one.
+
+    What comes after may be flat: spoiled here, the gradient is NaN there too.
+    """
+    positive, negative = targets == 1, targets == dissimilar_target
+    _value_checks.ensure(lambda: positive | negative, f"targets must be 1 or {dissimilar_target}")
+    return positive, _numerics.poison(distance, positive | negative)
+
+
+def contrastive_loss(
+    anchors: Array,
+    others: Array,
+    targets: Array,
+    *,
+    margin: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared distance of a similar pair, squared lack of distance of a dissimilar one (siamese networks).
+
+    .. math:: \ell = \begin{cases} d^2 & y = 1 \\ \max(0, m - d)^2 & y = 0 \end{cases},
+              \qquad d = \| a - b \|_2
+
+    The paper has a factor 1/2 and marks similar pairs by 0. pytorch-metric-learning's default of this name does
+    not square and normalises the embeddings. At distance 0 the direction in which a dissimilar pair should part is
+    not defined; its gradient there is 0.
+
+    Args:
+        anchors: Embeddings, shape ``[..., D]``, floating.
+        others: The embeddings to compare with, shape ``[..., D]``, the same; never broadcast.
+        targets: 1 for a similar pair, 0 for a dissimilar one, shape ``[...]``; floating or integer.
+        margin: Distance from which a dissimilar pair costs nothing; > 0.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 exactly for similar pairs that are equal and dissimilar ones beyond the margin. NaN where a
+        target is neither 0 nor 1.
+
+    Raises:
+        TypeError: If ``anchors`` are not floating.
+        ValueError: If the shapes do not fit, or ``margin`` is not positive.
+
+    Example:
+        >>> anchors, others = jnp.zeros((2, 2)), jnp.array([[0.3, 0.4], [0.3, 0.4]])
+        >>> jaxloss.contrastive_loss(anchors, others, jnp.array([1, 0]), margin=2.0, reduction="none")
+        Array([0.25, 2.25], dtype=float32)
+
+    Reference:
+        Hadsell, Chopra and LeCun (2006), Dimensionality Reduction by Learning an Invariant Mapping.
+        https://doi.org/10.1109/CVPR.2006.100
+    """
+    anchors, others, targets = _pairs(where, anchors, others, targets)
+    margin = _checks.scalar("margin", margin, anchors.dtype, above=0)
+    similar, distance = _sided(targets, vector_norm(anchors - others), 0)
+    values = jnp.square(jnp.where(similar, distance, _numerics.positive_part(margin - distance)))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def cosine_embedding_loss(
+    anchors: Array,
+    others: Array,
+    targets: Array,
+    *,
+    margin: Scalar = 0.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""One minus the cosine of a similar pair, the cosine above a margin of a dissimilar one.
+
+    .. math:: \ell = \begin{cases} 1 - c & y = 1 \\ \max(0, c - m) & y = -1 \end{cases},
+              \qquad c = \frac{\langle a, b \rangle}{\|a\| \, \|b\|}
+
+    A zero vector has no direction: its cosine counts as 0 and its gradient is 0.
+
+    Args:
+        anchors: Embeddings, shape ``[..., D]``, floating; need not be normalised.
+        others: The embeddings to compare with, shape ``[..., D]``, the same; never broadcast.
+        targets: 1 for a similar pair, -1 for a dissimilar one, shape ``[...]``; floating or integer.
+        margin: Cosine down to which a dissimilar pair costs; in [-1, 1].
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[0, 2]``, up to rounding at 2; 0 exactly for similar pairs that are equal. NaN where a target
+        is neither 1 nor -1.
+
+    Raises:
+        TypeError: If ``anchors`` are not floating.
+        ValueError: If the shapes do not fit, or ``margin`` is out of range.
+
+    Example:
+        >>> anchors, others = jnp.array([[3.0, 4.0], [3.0, 4.0]]), jnp.array([[6.0, 8.0], [6.0, 8.0]])
+        >>> jaxloss.cosine_embedding_loss(anchors, others, jnp.array([1, -1]), margin=0.5, reduction="none")
+        Array([0. , 0.5], dtype=float32)
+
+    Reference:
+        Wang et al. (2014), Learning Fine-grained Image Similarity with Deep Ranking. https://arxiv.org/abs/1404.4661
+    """
+    anchors, others, targets = _pairs(where, anchors, others, targets)
+    margin = _checks.scalar("margin", margin, anchors.dtype, at_least=-1, at_most=1)
+    similar, apart = _sided(targets, cosine_distance(anchors, others, reduction="none"), -1)
+    values = jnp.where(similar, apart, _numerics.positive_part(1 - apart - margin))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def hinge_embedding_loss(
+    distances: Array,
+    targets: Array,
+    *,
+    margin: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The distance of a similar pair, the lack of distance of a dissimilar one, from distances of any kind.
+
+    .. math:: \ell = \begin{cases} d & y = 1 \\ \max(0, m - d) & y = -1 \end{cases}
+
+    Args:
+        distances: Distances of the pairs, shape ``[...]``, floating, >= 0. (Negative ones are taken as they are.)
+        targets: 1 for a similar pair, -1 for a dissimilar one, shape ``[...]``; floating or integer.
+        margin: Distance from which a dissimilar pair costs nothing; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar, in units of ``distances``; >= 0 where they are. NaN where a target is neither 1 nor -1.
+
+    Raises:
+        TypeError: If ``distances`` are not floating.
+        ValueError: If the shapes differ, or ``margin`` is not positive.
+
+    Example:
+        >>> jaxloss.hinge_embedding_loss(jnp.array([0.25, 0.25]), jnp.array([1, -1]), reduction="none")
+        Array([0.25, 0.75], dtype=float32)
+
+    Reference:
+        Liu and Qi (2017), Discriminative Cross-View Binary Representation Learning.
+        https://arxiv.org/abs/1707.05574
+    """
+    distances, targets = _checks.values(distances=distances, targets=targets)
+    (distances,) = promote(hide(where, distances))
+    margin = _checks.scalar("margin", margin, distances.dtype, above=0)
+    similar, distances = _sided(hide(where, targets, fill=1), distances, -1)
+    values = jnp.where(similar, distances, _numerics.positive_part(margin - distances))
+    return reduce(values, where=where, weights=weights, reduction=reduction)

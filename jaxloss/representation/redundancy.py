@@ -1,0 +1,181 @@
+"""Self-supervision without negatives: two views agree, and no feature is constant or repeats another."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import blank, hide, pool_mass, pool_mean, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.regression.directions import pearson_correlation_loss
+from jaxloss.representation._groups import diagonal
+
+__all__ = ["barlow_twins_loss", "vicreg_loss"]
+
+Views = tuple[Array, Array]
+
+
+def _views(
+    where: Array | None, weights: Array | None, first: Array, second: Array
+) -> tuple[Views, Array, Array | None, Array | None]:
+    """Features ``[..., D, N]`` of both views, the share of every example, its mass and which sets have any."""
+    first, second = _checks.floating(first=first, second=second)
+    _checks.with_axes("examples features", allow_empty=True, first=first)
+    _checks.with_axes("features", first=first)
+    _checks.same_shape(first=first, second=second)
+    first, second = blank(where, first, second, event_ndim=1)
+    entries = first[..., 0]
+    mass, present = pool_mass(where, weights, entries)
+    whole = jnp.ones(entries.shape, entries.dtype) if mass is None else mass.astype(entries.dtype)
+    share = _numerics.divide(whole, jnp.broadcast_to(jnp.sum(whole, -1, keepdims=True), whole.shape))
+    if not entries.shape[-1]:
+        present = jnp.zeros(entries.shape[:-1], bool)
+    return (jnp.swapaxes(first, -1, -2), jnp.swapaxes(second, -1, -2)), share, mass, present
+
+
+def _deviations(x: Array, mass: Array | None) -> Array:
+    """Deviations from the mean of the last axis; exactly 0 if all entries are equal, and where massless."""
+    if mass is not None:
+        mass = jnp.broadcast_to(mass[..., None, :], x.shape)
+    counted = None if mass is None else mass.astype(bool)
+    top = jnp.max(hide(counted, jax.lax.stop_gradient(x), fill=-jnp.inf), axis=-1, keepdims=True, initial=-jnp.inf)
+    below = hide(counted, x - jnp.where(jnp.isneginf(top), jnp.zeros((), x.dtype), top))
+    return hide(counted, below - pool_mean(below, mass)[..., None])
+
+
+def _moments(x: Array, y: Array, share: Array) -> Array:
+    """``sum_n share_n x_in y_jn``, ``[..., D, D]``."""
+    return jnp.matmul(x * share[..., None, :], jnp.swapaxes(y, -1, -2), precision=jax.lax.Precision.HIGHEST)
+
+
+def _off_diagonal(matrix: Array) -> Array:
+    """The sum of the squares of the entries off the diagonal."""
+    rest = jnp.where(diagonal(matrix.shape), jnp.zeros((), matrix.dtype), matrix)
+    return jnp.sum(jnp.square(rest), axis=(-2, -1))
+
+
+def barlow_twins_loss(
+    first: Array,
+    second: Array,
+    *,
+    redundancy: Scalar = 0.005,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Makes the correlation of the features of two views the identity.
+
+    .. math:: \ell = \sum_i (1 - C_{ii})^2 + \lambda \sum_{i \ne j} C_{ij}^2, \qquad
+              C_{ij} = \frac{\sum_n w_n a_{ni} b_{nj}}{\sqrt{\sum_n w_n a_{ni}^2} \sqrt{\sum_n w_n b_{nj}^2}}
+
+    where :math:`a, b` are the features of the two views less their weighted means over the examples. A feature that is
+    constant has no correlation: its row and column of :math:`C` are 0. The examples are pooled, so ``where`` and
+    ``weights`` belong to them.
+
+    Args:
+        first: Embeddings of one view, shape ``[..., N, D]``, floating.
+        second: Embeddings of the other view, shape ``[..., N, D]``, the same; row n belongs to row n.
+        redundancy: Factor :math:`\lambda` >= 0 of the correlations between features.
+        where, weights: Shape ``[..., N]``; a set without an example is absent. See `jaxloss.reduce`.
+        reduction: Over the sets ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 for equal views with uncorrelated features.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or ``redundancy`` is negative.
+
+    Example:
+        >>> view = jnp.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> jaxloss.barlow_twins_loss(view, view), jaxloss.barlow_twins_loss(view, -view)
+        (Array(0., dtype=float32), Array(8., dtype=float32))
+
+    Reference:
+        Zbontar et al. (2021), Barlow Twins: Self-Supervised Learning via Redundancy Reduction.
+        https://arxiv.org/abs/2103.03230
+    """
+    views, share, mass, present = _views(where, weights, first, second)
+    redundancy = _checks.scalar("redundancy", redundancy, share.dtype, at_least=0)
+    each = None if mass is None else jnp.broadcast_to(share[..., None, :], views[0].shape)
+    lack = pearson_correlation_loss(*views, weights=each, reduction="none")
+    one, other = (_standardised(_deviations(x, mass), share) for x in views)
+    values = jnp.sum(jnp.square(lack), axis=-1) + redundancy * _off_diagonal(_moments(one, other, share))
+    return reduce(values, where=present, reduction=reduction)
+
+
+def _standardised(deviations: Array, share: Array) -> Array:
+    """Features of variance 1, or 0 where they are constant."""
+    scaled = deviations / _numerics.scale_of(deviations)
+    spread = _numerics.sqrt(jnp.sum(share[..., None, :] * jnp.square(scaled), axis=-1))
+    return _numerics.divide(scaled, jnp.broadcast_to(spread[..., None], scaled.shape))
+
+
+def vicreg_loss(
+    first: Array,
+    second: Array,
+    *,
+    invariance: Scalar = 25.0,
+    variance: Scalar = 25.0,
+    covariance: Scalar = 1.0,
+    epsilon: Scalar = 1e-4,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Invariance between two views, a floor under the spread of every feature, no covariance between features.
+
+    .. math:: \ell = \lambda \frac{1}{D} \overline{\| z_n - z'_n \|^2} + \frac{\mu}{2} \left( v(Z) + v(Z') \right)
+              + \nu \left( c(Z) + c(Z') \right)
+
+    .. math:: v(Z) = \frac1D \sum_i \max\left( 0, 1 - \sqrt{S_{ii} + \epsilon} \right), \qquad
+              c(Z) = \frac1D \sum_{i \ne j} S_{ij}^2
+
+    with :math:`S` the unbiased covariance of the features over the examples, of denominator :math:`N - 1` (with
+    weights :math:`1 - \sum_n w_n^2` for weights that sum to 1). As in the authors' code and in other libraries the
+    first term is divided by D, and the second is halved, where the paper sums.
+
+    Args:
+        first: Embeddings of one view, shape ``[..., N, D]``, floating.
+        second: Embeddings of the other view, shape ``[..., N, D]``, the same; row n belongs to row n.
+        invariance: Factor :math:`\lambda` >= 0.
+        variance: Factor :math:`\mu` >= 0.
+        covariance: Factor :math:`\nu` >= 0.
+        epsilon: Added to the variances under the root; > 0.
+        where, weights: Shape ``[..., N]``; a set without an example is absent. See `jaxloss.reduce`.
+        reduction: Over the sets ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 for equal views of uncorrelated features with a standard deviation of 1 or more.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or a hyperparameter is out of range.
+
+    Example:
+        >>> view = 2 * jnp.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> jaxloss.vicreg_loss(view, view), jaxloss.vicreg_loss(view, -view)
+        (Array(0., dtype=float32), Array(400., dtype=float32))
+
+    Reference:
+        Bardes, Ponce and LeCun (2022), VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised
+        Learning. https://arxiv.org/abs/2105.04906
+    """
+    views, share, mass, present = _views(where, weights, first, second)
+    factors = {"invariance": invariance, "variance": variance, "covariance": covariance}
+    lam, mu, nu = (_checks.scalar(n, x, share.dtype, at_least=0) for n, x in factors.items())
+    epsilon = _checks.scalar("epsilon", epsilon, share.dtype, above=0)
+    size = views[0].shape[-2]
+    apart = jnp.sum(share[..., None, :] * jnp.square(views[0] - views[1]), axis=(-2, -1)) / size
+    unbias = 1 - jnp.sum(jnp.square(share), axis=-1, keepdims=True)[..., None]
+    flat, related = jnp.zeros((), share.dtype), jnp.zeros((), share.dtype)
+    for view in views:
+        deviations = _deviations(view, mass)
+        spread = _moments(deviations, deviations, share)
+        spread = _numerics.divide(spread, jnp.broadcast_to(unbias, spread.shape))
+        deviation = jnp.sqrt(jnp.diagonal(spread, axis1=-2, axis2=-1) + epsilon)
+        flat = flat + jnp.sum(_numerics.positive_part(1 - deviation), axis=-1) / size
+        related = related + _off_diagonal(spread) / size
+    values = lam * apart + 0.5 * mu * flat + nu * related
+    return reduce(values, where=present, reduction=reduction)

@@ -1,0 +1,121 @@
+"""Self-distillation: a student matches the centred, sharpened outputs of a teacher on other views of the image."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks
+from jaxloss._reduce import blank, divide_sums, hide, reduce, weighted_sums
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.representation._groups import diagonal
+
+__all__ = ["DinoState", "dino_init", "dino_loss"]
+
+
+class DinoState(NamedTuple):
+    """The running mean of the teacher's outputs, shape ``[K]``."""
+
+    center: Array
+
+
+def dino_init(num_prototypes: int) -> DinoState:
+    """The state of `jaxloss.dino_loss` before the first step: a centre of zeros.
+
+    Args:
+        num_prototypes: Size K of the outputs.
+
+    Returns:
+        A `DinoState`, in float32.
+
+    Example:
+        >>> jaxloss.dino_init(3)
+        DinoState(center=Array([0., 0., 0.], dtype=float32))
+    """
+    return DinoState(jnp.zeros((num_prototypes,), jnp.float32))
+
+
+def dino_loss(
+    logits: Array,
+    teacher_logits: Array,
+    state: DinoState,
+    *,
+    temperature: Scalar = 0.1,
+    teacher_temperature: Scalar = 0.04,
+    momentum: Scalar = 0.9,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> tuple[Array, DinoState]:
+    r"""Cross-entropy between a teacher's distribution and the student's on every other view (DINO).
+
+    .. math:: \ell = \frac{1}{|\{s \ne t\}|} \sum_{s \ne t} \sum_k -q_{tk} \log p_{sk}, \qquad
+              p_s = \mathrm{softmax}(z_s / \tau), \quad q_t = \mathrm{softmax}((z'_t - c) / \tau')
+
+    .. math:: c \leftarrow m c + (1 - m) \, \overline{z'}
+
+    The mean in the new centre is over the images that are kept and all teacher views; the loss uses the old centre.
+    On several devices average the new centre over them. Teacher and centre are constants of differentiation.
+
+    Args:
+        logits: Outputs of the student, shape ``[..., S, K]``, floating. The first views are those of the teacher.
+        teacher_logits: Outputs of the teacher, shape ``[..., T, K]``, floating.
+        state: The centre :math:`c`, from `jaxloss.dino_init` or the last step.
+        temperature: :math:`\tau` > 0 of the student.
+        teacher_temperature: :math:`\tau'` > 0, smaller than the student's: the teacher is sharpened.
+        momentum: :math:`m`, in [0, 1].
+        where, weights: Shape ``[...]``, of the images; see `jaxloss.reduce`.
+        reduction: Over the images; see `jaxloss.reduce`.
+
+    Returns:
+        The loss, a scalar >= 0 in nats, and the new state.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes do not fit, no pair of different views is left, or a hyperparameter is out of range.
+
+    Example:
+        >>> views = jnp.array([[[0.1, 0.0], [0.0, 0.1]]])
+        >>> loss, state = jaxloss.dino_loss(views, views, jaxloss.dino_init(2))
+        >>> print(f"{loss:.4f}", state.center)
+        1.2374 [0.005 0.005]
+
+    Reference:
+        Caron et al. (2021), Emerging Properties in Self-Supervised Vision Transformers.
+        https://arxiv.org/abs/2104.14294
+    """
+    logits, teacher_logits, center = _checks.floating(logits=logits, teacher_logits=teacher_logits, center=state.center)
+    _checks.with_axes("views prototypes", logits=logits, teacher_logits=teacher_logits)
+    batch, (students, size), teachers = logits.shape[:-2], logits.shape[-2:], teacher_logits.shape[-2]
+    _checks.has_shape((*batch, teachers, size), "images, teacher views, prototypes", teacher_logits=teacher_logits)
+    _checks.has_shape((size,), "one number per prototype", center=center)
+    pairs = students * teachers - min(students, teachers)
+    if not pairs:
+        raise ValueError(f"logits must hold a view that differs from the teacher's; found {students} and {teachers}.")
+    student, teacher = blank(where, logits, jax.lax.stop_gradient(teacher_logits), event_ndim=2)
+    tau = _checks.scalar("temperature", temperature, student.dtype, above=0)
+    sharp = _checks.scalar("teacher_temperature", teacher_temperature, student.dtype, above=0)
+    momentum = _checks.scalar("momentum", momentum, center.dtype, at_least=0, at_most=1)
+    old = jax.lax.stop_gradient(center)
+    asked = jax.nn.softmax((teacher - _row(old.astype(teacher.dtype), teacher)) / sharp, axis=-1)
+    surprise = -jax.nn.log_softmax(student / tau, axis=-1)
+    crossed = jnp.matmul(asked, jnp.swapaxes(surprise, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    crossed = jnp.where(diagonal(crossed.shape), jnp.zeros((), crossed.dtype), crossed)
+    loss = reduce(jnp.sum(crossed, axis=(-2, -1)) / pairs, where=where, weights=weights, reduction=reduction)
+    return loss, DinoState(_moved(old, teacher, where, momentum))
+
+
+def _row(vector: Array, like: Array) -> Array:
+    return jnp.expand_dims(vector, tuple(range(like.ndim - 1)))
+
+
+def _moved(old: Array, teacher: Array, where: Array | None, momentum: Scalar) -> Array:
+    """The centre after a step; the old one where no image is kept."""
+    images = teacher.shape[:-2]
+    keep = jnp.ones(images, bool) if where is None else _checks.mask(where, images)
+    keep = jnp.broadcast_to(keep[..., None, None], teacher.shape).reshape(-1, teacher.shape[-1])
+    rows = hide(keep, teacher.reshape(-1, teacher.shape[-1]))
+    mean = divide_sums(*weighted_sums(rows, keep, 0)).astype(old.dtype)
+    return jnp.where(jnp.any(keep), momentum * old + (1 - momentum) * mean, old)

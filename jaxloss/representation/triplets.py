@@ -1,0 +1,120 @@
+"""Losses of given triplets: an anchor should lie nearer to its positive than to its negative."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import blank, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss.representation._distances import vector_norm
+
+__all__ = ["soft_margin_triplet_loss", "triplet_margin_loss"]
+
+
+def _triplets(where: Array | None, **embeddings: Array) -> tuple[Array, ...]:
+    arrays = dict(zip(embeddings, _checks.floating(**embeddings), strict=True))
+    _checks.with_axes("features", anchors=arrays["anchors"])
+    _checks.same_shape(**arrays)
+    return blank(where, *arrays.values(), event_ndim=1)
+
+
+def triplet_margin_loss(
+    anchors: Array,
+    positives: Array,
+    negatives: Array,
+    *,
+    margin: Scalar = 1.0,
+    norm_degree: Scalar = 2.0,
+    swap: bool = False,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Hinge of the difference of two distances: the positive should be nearer than the negative by a margin.
+
+    .. math:: \ell = \max\left( 0, m + \| a - p \| - \| a - n \| \right)
+
+    With ``swap`` the negative's distance is the smaller one of :math:`\| a - n \|` and :math:`\| p - n \|`.
+    Nothing is added to the coordinates or under the root (PyTorch adds 1e-6 to each coordinate difference, optax
+    to the sum of powers), so equal vectors are at distance 0, with zero gradient.
+
+    Args:
+        anchors: Embeddings, shape ``[..., D]``, floating.
+        positives: Embeddings that should be near, shape ``[..., D]``, the same; never broadcast.
+        negatives: Embeddings that should be far, shape ``[..., D]``, the same.
+        margin: The lead :math:`m`, in units of the distance; > 0.
+        norm_degree: Degree of the norm; >= 1 and finite: 2 is Euclidean, 1 the sum of magnitudes.
+        swap: Whether the positive may take the anchor's place before the negative.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 exactly where every negative is further than the positive by ``margin``.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or a hyperparameter is out of range.
+
+    Example:
+        >>> anchors, positives, negatives = jnp.zeros((1, 2)), jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 5.5]])
+        >>> jaxloss.triplet_margin_loss(anchors, positives, negatives)
+        Array(0.5, dtype=float32)
+
+    Reference:
+        Schroff, Kalenichenko and Philbin (2015), FaceNet: A Unified Embedding for Face Recognition and Clustering.
+        https://arxiv.org/abs/1503.03832
+        Balntas et al. (2016), Learning Local Feature Descriptors with Triplets (the swap).
+        https://doi.org/10.5244/C.30.119
+    """
+    anchors, positives, negatives = _triplets(where, anchors=anchors, positives=positives, negatives=negatives)
+    margin = _checks.scalar("margin", margin, anchors.dtype, above=0)
+    degree = _checks.scalar("norm_degree", norm_degree, anchors.dtype, at_least=1, below=math.inf)
+    near, far = vector_norm(anchors - positives, degree), vector_norm(anchors - negatives, degree)
+    if swap:
+        far = jnp.minimum(far, vector_norm(positives - negatives, degree))
+    values = _numerics.positive_part(margin + (near - far))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def soft_margin_triplet_loss(
+    anchors: Array,
+    positives: Array,
+    negatives: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Softplus of the difference of two distances: the triplet loss without a margin to choose.
+
+    .. math:: \ell = \log\left( 1 + e^{\| a - p \|_2 - \| a - n \|_2} \right)
+
+    Args:
+        anchors: Embeddings, shape ``[..., D]``, floating.
+        positives: Embeddings that should be near, shape ``[..., D]``, the same; never broadcast.
+        negatives: Embeddings that should be far, shape ``[..., D]``, the same.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, accurate relative to its size however small; log 2 where both are equally far.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> anchors, positives, negatives = jnp.zeros((1, 2)), jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 6.0]])
+        >>> jaxloss.soft_margin_triplet_loss(anchors, positives, negatives)
+        Array(0.3132617, dtype=float32)
+
+    Reference:
+        Hermans, Beyer and Leibe (2017), In Defense of the Triplet Loss for Person Re-Identification.
+        https://arxiv.org/abs/1703.07737
+    """
+    anchors, positives, negatives = _triplets(where, anchors=anchors, positives=positives, negatives=negatives)
+    values = _numerics.softplus(vector_norm(anchors - positives) - vector_norm(anchors - negatives))
+    return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -1,0 +1,52 @@
+"""The contract of labels that come as padded sequences with their lengths."""
+
+from __future__ import annotations
+
+import operator
+
+from jaxloss import _checks, _value_checks
+from jaxloss._typing import Array
+from jaxloss.sequence._log_space import before
+
+__all__ = ["blank_index", "ensure_known_labels", "known_labels", "targets", "within"]
+
+
+def targets(
+    batch: tuple[int, ...], labels: Array, logit_lengths: Array, label_lengths: Array
+) -> tuple[Array, Array, Array]:
+    """Labels and lengths as int32, checked against the leading axes of the logits."""
+    labels, logit_lengths, label_lengths = _checks.integer(
+        labels=labels, logit_lengths=logit_lengths, label_lengths=label_lengths
+    )
+    _checks.with_axes("labels", allow_empty=True, labels=labels)
+    _checks.has_shape((*batch, labels.shape[-1]), "the leading axes of the logits, labels last", labels=labels)
+    lengths = {"logit_lengths": logit_lengths, "label_lengths": label_lengths}
+    _checks.has_shape(batch, "the leading axes of the logits", **lengths)
+    return _checks.as_int32(labels), _checks.as_int32(logit_lengths), _checks.as_int32(label_lengths)
+
+
+def blank_index(blank_id: int, num_classes: int) -> int:
+    """``blank_id`` as a whole number in range: it is part of the program."""
+    index = operator.index(blank_id)
+    if not 0 <= index < num_classes:
+        raise ValueError(f"blank_id must lie in [0, {num_classes}); found {blank_id}.")
+    return index
+
+
+def known_labels(labels: Array, label_lengths: Array, num_classes: int, blank_id: int) -> Array:
+    """Whether a label is a class other than the blank, or lies beyond the length."""
+    spoken = before(label_lengths, labels.shape[-1])
+    return (labels >= 0) & (labels < num_classes) & (labels != blank_id) | ~spoken
+
+
+def ensure_known_labels(labels: Array, label_lengths: Array, num_classes: int, blank_id: int) -> None:
+    """Under `checked`: the labels are `known_labels`."""
+    _value_checks.ensure(
+        lambda: known_labels(labels, label_lengths, num_classes, blank_id),
+        f"labels must lie in [0, {num_classes}) and not be the blank, which is {blank_id}",
+    )
+
+
+def within(lengths: Array, least: int, most: int) -> Array:
+    """Whether a length lies in ``[least, most]``."""
+    return (lengths >= least) & (lengths <= most)

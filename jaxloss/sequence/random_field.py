@@ -1,0 +1,101 @@
+"""Conditional random fields over chains: one label per frame, with scores of neighbouring labels."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics, _value_checks
+from jaxloss._reduce import hide, promote, reduce
+from jaxloss._typing import Array, Reduction
+from jaxloss.sequence._log_space import before, renormalise
+from jaxloss.sequence._targets import within
+
+__all__ = ["linear_chain_crf_nll"]
+
+
+def linear_chain_crf_nll(
+    logits: Array,
+    labels: Array,
+    lengths: Array,
+    transitions: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Negative log-likelihood of a linear-chain conditional random field: for tagging and segmentation.
+
+    .. math:: \ell = \log \sum_{y'} e^{s(y')} - s(y), \qquad
+              s(y) = \sum_{t=1}^{T} z_{t, y_t} + \sum_{t=2}^{T} A_{y_{t-1}, y_t}
+
+    Scores of beginnings and ends are added to the first and last logits at the call.
+
+    Args:
+        logits: Scores of labels, shape ``[..., T, K]``, floating. Frames from ``lengths`` on are ignored.
+        labels: Shape ``[..., T]``, integer in ``[0, K)``; what lies from ``lengths`` on is ignored. An unmasked label
+            outside gives NaN in value and gradient.
+        lengths: Number of frames of each sequence, shape ``[...]``, integer in ``[1, T]``; NaN outside.
+        transitions: Scores :math:`A_{jk}` of label k after label j, shape ``[K, K]``, floating; -inf forbids one.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; 0 exactly where the labels are certain, +inf with zero gradient where they hold
+        something of score -inf.
+
+    Raises:
+        TypeError: If ``logits`` or ``transitions`` are not floating, or labels or lengths not integer.
+        ValueError: If the axes do not fit, or there is no frame or class.
+
+    Example:
+        >>> logits = jnp.zeros((1, 3, 2))
+        >>> jaxloss.linear_chain_crf_nll(logits, jnp.array([[0, 1, 1]]), jnp.array([3]), jnp.zeros((2, 2)))  # log(8)
+        Array(2.0794415, dtype=float32)
+
+    Reference:
+        Lafferty, McCallum and Pereira (2001), Conditional Random Fields: Probabilistic Models for Segmenting and
+        Labeling Sequence Data. https://dl.acm.org/doi/10.5555/645530.655813
+    """
+    logits, transitions = _checks.floating(logits=logits, transitions=transitions)
+    _checks.with_axes("frames classes", logits=logits)
+    labels, lengths = _checks.integer(labels=labels, lengths=lengths)
+    *batch, frames, num_classes = logits.shape
+    _checks.has_shape((*batch, frames), "logits.shape[:-1], the class axis is last", labels=labels)
+    _checks.has_shape(tuple(batch), "the leading axes of the logits", lengths=lengths)
+    _checks.has_shape((num_classes, num_classes), "from each class to each class", transitions=transitions)
+    labels, lengths = _checks.as_int32(labels), hide(where, _checks.as_int32(lengths))
+    labels = hide(before(lengths, frames), labels)
+    _value_checks.ensure_labels(labels, num_classes)
+    logits, transitions = promote(hide(before(lengths, frames), logits, event_ndim=1), transitions)
+    values = _values(logits, labels, lengths, transitions)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+@jax.jit
+def _values(logits: Array, labels: Array, lengths: Array, transitions: Array) -> Array:
+    """The losses: the forward algorithm, with all scores relative to those of the labels."""
+    num_classes = logits.shape[-1]
+    inside = jnp.clip(labels, 0, num_classes - 1)
+    own = jnp.take_along_axis(logits, inside[..., None], axis=-1, mode="promise_in_bounds")
+    moves = transitions[inside[..., :-1], inside[..., 1:]]
+    heard = before(lengths, labels.shape[-1])
+    forbidden = jnp.any(jnp.isneginf(own[..., 0]), axis=-1) | jnp.any(jnp.isneginf(moves) & heard[..., 1:], axis=-1)
+    finite = lambda x: jnp.where(jnp.isneginf(x), jnp.zeros((), x.dtype), x)
+    relative = logits - finite(own)
+    into = jnp.expand_dims(jnp.swapaxes(transitions, 0, 1), tuple(range(lengths.ndim)))
+
+    def step(state: tuple[Array, Array], frame: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], None]:
+        total, here = state
+        gain, move, counts = frame
+        arriving = _numerics.log_sum_exp(here[..., None, :] + into - move[..., None, None])
+        new_total, new = renormalise(total, gain + arriving)
+        return (jnp.where(counts, new_total, total), jnp.where(counts[..., None], new, here)), None
+
+    start = renormalise(jnp.zeros_like(relative[..., 0, 0]), relative[..., 0, :])
+    gains, counts = jnp.moveaxis(relative[..., 1:, :], -2, 0), jnp.moveaxis(heard[..., 1:], -1, 0)
+    later = (gains, jnp.moveaxis(finite(moves), -1, 0), counts)
+    (total, last), _ = jax.lax.scan(step, start, later)
+    values = jnp.where(forbidden, jnp.inf, _numerics.positive_part(total + _numerics.log_sum_exp(last)))
+    valid = jnp.all(inside == labels, axis=-1) & within(lengths, 1, labels.shape[-1])
+    return _numerics.poison(values, valid)

@@ -1,0 +1,148 @@
+"""Connectionist temporal classification: labels in order, at unknown times."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import hide, promote, reduce
+from jaxloss._typing import Array, Reduction
+from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, start_of
+from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
+
+__all__ = ["ctc_feasible", "ctc_loss"]
+
+
+def ctc_loss(
+    logits: Array,
+    labels: Array,
+    logit_lengths: Array,
+    label_lengths: Array,
+    *,
+    blank_id: int = 0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Connectionist temporal classification: the likelihood of a label sequence, over all its alignments.
+
+    With :math:`p = \mathrm{softmax}(z)` at every frame and :math:`\mathcal B`, which merges repeats and then drops
+    blanks:
+
+    .. math:: \ell = -\log \sum_{\pi :\, \mathcal B(\pi) = y} \; \prod_{t=1}^{T} p_{t, \pi_t}
+
+    Nothing is divided by the length of the labels. PyTorch's ``"mean"`` does that: it is ``weights=1 / label_lengths``
+    with ``reduction=jaxloss.reductions.mean_over(batch_size)``.
+    A pair that no alignment fits, for which there are fewer frames than labels and repeats, has loss +inf with zero
+    gradient; ``where=jaxloss.ctc_feasible(labels, logit_lengths, label_lengths)`` leaves such pairs out.
+
+    Args:
+        logits: Shape ``[..., T, K]``, floating, unnormalised; log-probabilities are such logits. Frames from
+            ``logit_lengths`` on are ignored, whatever they hold.
+        labels: Shape ``[..., N]``, integer in ``[0, K)`` and not the blank; what lies from ``label_lengths`` on is
+            ignored. An unmasked label outside gives NaN in value and gradient.
+        logit_lengths: Number of frames of each sequence, shape ``[...]``, integer in ``[0, T]``; NaN outside. From
+            paddings: ``jnp.sum(paddings == 0, axis=-1)``.
+        label_lengths: Number of labels of each sequence, shape ``[...]``, integer in ``[0, N]``; NaN outside.
+        blank_id: Index of the blank in ``[0, K)``.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; 0 exactly where one alignment is certain, +inf where none is possible.
+
+    Raises:
+        TypeError: If ``logits`` are not floating, or labels or lengths not integer.
+        ValueError: If the leading axes differ, there is no frame or class, or ``blank_id`` is out of range.
+
+    Example:
+        >>> logits = jnp.zeros((1, 3, 2))
+        >>> jaxloss.ctc_loss(logits, jnp.array([[1]]), jnp.array([3]), jnp.array([1]))  # -log(6 / 8)
+        Array(0.28768206, dtype=float32)
+
+    Reference:
+        Graves et al. (2006), Connectionist Temporal Classification: Labelling Unsegmented Sequence Data with
+        Recurrent Neural Networks. https://doi.org/10.1145/1143844.1143891
+    """
+    (logits,) = _checks.floating(logits=logits)
+    _checks.with_axes("frames classes", logits=logits)
+    *batch, _, num_classes = logits.shape
+    labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
+    blank_id = blank_index(blank_id, num_classes)
+    logit_lengths, label_lengths = hide(where, logit_lengths), hide(where, label_lengths)
+    ensure_known_labels(labels, label_lengths, num_classes, blank_id)
+    values = _values(logits, labels, logit_lengths, label_lengths, blank_id)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def ctc_feasible(labels: Array, logit_lengths: Array, label_lengths: Array) -> Array:
+    r"""Whether there are enough frames for the labels: the ``where`` that keeps infinite losses out of `ctc_loss`.
+
+    Every label takes a frame, and between two equal ones there must be a blank:
+
+    .. math:: T \ge N + |\{ n : y_n = y_{n+1} \}|
+
+    Args:
+        labels: Shape ``[..., N]``, integer.
+        logit_lengths: Number of frames of each sequence, shape ``[...]``, integer.
+        label_lengths: Number of labels of each sequence, shape ``[...]``, integer.
+
+    Returns:
+        Boolean, shape ``[...]``.
+
+    Raises:
+        TypeError: If an input is not integer.
+        ValueError: If the leading axes differ.
+
+    Example:
+        >>> jaxloss.ctc_feasible(jnp.array([[1, 1], [1, 2]]), jnp.array([2, 2]), jnp.array([2, 2]))
+        Array([False,  True], dtype=bool)
+
+    Reference:
+        Graves et al. (2006), Connectionist Temporal Classification: Labelling Unsegmented Sequence Data with
+        Recurrent Neural Networks. https://doi.org/10.1145/1143844.1143891
+    """
+    (logit_lengths,) = _checks.integer(logit_lengths=logit_lengths)
+    labels, logit_lengths, label_lengths = targets(logit_lengths.shape, labels, logit_lengths, label_lengths)
+    spoken = before(label_lengths, labels.shape[-1])
+    repeats = jnp.sum((labels[..., 1:] == labels[..., :-1]) & spoken[..., 1:], axis=-1, dtype=jnp.int32)
+    return logit_lengths >= label_lengths + repeats
+
+
+@functools.partial(jax.jit, static_argnames=("blank_id",))
+def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, blank_id: int) -> Array:
+    """The losses. What lies beyond the lengths never enters; one program also when called eagerly."""
+    frames, num_classes = logits.shape[-2:]
+    (logits,) = promote(hide(before(logit_lengths, frames), logits, event_ndim=1))
+    known = known_labels(labels, label_lengths, num_classes, blank_id)
+    labels = jnp.where(before(label_lengths, labels.shape[-1]), jnp.clip(labels, 0, num_classes - 1), blank_id)
+    values = _numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, blank_id))
+    valid = jnp.all(known, axis=-1) & within(logit_lengths, 0, frames) & within(label_lengths, 0, labels.shape[-1])
+    return _numerics.poison(values, valid)
+
+
+def _log_likelihood(logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, blank_id: int) -> Array:
+    """The forward algorithm over the labels with blanks before, between and after them."""
+    *batch, frames, _ = logits.shape
+    left = functools.partial(jnp.pad, pad_width=[(0, 0)] * len(batch) + [(2, 0)])
+    symbols = jnp.stack([jnp.full_like(labels, blank_id), labels], axis=-1)
+    symbols = jnp.reshape(symbols, (*batch, 2 * labels.shape[-1]))
+    symbols = jnp.concatenate([symbols, jnp.full((*batch, 1), blank_id, jnp.int32)], axis=-1)
+    may_skip = (symbols != blank_id) & (symbols != left(symbols, constant_values=blank_id)[..., :-2])
+    emitted = log_probs_at(logits, jnp.broadcast_to(symbols[..., None, :], (*batch, frames, symbols.shape[-1])))
+
+    def step(state: tuple[Array, Array], frame: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
+        total, here = state
+        emission, heard = frame
+        shifted = left(here, constant_values=-jnp.inf)
+        arriving = log_sum(here, shifted[..., 1:-1], jnp.where(may_skip, shifted[..., :-2], -jnp.inf))
+        new_total, new = renormalise(total, emission + arriving)
+        return (jnp.where(heard, new_total, total), jnp.where(heard[..., None], new, here)), None
+
+    by_frame = (jnp.moveaxis(emitted, -2, 0), jnp.moveaxis(before(logit_lengths, frames), -1, 0))
+    (total, last), _ = jax.lax.scan(step, start_of(emitted[..., 0, :]), by_frame)
+    place = jax.lax.broadcasted_iota(jnp.int32, last.shape, last.ndim - 1) - 2 * label_lengths[..., None]
+    return total + log_sum(pick(place == 0, last), pick(place == -1, last))

@@ -1,0 +1,121 @@
+"""The recurrent neural network transducer: labels in order at unknown times, each conditioned on those before."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import hide, promote, reduce
+from jaxloss._typing import Array, Reduction
+from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, skew, start_of
+from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
+
+__all__ = ["rnnt_loss"]
+
+
+def rnnt_loss(
+    logits: Array,
+    labels: Array,
+    logit_lengths: Array,
+    label_lengths: Array,
+    *,
+    blank_id: int = 0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The transducer loss (RNN-T): the likelihood of a label sequence, over all its alignments.
+
+    At frame t and after u labels the model emits the next label and stays, or the blank and moves to the next frame;
+    with :math:`p_{tu} = \mathrm{softmax}(z_{tu})`:
+
+    .. math:: \ell = -\log \alpha_{T, U}, \qquad
+              \alpha_{t, u} = \alpha_{t - 1, u} \, p_{t - 1, u}(\varnothing) + \alpha_{t, u - 1} \, p_{t, u - 1}(y_u)
+
+    from :math:`\alpha_{0, 0} = 1`, where the last blank leads past the last frame. Cells of one anti-diagonal are
+    computed together, in T + U steps; beside the gradient nothing of the size of the logits is kept for the backward
+    pass.
+
+    Args:
+        logits: Shape ``[..., T, U + 1, K]``, floating, unnormalised; log-probabilities are such logits. Entries
+            from ``logit_lengths`` or beyond ``label_lengths`` on are ignored, whatever they hold.
+        labels: Shape ``[..., U]``, integer in ``[0, K)`` and not the blank; what lies from ``label_lengths`` on is
+            ignored. An unmasked label outside gives NaN in value and gradient.
+        logit_lengths: Number of frames of each sequence, shape ``[...]``, integer in ``[1, T]``; NaN outside.
+        label_lengths: Number of labels of each sequence, shape ``[...]``, integer in ``[0, U]``; NaN outside.
+        blank_id: Index of the blank in ``[0, K)``. (torchaudio's default is the last class.)
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; 0 exactly where one alignment is certain, +inf where none is possible.
+
+    Raises:
+        TypeError: If ``logits`` are not floating, or labels or lengths not integer.
+        ValueError: If the axes do not fit, there is no frame or class, or ``blank_id`` is out of range.
+
+    Example:
+        >>> logits = jnp.zeros((1, 2, 2, 2))
+        >>> jaxloss.rnnt_loss(logits, jnp.array([[1]]), jnp.array([2]), jnp.array([1]))  # -log(2 / 8)
+        Array(1.3862944, dtype=float32)
+
+    Reference:
+        Graves (2012), Sequence Transduction with Recurrent Neural Networks. https://arxiv.org/abs/1211.3711
+    """
+    (logits,) = _checks.floating(logits=logits)
+    _checks.with_axes("frames labels+1 classes", logits=logits)
+    *batch, _, states, num_classes = logits.shape
+    labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
+    _checks.has_shape((*batch, states - 1), "one label less than logits.shape[-2]", labels=labels)
+    blank_id = blank_index(blank_id, num_classes)
+    logit_lengths, label_lengths = hide(where, logit_lengths), hide(where, label_lengths)
+    ensure_known_labels(labels, label_lengths, num_classes, blank_id)
+    values = _values(logits, labels, logit_lengths, label_lengths, blank_id)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+@functools.partial(jax.jit, static_argnames=("blank_id",))
+def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, blank_id: int) -> Array:
+    """The losses. What lies beyond the lengths never enters; one program also when called eagerly."""
+    frames, states, num_classes = logits.shape[-3:]
+    inside = before(logit_lengths, frames)[..., None] & before(label_lengths + 1, states)[..., None, :]
+    (logits,) = promote(hide(inside, logits, event_ndim=1))
+    known = known_labels(labels, label_lengths, num_classes, blank_id)
+    labels = jnp.where(before(label_lengths, labels.shape[-1]), jnp.clip(labels, 0, num_classes - 1), blank_id)
+    values = _numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, inside, blank_id))
+    valid = jnp.all(known, axis=-1) & within(logit_lengths, 1, frames) & within(label_lengths, 0, states - 1)
+    return _numerics.poison(values, valid)
+
+
+def _log_likelihood(
+    logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, inside: Array, blank_id: int
+) -> Array:
+    """The forward algorithm, from one anti-diagonal to the next."""
+    *batch, frames, states, _ = logits.shape
+    pad = functools.partial(jnp.pad, constant_values=-jnp.inf)
+    axes = [(0, 0)] * len(batch)
+    # After all labels there is no next one: the blank stands in its place, and is never used.
+    following = jnp.pad(labels, [*axes, (0, 1)], constant_values=blank_id)
+    symbols = jnp.stack([jnp.full_like(following, blank_id), following], axis=-1)[..., None, :, :]
+    emitted = log_probs_at(logits, jnp.broadcast_to(symbols, (*batch, frames, states, 2)))
+    leave, speak = (skew(jnp.where(inside, emitted[..., i], -jnp.inf), -jnp.inf) for i in range(2))
+    # The last blank leaves the grid from this place of this anti-diagonal.
+    end = before(label_lengths + 1, states) & ~before(label_lengths, states)
+    last = (logit_lengths - 1) + label_lengths
+
+    def step(state: tuple[Array, ...], diagonal: tuple[Array, ...]) -> tuple[tuple[Array, ...], None]:
+        total, here, result = state
+        number, leaving, speaking = diagonal
+        leaving = here + leaving
+        final = total + pick(end, leaving)
+        spoken = pad(here + speaking, [*axes, (1, 0)])[..., :-1]
+        total, here = renormalise(total, log_sum(leaving, spoken))
+        return (total, here, jnp.where(number == last, final, result)), None
+
+    total, start = start_of(leave[0])
+    numbers = jnp.arange(frames + states - 1, dtype=jnp.int32)
+    (_, _, result), _ = jax.lax.scan(step, (total, start, total - jnp.inf), (numbers, leave, speak))
+    return result

@@ -1,0 +1,1 @@
+"""Distances between distributions that are given by samples."""

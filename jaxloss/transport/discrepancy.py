@@ -1,0 +1,198 @@
+"""Discrepancies of two samples from the distances of all their points: kernel mean embeddings and energy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import plain_mean, reduce
+from jaxloss._typing import Array, Reduction
+from jaxloss.representation._distances import pair_distances, squared_distances
+from jaxloss.transport._samples import Samples, two_samples
+
+__all__ = ["energy_distance", "mmd_loss", "unbiased_mmd_loss"]
+
+
+def _unlike(samples: Samples, bandwidths: Any) -> Array:
+    """One minus the mean Gaussian kernel of all pairs of the points of both samples, ``[..., N + M, N + M]``."""
+    x, y, _, _ = samples
+    (bandwidths,) = _checks.numeric(bandwidths=bandwidths)
+    _checks.with_axes("bandwidths", bandwidths=bandwidths)
+    _checks.has_shape((bandwidths.size,), "one number per kernel", bandwidths=bandwidths)
+    bandwidths = bandwidths.astype(x.dtype)
+    squares, scale = squared_distances(jnp.concatenate([x, y], axis=-2))
+    inverse = scale[..., None] / jnp.expand_dims(bandwidths, tuple(range(squares.ndim)))
+    inverse = jnp.minimum(inverse, jnp.asarray(1e15, x.dtype))  # beyond, its square times a slope of 0 is NaN
+    exponents = -0.5 * squares[..., None] * jnp.square(inverse)
+    legal = jnp.all(bandwidths > 0)
+    return _numerics.poison(plain_mean(-jnp.expm1(exponents), -1), legal)
+
+
+def _signed(matrix: Array, samples: Samples) -> Array:
+    """``2 E m(x, y) - E m(x, x') - E m(y, y')``, all pairs of equal points included."""
+    _, _, a, b = samples
+    signs = jnp.concatenate([a, -b], axis=-1)
+    return -jnp.sum(signs[..., :, None] * signs[..., None, :] * matrix, axis=(-2, -1))
+
+
+def energy_distance(
+    predictions: Array,
+    targets: Array,
+    *,
+    prediction_weights: Array | None = None,
+    target_weights: Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""How much further the points of two samples are from each other than from their own kind.
+
+    .. math:: \ell = 2 \, \mathbb E \| X - Y \| - \mathbb E \| X - X' \| - \mathbb E \| Y - Y' \|
+
+    over all pairs of points, those of a point with itself included (the V-statistic, never negative). In one dimension
+    it is the square of ``scipy.stats.energy_distance``. Time and memory grow with :math:`(N + M)^2`. The distances come
+    from inner products: between points that are close compared with the spread of all points, a float32 distance is
+    off by up to 3e-4 of that spread.
+
+    Args:
+        predictions: Points of one sample, shape ``[..., N, D]``, floating.
+        targets: Points of the other sample, shape ``[..., M, D]``, floating.
+        prediction_weights: Masses >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; scaled to sum
+            to one. A point of mass 0 is absent. None for equal masses.
+        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
+        where, weights: Shape ``[...]``, of the pairs of samples; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in units of ``targets``; 0 for equal samples, up to the rounding of a distance.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes do not fit, or a sample is empty.
+
+    Example:
+        >>> jaxloss.energy_distance(jnp.array([[0.0], [2.0]]), jnp.array([[3.0]]))
+        Array(3., dtype=float32)
+
+    Reference:
+        Székely and Rizzo (2013), Energy Statistics: A Class of Statistics Based on Distances.
+        https://doi.org/10.1016/j.jspi.2013.03.018
+    """
+    samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
+    distances = pair_distances(jnp.concatenate(samples[:2], axis=-2))
+    values = _numerics.positive_part(_signed(distances, samples))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def mmd_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    bandwidths: Array | tuple[float, ...] = (1.0,),
+    prediction_weights: Array | None = None,
+    target_weights: Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared maximum mean discrepancy of two samples under a mean of Gaussian kernels; the biased estimate.
+
+    .. math:: \ell = \mathbb E \, k(X, X') + \mathbb E \, k(Y, Y') - 2 \, \mathbb E \, k(X, Y), \qquad
+              k(x, y) = \frac1K \sum_b e^{-\|x - y\|^2 / (2 \sigma_b^2)}
+
+    over all pairs of points, those of a point with itself included (the V-statistic, never negative). A bandwidth that
+    is a median of the distances depends on the data: compute it and pass it through ``jax.lax.stop_gradient``. Time
+    and memory grow with :math:`(N + M)^2`.
+
+    Args:
+        predictions: Points of one sample, shape ``[..., N, D]``, floating.
+        targets: Points of the other sample, shape ``[..., M, D]``, floating.
+        bandwidths: Widths :math:`\sigma_b` > 0 of the kernels, in units of a distance, shape ``[K]``.
+        prediction_weights: Masses >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; scaled to sum
+            to one. A point of mass 0 is absent. None for equal masses.
+        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
+        where, weights: Shape ``[...]``, of the pairs of samples; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[0, 2]``; 0 for equal samples, up to the rounding of a distance. NaN if a bandwidth is not
+        positive.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes do not fit, or a sample is empty.
+
+    Example:
+        >>> jaxloss.mmd_loss(jnp.array([[0.0], [2.0]]), jnp.array([[3.0]]))
+        Array(0.95003694, dtype=float32)
+
+    Reference:
+        Gretton et al. (2012), A Kernel Two-Sample Test. https://jmlr.org/papers/v13/gretton12a.html
+    """
+    samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
+    values = _numerics.positive_part(_signed(_unlike(samples, bandwidths), samples))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def unbiased_mmd_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    bandwidths: Array | tuple[float, ...] = (1.0,),
+    prediction_weights: Array | None = None,
+    target_weights: Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared maximum mean discrepancy of two samples, without the bias of pairs of a point with itself.
+
+    .. math:: \ell = \sum_{i \ne j} \frac{a_i a_j k(x_i, x_j)}{1 - \sum_i a_i^2}
+              + \sum_{i \ne j} \frac{b_i b_j k(y_i, y_j)}{1 - \sum_i b_i^2}
+              - 2 \sum_{i, j} a_i b_j k(x_i, y_j), \qquad
+              k(x, y) = \frac1K \sum_b e^{-\|x - y\|^2 / (2 \sigma_b^2)}
+
+    with masses :math:`a, b` that sum to one, 1 / N and 1 / M by default. This U-statistic is 0 on average, and as often
+    below 0 as above, for two samples of one distribution.
+
+    Args:
+        predictions: Points of one sample, shape ``[..., N, D]``, floating; at least two of them.
+        targets: Points of the other sample, shape ``[..., M, D]``, floating; at least two of them.
+        bandwidths: Widths :math:`\sigma_b` > 0 of the kernels, in units of a distance, shape ``[K]``.
+        prediction_weights: Masses >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; scaled to sum
+            to one. A point of mass 0 is absent. None for equal masses.
+        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
+        where, weights: Shape ``[...]``, of the pairs of samples; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[-1, 2]``. NaN if a bandwidth is not positive.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes do not fit, or a sample has less than two points.
+
+    Example:
+        >>> jaxloss.unbiased_mmd_loss(jnp.array([[0.0], [2.0]]), jnp.array([[3.0], [3.0]]))
+        Array(0.5176955, dtype=float32)
+
+    Reference:
+        Gretton et al. (2012), A Kernel Two-Sample Test. https://jmlr.org/papers/v13/gretton12a.html
+    """
+    samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
+    x, y, a, b = samples
+    if min(x.shape[-2], y.shape[-2]) < 2:
+        raise ValueError(f"predictions and targets must hold at least two points; found shapes {x.shape}, {y.shape}.")
+    unlike = _unlike(samples, bandwidths)
+    size = x.shape[-2]
+    apart = jnp.sum(a[..., :, None] * b[..., None, :] * unlike[..., :size, size:], axis=(-2, -1))
+    values = 2 * apart - _within(unlike[..., :size, :size], a) - _within(unlike[..., size:, size:], b)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _within(unlike: Array, shares: Array) -> Array:
+    """The mean over pairs of different points of one sample; a point is not unlike itself."""
+    total = jnp.sum(shares[..., :, None] * shares[..., None, :] * unlike, axis=(-2, -1))
+    return _numerics.divide(total, 1 - jnp.sum(jnp.square(shares), axis=-1))

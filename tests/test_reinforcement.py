@@ -1,0 +1,570 @@
+"""Reinforcement learning: recursions against loops, gradients that must and must not pass, and rlax."""
+
+from __future__ import annotations
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxloss
+from tests.cases.reinforcement import _actions, _categorical, _off_policy, _quantiles, _states
+
+ONE_STEP = {
+    "td": _states,
+    "q_learning": _actions("q_t"),
+    "double_q_learning": _actions("q_t_value", "q_t_selector"),
+    "sarsa": _actions("q_t", "a_t"),
+    "expected_sarsa": _actions("q_t", "probs_a_t"),
+}
+KEEP = np.array([True, False, True, True, False, True, False])
+
+
+def single(inputs):
+    """float32 for floating inputs."""
+    return {n: np.asarray(x, np.float32) if np.asarray(x).dtype == float else x for n, x in inputs.items()}
+
+
+def trajectory(rng, batch=(3, 7)):
+    """Rewards, discounts, all ``T + 1`` values and a mixing parameter for every step."""
+    r, discount = rng.normal(size=batch), 0.9 * (rng.uniform(size=batch) < 0.8)
+    values = rng.normal(size=(*batch[:-1], batch[-1] + 1))
+    return [x.astype(np.float32) for x in (r, discount, values, rng.uniform(size=batch))]
+
+
+def slopes(fn, inputs):
+    """Derivatives of the sum of ``fn`` in all floating inputs."""
+    floats = {n: jnp.asarray(x) for n, x in inputs.items() if np.asarray(x).dtype == np.float32}
+    return jax.jit(jax.grad(lambda some: jnp.sum(fn(**{**inputs, **some}))))(floats)
+
+
+@pytest.mark.parametrize("name", ONE_STEP)
+class TestOneStep:
+    def test_the_loss_is_half_the_square_of_the_error(self, name, rng) -> None:
+        inputs = single(ONE_STEP[name](rng, (2, 3)))
+        error = jax.jit(getattr(jaxloss, f"{name}_error"))(**inputs)
+        assert error.shape == (2, 3)
+        loss = jax.jit(lambda **x: getattr(jaxloss, f"{name}_loss")(**x, reduction="none"))(**inputs)
+        np.testing.assert_allclose(loss, 0.5 * error**2, rtol=1e-6)
+
+    def test_only_the_prediction_has_a_gradient(self, name, rng) -> None:
+        inputs = single(ONE_STEP[name](rng, (5,)))
+        found = slopes(getattr(jaxloss, f"{name}_error"), inputs)
+        first = next(iter(inputs))
+        expected = -np.ones(5) if name == "td" else -np.eye(4)[inputs["a_tm1"]]
+        np.testing.assert_array_equal(found.pop(first), expected)
+        for other, slope in found.items():
+            assert not np.any(slope), other
+
+    def test_half_precision_is_raised(self, name, rng) -> None:
+        inputs = {
+            n: jnp.asarray(x, jnp.bfloat16 if x.dtype == float else None) for n, x in ONE_STEP[name](rng, (4,)).items()
+        }
+        assert getattr(jaxloss, f"{name}_error")(**inputs).dtype == jnp.float32
+
+
+class TestActions:
+    def test_the_next_action_of_sarsa_must_exist(self, rng) -> None:
+        inputs = single(_actions("q_t", "a_t")(rng, (3,)))
+        inputs["a_t"][1] = 4
+        np.testing.assert_array_equal(np.isnan(jaxloss.sarsa_error(**inputs)), [False, True, False])
+        with pytest.raises(ValueError, match="a_t must"):
+            jaxloss.checked(jaxloss.sarsa_error)(**inputs)
+
+    @pytest.mark.parametrize("spoiled", ["q_t_value", "q_t_selector"])
+    def test_a_nan_among_the_next_values_shows(self, rng, spoiled) -> None:
+        """argmax points at a NaN in the selector, whose other values are well."""
+        for action in range(4):
+            inputs = single(_actions("q_t_value", "q_t_selector")(rng, (3,)))
+            inputs[spoiled][1, action] = np.nan
+            np.testing.assert_array_equal(np.isnan(jaxloss.double_q_learning_error(**inputs)), [False, True, False])
+
+    def test_forbidden_actions(self, rng) -> None:
+        """Of value -inf, or of probability 0."""
+        inputs = single(_actions("q_t", "probs_a_t")(rng, (3,)))
+        inputs["q_t"][:, 2], inputs["probs_a_t"][:, 2] = -np.inf, 0
+        assert np.all(np.isfinite(jaxloss.expected_sarsa_error(**inputs)))
+        inputs.pop("probs_a_t")
+        assert np.all(np.isfinite(jaxloss.q_learning_error(**inputs)))
+
+
+class TestReturns:
+    def loop(self, r, discount, v, mix):
+        returns, carry = np.zeros(r.shape), v[..., -1]
+        for t in reversed(range(r.shape[-1])):
+            carry = returns[..., t] = r[..., t] + discount[..., t] * (
+                (1 - mix[..., t]) * v[..., t] + mix[..., t] * carry
+            )
+        return returns
+
+    @pytest.mark.parametrize("length", [1, 2, 7, 100])
+    def test_the_scan_equals_the_recursion(self, rng, length) -> None:
+        r, discount, values, mix = trajectory(rng, (3, length))
+        run = jax.jit(lambda m: jaxloss.lambda_returns(r, discount, values[:, 1:], lambda_=m))
+        np.testing.assert_allclose(run(mix), self.loop(r, discount, values[:, 1:], mix), rtol=1e-4, atol=1e-5)
+        same = self.loop(r, discount, values[:, 1:], np.full_like(mix, 0.3))
+        np.testing.assert_allclose(run(0.3), same, rtol=1e-4, atol=1e-5)
+
+    def test_ends_of_the_mixture(self, rng) -> None:
+        r, discount, values, _ = trajectory(rng)
+        np.testing.assert_allclose(
+            jaxloss.lambda_returns(r, discount, values[:, 1:], lambda_=0.0), r + discount * values[:, 1:], rtol=1e-5
+        )
+        total = np.zeros(3)
+        for t in reversed(range(7)):
+            total = r[:, t] + discount[:, t] * (total if t < 6 else values[:, -1])
+        np.testing.assert_allclose(jaxloss.lambda_returns(r, discount, values[:, 1:])[:, 0], total, rtol=1e-5)
+
+    def test_masked_steps_are_passed_over(self, rng) -> None:
+        r, discount, values, mix = trajectory(rng)
+        v = values[:, 1:]
+        spoil = lambda x: np.where(KEEP, x, np.nan).astype(np.float32)
+        run = lambda *x, m, w=None: jaxloss.lambda_returns(*x, lambda_=m, where=w)
+        actual = run(spoil(r), spoil(discount), spoil(v), m=spoil(mix), w=np.broadcast_to(KEEP, r.shape))
+        np.testing.assert_allclose(
+            actual[:, KEEP], run(r[:, KEEP], discount[:, KEEP], v[:, KEEP], m=mix[:, KEEP]), rtol=1e-5
+        )
+        assert not np.any(actual[:, ~KEEP])
+
+    def test_gradients_pass(self, rng) -> None:
+        r, discount, values, mix = trajectory(rng)
+        inputs = {"r_t": r, "discount_t": discount, "v_t": values[:, 1:], "lambda_": mix}
+        for name, slope in slopes(jaxloss.lambda_returns, inputs).items():
+            assert np.all(np.isfinite(slope)), name
+            assert np.any(slope), name
+
+    def test_refusals(self) -> None:
+        steps = jnp.ones((2, 3))
+        with pytest.raises(ValueError, match="lambda_"):
+            jaxloss.lambda_returns(steps, steps, steps, lambda_=1.5)
+        with pytest.raises(ValueError, match="lambda_"):
+            jaxloss.lambda_returns(steps, steps, steps, lambda_=jnp.ones(3))
+        with pytest.raises(ValueError, match="time"):
+            jaxloss.lambda_returns(*[jnp.ones(())] * 3)
+        with pytest.raises(ValueError, match="values"):
+            jaxloss.generalized_advantage_estimation(steps, steps, steps)
+
+    def test_td_lambda_errors_pass_no_gradient_to_their_targets(self, rng) -> None:
+        r, discount, values, _ = trajectory(rng)
+        inputs = {"v_tm1": values[:, :-1], "r_t": r, "discount_t": discount, "v_t": values[:, 1:]}
+        found = slopes(jaxloss.td_lambda_error, inputs)
+        np.testing.assert_array_equal(found.pop("v_tm1"), -np.ones(r.shape))
+        assert not any(np.any(slope) for slope in found.values())
+
+    def test_a_weight_weighs_the_error_of_a_step(self, rng) -> None:
+        inputs = single(_states(rng, (3, 7)))
+        weights = rng.uniform(size=(3, 7)).astype(np.float32)
+        errors = jaxloss.td_lambda_error(**inputs)
+        expected = np.average(0.5 * np.square(errors), axis=-1, weights=weights)
+        actual = jaxloss.td_lambda_loss(**inputs, weights=weights, reduction="none")
+        np.testing.assert_allclose(actual, expected, rtol=1e-5)
+
+
+class TestAdvantages:
+    def test_the_scan_equals_the_recursion(self, rng) -> None:
+        r, discount, values, mix = trajectory(rng, (3, 100))
+        expected, carry = np.zeros(r.shape), np.zeros(3)
+        for t in reversed(range(100)):
+            delta = r[:, t] + discount[:, t] * values[:, t + 1] - values[:, t]
+            carry = expected[:, t] = delta + discount[:, t] * mix[:, t] * carry
+        actual = jax.jit(lambda m: jaxloss.generalized_advantage_estimation(r, discount, values, lambda_=m))(mix)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
+
+    def test_plus_the_values_they_are_the_lambda_returns(self, rng) -> None:
+        r, discount, values, _ = trajectory(rng)
+        advantages = jaxloss.generalized_advantage_estimation(r, discount, values)
+        returns = jaxloss.lambda_returns(r, discount, values[:, 1:], lambda_=0.95)
+        np.testing.assert_allclose(advantages + values[:, :-1], returns, rtol=1e-4, atol=1e-5)
+
+    def test_padding_is_passed_over(self, rng) -> None:
+        r, discount, values, _ = trajectory(rng)
+        where = np.broadcast_to(np.arange(7) < 4, r.shape)
+        short = jaxloss.generalized_advantage_estimation(r[:, :4], discount[:, :4], values[:, :5])
+        for x in (r, discount):
+            x[:, 4:] = np.nan
+        values[:, 5:] = np.nan
+        run = lambda **x: jaxloss.generalized_advantage_estimation(**x, where=where)
+        inputs = {"r_t": r, "discount_t": discount, "values": values}
+        actual = run(**inputs)
+        np.testing.assert_allclose(actual[:, :4], short, rtol=1e-5)
+        assert not np.any(actual[:, 4:])
+        assert all(np.all(np.isfinite(slope)) for slope in slopes(run, inputs).values())
+
+
+class TestSeveralSteps:
+    def test_ends(self, rng) -> None:
+        r, discount, values, _ = trajectory(rng)
+        v = values[:, 1:]
+        run = lambda n, **x: jaxloss.n_step_bootstrapped_returns(r, discount, v, n=n, **x)
+        np.testing.assert_allclose(run(1), r + discount * v, rtol=1e-6)
+        for n in (7, 8, 50):
+            np.testing.assert_allclose(run(n), jaxloss.lambda_returns(r, discount, v), rtol=1e-5, atol=1e-6)
+        mixed = jaxloss.lambda_returns(r, discount, v, lambda_=0.4)
+        np.testing.assert_allclose(run(7, lambda_=0.4), mixed, rtol=1e-5, atol=1e-6)
+
+    def test_three_steps_by_hand(self, rng) -> None:
+        r, discount, values, _ = trajectory(rng)
+        v = values[:, 1:]
+        expected = v[:, 4]
+        for t in (4, 3, 2):
+            expected = r[:, t] + discount[:, t] * expected
+        actual = jaxloss.n_step_bootstrapped_returns(r, discount, v, n=3)
+        np.testing.assert_allclose(actual[:, 2], expected, rtol=1e-5)
+
+    def test_refusals(self) -> None:
+        steps = jnp.ones(3)
+        for n in (2.0, True, jnp.array(2)):
+            with pytest.raises(TypeError, match="n sets"):
+                jaxloss.n_step_bootstrapped_returns(steps, steps, steps, n=n)
+        with pytest.raises(ValueError, match="n must"):
+            jaxloss.n_step_bootstrapped_returns(steps, steps, steps, n=0)
+
+
+class TestVTrace:
+    def test_on_policy_it_is_the_lambda_return(self, rng) -> None:
+        r, discount, values, _ = trajectory(rng)
+        v_tm1, v_t = values[:, :-1], values[:, 1:]
+        actual = jaxloss.vtrace_error(v_tm1, v_t, r, discount, jnp.ones_like(r), lambda_=0.8)
+        expected = jaxloss.td_lambda_error(v_tm1, r, discount, v_t, lambda_=0.8)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
+
+    def test_gradients(self, rng) -> None:
+        """Of the errors -1 in their own values, of the loss minus the errors; to second order too."""
+        inputs = single(_off_policy(rng, (3, 7)))
+        found = slopes(jaxloss.vtrace_error, inputs)
+        np.testing.assert_array_equal(found.pop("v_tm1"), -np.ones((3, 7)))
+        assert not any(np.any(slope) for slope in found.values())
+        loss = lambda v: jaxloss.vtrace_loss(**{**inputs, "v_tm1": v}, reduction="sum")
+        slope = jax.grad(loss)(inputs["v_tm1"])
+        np.testing.assert_allclose(slope, -jaxloss.vtrace_error(**inputs) / 7, rtol=1e-5)
+        bend = jax.jvp(jax.grad(loss), (inputs["v_tm1"],), (jnp.ones((3, 7)),))[1]
+        np.testing.assert_allclose(bend, np.full((3, 7), 1 / 7), rtol=1e-6)
+
+    def test_masked_steps_are_passed_over(self, rng) -> None:
+        inputs = single(_off_policy(rng, (3, 7)))
+        spoiled = {n: np.where(KEEP, x, np.nan).astype(np.float32) for n, x in inputs.items()}
+        actual = jaxloss.vtrace_error(**spoiled, where=np.broadcast_to(KEEP, (3, 7)))
+        expected = jaxloss.vtrace_error(**{n: x[:, KEEP] for n, x in inputs.items()})
+        np.testing.assert_allclose(actual[:, KEEP], expected, rtol=1e-5, atol=1e-6)
+        assert not np.any(actual[:, ~KEEP])
+
+    def test_advantages(self, rng) -> None:
+        inputs = single(_off_policy(rng, (7,)))
+        rho = inputs["rho_tm1"]
+        mix = rng.uniform(size=7).astype(np.float32)
+        out = jaxloss.vtrace_td_error_and_advantage(**inputs, lambda_=mix, clip_pg_rho_threshold=1.2)
+        np.testing.assert_allclose(out.errors, jaxloss.vtrace_error(**inputs, lambda_=mix), rtol=1e-6)
+        for t in range(7):
+            onwards = inputs["v_tm1"][t + 1] + mix[t] * out.errors[t + 1] if t < 6 else inputs["v_t"][-1]
+            q = inputs["r_t"][t] + inputs["discount_t"][t] * onwards
+            np.testing.assert_allclose(out.q_estimate[t], q, rtol=1e-5)
+            advantage = min(rho[t], 1.2) * (q - inputs["v_tm1"][t])
+            np.testing.assert_allclose(out.pg_advantage[t], advantage, rtol=1e-5)
+        found = slopes(lambda **x: sum(jaxloss.vtrace_td_error_and_advantage(**x)[1:]), inputs)
+        assert not any(np.any(slope) for slope in found.values())
+
+
+class TestProjection:
+    def test_mass_and_mean_are_kept(self, rng) -> None:
+        atoms = np.cumsum(rng.uniform(0.1, 2, size=6)).astype(np.float32)
+        points = rng.uniform(atoms[0], atoms[-1], size=(4, 9)).astype(np.float32)
+        probs = rng.dirichlet(np.ones(9), size=4).astype(np.float32)
+        projected = jaxloss.categorical_l2_project(points, probs, atoms)
+        np.testing.assert_allclose(projected.sum(-1), np.ones(4), rtol=1e-5)
+        np.testing.assert_allclose(projected @ atoms, np.sum(points * probs, -1), rtol=1e-5)
+
+    def test_the_identity_is_exact(self) -> None:
+        atoms, probs = jnp.array([-1.0, 0.3, 0.7, 5.0]), jnp.array([0.1, 0.2, 0.3, 0.4])
+        np.testing.assert_array_equal(jaxloss.categorical_l2_project(atoms, probs, atoms), probs)
+
+    def test_points_beyond_and_one_atom(self) -> None:
+        points, probs = jnp.array([-jnp.inf, 1e30]), jnp.array([0.25, 0.75])
+        np.testing.assert_array_equal(
+            jaxloss.categorical_l2_project(points, probs, jnp.array([0.0, 1.0, 2.0])), [0.25, 0, 0.75]
+        )
+        np.testing.assert_array_equal(jaxloss.categorical_l2_project(points, probs, jnp.array([3.0])), [1])
+
+    def test_atoms_that_do_not_rise_are_nan(self) -> None:
+        points, probs = jnp.array([0.5]), jnp.array([1.0])
+        for atoms in (jnp.array([0.0, 0.0, 1.0]), jnp.array([1.0, 0.0])):
+            assert np.all(np.isnan(jaxloss.categorical_l2_project(points, probs, atoms)))
+        with pytest.raises(ValueError, match="rise"):
+            jaxloss.checked(jaxloss.categorical_l2_project)(points, probs, atoms)
+
+    @pytest.mark.parametrize("double", [False, True])
+    def test_targets_pass_no_gradient(self, rng, double) -> None:
+        inputs = single(_categorical(*["selector"] * double)(rng, (3,)))
+        loss = jaxloss.categorical_double_q_learning_loss if double else jaxloss.categorical_q_learning_loss
+        found = slopes(loss, inputs)
+        assert np.any(found.pop("q_logits_tm1"))
+        assert not any(np.any(slope) for slope in found.values())
+
+    def test_no_action_or_atom_is_refused(self, rng) -> None:
+        inputs = single(_categorical()(rng, (3,)))
+        for empty in ((3, 0, 5), (3, 3, 0)):
+            logits = jnp.zeros(empty)
+            with pytest.raises(ValueError, match="q_logits_tm1"):
+                jaxloss.categorical_q_learning_loss(**{**inputs, "q_logits_tm1": logits, "q_logits_t": logits})
+
+
+class TestHistograms:
+    def test_a_number_becomes_two_neighbours(self) -> None:
+        """The cross-entropy of logits 0 and -inf is finite only where the target has no part in the second."""
+        logits = jnp.array([[0.0, 0.0, -jnp.inf]])
+        atoms = jnp.array([-1.0, 0.0, 4.0])
+        run = lambda y: jaxloss.two_hot_cross_entropy(logits, jnp.array([y]), atoms)
+        np.testing.assert_allclose(run(-0.25), np.log(2), rtol=1e-6)
+        assert run(0.25) == np.inf
+
+    def test_a_narrow_gaussian_is_one_bin(self, rng) -> None:
+        logits = rng.normal(size=(4, 3)).astype(np.float32)
+        edges, bins = jnp.array([0.0, 1.0, 2.0, 3.0]), np.array([0, 1, 2, 2])
+        actual = jaxloss.hl_gauss_loss(logits, bins + 0.5, edges, sigma_ratio=1e-3)
+        expected = jaxloss.softmax_cross_entropy_with_integer_labels(logits, bins)
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+    def test_beyond_the_edges_a_target_counts_as_the_edge(self, rng) -> None:
+        logits, edges = rng.normal(size=(2, 3)).astype(np.float32), jnp.array([0.0, 1.0, 2.0, 3.0])
+        run = lambda y: jaxloss.hl_gauss_loss(logits, jnp.array(y), edges)
+        assert run([-100.0, jnp.inf]) == run([0.0, 3.0])
+        assert np.isnan(run([jnp.nan, 0.0]))
+
+    def test_edges_that_do_not_rise_are_nan(self) -> None:
+        run = lambda edges: jaxloss.hl_gauss_loss(jnp.zeros((1, 2)), jnp.array([0.5]), edges)
+        assert np.isnan(run(jnp.array([0.0, 0.0, 1.0])))
+        assert np.isnan(jaxloss.two_hot_cross_entropy(jnp.zeros((1, 2)), jnp.array([0.5]), jnp.array([1.0, 0.0])))
+        with pytest.raises(ValueError, match="rise"):
+            jaxloss.checked(run)(jnp.array([0.0, 0.0, 1.0]))
+
+
+class TestQuantiles:
+    def test_levels_may_be_shared(self, rng) -> None:
+        inputs = single(_quantiles(rng, (4,)))
+        tau = inputs["tau_q_tm1"][0]
+        each = jaxloss.quantile_q_learning_loss(**{**inputs, "tau_q_tm1": np.broadcast_to(tau, (4, 3))})
+        assert jaxloss.quantile_q_learning_loss(**{**inputs, "tau_q_tm1": tau}) == each
+
+    def test_levels_out_of_range_are_nan(self, rng) -> None:
+        inputs = single(_quantiles(rng, (3,)))
+        inputs["tau_q_tm1"][1, 2] = 1.5
+        values = jaxloss.quantile_q_learning_loss(**inputs, reduction="none")
+        np.testing.assert_array_equal(np.isnan(values), [False, True, False])
+        with pytest.raises(ValueError, match="tau_q_tm1"):
+            jaxloss.checked(jaxloss.quantile_q_learning_loss)(**inputs)
+
+    def test_a_huber_parameter_of_zero_is_the_pinball_loss(self, rng) -> None:
+        inputs = single(_quantiles(rng, (1,)))
+        best = inputs["dist_q_t_selector"][0].mean(0).argmax()
+        samples = inputs["r_t"] + inputs["discount_t"] * inputs["dist_q_t"][0, :, best]
+        expected = sum(
+            np.mean(np.maximum(tau * (samples - q), (tau - 1) * (samples - q)))
+            for tau, q in zip(inputs["tau_q_tm1"][0], inputs["dist_q_tm1"][0, :, inputs["a_tm1"][0]], strict=True)
+        )
+        for kappa in (0.0, jnp.array(0.0), 1e-6):
+            loss = jaxloss.quantile_q_learning_loss(**inputs, huber_param=kappa)
+            np.testing.assert_allclose(loss, expected, rtol=1e-4)
+
+    def test_targets_pass_no_gradient(self, rng) -> None:
+        inputs = single(_quantiles(rng, (3,)))
+        found = slopes(jaxloss.quantile_q_learning_loss, inputs)
+        assert np.any(found.pop("dist_q_tm1"))
+        found.pop("tau_q_tm1")
+        assert not any(np.any(slope) for slope in found.values())
+
+
+class TestPolicies:
+    def test_advantages_pass_no_gradient(self) -> None:
+        for fn in (
+            lambda a: jaxloss.policy_gradient_loss(jnp.array([[1.0, 0.0]]), jnp.array([0]), a),
+            lambda a: jaxloss.reinforce_loss(jnp.array([-1.0]), a),
+            lambda a: jaxloss.advantage_weighted_loss(jnp.array([-1.0]), a),
+            lambda a: jaxloss.clipped_surrogate_pg_loss(jnp.array([1.1]), a),
+        ):
+            assert jax.grad(fn)(jnp.ones(1)) == 0
+
+    def test_weights_of_advantages_have_a_limit(self) -> None:
+        log_probs, advantages = jnp.full(3, -2.0), jnp.array([0.0, 1e4, -1e4])
+        values = jaxloss.advantage_weighted_loss(log_probs, advantages, max_weight=5.0, reduction="none")
+        np.testing.assert_array_equal(values, [2, 10, 0])
+
+    def test_a_weighted_mean_divides_by_the_weights(self) -> None:
+        """rlax divides by the number of steps: half of it here."""
+        logits, actions, advantages = jnp.zeros((2, 2)), jnp.array([0, 1]), jnp.array([1.0, 5.0])
+        loss = jaxloss.policy_gradient_loss(logits, actions, advantages, weights=jnp.array([1.0, 0.0]))
+        np.testing.assert_allclose(loss, np.log(2), rtol=1e-6)
+
+    def test_nearly_certain_policies_keep_their_accuracy(self) -> None:
+        """float32 cannot hold a probability of 1 - 1e-15."""
+        logits = jnp.array([[35.0, 0.0]])
+        np.testing.assert_allclose(jaxloss.entropy_loss(logits), -36 * np.exp(-35.0), rtol=1e-5)
+        loss = jaxloss.policy_gradient_loss(logits, jnp.array([0]), jnp.array([1.0]))
+        np.testing.assert_allclose(loss, np.exp(-35.0), rtol=1e-5)
+
+    def test_forbidden_actions_have_no_part_in_the_entropy(self) -> None:
+        value, slope = jax.value_and_grad(jaxloss.entropy_loss)(jnp.array([[0.0, -jnp.inf, 1.0]]))
+        np.testing.assert_allclose(value, jaxloss.entropy_loss(jnp.array([[0.0, 1.0]])), rtol=1e-6)
+        assert slope[0, 1] == 0
+        assert np.all(np.isfinite(slope))
+
+
+class TestClippedSurrogate:
+    def test_nan_is_not_hidden(self) -> None:
+        """rlax takes fmin of the two products, which drops a NaN on one side."""
+        ratios, advantages = jnp.array([jnp.nan, jnp.nan, jnp.nan, 1.0]), jnp.array([1.0, -1.0, 0.0, jnp.nan])
+        values = jaxloss.clipped_surrogate_pg_loss(ratios, advantages, reduction="none")
+        assert np.all(np.isnan(values))
+
+    def test_an_infinite_ratio(self) -> None:
+        ratios, advantages = jnp.full(3, jnp.inf), jnp.array([2.0, 0.0, -1.0])
+        values = jaxloss.clipped_surrogate_pg_loss(ratios, advantages, epsilon=0.5, reduction="none")
+        np.testing.assert_array_equal(values, [-3.0, 0.0, np.inf])
+
+    def test_the_gradient_stops_beyond_the_clip_only_where_it_pays(self) -> None:
+        ratios, advantages = jnp.array([1.5, 0.5, 1.5, 0.5, 1.0]), jnp.array([1.0, -1.0, -1.0, 1.0, 2.0])
+        slope = jax.grad(lambda r: jaxloss.clipped_surrogate_pg_loss(r, advantages, reduction="sum"))(ratios)
+        np.testing.assert_array_equal(slope, [0, 0, 1, -1, -2])
+
+
+class TestSoftActorCritic:
+    def test_the_temperature_passes_no_gradient(self) -> None:
+        one = jnp.ones(1)
+        actor = lambda a: jaxloss.sac_actor_loss(one, one[:, None], temperature=a)
+        critic = lambda a: jaxloss.sac_critic_loss(one[:, None], one, one, one[:, None], one, temperature=a)
+        assert jax.grad(actor)(jnp.array(0.5)) == 0
+        assert jax.grad(critic)(jnp.array(0.5)) == 0
+
+    def test_the_gradient_of_the_actor_runs_through_the_lesser_critic(self) -> None:
+        q = jnp.array([[3.0, 2.0]])
+        log_probs = jnp.array([-1.0])
+        loss = lambda p, q: jaxloss.sac_actor_loss(p, q, temperature=0.5)
+        to_policy, to_critics = jax.grad(loss, argnums=(0, 1))(log_probs, q)
+        np.testing.assert_array_equal(to_policy, [0.5])
+        np.testing.assert_array_equal(to_critics, [[0.0, -1.0]])
+
+    def test_the_temperature_rises_while_the_policy_is_too_certain(self) -> None:
+        loss = lambda log_alpha, p: jaxloss.sac_temperature_loss(log_alpha, p, target_entropy=1.0)
+        slope = jax.grad(loss, argnums=(0, 1))
+        certain, toward = slope(jnp.array(0.0), jnp.array([3.0]))
+        assert certain == -4
+        assert not np.any(toward)
+        random, _ = slope(jnp.array(0.0), jnp.array([-3.0]))
+        assert random == 2
+        with pytest.raises(ValueError, match="log_temperature"):
+            loss(jnp.zeros(2), jnp.zeros(2))
+
+
+def rlax():
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import rlax
+    except Exception as error:  # it may be there while the TensorFlow Probability that it needs does not load
+        pytest.skip(f"rlax does not import here: {error}")
+    return rlax
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+class TestEqualsRlax:
+    @pytest.fixture(autouse=True)
+    def as_in_rlax(self):
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            yield
+
+    def check(self, theirs, ours, inputs, axes=None, rtol=2e-5):
+        """``theirs`` is for one example, or one trajectory."""
+        inputs = {n: jnp.asarray(x) for n, x in inputs.items()}
+        each = jax.vmap(theirs, in_axes=axes or 0)(*inputs.values())
+        np.testing.assert_allclose(ours(*inputs.values()), each, rtol=rtol, atol=1e-6)
+
+    @pytest.mark.parametrize("name", ONE_STEP)
+    def test_one_step(self, rng, name) -> None:
+        theirs = getattr(rlax(), "td_learning" if name == "td" else name)
+        self.check(theirs, getattr(jaxloss, f"{name}_error"), single(ONE_STEP[name](rng, (5,))))
+
+    def test_returns(self, rng) -> None:
+        lib = rlax()
+        r, discount, values, mix = trajectory(rng)
+        steps = {"r": r, "discount": discount, "v": values[:, 1:], "mix": mix}
+        self.check(lib.lambda_returns, lambda *x: jaxloss.lambda_returns(*x[:3], lambda_=x[3]), steps)
+        for n in (1, 3, 7, 9):
+            theirs = lambda *x, n=n: lib.n_step_bootstrapped_returns(*x[:3], n, x[3])
+            ours = lambda *x, n=n: jaxloss.n_step_bootstrapped_returns(*x[:3], n=n, lambda_=x[3])
+            self.check(theirs, ours, steps)
+        self.check(
+            lambda r, d, v, m: lib.truncated_generalized_advantage_estimation(r, d, m, v),
+            lambda r, d, v, m: jaxloss.generalized_advantage_estimation(r, d, v, lambda_=m),
+            {"r": r, "discount": discount, "v": values, "mix": mix},
+        )
+        states = {"v_tm1": values[:, :-1], **steps}
+        self.check(lib.td_lambda, lambda *x: jaxloss.td_lambda_error(*x[:4], lambda_=x[4]), states)
+
+    def test_vtrace(self, rng) -> None:
+        lib = rlax()
+        steps = single(_off_policy(rng, (3, 7)))
+        where = rng.uniform(size=(3, 7)) < 0.7
+        self.check(
+            lambda *x: lib.vtrace(*x[:5], 0.9, 1.5, True, x[5]),
+            lambda *x: jaxloss.vtrace_error(*x[:5], lambda_=0.9, clip_rho_threshold=1.5, where=x[5]) * x[5],
+            {**steps, "where": where | True},
+        )
+        masked = jax.vmap(lambda *x: lib.vtrace(*x[:5], 0.9, 1.5, True, x[5]))(*map(jnp.asarray, steps.values()), where)
+        ours = jaxloss.vtrace_error(**steps, lambda_=0.9, clip_rho_threshold=1.5, where=where)
+        np.testing.assert_allclose(ours, jnp.where(where, masked, 0), rtol=1e-5, atol=1e-6)
+        for field in range(3):
+            self.check(
+                lambda *x, i=field: lib.vtrace_td_error_and_advantage(*x, 0.9, 1.5, 1.2)[i],
+                lambda *x, i=field: jaxloss.vtrace_td_error_and_advantage(
+                    *x, lambda_=0.9, clip_rho_threshold=1.5, clip_pg_rho_threshold=1.2
+                )[i],
+                steps,
+            )
+
+    def test_distributions(self, rng) -> None:
+        lib = rlax()
+        value, plain, double = (single(_categorical(*extra)(rng, (5,))) for extra in (("v",), (), ("selector",)))
+        self.check(
+            lambda p, r, g, q, z: lib.categorical_td_learning(z, p, r, g, z, q),
+            lambda *x: jaxloss.categorical_td_loss(*x, reduction="none"),
+            value,
+            (0, 0, 0, 0, None),
+        )
+        self.check(
+            lambda p, a, r, g, q, z: lib.categorical_q_learning(z, p, a, r, g, z, q),
+            lambda *x: jaxloss.categorical_q_learning_loss(*x, reduction="none"),
+            plain,
+            (0, 0, 0, 0, 0, None),
+        )
+        self.check(
+            lambda p, a, r, g, q, s, z: lib.categorical_double_q_learning(z, p, a, r, g, z, q, s),
+            lambda *x: jaxloss.categorical_double_q_learning_loss(*x, reduction="none"),
+            double,
+            (0, 0, 0, 0, 0, 0, None),
+        )
+        for kappa in (0.0, 0.5, 1.0):
+            self.check(
+                lambda *x, k=kappa: lib.quantile_q_learning(*x, huber_param=k) / (k or 1.0),
+                lambda *x, k=kappa: jaxloss.quantile_q_learning_loss(*x, huber_param=k, reduction="none"),
+                single(_quantiles(rng, (5,))),
+            )
+
+    def test_policies(self, rng) -> None:
+        lib = rlax()
+        logits, adv = jnp.asarray(rng.normal(size=(6, 4)), jnp.float32), jnp.asarray(rng.normal(size=6), jnp.float32)
+        actions, weights = jnp.asarray(rng.integers(0, 4, 6)), jnp.asarray(rng.uniform(size=6), jnp.float32)
+        per_step = lambda loss: loss * jnp.sum(weights) / 6
+        np.testing.assert_allclose(
+            per_step(jaxloss.policy_gradient_loss(logits, actions, adv, weights=weights)),
+            lib.policy_gradient_loss(logits, actions, adv, weights),
+            rtol=1e-5,
+        )
+        np.testing.assert_allclose(
+            per_step(jaxloss.entropy_loss(logits, weights=weights)), lib.entropy_loss(logits, weights), rtol=1e-5
+        )
+        ratios = jnp.exp(0.4 * adv[::-1])
+        np.testing.assert_allclose(
+            jaxloss.clipped_surrogate_pg_loss(ratios, adv, epsilon=0.3),
+            lib.clipped_surrogate_pg_loss(ratios, adv, 0.3),
+            rtol=1e-5,
+        )

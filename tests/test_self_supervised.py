@@ -1,0 +1,208 @@
+"""What the laws do not see of the self-supervised losses and of distillation in `jaxloss.representation`."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.special
+
+import jaxloss
+
+
+def test_equal_views_are_perfect_for_barlow_twins():
+    """Deviations and correlations share one denominator, also for four examples: MONAI gives 0.375 here."""
+    view = np.array([[3, 0.1], [3, -0.1], [-3, 0.1], [-3, -0.1]], np.float32) + 5
+    assert float(jaxloss.barlow_twins_loss(view, view)) < 1e-12
+
+
+def test_barlow_twins_ignores_shift_and_scale(rng):
+    x, y = rng.normal(size=(2, 8, 3)).astype(np.float32)
+    expected = jaxloss.barlow_twins_loss(x, y)
+    np.testing.assert_allclose(jaxloss.barlow_twins_loss(1e20 * x, 0.5 * y + 3), expected, rtol=1e-5)
+
+
+def test_constant_features_have_no_correlation():
+    """A constant that is no binary fraction leaves no noise behind to be normalised to 1."""
+    x = jnp.stack([jnp.full(7, 0.1), jnp.arange(7.0)], axis=-1)
+    value, slope = jax.value_and_grad(jaxloss.barlow_twins_loss)(x, x)
+    assert float(value) == 1
+    assert np.all(np.isfinite(slope))
+
+
+def test_vicreg_equals_pytorch_metric_learning(rng):
+    torch = pytest.importorskip("torch")
+    losses = pytest.importorskip("pytorch_metric_learning.losses")
+    x, y = rng.normal(size=(2, 8, 5))
+    theirs = losses.VICRegLoss()(torch.tensor(x), ref_emb=torch.tensor(y))
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(jaxloss.vicreg_loss(x, y), float(theirs), rtol=1e-9)
+
+
+def test_equal_weights_are_no_weights_in_vicreg(rng):
+    """The unbiased covariance does not depend on the scale of the weights, and a weight of 0 is no example."""
+    x, y = rng.normal(size=(2, 6, 3)).astype(np.float32)
+    keep = np.array([1, 1, 0, 1, 1, 1])
+    np.testing.assert_allclose(
+        jaxloss.vicreg_loss(x, y, weights=jnp.full(6, 7.0)), jaxloss.vicreg_loss(x, y), rtol=1e-5
+    )
+    fewer = jaxloss.vicreg_loss(x[keep == 1], y[keep == 1])
+    np.testing.assert_allclose(jaxloss.vicreg_loss(x, y, weights=3.0 * keep), fewer, rtol=1e-5)
+
+
+@pytest.mark.parametrize("factor", ["invariance", "variance", "covariance"])
+def test_terms_of_vicreg(factor, rng):
+    x, y = rng.normal(size=(2, 6, 3)).astype(np.float32)
+    terms = {"invariance": 0.0, "variance": 0.0, "covariance": 0.0}
+    one = lambda size: float(jaxloss.vicreg_loss(x, y, **{**terms, factor: size}))
+    np.testing.assert_allclose(one(3.0), 3 * one(1.0), rtol=1e-6)
+    assert one(1.0) > 0
+
+
+def test_targets_of_predictors_are_constant(rng):
+    p, q, y, z = rng.normal(size=(4, 5, 3)).astype(np.float32)
+    assert not np.any(jax.grad(jaxloss.byol_loss, 1)(p, z))
+    ours = jax.grad(jaxloss.simsiam_loss, (0, 1, 2, 3))(p, q, y, z)
+    assert not np.any(ours[2])
+    assert not np.any(ours[3])
+    np.testing.assert_allclose(ours[0], jax.grad(jaxloss.negative_cosine_loss)(p, z) / 2, rtol=1e-5, atol=1e-8)
+    assert np.any(jax.grad(jaxloss.negative_cosine_loss, 1)(p, z))
+
+
+def dino(student, teacher, center, temperature, sharp):
+    """The paper's loop over pairs of views; shapes ``[B, S, K]``, ``[B, T, K]``."""
+    terms = [
+        -np.sum(
+            scipy.special.softmax((teacher[:, t] - center) / sharp, -1)
+            * scipy.special.log_softmax(student[:, s] / temperature, -1),
+            -1,
+        )
+        for t in range(teacher.shape[1])
+        for s in range(student.shape[1])
+        if s != t
+    ]
+    return np.mean(terms, 0)
+
+
+class TestDino:
+    @pytest.fixture
+    def views(self, rng):
+        """Four students' views, two of the teacher, of six images."""
+        student, teacher = (rng.normal(size=(6, n, 5)).astype(np.float32) for n in (4, 2))
+        return student, teacher, jaxloss.DinoState(jnp.asarray(rng.normal(size=5), jnp.float32))
+
+    def test_equals_the_loop(self, views):
+        student, teacher, state = views
+        values, new = jaxloss.dino_loss(
+            *views, temperature=0.3, teacher_temperature=0.2, momentum=0.7, reduction="none"
+        )
+        np.testing.assert_allclose(values, dino(student, teacher, np.asarray(state.center), 0.3, 0.2), rtol=1e-5)
+        expected = 0.7 * np.asarray(state.center) + 0.3 * teacher.mean((0, 1))
+        np.testing.assert_allclose(new.center, expected, rtol=1e-5)
+
+    def test_masked_images_are_absent(self, views):
+        student, teacher, state = views
+        keep = np.array([True, False, True, True, False, True])
+        spoiled = np.where(keep[:, None, None], teacher, np.nan)
+        masked, moved = jaxloss.dino_loss(student, spoiled, state, where=keep)
+        alone, expected = jaxloss.dino_loss(student[keep], teacher[keep], state)
+        np.testing.assert_allclose(masked, alone, rtol=1e-6)
+        np.testing.assert_allclose(moved.center, expected.center, rtol=1e-6)
+
+    def test_nothing_left_keeps_the_centre(self, views):
+        value, state = jaxloss.dino_loss(*views, where=np.zeros(6, bool))
+        assert float(value) == 0
+        np.testing.assert_array_equal(state.center, views[2].center)
+
+    def test_only_the_student_learns(self, views):
+        slopes = jax.grad(lambda s, t, c: jaxloss.dino_loss(s, t, c)[0], (0, 1, 2))(*views)
+        assert np.any(slopes[0])
+        assert not np.any(slopes[1])
+        assert not np.any(slopes[2].center)
+
+    def test_scans_and_starts_from_zeros(self, views):
+        student, teacher, _ = views
+        step = lambda state, _: jaxloss.dino_loss(student, teacher, state)[::-1]
+        state, losses = jax.lax.scan(step, jaxloss.dino_init(5), length=3)
+        assert losses.shape == (3,)
+        np.testing.assert_allclose(state.center, (1 - 0.9**3) * teacher.mean((0, 1)), rtol=1e-4)
+
+    def test_refuses(self, views):
+        student, teacher, state = views
+        with pytest.raises(ValueError, match="view"):
+            jaxloss.dino_loss(student[:, :1], teacher[:, :1], state)
+        with pytest.raises(ValueError, match="center"):
+            jaxloss.dino_loss(student, teacher, jaxloss.dino_init(4))
+        with pytest.raises(ValueError, match="teacher_logits"):
+            jaxloss.dino_loss(student, teacher[:3], state)
+        with pytest.raises(ValueError, match="temperature"):
+            jaxloss.dino_loss(*views, temperature=0.0)
+        with pytest.raises(ValueError, match="momentum"):
+            jaxloss.dino_loss(*views, momentum=1.5)
+        with pytest.raises(TypeError, match="logits"):
+            jaxloss.dino_loss(jnp.ones((6, 4, 5), jnp.int32), teacher, state)
+
+
+def test_distillation_equals_torch(rng):
+    torch = pytest.importorskip("torch")
+    f = torch.nn.functional
+    z, t = 3 * rng.normal(size=(2, 6, 4))
+    theirs = 9 * f.kl_div(
+        f.log_softmax(torch.tensor(z) / 3, -1), f.softmax(torch.tensor(t) / 3, -1), reduction="batchmean"
+    )
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(jaxloss.knowledge_distillation_loss(z, t, temperature=3.0), theirs, rtol=1e-12)
+
+
+@pytest.mark.parametrize("fn", [jaxloss.knowledge_distillation_loss, jaxloss.generalized_jensen_shannon_divergence])
+def test_small_divergences_keep_their_accuracy(fn, rng):
+    """Of order 1e-8, where differences of float32 logarithms leave nothing, or something negative."""
+    teacher = np.asarray(rng.normal(size=(50, 8)), np.float32)
+    student = teacher + np.asarray(2e-4 * rng.normal(size=(50, 8)), np.float32)
+    with jax.enable_x64(True):
+        exact = fn(student.astype(np.float64), teacher.astype(np.float64), reduction="none")
+    ours = fn(student, teacher, reduction="none")
+    assert np.min(ours) >= 0
+    np.testing.assert_allclose(ours, exact, rtol=1e-2)
+
+
+def test_gradient_of_distillation_does_not_shrink_with_the_temperature(rng):
+    """At a high temperature it is the difference of the centred logits over the number of classes (Hinton, section 2.1)."""
+    z, t = rng.normal(size=(2, 1, 4)).astype(np.float32)
+    slope = jax.grad(jaxloss.knowledge_distillation_loss)(z, t, temperature=100.0)
+    gap = z - t
+    np.testing.assert_allclose(slope, (gap - gap.mean()) / 4, rtol=0, atol=2e-2)
+
+
+@pytest.mark.parametrize("beta", [1e-4, 1 - 1e-4])
+def test_limits_of_the_generalized_jensen_shannon_divergence(beta, rng):
+    """It vanishes like a Kullback-Leibler divergence times the share: forward at 0, reverse at 1."""
+    z, t = rng.normal(size=(2, 5, 4))
+    with jax.enable_x64(True):
+        value = jaxloss.generalized_jensen_shannon_divergence(z, t, beta=beta)
+        forward, reverse = (jaxloss.knowledge_distillation_loss(*pair, temperature=1.0) for pair in ((z, t), (t, z)))
+    expected = beta * float(forward) if beta < 0.5 else (1 - beta) * float(reverse)
+    np.testing.assert_allclose(value, expected, rtol=1e-3)
+
+
+def test_generalized_jensen_shannon_divergence_at_its_ends_is_zero(rng):
+    """Traced shares of 0 and 1 are not special: no jump to another divergence."""
+    z, t = rng.normal(size=(2, 5, 4)).astype(np.float32)
+    program = jax.jit(jax.value_and_grad(lambda z, b: jaxloss.generalized_jensen_shannon_divergence(z, t, beta=b)))
+    for beta in (0.0, 1.0):
+        value, slope = program(z, beta)
+        assert 0 <= float(value) < 1e-13
+        np.testing.assert_allclose(slope, 0, atol=1e-7)
+
+
+def test_absent_classes(rng):
+    """A class that both lack is absent; one that only the student lacks is infinitely surprising."""
+    z, t = rng.normal(size=(2, 3, 4)).astype(np.float32)
+    both = [np.concatenate([x, np.full((3, 1), -np.inf, np.float32)], -1) for x in (z, t)]
+    for fn in (jaxloss.knowledge_distillation_loss, jaxloss.generalized_jensen_shannon_divergence):
+        np.testing.assert_allclose(fn(*both), fn(z, t), rtol=1e-6)
+        assert all(np.all(np.isfinite(slope)) for slope in jax.grad(fn, (0, 1))(*both))
+    z[0, 1] = -np.inf
+    assert float(jaxloss.knowledge_distillation_loss(z, t)) == np.inf
+    assert np.isfinite(jaxloss.generalized_jensen_shannon_divergence(z, t))

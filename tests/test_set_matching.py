@@ -1,0 +1,146 @@
+"""Matching against SciPy and optax; the set loss of DETR against its parts."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.optimize
+
+import jaxloss
+from tests.cases.boxes import CASES
+
+DETR = next(case for case in CASES if case.fn is jaxloss.detr_set_loss)
+
+
+def tables(kind: str, predictions: int, targets: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    shape = (30, predictions, targets)
+    drawn = {
+        "normal": rng.normal(size=shape),
+        "ties": rng.integers(0, 3, size=shape).astype(float),
+        "wide range": rng.normal(size=shape) * np.exp(5 * rng.normal(size=shape)),
+        "equal": np.ones(shape),
+    }
+    return drawn[kind].astype(np.float32)
+
+
+def total(table: np.ndarray, match: np.ndarray) -> float:
+    return float(np.sum(table.astype(float)[match, np.arange(len(match))]))
+
+
+@pytest.mark.parametrize(("predictions", "targets"), [(1, 1), (4, 4), (9, 5)])
+@pytest.mark.parametrize("kind", ["normal", "ties", "wide range", "equal"])
+def test_matches_cost_as_little_as_those_of_scipy(kind: str, predictions: int, targets: int) -> None:
+    costs = tables(kind, predictions, targets)
+    for table, match in zip(costs, np.asarray(jax.jit(jaxloss.hungarian_matching)(costs)), strict=True):
+        assert len(set(match.tolist())) == targets
+        rows, columns = scipy.optimize.linear_sum_assignment(table.astype(float))
+        assert abs(total(table, match) - table.astype(float)[rows, columns].sum()) <= 1e-6 * np.abs(table).max()
+
+
+def test_matches_are_those_of_optax() -> None:
+    assignment = pytest.importorskip("optax.assignment")
+    costs = tables("normal", 6, 4)[0]
+    rows, columns = assignment.hungarian_algorithm(jnp.asarray(costs))
+    np.testing.assert_array_equal(jaxloss.hungarian_matching(costs)[columns], rows)
+
+
+def test_absent_targets_do_not_take_part() -> None:
+    costs = tables("normal", 5, 4)
+    where = np.random.default_rng(1).uniform(size=(30, 4)) < 0.6
+    matches = np.asarray(jax.jit(jaxloss.hungarian_matching)(np.where(where[:, None], costs, np.nan), where=where))
+    for table, keep, match in zip(costs, where, matches, strict=True):
+        assert len(set(match.tolist())) == 4
+        rows, columns = scipy.optimize.linear_sum_assignment(table[:, keep])
+        np.testing.assert_array_equal(match[keep][columns], rows)
+
+
+def test_costs_that_are_no_numbers_come_last_and_the_search_ends() -> None:
+    costs = jnp.array([[jnp.nan, 1.0], [jnp.inf, -jnp.inf], [2.0, 3.0]])
+    match = jax.jit(jaxloss.hungarian_matching)
+    np.testing.assert_array_equal(match(costs), [2, 1])
+    assert len(set(np.asarray(match(jnp.full((3, 2), jnp.nan))).tolist())) == 2
+    assert jaxloss.hungarian_matching(jnp.zeros((2, 3, 0))).shape == (2, 0)
+    assert jaxloss.hungarian_matching(jnp.zeros((0, 3, 2))).shape == (0, 2)
+    with pytest.raises(ValueError, match="costs"):
+        jaxloss.hungarian_matching(jnp.zeros((2, 3)))
+    with pytest.raises(TypeError, match="costs"):
+        jaxloss.hungarian_matching(jnp.zeros((3, 2), int))
+    with pytest.raises(TypeError, match="where"):
+        jaxloss.hungarian_matching(jnp.zeros((3, 2)), where=jnp.ones(2))
+
+
+def test_wide_dtypes() -> None:
+    costs = tables("normal", 4, 3)[0]
+    expected = jax.jit(jaxloss.hungarian_matching)(costs)
+    with jax.enable_x64(True):
+        for dtype in (jnp.float32, jnp.float64):
+            match = jax.jit(jaxloss.hungarian_matching)(jnp.asarray(costs, dtype))
+            assert match.dtype == jnp.int32
+            np.testing.assert_array_equal(match, expected)
+
+
+@pytest.fixture
+def scene() -> dict[str, jax.Array]:
+    drawn = DETR.draw(np.random.default_rng(3), (3,))
+    return {n: jnp.asarray(x, jnp.float32 if x.dtype == np.float64 else None) for n, x in drawn.items()}
+
+
+def test_the_order_of_predictions_and_targets_does_not_matter(scene: dict) -> None:
+    loss = jax.jit(lambda x: jaxloss.detr_set_loss(**x, reduction="none"))
+    turned = {n: x[:, ::-1] for n, x in scene.items()}
+    np.testing.assert_allclose(loss(turned), loss(scene), rtol=1e-6)
+
+
+def test_absent_targets_hold_anything(scene: dict) -> None:
+    fn = jax.jit(jax.value_and_grad(lambda z, x: jaxloss.detr_set_loss(z, **x)))
+    rest = {n: x for n, x in scene.items() if n != "logits"}
+    present = scene["present"].at[:, -1].set(False)
+    clean = fn(scene["logits"], {**rest, "present": present})
+    spoiled = {
+        **rest,
+        "present": present,
+        "labels": scene["labels"].at[:, -1].set(99),
+        "target_boxes": scene["target_boxes"].at[:, -1].set(jnp.nan),
+    }
+    for a, b in zip(fn(scene["logits"], spoiled), clean, strict=True):
+        np.testing.assert_array_equal(a, b)
+    fewer = {n: x[:, :-1] if n in ("labels", "target_boxes", "present") else x for n, x in scene.items()}
+    np.testing.assert_allclose(jax.jit(lambda x: jaxloss.detr_set_loss(**x))(fewer), clean[0], rtol=1e-6)
+
+
+def test_an_image_without_a_target_is_all_background(scene: dict) -> None:
+    nothing = jnp.zeros_like(scene["present"])
+    actual = jax.jit(lambda x: jaxloss.detr_set_loss(**x))({**scene, "present": nothing})
+    background = jnp.full(scene["logits"].shape[:-1], scene["logits"].shape[-1] - 1)
+    expected = jaxloss.softmax_cross_entropy_with_integer_labels(scene["logits"], background)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
+def test_weights_of_the_match_do_not_weigh_the_loss(scene: dict) -> None:
+    """Costs of 0 but for the class: the loss keeps its own weights, and the probabilities choose."""
+    one = {n: x[:1] for n, x in scene.items()}
+    one["present"] = jnp.array([[True, False, False]])
+    free = {"l1_cost": 0.0, "giou_cost": 0.0, "class_weight": 0.0, "giou_weight": 0.0, "l1_weight": 1.0}
+    actual = jax.jit(lambda x: jaxloss.detr_set_loss(**x, **free))(one)
+    chosen = jnp.argmax(jax.nn.softmax(one["logits"][0], axis=-1)[:, one["labels"][0, 0]])
+    near = jaxloss.xyxy_to_cxcywh(one["boxes"][0, chosen]) - jaxloss.xyxy_to_cxcywh(one["target_boxes"][0, 0])
+    np.testing.assert_allclose(actual, jnp.sum(jnp.abs(near)), rtol=1e-6)
+
+
+def test_a_prediction_that_is_no_number_spoils_its_image_only(scene: dict) -> None:
+    loss = jax.jit(lambda x: jaxloss.detr_set_loss(**x, reduction="none"))
+    for name in ("logits", "boxes"):
+        for place in range(4):
+            values = loss({**scene, name: scene[name].at[1, place, 0].set(jnp.nan)})
+            np.testing.assert_array_equal(np.isnan(values), [False, True, False], err_msg=name)
+
+
+def test_more_targets_than_predictions_are_refused(scene: dict) -> None:
+    few = {n: x[:, :2] if n in ("logits", "boxes") else x for n, x in scene.items()}
+    with pytest.raises(ValueError, match="predictions"):
+        jaxloss.detr_set_loss(**few)
+    with pytest.raises(TypeError, match="present"):
+        jaxloss.detr_set_loss(**{**scene, "present": scene["present"].astype(jnp.float32)})

@@ -1,0 +1,198 @@
+"""What the laws do not see of `jaxloss.transport`."""
+
+from __future__ import annotations
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.spatial.distance
+import scipy.stats
+
+import jaxloss
+
+SORTED = [jaxloss.wasserstein_1d_loss, jaxloss.sliced_wasserstein_loss]
+WITH_POINTS = [jaxloss.energy_distance, jaxloss.mmd_loss, jaxloss.unbiased_mmd_loss]
+
+
+@pytest.fixture
+def clouds(rng):
+    return rng.normal(size=(6, 3)).astype(np.float32), (1 + rng.normal(size=(5, 3))).astype(np.float32)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+def test_equal_samples_in_any_order_are_at_distance_0(p, clouds):
+    x, _ = clouds
+    shuffled = x[::-1]
+    masses = jnp.arange(1.0, 7.0)
+    assert float(jaxloss.wasserstein_1d_loss(x[:, 0], shuffled[:, 0], p=p)) == 0
+    assert float(jaxloss.sliced_wasserstein_loss(x, shuffled, jnp.eye(3), p=p)) == 0
+    value, slope = jax.value_and_grad(
+        lambda v: jaxloss.wasserstein_1d_loss(
+            v, shuffled[:, 0], p=p, prediction_weights=masses, target_weights=masses[::-1]
+        )
+    )(x[:, 0])
+    assert float(value) < 1e-6
+    assert np.all(np.isfinite(slope))
+
+
+def test_discrepancies_of_equal_samples(clouds):
+    x, _ = clouds
+    assert float(jaxloss.mmd_loss(x, x)) < 1e-6
+    assert float(jaxloss.energy_distance(x, x)) < 2e-3
+    for fn in WITH_POINTS:
+        assert np.all(np.isfinite(jax.grad(fn)(x, x)))
+        assert np.all(np.isfinite(jax.grad(fn)(jnp.zeros((3, 2)), jnp.zeros((3, 2)))))
+
+
+@pytest.mark.parametrize("fn", [*SORTED, *WITH_POINTS])
+def test_points_without_mass_are_absent(fn, clouds):
+    x, y = clouds
+    x, y = (x[:, 0], y[:, 0]) if fn is SORTED[0] else (x, y)
+    shared = (jnp.eye(3),) if fn is SORTED[1] else ()
+    masses = jnp.array([1.0, 1.0, 0.0, 1.0, 1.0, 1.0])
+    spoiled = np.where(masses.reshape(-1, *[1] * (x.ndim - 1)) == 0, np.nan, x)
+    masked, slope = jax.value_and_grad(lambda x: fn(x, y, *shared, prediction_weights=masses))(spoiled)
+    np.testing.assert_allclose(masked, fn(x[masses > 0], y, *shared), rtol=1e-4)
+    assert np.all(np.isfinite(slope))
+    assert not np.any(slope[2])
+
+
+@pytest.mark.parametrize("fn", [*SORTED, *WITH_POINTS])
+def test_equal_masses_are_no_masses(fn, clouds):
+    """Those of every pair of samples may differ, too."""
+    x, y = clouds
+    x, y = (x[:, 0], y[:, 0]) if fn is SORTED[0] else (x, y)
+    x, y = np.stack([x, 2 * x]), np.stack([y, y])
+    shared = (jnp.eye(3),) if fn is SORTED[1] else ()
+    masses = jnp.broadcast_to(jnp.array([[2.0], [0.5]]), (2, 6))
+    actual = fn(x, y, *shared, prediction_weights=masses, target_weights=jnp.ones((2, 5)), reduction="none")
+    np.testing.assert_allclose(actual, fn(x, y, *shared, reduction="none"), rtol=2e-5, atol=1e-6)
+
+
+def test_refuses_masses_of_another_shape(clouds):
+    for masses in (jnp.ones(5), jnp.ones((6, 1)), jnp.ones((2, 6))):
+        with pytest.raises(ValueError, match="prediction_weights"):
+            jaxloss.mmd_loss(*clouds, prediction_weights=masses)
+
+
+def test_sorted_transport_equals_pot(clouds):
+    ot = pytest.importorskip("ot")
+    x, y = (z.astype(np.float64) for z in clouds)
+    directions = np.random.default_rng(3).normal(size=(7, 3))
+    units = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    a, b = np.arange(1.0, 7.0) / 21, np.arange(1.0, 6.0) / 15
+    masses = {"prediction_weights": a, "target_weights": b}
+    with jax.enable_x64(True):
+        for p in (1, 2):
+            ours = jaxloss.wasserstein_1d_loss(x[:, 0], y[:, 0], p=float(p), **masses)
+            np.testing.assert_allclose(ours, ot.wasserstein_1d(x[:, 0], y[:, 0], a, b, p=p), rtol=1e-10)
+            theirs = ot.sliced_wasserstein_distance(x, y, a, b, projections=units.T, p=p) ** p
+            ours = jaxloss.sliced_wasserstein_loss(x, y, directions, p=float(p), **masses)
+            np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+
+
+def test_energy_distance_is_the_square_of_scipys(rng):
+    x, y = rng.normal(size=7), 2 * rng.normal(size=5)
+    with jax.enable_x64(True):
+        ours = jaxloss.energy_distance(x[:, None], y[:, None])
+    np.testing.assert_allclose(ours, scipy.stats.energy_distance(x, y) ** 2, rtol=1e-10)
+
+
+def test_bandwidths(clouds):
+    """Numbers, lists and arrays; none of them may be 0 or below."""
+    one = jaxloss.mmd_loss(*clouds, bandwidths=(0.7, 2.0))
+    parts = [jaxloss.mmd_loss(*clouds, bandwidths=jnp.array([s])) for s in (0.7, 2.0)]
+    np.testing.assert_allclose(one, np.mean(parts), rtol=1e-5)
+    for bad in (0.0, -1.0):
+        value, slope = jax.value_and_grad(jaxloss.mmd_loss)(*clouds, bandwidths=(1.0, bad))
+        assert np.isnan(value)
+        assert np.all(np.isnan(slope))
+    with pytest.raises(ValueError, match="bandwidths"):
+        jaxloss.mmd_loss(*clouds, bandwidths=jnp.ones((2, 2)))
+
+
+def test_unbiased_discrepancy_averages_to_0(rng):
+    x, y = rng.normal(size=(2, 2000, 4, 2)).astype(np.float32)
+    values = np.asarray(jaxloss.unbiased_mmd_loss(x, y, reduction="none"))
+    assert abs(values.mean()) < 4 * values.std() / np.sqrt(2000)
+    assert float(jaxloss.mmd_loss(x, y)) > 0.1
+    with pytest.raises(ValueError, match="two points"):
+        jaxloss.unbiased_mmd_loss(x[:, :1], y)
+
+
+def test_random_directions_are_unit_vectors():
+    directions = jaxloss.random_directions(jax.random.key(1), 64, 3)
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=-1), 1, rtol=1e-6)
+    assert np.linalg.norm(np.mean(np.asarray(directions), axis=0)) < 0.5
+
+
+class TestEntropic:
+    @pytest.fixture(autouse=True)
+    def _as_ott_expects(self):
+        """The backward pass of ott-jax promotes ranks, whatever was in force in the forward pass."""
+        pytest.importorskip("ott")
+        with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+            yield
+
+    def test_equals_pot(self, clouds):
+        ot = pytest.importorskip("ot")
+        x, y = (z.astype(np.float64) for z in clouds)
+        a, b = np.arange(1.0, 7.0) / 21, np.full(5, 0.2)
+        cost = scipy.spatial.distance.cdist(x, y, "sqeuclidean")
+        plan = ot.sinkhorn(a, b, cost, reg=0.5, stopThr=1e-12, numItermax=100000)
+        expected = np.sum(plan * cost) + 0.5 * np.sum(plan * np.log(plan / np.outer(a, b)))
+        with jax.enable_x64(True):
+            ours = jaxloss.entropic_transport_loss(x, y, epsilon=0.5, prediction_weights=a)
+        np.testing.assert_allclose(ours, expected, rtol=1e-3)
+
+    def test_divergence_of_equal_samples_is_0(self, clouds):
+        x, y = clouds
+        value, slope = jax.value_and_grad(lambda z: jaxloss.sinkhorn_divergence(z, x, epsilon=0.5))(x)
+        assert abs(float(value)) < 1e-3
+        assert np.all(np.isfinite(slope))
+        assert float(jaxloss.sinkhorn_divergence(x, y, epsilon=0.5)) > 0.1
+
+    def test_divergence_is_the_costs_of_the_three(self, clouds):
+        x, y = clouds
+        cost = lambda x, y: float(jaxloss.entropic_transport_loss(x, y, epsilon=0.5))
+        expected = cost(x, y) - cost(x, x) / 2 - cost(y, y) / 2
+        np.testing.assert_allclose(jaxloss.sinkhorn_divergence(x, y, epsilon=0.5), expected, rtol=1e-2, atol=1e-3)
+
+    @pytest.mark.parametrize("fn", [jaxloss.entropic_transport_loss, jaxloss.sinkhorn_divergence])
+    def test_masks_batches_and_jit(self, fn, clouds):
+        x, y = (np.stack([z, 0.5 * z, np.full_like(z, np.nan)]) for z in clouds)
+        keep = jnp.array([True, True, False])
+        loss = jax.jit(lambda x: fn(x, y, epsilon=0.5, where=keep))
+        value, slope = jax.value_and_grad(loss)(x)
+        alone = [float(fn(a, b, epsilon=0.5)) for a, b in zip(x[:2], y[:2], strict=True)]
+        np.testing.assert_allclose(value, np.mean(alone), rtol=1e-3)
+        assert np.all(np.isfinite(slope))
+        assert not np.any(slope[2])
+        assert fn(x, y, epsilon=0.5, reduction="none").shape == (3,)
+        assert float(fn(x[:0], y[:0], epsilon=0.5)) == 0
+
+    def test_gradient_is_that_of_differences(self, clouds):
+        x, y = clouds
+        fn = lambda t: jaxloss.entropic_transport_loss(x + t, y, epsilon=0.5)
+        numeric = (float(fn(0.01)) - float(fn(-0.01))) / 0.02
+        np.testing.assert_allclose(jax.grad(fn)(0.0), numeric, rtol=1e-2)
+
+    def test_refuses(self, clouds):
+        x, y = clouds
+        for fn in (jaxloss.entropic_transport_loss, jaxloss.sinkhorn_divergence):
+            with pytest.raises(ValueError, match="epsilon"):
+                fn(x, y, epsilon=0.0)
+            with pytest.raises(ValueError, match="targets"):
+                fn(x, y[:, :2], epsilon=0.5)
+
+
+@pytest.mark.parametrize("fn", [jaxloss.entropic_transport_loss, jaxloss.sinkhorn_divergence])
+def test_says_which_extra_is_missing(fn, clouds, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "ott"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "ott", None)
+    with pytest.raises(ImportError, match=r"jaxloss\[transport\]"):
+        fn(*clouds, epsilon=0.5)
