@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import hide, promote, reduce
+from jaxloss._reduce import reduce
 from jaxloss._typing import Array, Reduction
+from jaxloss.transport._samples import two_samples
 
 __all__ = ["chamfer_distance"]
 
@@ -60,31 +59,12 @@ def chamfer_distance(
         Fan, Su and Guibas (2017), A Point Set Generation Network for 3D Object Reconstruction from a Single Image.
         https://arxiv.org/abs/1612.00603
     """
-    predictions, targets = _checks.floating(predictions=predictions, targets=targets)
-    _checks.with_axes("points coordinates", predictions=predictions)
-    _checks.with_axes("points coordinates", targets=targets)
-    expected = (*predictions.shape[:-2], targets.shape[-2], predictions.shape[-1])
-    _checks.has_shape(expected, "predictions.shape, but for the number of points", targets=targets)
-    predictions, targets = promote(*(hide(where, x, event_ndim=2) for x in (predictions, targets)))
-    first = _shares("prediction_weights", prediction_weights, predictions)
-    second = _shares("target_weights", target_weights, targets)
-    predictions, targets = (hide(m > 0, x, event_ndim=1) for m, x in ((first, predictions), (second, targets)))
+    predictions, targets, first, second = two_samples(
+        where, predictions, targets, prediction_weights, target_weights, axes="points coordinates"
+    )
     both = jnp.any(first > 0, axis=-1) & jnp.any(second > 0, axis=-1)
     distances = _one_way(predictions, targets, first, second) + _one_way(targets, predictions, second, first)
     return reduce(jnp.where(both, distances, 0 * distances), where=where, weights=weights, reduction=reduction)
-
-
-def _shares(name: str, weights: Any, points: Array) -> Array:
-    """The weights of the points ``[..., N]``, summing to one."""
-    shape = points.shape[:-1]
-    if weights is None:
-        return jnp.full(shape, 1 / shape[-1], points.dtype)
-    (weights,) = _checks.numeric(**{name: weights})
-    _checks.has_shape(shape[-1:] if weights.ndim == 1 else shape, "one number per point", **{name: weights})
-    weights = jnp.broadcast_to(
-        weights.astype(points.dtype).reshape((1,) * (len(shape) - weights.ndim) + weights.shape), shape
-    )
-    return _numerics.divide(weights, jnp.broadcast_to(jnp.sum(weights, axis=-1, keepdims=True), shape))
 
 
 def _one_way(points: Array, others: Array, shares: Array, other_shares: Array) -> Array:
