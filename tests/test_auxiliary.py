@@ -283,6 +283,10 @@ def test_mixed_labels_are_soft_targets():
     )
     whole = jaxloss.mixup_cross_entropy(logits, labels, partners, lam=1.0)
     np.testing.assert_allclose(whole, jaxloss.softmax_cross_entropy_with_integer_labels(logits, labels), rtol=1e-6)
+    listed = jaxloss.mixup_cross_entropy(logits, labels, partners, lam=lam.tolist())
+    np.testing.assert_allclose(
+        listed, jax.jit(jaxloss.mixup_cross_entropy)(logits, labels, partners, lam=lam), rtol=1e-5
+    )
     for wrong in (np.ones((6, 1)), np.ones(5)):
         with pytest.raises(ValueError, match="lam"):
             jaxloss.mixup_cross_entropy(logits, labels, partners, lam=wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxloss import _checks, _value_checks
 from jaxloss._reduce import hide, promote, reduce
@@ -14,7 +15,7 @@ __all__ = ["cutmix", "mixup", "mixup_cross_entropy"]
 
 def _shares(lam: Scalar, shape: tuple[int, ...], dtype: jnp.dtype) -> Scalar:
     """``lam`` as one number, or as one number per example."""
-    if jnp.ndim(lam) == 0 or not shape:
+    if np.ndim(lam) == 0 or not shape:
         return _checks.scalar("lam", lam, dtype, at_least=0, at_most=1)
     (lam,) = _checks.numeric(lam=lam)
     _checks.has_shape(shape, "one number, or one per example", lam=lam)
@@ -62,12 +63,13 @@ def mixup_cross_entropy(
     Reference:
         Zhang et al. (2018), mixup: Beyond Empirical Risk Minimization. https://arxiv.org/abs/1710.09412
     """
+    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
     options = {"label_smoothing": label_smoothing, "where": where, "reduction": "none"}
     ours = softmax_cross_entropy_with_integer_labels(logits, labels, **options)
     (partner_labels,) = _checks.integer(partner_labels=partner_labels)
     _checks.has_shape(ours.shape, "the shape of labels", partner_labels=partner_labels)
     hidden = hide(where, _checks.as_int32(partner_labels))
-    _value_checks.ensure_labels(hidden, jnp.shape(logits)[-1], "partner_labels")
+    _value_checks.ensure_labels(hidden, logits.shape[-1], "partner_labels")
     theirs = softmax_cross_entropy_with_integer_labels(logits, partner_labels, **options)
     lam = _shares(lam, ours.shape, ours.dtype)
     values = lam * ours + (1 - lam) * theirs
