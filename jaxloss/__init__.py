@@ -6,7 +6,15 @@ import typing as _t
 from jaxloss import combine, reductions
 from jaxloss._reduce import reduce
 from jaxloss._value_checks import checked
+from jaxloss.audio.signal_distortion import *
+from jaxloss.audio.spectrograms import *
+from jaxloss.auxiliary.activations import *
+from jaxloss.auxiliary.centers import *
+from jaxloss.auxiliary.entropies import *
+from jaxloss.auxiliary.jacobians import *
+from jaxloss.auxiliary.mixing import *
 from jaxloss.auxiliary.parameters import *
+from jaxloss.auxiliary.structured_parameters import *
 from jaxloss.classification.adaptive import *
 from jaxloss.classification.bi_tempered import *
 from jaxloss.classification.binary import *
@@ -43,6 +51,7 @@ from jaxloss.generative.relativistic import *
 from jaxloss.generative.score_matching import *
 from jaxloss.generative.spectral_divergence import *
 from jaxloss.generative.vector_quantization import *
+from jaxloss.geometry.point_clouds import *
 from jaxloss.language.policy_advantages import *
 from jaxloss.language.policy_aggregation import *
 from jaxloss.language.policy_divergence import *
@@ -61,6 +70,16 @@ from jaxloss.margin.binary_margin import *
 from jaxloss.margin.fenchel_young import *
 from jaxloss.margin.hinge import *
 from jaxloss.margin.multiclass_margin import *
+from jaxloss.physics.boundary_conditions import *
+from jaxloss.physics.constraint_penalties import *
+from jaxloss.physics.differential_equations import *
+from jaxloss.physics.field_derivatives import *
+from jaxloss.physics.fuzzy_quantifiers import *
+from jaxloss.physics.godel_logic import *
+from jaxloss.physics.lukasiewicz_logic import *
+from jaxloss.physics.multipliers import *
+from jaxloss.physics.product_logic import *
+from jaxloss.physics.semantic import *
 from jaxloss.probabilistic.counts import *
 from jaxloss.probabilistic.crps import *
 from jaxloss.probabilistic.discretized import *
@@ -114,6 +133,7 @@ from jaxloss.sequence.random_field import *
 from jaxloss.sequence.soft_alignment import *
 from jaxloss.sequence.temporal_classification import *
 from jaxloss.sequence.transducer import *
+from jaxloss.survival.proportional_hazards import *
 from jaxloss.transport.discrepancy import *
 from jaxloss.transport.entropic import *
 from jaxloss.transport.sorted_transport import *

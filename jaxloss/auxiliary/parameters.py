@@ -2,60 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxloss._reduce import promote
-from jaxloss._typing import Array
+from jaxloss import _checks, _numerics
+from jaxloss._typing import Array, Scalar
+from jaxloss.auxiliary._trees import Mask, counted_leaves, counted_pairs, total
 
-__all__ = ["l2_penalty"]
-
-Mask = Any | Callable[[tuple[Any, ...], Any], bool]
-"""A pytree of booleans that is a prefix of the parameters, or ``(path, leaf) -> bool``."""
+__all__ = ["elastic_net_penalty", "l1_penalty", "l2_penalty", "l2_sp_penalty"]
 
 
-def _chosen(params: Any, mask: Mask | None) -> list[bool]:
-    """For each leaf of ``params``, whether ``mask`` keeps it."""
-    leaves = jax.tree_util.tree_flatten_with_path(params)[0]
-    if mask is None:
-        return [True] * len(leaves)
-    if callable(mask):
-        flags = [mask(path, leaf) for path, leaf in leaves]
-    else:
-        try:
-            flags = jax.tree.leaves(jax.tree.broadcast(mask, params))
-        except ValueError as error:
-            raise ValueError(
-                f"mask must have the structure of params, or be a prefix of it; found {jax.tree.structure(mask)} "
-                f"for {jax.tree.structure(params)}."
-            ) from error
-    for (path, _), flag in zip(leaves, flags, strict=True):
-        if not isinstance(flag, bool | np.bool_):
-            raise TypeError(
-                f"mask must say True or False for each leaf of params; found {type(flag).__name__} at "
-                f"'{jax.tree_util.keystr(path)}'. A mask chooses whole leaves and is not traced."
-            )
-    return [bool(flag) for flag in flags]
+def l1_penalty(params: Any, *, mask: Mask | None = None) -> Array:
+    r"""Sum of the absolute values of all parameters: the lasso, under which many end at 0.
 
+    .. math:: \ell = \sum_{i} |\theta_i|
 
-def _floating_leaf(path: tuple[Any, ...], leaf: Any) -> Array | None:
-    """The leaf as an array; None for integers, booleans and random keys, which are not trained."""
-    try:
-        dtype = jnp.result_type(leaf)
-    except TypeError as error:
-        raise TypeError(
-            f"params must hold arrays; found {type(leaf).__name__} at '{jax.tree_util.keystr(path)}'."
-        ) from error
-    if jnp.issubdtype(dtype, jnp.complexfloating):
-        raise TypeError(
-            f"params must be real; found {dtype} at '{jax.tree_util.keystr(path)}'. "
-            "Give the real and the imaginary part as two leaves."
-        )
-    return jnp.asarray(leaf) if jnp.issubdtype(dtype, jnp.floating) else None
+    The subgradient at 0 is 0, so parameters that are exactly 0 are not disturbed.
+
+    Args:
+        params: Any pytree of arrays. Integer and boolean leaves and random keys are ignored; an empty tree gives 0.
+        mask: The leaves that count: a pytree of booleans with the structure of ``params`` or a prefix of it, or a
+            function ``(path, leaf) -> bool``, see `l2_penalty`. None counts all.
+
+    Returns:
+        A scalar >= 0, 0 exactly at 0; float32, or float64 if a leaf is.
+
+    Raises:
+        TypeError: If a leaf is not a real array, or ``mask`` says something else than True or False.
+        ValueError: If ``mask`` does not fit ``params``.
+
+    Example:
+        >>> jaxloss.l1_penalty({"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([3.0])})
+        Array(6., dtype=float32)
+
+    Reference:
+        Tibshirani (1996), Regression Shrinkage and Selection via the Lasso.
+        https://doi.org/10.1111/j.2517-6161.1996.tb02080.x
+    """
+    return total([jnp.sum(_numerics.magnitude(leaf)) for leaf in counted_leaves(params, mask)])
 
 
 def l2_penalty(params: Any, *, mask: Mask | None = None) -> Array:
@@ -92,7 +78,78 @@ def l2_penalty(params: Any, *, mask: Mask | None = None) -> Array:
         Hoerl and Kennard (1970), Ridge Regression: Biased Estimation for Nonorthogonal Problems.
         https://doi.org/10.1080/00401706.1970.10488634
     """
-    leaves = jax.tree_util.tree_flatten_with_path(params)[0]
-    counted = [_floating_leaf(*item) for item, keep in zip(leaves, _chosen(params, mask), strict=True) if keep]
-    squares = [jnp.sum(jnp.square(leaf)) for leaf in promote(*(leaf for leaf in counted if leaf is not None))]
-    return jnp.sum(jnp.stack(squares)) if squares else jnp.zeros((), jnp.float32)
+    return total([jnp.sum(jnp.square(leaf)) for leaf in counted_leaves(params, mask)])
+
+
+def elastic_net_penalty(params: Any, *, l1_factor: Scalar, l2_factor: Scalar, mask: Mask | None = None) -> Array:
+    r"""A sum of lasso and ridge: sparse as the first, and stable as the second where features are correlated.
+
+    .. math:: \ell = \lambda_1 \sum_{i} |\theta_i| + \lambda_2 \sum_i \theta_i^2
+
+    As in Keras, with no factor 1/2; scikit-learn's ``ElasticNet(alpha, l1_ratio)`` has
+    ``l1_factor=alpha * l1_ratio`` and ``l2_factor=alpha * (1 - l1_ratio) / 2``.
+
+    Args:
+        params: Any pytree of arrays. Integer and boolean leaves and random keys are ignored; an empty tree gives 0.
+        l1_factor: :math:`\lambda_1` >= 0.
+        l2_factor: :math:`\lambda_2` >= 0.
+        mask: The leaves that count: a pytree of booleans with the structure of ``params`` or a prefix of it, or a
+            function ``(path, leaf) -> bool``, see `l2_penalty`. None counts all.
+
+    Returns:
+        A scalar >= 0, 0 exactly at 0; float32, or float64 if a leaf is.
+
+    Raises:
+        TypeError: If a leaf is not a real array, or ``mask`` says something else than True or False.
+        ValueError: If ``mask`` does not fit ``params``, or a factor is negative.
+
+    Example:
+        >>> params = {"kernel": jnp.array([[1.0, -2.0]])}
+        >>> jaxloss.elastic_net_penalty(params, l1_factor=0.5, l2_factor=0.25)
+        Array(2.75, dtype=float32)
+
+    Reference:
+        Zou and Hastie (2005), Regularization and Variable Selection via the Elastic Net.
+        https://doi.org/10.1111/j.1467-9868.2005.00503.x
+    """
+    leaves = counted_leaves(params, mask)
+    dtype = leaves[0].dtype if leaves else jnp.float32
+    first = _checks.scalar("l1_factor", l1_factor, dtype, at_least=0)
+    second = _checks.scalar("l2_factor", l2_factor, dtype, at_least=0)
+    parts = [jnp.sum(first * _numerics.magnitude(leaf) + second * jnp.square(leaf)) for leaf in leaves]
+    return total(parts)
+
+
+def l2_sp_penalty(params: Any, initial: Any, *, mask: Mask | None = None) -> Array:
+    r"""Sum of the squared distances of all parameters from where they started.
+
+    .. math:: \ell = \sum_{i} (\theta_i - \theta_i^0)^2
+
+    In fine-tuning it keeps what was learned before (L2-SP, the starting point); in continual learning from scratch it
+    keeps a network able to learn (L2 init).
+
+    Args:
+        params: Any pytree of arrays. Integer and boolean leaves and random keys are ignored; an empty tree gives 0.
+        initial: The parameters at the start, of the structure and shapes of ``params``; no gradient flows to them.
+        mask: The leaves that count: a pytree of booleans with the structure of ``params`` or a prefix of it, or a
+            function ``(path, leaf) -> bool``, see `l2_penalty`. None counts all.
+
+    Returns:
+        A scalar >= 0, 0 exactly at the start; float32, or float64 if a leaf is.
+
+    Raises:
+        TypeError: If a leaf is not a real array, or ``mask`` says something else than True or False.
+        ValueError: If ``mask`` does not fit ``params``, or ``initial`` does not.
+
+    Example:
+        >>> jaxloss.l2_sp_penalty({"kernel": jnp.array([1.0, 2.0])}, {"kernel": jnp.array([1.0, -1.0])})
+        Array(9., dtype=float32)
+
+    Reference:
+        Li, Grandvalet and Davoine (2018), Explicit Inductive Bias for Transfer Learning with Convolutional Networks.
+        https://arxiv.org/abs/1802.01483
+        Kumar, Marklund and Van Roy (2023), Maintaining Plasticity in Continual Learning via Regenerative
+        Regularization. https://arxiv.org/abs/2308.11958
+    """
+    pairs = counted_pairs(params, initial, "initial", mask)
+    return total([jnp.sum(jnp.square(now - jax.lax.stop_gradient(then))) for now, then in pairs])

@@ -1,0 +1,121 @@
+"""The ratio of signal to distortion of a waveform, whatever its loudness."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+
+from jaxloss import _checks, _numerics
+from jaxloss._reduce import blank, pool_mass, pool_sum, reduce
+from jaxloss._typing import Array, Reduction, Scalar
+
+__all__ = ["si_sdr", "si_sdr_loss"]
+
+
+def si_sdr(
+    predictions: Array,
+    targets: Array,
+    *,
+    epsilon: Scalar = 1e-10,
+    where: Array | None = None,
+) -> Array:
+    r"""Scale-invariant ratio of signal to distortion, in decibels: the index, larger is better.
+
+    .. math:: \mathrm{SI\text{-}SDR} = 10 \log_{10} \frac{\lVert \alpha s \rVert^2}{\lVert \alpha s - \hat s \rVert^2},
+              \qquad \alpha = \frac{\langle \hat s, s \rangle}{\lVert s \rVert^2}
+
+    Means are not removed, as in torchmetrics; auraloss and asteroid remove them. `jaxloss.si_sdr_loss` is its negative.
+
+    Args:
+        predictions: Waveforms :math:`\hat s`, shape ``[..., T]``, floating.
+        targets: Waveforms :math:`s`, shape ``[..., T]``, the same; never broadcast.
+        epsilon: Share > 0 of the energy of the prediction that is added to both energies, so that the index stays
+            within :math:`\pm 10 \log_{10}(1 + 1 / \epsilon)`, 100 dB.
+        where: Shape ``[..., T]``, boolean; False for padding.
+
+    Returns:
+        Shape ``[...]``, in decibels: the largest for a prediction proportional to its target, the smallest if either
+        is silent, 0 over no sample.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or ``epsilon`` is not positive.
+
+    Example:
+        >>> s = jnp.array([1.0, -1.0, 1.0, -1.0])
+        >>> print(f"{jaxloss.si_sdr(3 * s + jnp.array([1.0, 1.0, -1.0, -1.0]), s):.4f}")
+        9.5424
+
+    Reference:
+        Le Roux et al. (2019), SDR - Half-baked or Well Done? https://arxiv.org/abs/1811.02508
+    """
+    return -si_sdr_loss(predictions, targets, epsilon=epsilon, where=where, reduction="none")
+
+
+def si_sdr_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    epsilon: Scalar = 1e-10,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Negative scale-invariant ratio of signal to distortion, in decibels, for separation and enhancement.
+
+    .. math:: \ell = -10 \log_{10}
+              \frac{\lVert \alpha s \rVert^2 + \epsilon \lVert \hat s \rVert^2}
+              {\lVert \alpha s - \hat s \rVert^2 + \epsilon \lVert \hat s \rVert^2},
+              \qquad \alpha = \frac{\langle \hat s, s \rangle}{\lVert s \rVert^2}
+
+    The guard is a share of the energy, so the loss does not depend on the scale of either waveform. Subtract means
+    beforehand if offsets should not count.
+
+    Args:
+        predictions: Waveforms :math:`\hat s`, shape ``[..., T]``, floating.
+        targets: Waveforms :math:`s`, shape ``[..., T]``, the same; never broadcast.
+        epsilon: Guard :math:`\epsilon` > 0, a share of the energy. An example better than
+            :math:`-10 \log_{10} \epsilon` dB hardly trains any more; 1e-3 is the soft threshold at 30 dB of mixture
+            invariant training.
+        where, weights: Shape ``[..., T]``; False for padding. A waveform without a sample is absent. See
+            `jaxloss.reduce`.
+        reduction: Over the waveforms ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in decibels, within :math:`\pm 10 \log_{10}(1 + 1 / \epsilon)`; smallest where the prediction is
+        proportional to the target. A silent prediction or target has the largest loss and no gradient.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or ``epsilon`` is not positive.
+
+    Example:
+        >>> s = jnp.array([1.0, -1.0, 1.0, -1.0])
+        >>> print(f"{jaxloss.si_sdr_loss(3 * s + jnp.array([1.0, 1.0, -1.0, -1.0]), s):.4f}")
+        -9.5424
+
+    Reference:
+        Le Roux et al. (2019), SDR - Half-baked or Well Done? https://arxiv.org/abs/1811.02508
+    """
+    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    _checks.with_axes("samples", allow_empty=True, predictions=predictions)
+    predictions, targets = blank(where, predictions, targets)
+    epsilon = _checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
+    mass, present = pool_mass(where, weights, predictions)
+    unit, target = _unit(predictions, mass), _unit(targets, mass)
+    along = pool_sum(unit * target, mass)
+    rest = pool_sum(jnp.square(unit - along[..., None] * target), mass)
+    silent = jnp.logical_not(jnp.any(predictions != 0, axis=-1))
+    rest = jnp.where(silent, jnp.ones((), rest.dtype), rest)
+    values = (10 / math.log(10)) * (jnp.log(rest + epsilon) - jnp.log(jnp.square(along) + epsilon))
+    if not predictions.shape[-1]:
+        values = jnp.zeros_like(values)
+    return reduce(values, where=present, reduction=reduction)
+
+
+def _unit(signal: Array, mass: Array | None) -> Array:
+    """The signal at an energy of 1; 0 with zero derivatives for silence."""
+    signal = signal / _numerics.scale_of(signal)
+    length = _numerics.sqrt(pool_sum(jnp.square(signal), mass))
+    return _numerics.divide(signal, jnp.broadcast_to(length[..., None], signal.shape))

@@ -1,0 +1,1 @@
+"""Losses of points, shapes and poses."""

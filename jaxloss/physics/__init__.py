@@ -1,0 +1,1 @@
+"""Equations, bounds and formulas as losses: differential equations, constraints, logic."""
