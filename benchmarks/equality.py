@@ -27,6 +27,7 @@ import jaxloss
 from jaxloss import combine, reductions
 
 P = PartitionSpec
+MARK = "result: "
 BATCH, WIDTH = 48, 6
 
 
@@ -151,7 +152,7 @@ def child(address: str, number: int, seeds: range) -> None:
         run, params, state, batch = build(seed, axis_name="data", microbatches=2)
         program = jax.shard_map(run, mesh=mesh, in_specs=(P(), P(), P("data")), out_specs=P())
         found = jax.jit(program)(place(params, P()), place(state, P()), place(batch, P("data")))
-        print(json.dumps([np.asarray(leaf.addressable_data(0)).tolist() for leaf in found]), flush=True)
+        print(MARK + json.dumps([np.asarray(leaf.addressable_data(0)).tolist() for leaf in found]), flush=True)
 
 
 def two_processes(count: int) -> list[list[Any]]:
@@ -167,7 +168,8 @@ def two_processes(count: int) -> list[list[Any]]:
     for process, (_, errors) in zip(children, outputs, strict=True):
         if process.returncode:
             raise RuntimeError(errors[-2000:])
-    return [json.loads(line) for line in outputs[0][0].splitlines() if line.startswith("[")]
+    lines = outputs[0][0].splitlines()  # the collectives of the host print as well
+    return [json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK)]
 
 
 def main() -> None:
