@@ -115,8 +115,9 @@ def score_distillation_loss(
     """
     data = {"samples": samples, "predictions": predictions, "noise": noise}
     (samples, predictions, noise), (loss_weights,) = example_data(where, data, {"loss_weights": loss_weights})
-    pull = jax.lax.stop_gradient(predictions - noise)
-    values = loss_weights * jnp.sum(pull * samples, axis=tuple(range(loss_weights.ndim, samples.ndim)))
+    weight = jnp.expand_dims(loss_weights, tuple(range(loss_weights.ndim, samples.ndim)))
+    pull = weight * jax.lax.stop_gradient(predictions - noise)
+    values = jnp.sum(pull * samples, axis=tuple(range(loss_weights.ndim, samples.ndim)))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

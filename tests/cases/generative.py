@@ -823,7 +823,6 @@ CONSISTENCY = [
         bound=None,
         convex=True,
         cancels="the value is an inner product of either sign",
-        ulps=8,  # its products are larger than the sum
         extremes={"far": {**_far("samples", "predictions", "noise"), "noise": np.zeros((1, *EVENT))}},
     ),
 ]
