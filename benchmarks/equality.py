@@ -28,7 +28,7 @@ from jaxloss import combine, reductions
 
 P = PartitionSpec
 MARK = "result: "
-BATCH, WIDTH = 48, 6
+BATCH, WIDTH = 64, 6
 
 
 class Optimiser:
@@ -96,7 +96,7 @@ def drawn(seed: int) -> tuple[Any, Any, Any, Any]:
         "x": real(BATCH, WIDTH),
         "y": real(BATCH),
         "label": rng.integers(0, 4, BATCH).astype(np.int32),
-        "valid": (rng.uniform(size=BATCH) < 0.6) & (np.arange(BATCH) >= 12),
+        "valid": (rng.uniform(size=BATCH) < 0.6) & (np.arange(BATCH) >= 16),
         "weight": rng.uniform(0.1, 3.0, BATCH).astype(np.float32),
     }
     return transforms, aggregate, params, batch
@@ -188,7 +188,7 @@ def main() -> None:
     table = Table(
         "devices", "micro-batches", "largest relative difference", "median", title=f"{count} random objectives"
     )
-    grid = [(d, k) for d in (1, 2, 4, 8) for k in (1, 2, 4) if (d, k) != (1, 1) and BATCH % (d * k) == 0]
+    grid = [(d, k) for d in (1, 2, 4, 8) for k in (1, 2, 4) if (d, k) != (1, 1)]
     for devices, microbatches in grid:
         errors = [error(spread(seed, devices, microbatches), reference[seed]) for seed in range(count)]
         table.add_row(str(devices), str(microbatches), f"{max(errors):.1e}", f"{np.median(errors):.1e}")
