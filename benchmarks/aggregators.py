@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxloss import combine
-from jaxloss._typing import Array
+from jaxloss._floor.typing import Array
 
 SIZES = (3, 10, 40)
 

@@ -11,9 +11,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _worst
-from jaxloss._reduce import divide_sums, weighted_sums
-from jaxloss._typing import Array, Reducer, Scalar
+from jaxloss._floor import by_loss, checks
+from jaxloss._floor.reduction import divide_sums, weighted_sums
+from jaxloss._floor.typing import Array, Reducer, Scalar
 
 __all__ = [
     "Term",
@@ -98,7 +98,7 @@ def mean_over(n: Scalar) -> Reducer:
     """The weighted sum over a given ``n`` > 0, for example the tokens of all micro-batches together."""
 
     def reduction(values: Array, weights: Array) -> Array:
-        return jnp.sum(values * weights) / _checks.scalar("n", n, values.dtype, above=0)
+        return jnp.sum(values * weights) / checks.scalar("n", n, values.dtype, above=0)
 
     return reduction
 
@@ -110,7 +110,7 @@ def sequence_mean(values: Array, weights: Array) -> Array:
 
 
 def _worst_first(values: Array, weights: Array) -> tuple[Array, Array]:
-    order = _worst.worst_first(values, weights)
+    order = by_loss.worst_first(values, weights)
     return jnp.ravel(values)[order], jnp.ravel(weights)[order]
 
 
@@ -123,9 +123,9 @@ def top_fraction(fraction: Scalar) -> Reducer:
     """
 
     def reduction(values: Array, weights: Array) -> Array:
-        share = _checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
+        share = checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
         values, weights = _worst_first(values, weights)
-        return mean()(values, _worst.top_count(weights, share))
+        return mean()(values, by_loss.top_count(weights, share))
 
     return reduction
 
@@ -139,9 +139,9 @@ def cvar(fraction: Scalar) -> Reducer:
     """
 
     def reduction(values: Array, weights: Array) -> Array:
-        share = _checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
+        share = checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
         values, weights = _worst_first(values, weights)
-        return mean()(values, _worst.top_weight(weights, share))
+        return mean()(values, by_loss.top_weight(weights, share))
 
     return reduction
 
@@ -155,9 +155,9 @@ def trimmed_mean(fraction: Scalar) -> Reducer:
     """
 
     def reduction(values: Array, weights: Array) -> Array:
-        share = _checks.scalar("fraction", fraction, values.dtype, at_least=0, below=1)
+        share = checks.scalar("fraction", fraction, values.dtype, at_least=0, below=1)
         values, weights = _worst_first(values, weights)
-        kept = _worst.without_top_weight(weights, share)
+        kept = by_loss.without_top_weight(weights, share)
         return mean()(jnp.where(kept > 0, values, jnp.zeros((), values.dtype)), kept)
 
     return reduction
@@ -173,7 +173,7 @@ def soft_maximum(temperature: Scalar) -> Reducer:
     """
 
     def reduction(values: Array, weights: Array) -> Array:
-        tau = _checks.scalar("temperature", temperature, values.dtype, above=0)
+        tau = checks.scalar("temperature", temperature, values.dtype, above=0)
         present = weights > 0
         peak = jax.lax.stop_gradient(jnp.max(jnp.where(present, values, -jnp.inf), initial=-jnp.inf))
         peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), values.dtype), peak)
@@ -197,8 +197,8 @@ def worst_group(groups: Array, num_groups: int) -> Reducer:
     """
 
     def reduction(values: Array, weights: Array) -> Array:
-        (index,) = _checks.integer(groups=groups)
-        _checks.has_shape(values.shape, "the unreduced loss", groups=index)
+        (index,) = checks.integer(groups=groups)
+        checks.has_shape(values.shape, "the unreduced loss", groups=index)
         member = jnp.ravel(index)[None, :] == jnp.arange(num_groups, dtype=index.dtype)[:, None]
         mass = jnp.where(member, jnp.ravel(weights)[None, :], jnp.zeros((), weights.dtype))
         sums, masses = weighted_sums(jnp.broadcast_to(jnp.ravel(values), mass.shape), mass, -1)

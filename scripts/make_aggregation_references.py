@@ -1,4 +1,4 @@
-"""Run TorchJD, conflictfree and LibMTL on random Jacobians and write what they give to ``tests/references``.
+"""Run TorchJD, conflictfree and LibMTL on random Jacobians and write what they give to ``tests/combine/references``.
 
 Run it where they are installed (torch 2.13, torchjd 0.18 with cvxpy, clarabel, ecos, quadprog and qpsolvers,
 conflictfree 0.1.8, LibMTL 1.1.5 with ``--no-deps``); the tests read the files and need none of them:
@@ -24,7 +24,7 @@ from torchjd import aggregation as torchjd
 
 KINDS = ("random", "scaled", "deficient", "conflicting", "aligned")
 SIZES, PER_KIND, COLUMNS = (2, 3, 5, 8), 12, 9
-FOLDER = pathlib.Path(__file__).parent.parent / "tests" / "references"
+FOLDER = pathlib.Path(__file__).parent.parent / "tests" / "combine" / "references"
 
 
 def jacobian(rng: np.random.Generator, kind: str, rows: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Write tests/references/weightings.npz: the weights that other packages give to one sequence of losses.
+"""Write tests/combine/references/weightings.npz: the weights that other packages give to one sequence of losses.
 
 Needs torchjd 0.18, mdmm 0.1.3 and cooper-optim 1.0.1 beside torch; the tests need the file only.
 """
@@ -102,7 +102,7 @@ def main() -> None:
     preferences, ideal = torch.tensor([0.2, 0.5, 0.3]), torch.tensor([0.0, 0.1, 0.05])
     plain, shaped = scalarization.STCH(0.3), scalarization.STCH(0.05, preferences, ideal)
     geometric = scalarization.GeometricMean()
-    path = Path(__file__).parent.parent / "tests" / "references" / "weightings.npz"
+    path = Path(__file__).parent.parent / "tests" / "combine" / "references" / "weightings.npz"
     path.parent.mkdir(exist_ok=True)
     np.savez_compressed(
         path,

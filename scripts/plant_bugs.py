@@ -31,7 +31,7 @@ class Bug(NamedTuple):
 BUGS = [
     Bug(
         "mask by multiplication",
-        "_reduce.py",
+        "_floor/reduction.py",
         "return jnp.where(keep, array, jnp.asarray(fill, array.dtype))",
         "return array * keep.astype(array.dtype)",
         "garbage and absolute_error",
@@ -45,21 +45,21 @@ BUGS = [
     ),
     Bug(
         "mean over the padded size",
-        "_reduce.py",
+        "_floor/reduction.py",
         "return plain_mean(values) if mass is None else divide_sums(*weighted_sums(hide(where, values), mass))",
         "return plain_mean(hide(where, values) * (1 if mass is None else mass.astype(values.dtype)))",
         "mask_is_deletion and absolute_error",
     ),
     Bug(
         "no guard on an empty batch",
-        "_reduce.py",
-        "return _numerics.divide(numerator, denominator)",
+        "_floor/reduction.py",
+        "return numerics.divide(numerator, denominator)",
         "return numerator / denominator",
         "nothing_left and absolute_error",
     ),
     Bug(
         "16-bit accumulation",
-        "_reduce.py",
+        "_floor/reduction.py",
         "jnp.float64 if wide else jnp.float32",
         "jnp.float64 if wide else arrays[0].dtype",
         "half_precision and absolute_error",
@@ -75,8 +75,8 @@ BUGS = [
     Bug(
         "missing shape check",
         "regression/squared.py",
-        "predictions, targets = _checks.values(predictions=predictions, targets=targets)",
-        "predictions, targets = _checks.floating(predictions=predictions, targets=targets)",
+        "predictions, targets = checks.values(predictions=predictions, targets=targets)",
+        "predictions, targets = checks.floating(predictions=predictions, targets=targets)",
         "refuses and half_squared_error",
     ),
     Bug(
@@ -110,15 +110,15 @@ BUGS = [
     Bug(
         "value check that branches under jit",
         "classification/softmax.py",
-        "    smoothing = _checks.scalar(",
-        '    if jnp.any(jnp.isnan(logits)):\n        raise ValueError("NaN logits")\n    smoothing = _checks.scalar(',
+        "    smoothing = checks.scalar(",
+        '    if jnp.any(jnp.isnan(logits)):\n        raise ValueError("NaN logits")\n    smoothing = checks.scalar(',
         "cross_entropy and (one_trace or scan)",
     ),
     Bug(
         "export without a Case",
         "regression/squared.py",
         '__all__ = ["half_squared_error",',
-        'third_squared_error = _checks.values\n__all__ = ["third_squared_error", "half_squared_error",',
+        'third_squared_error = checks.values\n__all__ = ["third_squared_error", "half_squared_error",',
         "every_loss_has_one_case",
     ),
 ]

@@ -82,22 +82,22 @@ def test_house_rules(path: Path) -> None:
         if isinstance(n, ast.Import | ast.ImportFrom)
         for a in n.names
     ]
-    if path.name != "_checks.py":
-        assert not any(name.split(".")[0] == "chex" for name in imports), "only _checks imports chex"
+    if path.name != "checks.py":
+        assert not any(name.split(".")[0] == "chex" for name in imports), "only checks imports chex"
     allowed = set().union(*(MAY_IMPORT.get(part, set()) for part in path.parts))
     optional = {name.split(".")[0] for name in imports} & set(OPTIONAL)
     assert optional <= allowed, "optional packages belong to the extras"
     assert "type: ignore" not in text  # the rule itself, not a suppression
     assert "pyright: ignore" not in text  # the rule itself, not a suppression
-    if path.name not in ("_reduce.py", "reductions.py"):
-        assert "jnp.mean(" not in text, "averages are taken in _reduce"
+    if path.name not in ("reduction.py", "reductions.py"):
+        assert "jnp.mean(" not in text, "averages are taken in reduction"
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "_value_checks",
-        "_reduce",
+        "_floor.value_checks",
+        "_floor.reduction",
         "reductions",
         *(f"combine.{m}" for m in ("lazy", "objectives", "sharing", "sown", "transforms")),
     ],

@@ -6,9 +6,9 @@ import math
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import blank, pool_mass, pool_sum, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import blank, pool_mass, pool_sum, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["si_sdr", "si_sdr_loss"]
 
@@ -98,10 +98,10 @@ def si_sdr_loss(
     Reference:
         Le Roux et al. (2019), SDR - Half-baked or Well Done? https://arxiv.org/abs/1811.02508
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
-    _checks.with_axes("samples", allow_empty=True, predictions=predictions)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("samples", allow_empty=True, predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
-    epsilon = _checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
+    epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
     mass, present = pool_mass(where, weights, predictions)
     unit, target = _unit(predictions, mass), _unit(targets, mass)
     along = pool_sum(unit * target, mass)
@@ -116,6 +116,6 @@ def si_sdr_loss(
 
 def _unit(signal: Array, mass: Array | None) -> Array:
     """The signal at an energy of 1; 0 with zero derivatives for silence."""
-    signal = signal / _numerics.scale_of(signal)
-    length = _numerics.sqrt(pool_sum(jnp.square(signal), mass))
-    return _numerics.divide(signal, jnp.broadcast_to(length[..., None], signal.shape))
+    signal = signal / numerics.scale_of(signal)
+    length = numerics.sqrt(pool_sum(jnp.square(signal), mass))
+    return numerics.divide(signal, jnp.broadcast_to(length[..., None], signal.shape))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import blank, plain_mean, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import blank, plain_mean, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["multi_resolution_stft_loss"]
 
@@ -60,14 +60,14 @@ def multi_resolution_stft_loss(
     Reference:
         Yamamoto, Song and Kim (2020), Parallel WaveGAN. https://arxiv.org/abs/1910.11480
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
-    _checks.with_axes("samples", predictions=predictions)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("samples", predictions=predictions)
     resolutions = _resolutions(fft_sizes, hop_sizes, window_lengths, predictions.shape[-1])
     predictions, targets = blank(where, predictions, targets, event_ndim=1)
-    epsilon = _checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
+    epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
     both = jnp.stack([predictions, targets])
     # The squares of a loud waveform would overflow: it is scaled down to 1, and its magnitudes up again.
-    loudness = jnp.maximum(_numerics.scale_of(both), 1)
+    loudness = jnp.maximum(numerics.scale_of(both), 1)
     guard = jnp.maximum(epsilon / jnp.square(loudness), 1e-30)
     distances = [
         _distance(_power(both / loudness, *resolution) + guard[..., None], loudness) for resolution in resolutions
@@ -117,8 +117,6 @@ def _distance(power: Array, loudness: Array) -> Array:
     predicted, target = jnp.reshape(power, (*power.shape[:-2], power.shape[-2] * power.shape[-1]))
     louder = loudness[0] / loudness[1]
     magnitudes = jnp.sqrt(target)
-    convergence = _numerics.quotient(
-        _numerics.norm(magnitudes - louder * jnp.sqrt(predicted)), _numerics.norm(magnitudes)
-    )
+    convergence = numerics.quotient(numerics.norm(magnitudes - louder * jnp.sqrt(predicted)), numerics.norm(magnitudes))
     apart = 0.5 * (jnp.log(target) - jnp.log(predicted)) - jnp.log(louder)
-    return convergence + plain_mean(_numerics.magnitude(apart), -1)
+    return convergence + plain_mean(numerics.magnitude(apart), -1)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._typing import Array
+from jaxloss._floor.typing import Array
 
 __all__ = ["divergence_from_uniform"]
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _value_checks
-from jaxloss._numerics import poison
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import poison
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = ["adaptive_softmax_loss"]
@@ -71,7 +71,7 @@ def adaptive_softmax_loss(
     hidden, labels = hide(where, hidden, event_ndim=1), hide(where, labels)
     first = head.shape[-1] - len(tails)
     *starts, size = itertools.accumulate((kernel.shape[-1] for _, kernel in tails), initial=first)
-    _value_checks.ensure_labels(labels, size)
+    value_checks.ensure_labels(labels, size)
     legal = (labels >= 0) & (labels < size)
     labels = hide(legal, labels)
     cluster = jnp.zeros_like(labels) + sum((labels >= start).astype(jnp.int32) for start in starts)
@@ -86,26 +86,26 @@ def _arrays(
     hidden: Array, labels: Array, head_kernel: Array, tail_kernels: Sequence[Tail]
 ) -> tuple[Array, Array, Array, list[Tail]]:
     """The arguments as arrays of shapes that agree, floating ones in the working dtype."""
-    hidden, head_kernel = _checks.floating(hidden=hidden, head_kernel=head_kernel)
-    (labels,) = _checks.integer(labels=labels)
-    _checks.with_axes("features", hidden=hidden)
-    _checks.has_shape(hidden.shape[:-1], "hidden.shape[:-1], the feature axis is last", labels=labels)
-    _checks.with_axes("features outputs", head_kernel=head_kernel)
+    hidden, head_kernel = checks.floating(hidden=hidden, head_kernel=head_kernel)
+    (labels,) = checks.integer(labels=labels)
+    checks.with_axes("features", hidden=hidden)
+    checks.has_shape(hidden.shape[:-1], "hidden.shape[:-1], the feature axis is last", labels=labels)
+    checks.with_axes("features outputs", head_kernel=head_kernel)
     width, outputs = hidden.shape[-1], head_kernel.shape[-1]
     if outputs <= len(tail_kernels):
         raise ValueError(
             f"head_kernel must have one output per cluster of tail_kernels and at least one class; found shape "
             f"{head_kernel.shape} and {len(tail_kernels)} clusters."
         )
-    _checks.has_shape((width, outputs), "features of hidden, head classes and clusters", head_kernel=head_kernel)
+    checks.has_shape((width, outputs), "features of hidden, head classes and clusters", head_kernel=head_kernel)
     tails: list[Array] = []
     for i, pair in enumerate(tail_kernels):
         names = f"tail_kernels[{i}][0]", f"tail_kernels[{i}][1]"
-        projection, kernel = _checks.floating(**dict(zip(names, pair, strict=True)))
-        _checks.with_axes("features width", allow_empty=False, **{names[0]: projection})
-        _checks.with_axes("width classes", allow_empty=False, **{names[1]: kernel})
-        _checks.has_shape((width, projection.shape[-1]), "features of hidden, width", **{names[0]: projection})
-        _checks.has_shape((projection.shape[-1], kernel.shape[-1]), "width, classes", **{names[1]: kernel})
+        projection, kernel = checks.floating(**dict(zip(names, pair, strict=True)))
+        checks.with_axes("features width", allow_empty=False, **{names[0]: projection})
+        checks.with_axes("width classes", allow_empty=False, **{names[1]: kernel})
+        checks.has_shape((width, projection.shape[-1]), "features of hidden, width", **{names[0]: projection})
+        checks.has_shape((projection.shape[-1], kernel.shape[-1]), "width, classes", **{names[1]: kernel})
         tails += [projection, kernel]
     hidden, head_kernel, *tails = promote(hidden, head_kernel, *tails)
-    return hidden, _checks.as_int32(labels), head_kernel, list(zip(tails[::2], tails[1::2], strict=True))
+    return hidden, checks.as_int32(labels), head_kernel, list(zip(tails[::2], tails[1::2], strict=True))

@@ -11,9 +11,9 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _value_checks
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["bi_tempered_logistic_loss"]
 
@@ -144,11 +144,11 @@ def bi_tempered_logistic_loss(
         Amid et al. (2019), Robust Bi-Tempered Logistic Loss Based on Bregman Divergences.
         https://arxiv.org/abs/1906.03361
     """
-    logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets, event_ndim=1)
-    _value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
-    t1 = _checks.scalar("t1", t1, logits.dtype, at_least=0, below=2)
-    t2 = _checks.scalar("t2", t2, logits.dtype, above=0)
+    value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
+    t1 = checks.scalar("t1", t1, logits.dtype, at_least=0, below=2)
+    t2 = checks.scalar("t2", t2, logits.dtype, above=0)
     targets = jnp.where(targets < 0, jnp.asarray(jnp.nan, targets.dtype), targets)
     s1, s2 = (jnp.asarray(1 - t, logits.dtype) for t in (t1, t2))
     peak = jnp.max(jax.lax.stop_gradient(logits), axis=-1, keepdims=True)

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.sigmoids import negative_log_sigmoids
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["binary_cross_entropy", "sigmoid_binary_cross_entropy"]
-
-
-@jax.custom_jvp
-def negative_log_sigmoids(logits: Array) -> tuple[Array, Array]:
-    """``(-log sigmoid(z), -log sigmoid(-z))``, both to full relative accuracy, from one exponential."""
-    rest = jnp.log1p(jnp.exp(-jnp.abs(logits)))
-    return jnp.maximum(-logits, 0) + rest, jnp.maximum(logits, 0) + rest
-
-
-@negative_log_sigmoids.defjvp
-def _negative_log_sigmoids_jvp(
-    primals: tuple[Array], tangents: tuple[Array]
-) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    (logits,), (tangent,) = primals, tangents
-    slopes = -jax.nn.sigmoid(-logits) * tangent, jax.nn.sigmoid(logits) * tangent
-    return negative_log_sigmoids(logits), slopes
 
 
 def _inside_unit_interval(targets: Array) -> Array:
@@ -72,10 +56,10 @@ def sigmoid_binary_cross_entropy(
         Cox (1958), The Regression Analysis of Binary Sequences.
         https://doi.org/10.1111/j.2517-6161.1958.tb00292.x
     """
-    logits, targets = _checks.values(logits=logits, targets=targets)
+    logits, targets = checks.values(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets)
-    _value_checks.ensure_probabilities(targets=targets)
-    smoothing = _checks.scalar("label_smoothing", label_smoothing, logits.dtype, at_least=0, at_most=1)
+    value_checks.ensure_probabilities(targets=targets)
+    smoothing = checks.scalar("label_smoothing", label_smoothing, logits.dtype, at_least=0, at_most=1)
     pos_weight = _positive_factor(pos_weight, logits)
     smooth = (1 - smoothing) * _inside_unit_interval(targets) + 0.5 * smoothing
     positive, negative = negative_log_sigmoids(logits)
@@ -85,8 +69,8 @@ def sigmoid_binary_cross_entropy(
 
 def _positive_factor(pos_weight: Scalar | Array, logits: Array) -> Scalar | Array:
     if jnp.ndim(pos_weight) == 0 or logits.ndim == 0:
-        return _checks.scalar("pos_weight", pos_weight, logits.dtype, at_least=0)
-    (per_class,) = _checks.class_vector(logits.shape[-1], logits.dtype, pos_weight=pos_weight)
+        return checks.scalar("pos_weight", pos_weight, logits.dtype, at_least=0)
+    (per_class,) = checks.class_vector(logits.shape[-1], logits.dtype, pos_weight=pos_weight)
     return jnp.broadcast_to(per_class, logits.shape)
 
 
@@ -125,12 +109,12 @@ def binary_cross_entropy(
     Reference:
         Good (1952), Rational Decisions. https://doi.org/10.1111/j.2517-6161.1952.tb00104.x
     """
-    probs, targets = _checks.values(probs=probs, targets=targets)
+    probs, targets = checks.values(probs=probs, targets=targets)
     floor = float(jnp.finfo(probs.dtype).tiny)
     probs, targets = blank(where, probs, targets, fill=1)
-    _value_checks.ensure_probabilities(probs=probs, targets=targets)
+    value_checks.ensure_probabilities(probs=probs, targets=targets)
     targets = _inside_unit_interval(targets)
-    values = targets * -_numerics.guarded_log(probs, floor) - (1 - targets) * _log_complement(probs, floor)
+    values = targets * -numerics.guarded_log(probs, floor) - (1 - targets) * _log_complement(probs, floor)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -138,4 +122,4 @@ def _log_complement(probs: Array, floor: float) -> Array:
     """``log(1 - p)`` to full relative accuracy near 0; at 1 the tangent of `guarded_log`; NaN above."""
     certain = probs == 1
     logarithm = jnp.log1p(-jnp.where(certain, jnp.zeros((), probs.dtype), probs))
-    return jnp.where(certain, _numerics.guarded_log(1 - probs, floor), logarithm)
+    return jnp.where(certain, numerics.guarded_log(1 - probs, floor), logarithm)

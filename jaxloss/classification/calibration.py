@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _value_checks
-from jaxloss._numerics import divide, poison, positive_part, sqrt
-from jaxloss._reduce import blank, hide, pool_mass, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import divide, poison, positive_part, sqrt
+from jaxloss._floor.reduction import blank, hide, pool_mass, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.classification._dirichlet import divergence_from_uniform
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
@@ -64,13 +64,13 @@ def soft_ece(
     Reference:
         Karandikar et al. (2021), Soft Calibration Objectives for Neural Networks. https://arxiv.org/abs/2108.00106
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
-    _checks.with_axes("entries", allow_empty=True, labels=labels)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    checks.with_axes("entries", allow_empty=True, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
-    temperature = _checks.scalar("temperature", temperature, logits.dtype, above=0)
+    temperature = checks.scalar("temperature", temperature, logits.dtype, above=0)
     if isinstance(num_bins, bool) or not isinstance(num_bins, int) or num_bins < 1:
         raise ValueError(f"num_bins must be a Python integer >= 1; found {num_bins!r}.")
-    _value_checks.ensure_labels(labels, logits.shape[-1])
+    value_checks.ensure_labels(labels, logits.shape[-1])
     confidence, gap = _confidence_and_gap(logits, labels)
     mass, present = pool_mass(where, weights, confidence)
     mass = jnp.ones_like(confidence) if mass is None else mass.astype(confidence.dtype)
@@ -144,10 +144,10 @@ def margin_label_smoothing_loss(
         Liu, Ben Ayed, Galdran and Dolz (2022), The Devil is in the Margin: Margin-based Label Smoothing for Network
         Calibration. https://arxiv.org/abs/2111.15430
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
-    margin = _checks.scalar("margin", margin, logits.dtype, at_least=0)
-    coefficient = _checks.scalar("coefficient", coefficient, logits.dtype, at_least=0)
+    margin = checks.scalar("margin", margin, logits.dtype, at_least=0)
+    coefficient = checks.scalar("coefficient", coefficient, logits.dtype, at_least=0)
     top = jnp.max(logits, axis=-1, keepdims=True)
     distance = jnp.where(jnp.isneginf(logits), jnp.zeros((), logits.dtype), top - logits)
     penalty = jnp.sum(positive_part(distance - margin), axis=-1)
@@ -194,9 +194,9 @@ def temperature_scaling_nll(
         Guo, Pleiss, Sun and Weinberger (2017), On Calibration of Modern Neural Networks.
         https://arxiv.org/abs/1706.04599
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
-    temperature = _checks.scalar("temperature", temperature, logits.dtype, above=0)
+    temperature = checks.scalar("temperature", temperature, logits.dtype, above=0)
     absent = jnp.isneginf(logits)
     scaled = jnp.where(absent, jnp.zeros((), logits.dtype), logits) / temperature
     values = softmax_cross_entropy_with_integer_labels(jnp.where(absent, -jnp.inf, scaled), labels, reduction="none")
@@ -243,11 +243,11 @@ def evidential_classification_loss(
         Sensoy, Kaplan and Kandemir (2018), Evidential Deep Learning to Quantify Classification Uncertainty.
         https://arxiv.org/abs/1806.01768
     """
-    evidence, labels = _checks.scores_and_labels(evidence=evidence, labels=labels)
+    evidence, labels = checks.scores_and_labels(evidence=evidence, labels=labels)
     (evidence,), labels = blank(where, evidence, event_ndim=1), hide(where, labels)
-    kl_coefficient = _checks.scalar("kl_coefficient", kl_coefficient, evidence.dtype, at_least=0)
-    _value_checks.ensure_labels(labels, evidence.shape[-1])
-    _value_checks.ensure(lambda: evidence >= 0, "evidence must be >= 0, for example jax.nn.softplus(outputs)")
+    kl_coefficient = checks.scalar("kl_coefficient", kl_coefficient, evidence.dtype, at_least=0)
+    value_checks.ensure_labels(labels, evidence.shape[-1])
+    value_checks.ensure(lambda: evidence >= 0, "evidence must be >= 0, for example jax.nn.softplus(outputs)")
     chosen = jax.lax.broadcasted_iota(labels.dtype, evidence.shape, evidence.ndim - 1) == labels[..., None]
     wrong = jnp.where(chosen, jnp.zeros((), evidence.dtype), evidence)
     values = _expected_squared_error(evidence, chosen) + kl_coefficient * divergence_from_uniform(wrong)

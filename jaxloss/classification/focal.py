@@ -5,36 +5,13 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import blank, hide, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import blank, hide, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
-
-
-def raised(miss: Array, exponent: Scalar) -> Array:
-    """``miss ** exponent`` for a probability, to full relative accuracy, with finite derivatives down to 0."""
-    if isinstance(exponent, float) and exponent in (0.0, 1.0, 2.0, 3.0, 4.0):
-        return _numerics.power(miss, exponent)
-    return _power(miss, jnp.asarray(exponent, miss.dtype))
-
-
-@jax.custom_jvp
-def _power(miss: Array, exponent: Array) -> Array:
-    zero = miss == 0
-    rest = jnp.where(exponent == 0, jnp.ones((), miss.dtype), jnp.zeros((), miss.dtype))
-    return jnp.where(zero, rest, jnp.power(jnp.where(zero, jnp.ones((), miss.dtype), miss), exponent))
-
-
-@_power.defjvp
-def _power_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    miss, exponent = primals
-    value = _power(miss, exponent)
-    # Its logarithmic derivative: below the floor, whose square is no overflow in float32, the loss itself is as small.
-    floored = jnp.maximum(miss, 1e-18)
-    return value, value * (exponent * (tangents[0] / floored) + jnp.log(floored) * tangents[1])
 
 
 @jax.custom_jvp
@@ -96,12 +73,14 @@ def sigmoid_focal_loss(
     Reference:
         Lin et al. (2017), Focal Loss for Dense Object Detection. https://arxiv.org/abs/1708.02002
     """
-    logits, targets = _checks.values(logits=logits, targets=targets)
+    logits, targets = checks.values(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets)
-    gamma = _checks.scalar("gamma", gamma, logits.dtype, at_least=0)
-    values = sigmoid_binary_cross_entropy(logits, targets, reduction="none") * raised(_miss(logits, targets), gamma)
+    gamma = checks.scalar("gamma", gamma, logits.dtype, at_least=0)
+    values = sigmoid_binary_cross_entropy(logits, targets, reduction="none") * numerics.power(
+        _miss(logits, targets), gamma
+    )
     if alpha is not None:
-        alpha = _checks.scalar("alpha", alpha, logits.dtype, at_least=0, at_most=1)
+        alpha = checks.scalar("alpha", alpha, logits.dtype, at_least=0, at_most=1)
         values = values * (alpha * targets + (1 - alpha) * (1 - targets))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -149,11 +128,11 @@ def softmax_focal_loss(
     Reference:
         Lin et al. (2017), Focal Loss for Dense Object Detection. https://arxiv.org/abs/1708.02002
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     nll = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
-    gamma = _checks.scalar("gamma", gamma, nll.dtype, at_least=0)
-    values = nll * raised(-jnp.expm1(-nll), gamma)
+    gamma = checks.scalar("gamma", gamma, nll.dtype, at_least=0)
+    values = nll * numerics.power(-jnp.expm1(-nll), gamma)
     if alpha is not None:
-        (factors,) = _checks.class_vector(logits.shape[-1], nll.dtype, alpha=alpha)
+        (factors,) = checks.class_vector(logits.shape[-1], nll.dtype, alpha=alpha)
         values = values * factors[jnp.clip(hide(where, labels), 0, logits.shape[-1] - 1)]
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -7,9 +7,10 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks, reductions
-from jaxloss._reduce import hide, pool_mass, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss import reductions
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import hide, pool_mass, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = [
@@ -26,7 +27,7 @@ def _adjusted(logits: Array, frequencies: Array, tau: Scalar) -> Array:
     absent = frequencies == 0
     share = frequencies / jax.lax.stop_gradient(jnp.max(frequencies))
     offsets = tau * jnp.log(jnp.where(absent, jnp.ones((), share.dtype), share))
-    offsets = _numerics.poison(jnp.where(absent, jnp.asarray(-jnp.inf, share.dtype), offsets), frequencies >= 0)
+    offsets = numerics.poison(jnp.where(absent, jnp.asarray(-jnp.inf, share.dtype), offsets), frequencies >= 0)
     return logits + jnp.broadcast_to(offsets, logits.shape)
 
 
@@ -70,12 +71,12 @@ def logit_adjusted_cross_entropy(
     Reference:
         Menon et al. (2021), Long-Tail Learning via Logit Adjustment. https://arxiv.org/abs/2007.07314
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
-    (class_priors,) = _checks.numeric(class_priors=class_priors)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    (class_priors,) = checks.numeric(class_priors=class_priors)
     (working, class_priors) = promote(hide(where, logits, event_ndim=1), class_priors)
-    (class_priors,) = _checks.class_vector(logits.shape[-1], working.dtype, class_priors=class_priors)
-    _value_checks.ensure(lambda: class_priors >= 0, "class_priors must be >= 0")
-    tau = _checks.scalar("tau", tau, working.dtype, at_least=0)
+    (class_priors,) = checks.class_vector(logits.shape[-1], working.dtype, class_priors=class_priors)
+    value_checks.ensure(lambda: class_priors >= 0, "class_priors must be >= 0")
+    tau = checks.scalar("tau", tau, working.dtype, at_least=0)
     moved = _adjusted(working, class_priors, tau)
     return softmax_cross_entropy_with_integer_labels(moved, labels, where=where, weights=weights, reduction=reduction)
 
@@ -118,10 +119,10 @@ def balanced_softmax_loss(
     Reference:
         Ren et al. (2020), Balanced Meta-Softmax for Long-Tailed Visual Recognition. https://arxiv.org/abs/2007.10740
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
-    (class_counts,) = _checks.numeric(class_counts=class_counts)
-    _checks.has_shape((logits.shape[-1],), "one number per class", class_counts=class_counts)
-    _value_checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    (class_counts,) = checks.numeric(class_counts=class_counts)
+    checks.has_shape((logits.shape[-1],), "one number per class", class_counts=class_counts)
+    value_checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
     return logit_adjusted_cross_entropy(logits, labels, class_counts, where=where, weights=weights, reduction=reduction)
 
 
@@ -170,13 +171,13 @@ def ldam_loss(
         Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss.
         https://arxiv.org/abs/1906.07413
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
-    (class_counts,) = _checks.numeric(class_counts=class_counts)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    (class_counts,) = checks.numeric(class_counts=class_counts)
     (working, class_counts) = promote(hide(where, logits, event_ndim=1), class_counts)
-    (class_counts,) = _checks.class_vector(logits.shape[-1], working.dtype, class_counts=class_counts)
-    _value_checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
-    max_margin = _checks.scalar("max_margin", max_margin, working.dtype, at_least=0)
-    scale = _checks.scalar("scale", scale, working.dtype, above=0)
+    (class_counts,) = checks.class_vector(logits.shape[-1], working.dtype, class_counts=class_counts)
+    value_checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
+    max_margin = checks.scalar("max_margin", max_margin, working.dtype, at_least=0)
+    scale = checks.scalar("scale", scale, working.dtype, above=0)
     own = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == labels[..., None]
     margins = jnp.broadcast_to(max_margin * _relative_margins(class_counts), logits.shape)
     moved = scale * (working - jnp.where(own, margins, jnp.zeros((), margins.dtype)))
@@ -188,7 +189,7 @@ def _relative_margins(class_counts: Array) -> Array:
     absent = class_counts == 0
     smallest = jnp.min(jnp.where(absent, jnp.asarray(jnp.inf, class_counts.dtype), class_counts))
     ratio = smallest / jnp.where(absent, smallest, class_counts)
-    return _numerics.poison(jnp.sqrt(jnp.sqrt(ratio)), class_counts >= 0)
+    return numerics.poison(jnp.sqrt(jnp.sqrt(ratio)), class_counts >= 0)
 
 
 def class_balanced_weights(class_counts: Array, *, beta: Scalar = 0.999) -> Array:
@@ -220,18 +221,18 @@ def class_balanced_weights(class_counts: Array, *, beta: Scalar = 0.999) -> Arra
         Cui et al. (2019), Class-Balanced Loss Based on Effective Number of Samples.
         https://arxiv.org/abs/1901.05555
     """
-    (class_counts,) = promote(*_checks.numeric(class_counts=class_counts))
-    _checks.with_axes("classes", class_counts=class_counts)
-    _checks.has_shape(class_counts.shape[-1:], "one number per class", class_counts=class_counts)
-    _value_checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
-    beta = _checks.scalar("beta", beta, class_counts.dtype, at_least=0, at_most=1)
+    (class_counts,) = promote(*checks.numeric(class_counts=class_counts))
+    checks.with_axes("classes", class_counts=class_counts)
+    checks.has_shape(class_counts.shape[-1:], "one number per class", class_counts=class_counts)
+    value_checks.ensure(lambda: class_counts >= 0, "class_counts must be >= 0")
+    beta = checks.scalar("beta", beta, class_counts.dtype, at_least=0, at_most=1)
     rate = _negative_log(beta, class_counts.dtype)
     absent = class_counts == 0
     counts = jnp.where(absent, jnp.ones((), rate.dtype), class_counts)
     seen = jnp.where(rate == 0, counts, -jnp.expm1(-rate * counts))
     inverse = jnp.where(absent, jnp.zeros((), rate.dtype), jnp.min(seen) / seen)
-    inverse = _numerics.poison(inverse, class_counts >= 0)
-    return inverse * _numerics.divide(jnp.asarray(inverse.size, rate.dtype), jnp.sum(inverse))
+    inverse = numerics.poison(inverse, class_counts >= 0)
+    return inverse * numerics.divide(jnp.asarray(inverse.size, rate.dtype), jnp.sum(inverse))
 
 
 def _negative_log(beta: Scalar, dtype: jnp.dtype) -> Array:
@@ -284,10 +285,10 @@ def ohem_cross_entropy(
         Shrivastava et al. (2016), Training Region-Based Object Detectors with Online Hard Example Mining.
         https://arxiv.org/abs/1604.03540
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
-    _checks.with_axes("entries", allow_empty=True, labels=labels)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    checks.with_axes("entries", allow_empty=True, labels=labels)
     each = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
-    keep_fraction = _checks.scalar("keep_fraction", keep_fraction, each.dtype, above=0, at_most=1)
+    keep_fraction = checks.scalar("keep_fraction", keep_fraction, each.dtype, above=0, at_most=1)
     mass, present = pool_mass(where, weights, each)
     mass = jnp.ones(each.shape, each.dtype) if mass is None else mass.astype(each.dtype)
     hardest = reductions.top_fraction(keep_fraction)

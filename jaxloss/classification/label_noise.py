@@ -7,9 +7,9 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import blank, hide, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import blank, hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = [
@@ -60,7 +60,7 @@ def generalized_cross_entropy(
         https://arxiv.org/abs/1805.07836
     """
     nll = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
-    q = jnp.asarray(_checks.scalar("q", q, nll.dtype, at_least=0, at_most=1), nll.dtype)
+    q = jnp.asarray(checks.scalar("q", q, nll.dtype, at_least=0, at_most=1), nll.dtype)
     limit = q == 0
     exponent = jnp.where(limit, jnp.ones((), nll.dtype), q)
     values = jnp.where(limit, nll, -jnp.expm1(-exponent * nll) / exponent)
@@ -111,9 +111,9 @@ def symmetric_cross_entropy(
         https://arxiv.org/abs/1908.06112
     """
     nll = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
-    alpha = _checks.scalar("alpha", alpha, nll.dtype, at_least=0)
-    beta = _checks.scalar("beta", beta, nll.dtype, at_least=0)
-    log_zero = _checks.scalar("log_zero", log_zero, nll.dtype, below=0)
+    alpha = checks.scalar("alpha", alpha, nll.dtype, at_least=0)
+    beta = checks.scalar("beta", beta, nll.dtype, at_least=0)
+    log_zero = checks.scalar("log_zero", log_zero, nll.dtype, below=0)
     values = alpha * nll + beta * log_zero * jnp.expm1(-nll)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -122,14 +122,14 @@ def _with_transition(
     logits: Array, labels: Array, transition: Array, where: Array | None
 ) -> tuple[Array, Array, Array, Array]:
     """Blanked logits, labels inside the range, the transition matrix, and which labels were inside."""
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
-    (transition,) = _checks.numeric(transition=transition)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    (transition,) = checks.numeric(transition=transition)
     num_classes = logits.shape[-1]
-    _checks.has_shape((num_classes, num_classes), "[true class, observed class]", transition=transition)
+    checks.has_shape((num_classes, num_classes), "[true class, observed class]", transition=transition)
     logits, transition = promote(*blank(where, logits, event_ndim=1), transition)
-    _value_checks.ensure_probabilities(sum_to_one=True, transition=transition)
+    value_checks.ensure_probabilities(sum_to_one=True, transition=transition)
     labels = hide(where, labels)
-    _value_checks.ensure_labels(labels, num_classes)
+    value_checks.ensure_labels(labels, num_classes)
     inside = jnp.clip(labels, 0, num_classes - 1)
     return logits, inside, transition, inside == labels
 
@@ -176,7 +176,7 @@ def forward_correction_loss(
     logits, labels, transition, valid = _with_transition(logits, labels, transition, where)
     legal = (transition >= 0) & (transition <= 1)
     likelihood = jnp.where(legal, transition, jnp.asarray(jnp.nan, transition.dtype)).T[labels]
-    values = _numerics.poison(_negative_log_mixture(logits, likelihood), valid)
+    values = numerics.poison(_negative_log_mixture(logits, likelihood), valid)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -252,5 +252,5 @@ def backward_correction_loss(
     # -log p_j = -log p_y + z_y - z_j: one cross-entropy, and exactly that if T is the identity.
     nll = softmax_cross_entropy_with_integer_labels(logits, labels, reduction="none")
     values = jnp.sum(mixture, axis=-1) * nll + jnp.sum(mixture * gaps, axis=-1)
-    values = _numerics.poison(values, valid)
+    values = numerics.poison(values, valid)
     return reduce(values, where=where, weights=weights, reduction=reduction)

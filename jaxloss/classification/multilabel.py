@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import blank, pool_mean, reduce
-from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.classification.binary import negative_log_sigmoids, sigmoid_binary_cross_entropy
-from jaxloss.classification.focal import raised
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import blank, pool_mean, reduce
+from jaxloss._floor.sigmoids import negative_log_sigmoids
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 
 __all__ = ["asymmetric_multilabel_loss", "multilabel_soft_margin_loss"]
 
@@ -59,16 +59,16 @@ def asymmetric_multilabel_loss(
     Reference:
         Ridnik et al. (2021), Asymmetric Loss for Multi-Label Classification. https://arxiv.org/abs/2009.14119
     """
-    logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets, event_ndim=1)
-    _value_checks.ensure_probabilities(targets=targets)
-    gamma_positive = _checks.scalar("gamma_positive", gamma_positive, logits.dtype, at_least=0)
-    gamma_negative = _checks.scalar("gamma_negative", gamma_negative, logits.dtype, at_least=0)
-    clip = _checks.scalar("clip", clip, logits.dtype, at_least=0, below=1)
+    value_checks.ensure_probabilities(targets=targets)
+    gamma_positive = checks.scalar("gamma_positive", gamma_positive, logits.dtype, at_least=0)
+    gamma_negative = checks.scalar("gamma_negative", gamma_negative, logits.dtype, at_least=0)
+    clip = checks.scalar("clip", clip, logits.dtype, at_least=0, below=1)
     shifted, negative = _shifted(logits, clip)
-    positive = negative_log_sigmoids(logits)[0] * raised(jax.nn.sigmoid(-logits), gamma_positive)
-    each = targets * positive + (1 - targets) * negative * raised(shifted, gamma_negative)
-    values = jnp.sum(_numerics.poison(each, (targets >= 0) & (targets <= 1)), axis=-1)
+    positive = negative_log_sigmoids(logits)[0] * numerics.power(jax.nn.sigmoid(-logits), gamma_positive)
+    each = targets * positive + (1 - targets) * negative * numerics.power(shifted, gamma_negative)
+    values = jnp.sum(numerics.poison(each, (targets >= 0) & (targets <= 1)), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -78,7 +78,7 @@ def _shifted(logits: Array, clip: Scalar) -> tuple[Array, Array]:
     Each side of logit 0 has the form that is accurate there; without a shift the logarithm never saturates.
     """
     clip = jnp.asarray(clip, logits.dtype)
-    shifted = _numerics.positive_part(jax.nn.sigmoid(logits) - clip)
+    shifted = numerics.positive_part(jax.nn.sigmoid(logits) - clip)
     low = logits < 0
     rest = jnp.where(low | (clip == 0), jnp.ones((), logits.dtype), jax.nn.sigmoid(-logits) + clip)
     above = -jnp.log(jnp.minimum(rest, 1))
@@ -123,10 +123,10 @@ def multilabel_soft_margin_loss(
         Zhang and Zhou (2006), Multilabel Neural Networks with Applications to Functional Genomics and Text
         Categorization. https://doi.org/10.1109/TKDE.2006.162
     """
-    logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets, event_ndim=1)
     each = sigmoid_binary_cross_entropy(logits, targets, reduction="none")
     if class_weights is not None:
-        (factors,) = _checks.class_vector(logits.shape[-1], each.dtype, class_weights=class_weights)
+        (factors,) = checks.class_vector(logits.shape[-1], each.dtype, class_weights=class_weights)
         each = each * jnp.broadcast_to(factors, each.shape)
     return reduce(pool_mean(each, None), where=where, weights=weights, reduction=reduction)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _value_checks
-from jaxloss._numerics import poison
-from jaxloss._reduce import blank, hide, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import poison
+from jaxloss._floor.reduction import blank, hide, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 
 __all__ = ["coral_ordinal_loss", "corn_ordinal_loss", "squared_emd_ordinal_loss"]
@@ -49,7 +49,7 @@ def coral_ordinal_loss(
         Cao, Mirjalili and Raschka (2020), Rank Consistent Ordinal Regression for Neural Networks with Application
         to Age Estimation. https://arxiv.org/abs/1901.07884
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
     _, greater = _questions(logits, labels)
     values = jnp.sum(sigmoid_binary_cross_entropy(logits, greater.astype(logits.dtype), reduction="none"), axis=-1)
@@ -93,7 +93,7 @@ def corn_ordinal_loss(
         Shi, Cao and Raschka (2021), Deep Neural Networks for Rank-Consistent Ordinal Regression Based On Conditional
         Probabilities. https://arxiv.org/abs/2111.08851
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
     question, greater = _questions(logits, labels)
     # The first question is asked of an illegal label below 0 too, so that its NaN reaches the gradient.
@@ -138,9 +138,9 @@ def squared_emd_ordinal_loss(
         Hou, Yu and Samaras (2017), Squared Earth Mover's Distance-based Loss for Training Deep Neural Networks.
         https://arxiv.org/abs/1611.05916
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
-    _value_checks.ensure_labels(labels, logits.shape[-1])
+    value_checks.ensure_labels(labels, logits.shape[-1])
     probs = jax.nn.softmax(logits, axis=-1)
     below = jnp.cumsum(probs, axis=-1)[..., :-1]
     above = jnp.flip(jnp.cumsum(jnp.flip(probs, -1), axis=-1), -1)[..., 1:]
@@ -159,5 +159,5 @@ def _questions(scores: Array, labels: Array) -> tuple[Array, Array]:
 def _known(values: Array, logits: Array, labels: Array) -> Array:
     """NaN where the label is not one of the classes, of which there is one more than logits."""
     classes = logits.shape[-1] + 1
-    _value_checks.ensure_labels(labels, classes)
+    value_checks.ensure_labels(labels, classes)
     return poison(values, (labels >= 0) & (labels < classes))

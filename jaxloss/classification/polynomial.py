@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy
 
 __all__ = ["poly_loss_cross_entropy"]
@@ -64,9 +64,9 @@ def poly_loss_cross_entropy(
         Leng et al. (2022), PolyLoss: A Polynomial Expansion Perspective of Classification Loss Functions.
         https://arxiv.org/abs/2204.12511
     """
-    logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets, event_ndim=1)
-    epsilon = _checks.scalar("epsilon", epsilon, logits.dtype, at_least=-1)
+    epsilon = checks.scalar("epsilon", epsilon, logits.dtype, at_least=-1)
     cross_entropy = softmax_cross_entropy(logits, targets, reduction="none")
     values = cross_entropy + epsilon * jnp.sum(targets * _complements(logits), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import blank, hide, pool_mass, pool_mean, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["nonnegative_pu_loss", "unbiased_pu_loss"]
 
@@ -53,7 +53,7 @@ def unbiased_pu_loss(
     """
     logits, positives = _scores_and_flags(logits, positives)
     (logits,), positives = blank(where, logits), hide(where, positives)
-    prior = _checks.scalar("prior", prior, logits.dtype, above=0, below=1)
+    prior = checks.scalar("prior", prior, logits.dtype, above=0, below=1)
     mass, present = pool_mass(where, weights, logits)
     positive_risk, negative_risk = _risks(logits, positives, mass, prior)
     return reduce(positive_risk + negative_risk, where=present, reduction=reduction)
@@ -111,9 +111,9 @@ def nonnegative_pu_loss(
     """
     logits, positives = _scores_and_flags(logits, positives)
     (logits,), positives = blank(where, logits), hide(where, positives)
-    prior = _checks.scalar("prior", prior, logits.dtype, above=0, below=1)
-    beta = _checks.scalar("beta", beta, logits.dtype, at_least=0)
-    gamma = _checks.scalar("gamma", gamma, logits.dtype, at_least=0)
+    prior = checks.scalar("prior", prior, logits.dtype, above=0, below=1)
+    beta = checks.scalar("beta", beta, logits.dtype, at_least=0)
+    gamma = checks.scalar("gamma", gamma, logits.dtype, at_least=0)
     mass, present = pool_mass(where, weights, logits)
     positive_risk, negative_risk = _risks(logits, positives, mass, prior)
     values = positive_risk + jnp.maximum(negative_risk, -beta)
@@ -124,15 +124,15 @@ def nonnegative_pu_loss(
 
 def _scores_and_flags(logits: Array, positives: Array) -> tuple[Array, Array]:
     """Both as arrays of one shape ``[..., N]``: floating scores and boolean flags."""
-    (logits,) = _checks.floating(logits=logits)
+    (logits,) = checks.floating(logits=logits)
     positives = jnp.asarray(positives)
     if positives.dtype != jnp.bool_:
         raise TypeError(
             f"positives must be boolean, True for a labelled positive; found {positives.dtype}. "
             "Write the condition out, for example positives=labels == 1."
         )
-    _checks.with_axes("entries", allow_empty=True, logits=logits)
-    _checks.same_shape(logits=logits, positives=positives)
+    checks.with_axes("entries", allow_empty=True, logits=logits)
+    checks.same_shape(logits=logits, positives=positives)
     return logits, positives
 
 

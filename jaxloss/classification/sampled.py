@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
@@ -157,9 +157,9 @@ def negative_sampling_loss(
 def _one_and_many(**arrays: Array) -> tuple[Array, Array]:
     """One number per example and a sample of them on the last axis, as floating arrays."""
     one_name, many_name = arrays
-    one, many = _checks.floating(**arrays)
-    _checks.with_axes("samples", allow_empty=True, **{many_name: many})
-    _checks.has_shape(many.shape[:-1], f"{many_name}.shape[:-1], the sample axis is last", **{one_name: one})
+    one, many = checks.floating(**arrays)
+    checks.with_axes("samples", allow_empty=True, **{many_name: many})
+    checks.has_shape(many.shape[:-1], f"{many_name}.shape[:-1], the sample axis is last", **{one_name: one})
     return one, many
 
 
@@ -171,7 +171,7 @@ def _corrected(
         _one_and_many(positive_logits=positive_logits, negative_logits=negative_logits),
         _one_and_many(positive_log_q=positive_log_q, negative_log_q=negative_log_q),
     )
-    _checks.same_shape(negative_logits=pairs[0][1], negative_log_q=pairs[1][1])
+    checks.same_shape(negative_logits=pairs[0][1], negative_log_q=pairs[1][1])
     positive, negative, positive_log_q, negative_log_q = promote(
         *(hide(where, array, event_ndim=ndim) for pair in pairs for ndim, array in enumerate(pair))
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.classification._softmax_terms import below_peak, label_terms, target_terms
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.softmax_terms import below_peak, label_terms, target_terms
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["nll_loss", "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"]
 
@@ -73,14 +73,14 @@ def softmax_cross_entropy_with_integer_labels(
         Chowdhery et al. (2022), PaLM: Scaling Language Modeling with Pathways (z-loss).
         https://arxiv.org/abs/2204.02311
     """
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     logits, labels = hide(where, logits, event_ndim=1), hide(where, labels)
     num_classes = logits.shape[-1]
-    _value_checks.ensure_labels(labels, num_classes)
+    value_checks.ensure_labels(labels, num_classes)
     inside = jnp.clip(labels, 0, num_classes - 1)
     nll, spread, peak = label_terms(logits, inside)
-    smoothing = _checks.scalar("label_smoothing", label_smoothing, nll.dtype, at_least=0, at_most=1)
-    z_factor = _checks.scalar("z_loss", z_loss, nll.dtype, at_least=0)
+    smoothing = checks.scalar("label_smoothing", label_smoothing, nll.dtype, at_least=0, at_most=1)
+    z_factor = checks.scalar("z_loss", z_loss, nll.dtype, at_least=0)
     per_class = _class_weights(class_weights, num_classes, nll.dtype)
     own = None if per_class is None else per_class[inside]
     values = nll
@@ -88,20 +88,20 @@ def softmax_cross_entropy_with_integer_labels(
         values = (1 - smoothing) * nll + smoothing * _uniform_terms(logits, spread, per_class, own)
     if not _is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
-    values = _numerics.poison(values, inside == labels)
+    values = numerics.poison(values, inside == labels)
     return reduce(values, where=where, weights=_with_class_weights(weights, own), reduction=reduction)
 
 
 def _class_weights(class_weights: Array | None, num_classes: int, dtype: jnp.dtype) -> Array | None:
     if class_weights is None:
         return None
-    return _checks.class_vector(num_classes, dtype, class_weights=class_weights)[0]
+    return checks.class_vector(num_classes, dtype, class_weights=class_weights)[0]
 
 
 def _with_class_weights(weights: Array | None, own: Array | None) -> Array | None:
     if weights is None or own is None:
         return own if weights is None else weights
-    return _checks.example_weights(weights, own.shape, own.dtype) * own
+    return checks.example_weights(weights, own.shape, own.dtype) * own
 
 
 def _uniform_terms(logits: Array, spread: Array, per_class: Array | None, own: Array | None) -> Array:
@@ -113,7 +113,7 @@ def _uniform_terms(logits: Array, spread: Array, per_class: Array | None, own: A
     if per_class is not None:
         scale = scale * jnp.broadcast_to(per_class, scale.shape)
     total = jnp.sum(scale * terms, axis=-1) / count.astype(below.dtype)
-    return total if own is None else _numerics.divide(total, own)
+    return total if own is None else numerics.divide(total, own)
 
 
 def softmax_cross_entropy(
@@ -164,12 +164,12 @@ def softmax_cross_entropy(
         Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision (smoothing).
         https://arxiv.org/abs/1512.00567
     """
-    logits, targets = _checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = hide(where, logits, event_ndim=1), hide(where, targets, event_ndim=1)
     targets = _working_targets(logits, targets)
-    _value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
-    smoothing = _checks.scalar("label_smoothing", label_smoothing, targets.dtype, at_least=0, at_most=1)
-    z_factor = _checks.scalar("z_loss", z_loss, targets.dtype, at_least=0)
+    value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
+    smoothing = checks.scalar("label_smoothing", label_smoothing, targets.dtype, at_least=0, at_most=1)
+    z_factor = checks.scalar("z_loss", z_loss, targets.dtype, at_least=0)
     per_class = _class_weights(class_weights, logits.shape[-1], targets.dtype)
     asked, own = targets, None
     if not _is_zero(smoothing):
@@ -179,7 +179,7 @@ def softmax_cross_entropy(
     if per_class is not None:
         scale = jnp.broadcast_to(per_class, targets.shape)
         own = jnp.sum(scale * targets, axis=-1)
-        asked = _numerics.divide(scale * asked, jnp.broadcast_to(own[..., None], asked.shape))
+        asked = numerics.divide(scale * asked, jnp.broadcast_to(own[..., None], asked.shape))
     values, spread, peak = target_terms(logits, asked)
     if not _is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
@@ -229,15 +229,15 @@ def nll_loss(
         Fisher (1922), On the Mathematical Foundations of Theoretical Statistics.
         https://doi.org/10.1098/rsta.1922.0009
     """
-    log_probs, labels = _checks.scores_and_labels(log_probs=log_probs, labels=labels)
+    log_probs, labels = checks.scores_and_labels(log_probs=log_probs, labels=labels)
     log_probs, labels = hide(where, log_probs, event_ndim=1), hide(where, labels)
     num_classes = log_probs.shape[-1]
-    _value_checks.ensure_labels(labels, num_classes)
-    _value_checks.ensure(lambda: log_probs <= 0, "log_probs must be <= 0; pass logits to the cross-entropy instead")
+    value_checks.ensure_labels(labels, num_classes)
+    value_checks.ensure(lambda: log_probs <= 0, "log_probs must be <= 0; pass logits to the cross-entropy instead")
     inside = jnp.clip(labels, 0, num_classes - 1)
     picked = jnp.take_along_axis(log_probs, inside[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
     (values,) = promote(-picked)
     own = _class_weights(class_weights, num_classes, values.dtype)
-    values = _numerics.poison(values, inside == labels)
+    values = numerics.poison(values, inside == labels)
     own = None if own is None else own[inside]
     return reduce(values, where=where, weights=_with_class_weights(weights, own), reduction=reduction)

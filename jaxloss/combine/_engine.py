@@ -15,8 +15,8 @@ import jax
 import jax.extend
 import jax.numpy as jnp
 
-from jaxloss._mesh import vary_over
-from jaxloss._typing import Array
+from jaxloss._floor.mesh import vary_over
+from jaxloss._floor.typing import Array
 from jaxloss.combine._exchange import Cotangents, exchange, split
 from jaxloss.combine._leaves import Leaves, wide
 from jaxloss.combine.terms import Notes, Terms

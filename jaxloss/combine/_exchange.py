@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._mesh import vary_over
-from jaxloss._reduce import plain_mean
-from jaxloss._typing import Array
+from jaxloss._floor.mesh import vary_over
+from jaxloss._floor.reduction import plain_mean
+from jaxloss._floor.typing import Array
 from jaxloss.combine.terms import ModelTerm, Notes, Terms
 from jaxloss.reductions import Term
 

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import divide, sqrt
-from jaxloss._reduce import promote
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import divide, sqrt
+from jaxloss._floor.reduction import promote
+from jaxloss._floor.typing import Array, Scalar
 
 __all__ = [
     "cosines",
@@ -29,11 +29,11 @@ __all__ = [
 
 def without(gram: Any, present: Any | None) -> tuple[Array, Array]:
     """``(gram, present)``, checked and in float32 at least; the rows and columns of absent terms are 0."""
-    (gram,) = promote(*_checks.floating(gram=gram))
-    _checks.with_axes("terms terms", gram=gram)
+    (gram,) = promote(*checks.floating(gram=gram))
+    checks.with_axes("terms terms", gram=gram)
     size = gram.shape[-1]
-    _checks.has_shape((size, size), "one row and one column per term", gram=gram)
-    present = jnp.ones(size, bool) if present is None else _checks.mask(present, (size,))
+    checks.has_shape((size, size), "one row and one column per term", gram=gram)
+    present = jnp.ones(size, bool) if present is None else checks.mask(present, (size,))
     return jnp.where(present[:, None] & present[None, :], gram, jnp.zeros((), gram.dtype)), present
 
 
@@ -82,8 +82,8 @@ def trace_scaled(gram: Array, ridge: Scalar) -> Array:
 def over_present(preference: Any | None, present: Array, dtype: Any, total: float | None = 1.0) -> Array:
     """The preference without absent terms. None is equal numbers, that sum to ``total``, or are 1 if that is None."""
     if preference is not None:
-        (preference,) = _checks.numeric(preference=preference)
-        _checks.has_shape(present.shape, "one number per term", preference=preference)
+        (preference,) = checks.numeric(preference=preference)
+        checks.has_shape(present.shape, "one number per term", preference=preference)
         return jnp.where(present, preference.astype(dtype), jnp.zeros((), dtype))
     ones = present.astype(dtype)
     return ones if total is None else divide(total * ones, jnp.broadcast_to(jnp.sum(ones), ones.shape))
@@ -100,5 +100,5 @@ def named_vector(who: str, numbers: Mapping[str, Scalar], names: Sequence[str], 
         raise KeyError(f"{who}: unknown term(s) {unknown}; the terms are {sorted(names)}")
     if missing := sorted(set(names) - set(numbers)):
         raise KeyError(f"{who}: no number for the term(s) {missing}; the terms are {sorted(names)}")
-    checked = [_checks.scalar(f"{who} of {name!r}", numbers[name], dtype, **limits) for name in names]
+    checked = [checks.scalar(f"{who} of {name!r}", numbers[name], dtype, **limits) for name in names]
     return jnp.stack([jax.lax.stop_gradient(jnp.asarray(number, dtype)) for number in checked])

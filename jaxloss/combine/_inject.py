@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._typing import Array
+from jaxloss._floor.typing import Array
 from jaxloss.combine._leaves import wide
 
 __all__ = ["zero_with_gradient"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 
-from jaxloss._typing import Array
+from jaxloss._floor.typing import Array
 
 __all__ = ["Key", "as_key"]
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._typing import Array
+from jaxloss._floor.typing import Array
 
 __all__ = ["Leaves", "leaves_of", "wide"]
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.terms import Terms, mean_of
 from jaxloss.combine.transforms import Factor, LossTransform
 from jaxloss.reductions import Term
@@ -70,7 +70,7 @@ def observe(terms: Terms) -> Observed:
 
 def setting(name: str, value: Factor, step: Array, dtype: Any, **limits: float) -> Scalar:
     """A hyperparameter of this step, which may be a schedule; its range is checked where it is concrete."""
-    return _checks.scalar(name, value(step) if callable(value) else value, dtype, **limits)
+    return checks.scalar(name, value(step) if callable(value) else value, dtype, **limits)
 
 
 def keep(term: Term, weights: Array) -> Term:
@@ -161,12 +161,12 @@ def masked_softmax(logits: Array, mask: Array) -> Array:
     logits = jnp.where(mask, logits, -jnp.inf)
     peak = jax.lax.stop_gradient(jnp.max(logits))
     powers = jnp.exp(logits - jnp.where(jnp.isneginf(peak), jnp.zeros((), logits.dtype), peak))
-    return _numerics.divide(powers, jnp.sum(powers))
+    return numerics.divide(powers, jnp.sum(powers))
 
 
 def ratio(new: Array, old: Array) -> Array:
     """``new / old``, of at most 1e9 in size; 1 where ``old`` is 0: a loss that was gone tells nothing."""
-    return jnp.where(old == 0, jnp.ones((), new.dtype), jnp.clip(_numerics.divide(new, old), -1e9, 1e9))
+    return jnp.where(old == 0, jnp.ones((), new.dtype), jnp.clip(numerics.divide(new, old), -1e9, 1e9))
 
 
 class Running(NamedTuple):
@@ -185,4 +185,4 @@ def track(running: Running, names: tuple[str, ...], values: Array, decay: Scalar
     """The averages with ``values`` taken in, one per name, and the averages as a vector."""
     totals = decay * stacked(names, running.totals) + (1 - decay) * values
     masses = decay * stacked(names, running.masses) + (1 - decay)
-    return Running(named(names, totals), named(names, masses)), _numerics.divide(totals, masses)
+    return Running(named(names, totals), named(names, masses)), numerics.divide(totals, masses)

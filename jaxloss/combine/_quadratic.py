@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._numerics import positive_part, scale_of
-from jaxloss._typing import Array
+from jaxloss._floor.numerics import positive_part, scale_of
+from jaxloss._floor.typing import Array
 from jaxloss.combine._gram import dot
 
 __all__ = ["interior_point", "nonneg_qp"]

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._mesh import varying_axes
-from jaxloss._reduce import promote
-from jaxloss._typing import Array
+from jaxloss._floor import checks
+from jaxloss._floor.mesh import varying_axes
+from jaxloss._floor.reduction import promote
+from jaxloss._floor.typing import Array
 
 __all__ = [
     "Axes",
@@ -38,7 +38,7 @@ def working_dtype(tree: Any) -> Any:
 
 def row_leaves(rows: Any) -> list[Array]:
     """The leaves in the working dtype; a ValueError unless all have the same number of rows."""
-    leaves = promote(*_checks.floating(**{f"rows{jax.tree_util.keystr(p)}": x for p, x in _paths(rows)}))
+    leaves = promote(*checks.floating(**{f"rows{jax.tree_util.keystr(p)}": x for p, x in _paths(rows)}))
     dtype = working_dtype(leaves)
     counts = {leaf.shape[:1] for leaf in leaves}
     if len(counts) != 1 or () in counts:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._gram import named_vector
 from jaxloss.combine._rows import (
     Axes,

@@ -7,9 +7,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import divide, magnitude
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import divide, magnitude
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._gram import cosines, mean_over_present, reveal, without
 from jaxloss.combine._rows import (
     Axes,
@@ -85,7 +85,7 @@ def equal_norms(*, momentum: Scalar = 0.9) -> Aggregator:
             ...
         ValueError: momentum must be < 1; found 1.0.
     """
-    momentum = _checks.scalar("momentum", momentum, jnp.float32, at_least=0, below=1)
+    momentum = checks.scalar("momentum", momentum, jnp.float32, at_least=0, below=1)
 
     def weights(gram: Array, state: Array, *, present: Array, **_: Any) -> tuple[Array, Array]:
         new = equal_norms_weights(gram, present=present)
@@ -127,7 +127,7 @@ def learning_rate_annealing_weights(
     """
     leaves = row_leaves(rows)
     size = len(leaves[0])
-    present = jnp.ones(size, bool) if present is None else _checks.mask(present, (size,))
+    present = jnp.ones(size, bool) if present is None else checks.mask(present, (size,))
     entries = [magnitude(leaf) for leaf in row_leaves(present_rows(leaves, present))]
     shared = shard_axes(leaves, sharded)
     flat = [jnp.reshape(leaf, (size, -1)) for leaf in entries]
@@ -162,7 +162,7 @@ def learning_rate_annealing(*, reference: str, momentum: Scalar = 0.9) -> Aggreg
             ...
         KeyError: "learning_rate_annealing: unknown term(s) ['pde']; the terms are ['data', 'wall']"
     """
-    momentum = _checks.scalar("momentum", momentum, jnp.float32, at_least=0, below=1)
+    momentum = checks.scalar("momentum", momentum, jnp.float32, at_least=0, below=1)
 
     def init(params: Any, names: Sequence[str], /) -> GramianState:
         known_names("learning_rate_annealing", [reference], dict.fromkeys(names))

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _numerics
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import numerics
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._observe import (
     Observed,
     Running,
@@ -110,7 +110,7 @@ def famo(tx: Optimiser, *, minima: Mapping[str, Scalar] | None = None, epsilon: 
             (state.logits, state.optimiser),
         )
         shares = masked_softmax(stacked(names, logits), seen) / distance
-        weights = jnp.where(seen & ~legal, jnp.nan, _numerics.divide(shares, jnp.sum(shares)))
+        weights = jnp.where(seen & ~legal, jnp.nan, numerics.divide(shares, jnp.sum(shares)))
         previous = named(names, jnp.where(legal, means, previous))
         started = named(names, legal | stacked(names, state.started))
         return weights, FAMOState(logits, previous, started, optimiser)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._gram import cosines, dot, resolution, reveal, without
 from jaxloss.combine.aggregation import Aggregator, from_gramian
 
@@ -45,7 +45,7 @@ def fairgrad_weights(gram: Array, *, fairness: Scalar, present: Array | None = N
         Ban and Ji (2024), Fair Resource Allocation in Multi-Task Learning. https://arxiv.org/abs/2402.15638
     """
     gram, present = without(gram, present)
-    k = 1 / jnp.asarray(_checks.scalar("fairness", fairness, gram.dtype, above=0), gram.dtype)
+    k = 1 / jnp.asarray(checks.scalar("fairness", fairness, gram.dtype, above=0), gram.dtype)
     angles, lengths = cosines(gram)
     moves = lengths > 0
     angles = angles + jnp.diag(jnp.where(moves, jnp.full_like(lengths, 0.1 * resolution(gram)), jnp.ones_like(lengths)))
@@ -127,7 +127,7 @@ def fairgrad(*, fairness: Scalar) -> Aggregator:
             ...
         ValueError: fairness must be > 0; found 0.0.
     """
-    fairness = _checks.scalar("fairness", fairness, jnp.float32, above=0)
+    fairness = checks.scalar("fairness", fairness, jnp.float32, above=0)
     return from_gramian(
         lambda gram, present: fairgrad_weights(gram, fairness=fairness, present=present),
         degree=-2 * fairness / (1 + fairness),

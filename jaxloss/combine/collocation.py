@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import divide_sums, weighted_sums
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import divide_sums, weighted_sums
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._observe import each, hold, keep, setting, times
 from jaxloss.combine.learned import Optimiser, moved
 from jaxloss.combine.terms import Terms
@@ -49,7 +49,7 @@ def causal(epsilon: Factor = 1.0) -> LossTransform:
     """
 
     def rule(term: Term, step: Array) -> Term:
-        _checks.with_axes("time", allow_empty=True, **{"a causal term": term.values})
+        checks.with_axes("time", allow_empty=True, **{"a causal term": term.values})
         rate = setting("epsilon", epsilon, step, term.values.dtype, at_least=0)
         flat = (term.values.shape[0], term.values.size // max(term.values.shape[0], 1))
         values = jax.lax.stop_gradient(term.values)
@@ -130,12 +130,10 @@ def self_adaptive(
             return dict.fromkeys(terms, lambda table: table)
         if points not in extra:
             raise KeyError(f"self_adaptive: no annotation {points!r} among {sorted(extra)}")
-        (index,) = _checks.integer(**{points: extra[points]})
+        (index,) = checks.integer(**{points: extra[points]})
         for term in terms.values():
-            _checks.has_shape(term.values.shape, "the unreduced loss", **{points: index})
-        return dict.fromkeys(
-            terms, lambda table: table.at[_checks.as_int32(index)].get(mode="fill", fill_value=jnp.nan)
-        )
+            checks.has_shape(term.values.shape, "the unreduced loss", **{points: index})
+        return dict.fromkeys(terms, lambda table: table.at[checks.as_int32(index)].get(mode="fill", fill_value=jnp.nan))
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001
         own = gather(terms, extra)

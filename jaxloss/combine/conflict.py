@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import divide
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import divide
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._gram import cosines, dot, reveal, without
 from jaxloss.combine._keys import Key, as_key
 from jaxloss.combine.aggregation import Aggregator, from_gramian
@@ -21,8 +21,8 @@ __all__ = ["gradvac", "gradvac_weights", "pcgrad", "pcgrad_weights"]
 def _visits(order: Any | None, size: int) -> Array:
     if order is None:
         return jnp.broadcast_to(jnp.arange(size), (size, size))
-    (order,) = _checks.integer(order=order)
-    _checks.has_shape((size, size), "row i is the order in which term i meets the others", order=order)
+    (order,) = checks.integer(order=order)
+    checks.has_shape((size, size), "row i is the order in which term i meets the others", order=order)
     return order
 
 
@@ -120,8 +120,8 @@ def gradvac_weights(
     """
     gram, present = without(gram, present)
     targets = targets.astype(gram.dtype)
-    _checks.has_shape(gram.shape, "one cosine per pair of terms", targets=targets)
-    rate = _checks.scalar("rate", rate, gram.dtype, at_least=0, at_most=1)
+    checks.has_shape(gram.shape, "one cosine per pair of terms", targets=targets)
+    rate = checks.scalar("rate", rate, gram.dtype, at_least=0, at_most=1)
     angles, lengths = cosines(gram)
     moves = lengths > 0
 
@@ -188,7 +188,7 @@ def gradvac(key: Key = 0, *, rate: Scalar = 0.5) -> Aggregator:
             ...
         ValueError: rate must be <= 1; found 2.0.
     """
-    rate = _checks.scalar("rate", rate, jnp.float32, at_least=0, at_most=1)
+    rate = checks.scalar("rate", rate, jnp.float32, at_least=0, at_most=1)
 
     def init(names: Sequence[str], dtype: Any) -> tuple[Array, Array]:
         return as_key(key), jnp.zeros((len(names), len(names)), dtype)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss._typing import Array
+from jaxloss._floor.typing import Array
 from jaxloss.combine._observe import (
     Running,
     each,

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._gram import dot, over_present, reveal, trace_scaled, without
 from jaxloss.combine._quadratic import nonneg_qp
 from jaxloss.combine.aggregation import Aggregator, by_preference
@@ -53,7 +53,7 @@ def upgrad_weights(
     """
     gram, present = without(gram, present)
     wanted = jnp.diag(over_present(preference, present, gram.dtype))
-    matrix = trace_scaled(gram, _checks.scalar("ridge", ridge, gram.dtype, above=0))
+    matrix = trace_scaled(gram, checks.scalar("ridge", ridge, gram.dtype, above=0))
     beyond = jax.vmap(lambda own: nonneg_qp(matrix, dot(matrix, own)))(wanted)
     return reveal(jnp.sum(wanted + beyond, axis=0), gram, present)
 
@@ -89,7 +89,7 @@ def dualproj_weights(
     """
     gram, present = without(gram, present)
     wanted = over_present(preference, present, gram.dtype)
-    matrix = trace_scaled(gram, _checks.scalar("ridge", ridge, gram.dtype, above=0))
+    matrix = trace_scaled(gram, checks.scalar("ridge", ridge, gram.dtype, above=0))
     return reveal(wanted + nonneg_qp(matrix, dot(matrix, wanted)), gram, present)
 
 
@@ -131,5 +131,5 @@ def dualproj(*, preference: Mapping[str, Scalar] | None = None, ridge: Scalar = 
 
 
 def _projecting(who: str, weights: Any, preference: Mapping[str, Scalar] | None, ridge: Scalar) -> Aggregator:
-    ridge = _checks.scalar("ridge", ridge, jnp.float32, above=0)
+    ridge = checks.scalar("ridge", ridge, jnp.float32, above=0)
     return by_preference(who, lambda gram, p, *, present: weights(gram, p, present=present, ridge=ridge), preference)

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 import jax.numpy as jnp
 
-from jaxloss._numerics import divide, sqrt
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor.numerics import divide, sqrt
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._gram import cosines, dot, over_present, pseudo_inverse, resolution, reveal, without
 from jaxloss.combine.aggregation import Aggregator, by_preference, from_gramian
 

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, reductions
-from jaxloss._reduce import divide_sums, weighted_sums
-from jaxloss._typing import Array, Scalar
+from jaxloss import reductions
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import divide_sums, weighted_sums
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._observe import (
     Observed,
     from_means,
@@ -35,8 +36,8 @@ def _index(who: str, key: str, extra: dict[str, Any]) -> Array:
         raise KeyError(
             f"{who}: no annotation {key!r} among {sorted(extra)}; let the losses return {key!r}: Annotation(index)"
         )
-    (index,) = _checks.integer(**{key: extra[key]})
-    return _checks.as_int32(index)
+    (index,) = checks.integer(**{key: extra[key]})
+    return checks.as_int32(index)
 
 
 def worst_group(num_groups: int, *, groups: str = "groups") -> LossTransform:
@@ -78,9 +79,9 @@ def worst_group(num_groups: int, *, groups: str = "groups") -> LossTransform:
 
 def _legal(term: Term, index: Array, num_groups: int) -> Term:
     """The term with NaN wherever an example that counts is of no group."""
-    _checks.has_shape(term.values.shape, "the unreduced loss", groups=index)
+    checks.has_shape(term.values.shape, "the unreduced loss", groups=index)
     legal = ((index >= 0) & (index < num_groups)) | (term.weights == 0)
-    return Term(_numerics.poison(term.values, legal), term.weights)
+    return Term(numerics.poison(term.values, legal), term.weights)
 
 
 class GroupDROState(NamedTuple):
@@ -150,13 +151,13 @@ def _follow(term: Term, index: Array, logits: Array, step_size: Scalar) -> tuple
     means = divide_sums(sums, masses)
     seen = (masses > 0) & jnp.isfinite(means)
     logits = _normalized(logits + step_size * jnp.where(seen, means, jnp.zeros((), means.dtype)))
-    share = _numerics.divide(masses, jnp.sum(masses))
-    factors = _numerics.divide(jnp.exp(logits), share)
+    share = numerics.divide(masses, jnp.sum(masses))
+    factors = numerics.divide(jnp.exp(logits), share)
     return times(term, factors[jnp.clip(index, 0, logits.size - 1)]), logits, jnp.any(seen)
 
 
 def _normalized(logits: Array) -> Array:
-    return logits - _numerics.log_sum_exp(logits)
+    return logits - numerics.log_sum_exp(logits)
 
 
 class TermDROState(NamedTuple):

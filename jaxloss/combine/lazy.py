@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._typing import Array
+from jaxloss._floor.typing import Array
 from jaxloss.combine.terms import lift
 from jaxloss.reductions import Term
 

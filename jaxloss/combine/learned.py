@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._observe import Observed, from_means, named, stacked
 from jaxloss.combine.terms import known_names
 from jaxloss.combine.transforms import LossTransform
@@ -90,7 +90,7 @@ def learned(
         if set(given) != set(names):
             raise KeyError(f"learned: initial has no number for the term(s) {sorted(set(names) - set(given))}")
         parameters = {
-            name: jnp.array(_checks.scalar(f"initial of {name!r}", given[name], dtype), dtype) for name in names
+            name: jnp.array(checks.scalar(f"initial of {name!r}", given[name], dtype), dtype) for name in names
         }
         return LearnedState(parameters, tx.init(parameters))
 

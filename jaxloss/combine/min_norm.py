@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import divide, sqrt
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import divide, sqrt
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._gram import cosines, dot, over_present, resolution, reveal, trace_scaled, without
 from jaxloss.combine._quadratic import interior_point, nonneg_qp
 from jaxloss.combine.aggregation import Aggregator, from_gramian
@@ -85,7 +85,7 @@ def cagrad_weights(gram: Array, *, caution: Scalar = 0.5, present: Array | None 
         https://arxiv.org/abs/2110.14048
     """
     gram, present = without(gram, present)
-    caution = _checks.scalar("caution", caution, gram.dtype, at_least=0)
+    caution = checks.scalar("caution", caution, gram.dtype, at_least=0)
     matrix = trace_scaled(gram, 0.0)
     mean = over_present(None, present, gram.dtype)
     radius = caution * sqrt(dot(mean, dot(matrix, mean)))
@@ -155,5 +155,5 @@ def cagrad(*, caution: Scalar = 0.5) -> Aggregator:
             ...
         ValueError: caution must be >= 0.0; found -1.0.
     """
-    caution = _checks.scalar("caution", caution, jnp.float32, at_least=0.0)
+    caution = checks.scalar("caution", caution, jnp.float32, at_least=0.0)
     return from_gramian(lambda gram, present: cagrad_weights(gram, caution=caution, present=present))

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import divide
-from jaxloss._reduce import plain_mean
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import divide
+from jaxloss._floor.reduction import plain_mean
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._gram import dot, over_present
 from jaxloss.combine._observe import named, observe, stacked, start, weighed, working_dtype
 from jaxloss.combine.balance import running
@@ -82,9 +82,9 @@ def ntk_weights(traces: Array, *, present: Array | None = None) -> Array:
         Wang, Yu and Perdikaris (2022), When and Why PINNs Fail to Train: A Neural Tangent Kernel Perspective.
         https://arxiv.org/abs/2007.14527
     """
-    (traces,) = _checks.floating(traces=traces)
-    _checks.has_shape((traces.size,), "one number per term", traces=traces)
-    present = jnp.ones(traces.size, bool) if present is None else _checks.mask(present, traces.shape)
+    (traces,) = checks.floating(traces=traces)
+    checks.has_shape((traces.size,), "one number per term", traces=traces)
+    present = jnp.ones(traces.size, bool) if present is None else checks.mask(present, traces.shape)
     traces = jnp.where(present, traces, jnp.zeros_like(traces))
     mean = dot(over_present(None, present, traces.dtype), traces)
     return divide(jnp.broadcast_to(mean, traces.shape), traces)
@@ -130,7 +130,7 @@ def ntk_weighting(*, traces: str = "traces", momentum: Scalar = 0.9) -> LossTran
         Wang, Yu and Perdikaris (2022), When and Why PINNs Fail to Train: A Neural Tangent Kernel Perspective.
         https://arxiv.org/abs/2007.14527
     """
-    momentum = _checks.scalar("momentum", momentum, jnp.float32, at_least=0, below=1)
+    momentum = checks.scalar("momentum", momentum, jnp.float32, at_least=0, below=1)
 
     def init(terms: Terms, /) -> NTKState:
         return NTKState(start(sorted(terms), 1, working_dtype(terms)))

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._mesh import axes_of_specs, varying_axes
-from jaxloss._typing import Array
+from jaxloss._floor.mesh import axes_of_specs, varying_axes
+from jaxloss._floor.typing import Array
 from jaxloss.combine import _engine
 from jaxloss.combine._inject import zero_with_gradient
 from jaxloss.combine._leaves import Leaves, leaves_of

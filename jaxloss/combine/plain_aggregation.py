@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._numerics import divide
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor.numerics import divide
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._gram import named_vector, over_present
 from jaxloss.combine._keys import Key, as_key
 from jaxloss.combine.aggregation import Aggregator, from_gramian

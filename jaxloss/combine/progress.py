@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._typing import Array
+from jaxloss._floor import checks
+from jaxloss._floor.typing import Array
 from jaxloss.combine._observe import Observed, from_means, masked_softmax, named, ratio, setting, stacked, start
 from jaxloss.combine.transforms import Factor, LossTransform
 
@@ -65,7 +65,7 @@ def dwa(epoch_length: int, *, temperature: Factor = 2.0) -> LossTransform:
     Reference:
         Liu, Johns and Davison (2019), End-to-End Multi-Task Learning with Attention. https://arxiv.org/abs/1803.10704
     """
-    _checks.scalar("epoch_length", epoch_length, jnp.float32, at_least=1)
+    checks.scalar("epoch_length", epoch_length, jnp.float32, at_least=1)
 
     def first(names: tuple[str, ...], dtype: Any) -> DWAState:
         sums, counts, newer, older = (start(names, 0, dtype) for _ in range(4))

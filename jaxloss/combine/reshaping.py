@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, reductions
-from jaxloss._typing import Array, Reducer
+from jaxloss import reductions
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.typing import Array, Reducer
 from jaxloss.combine._observe import each, setting
 from jaxloss.combine.transforms import Factor, LossTransform
 from jaxloss.reductions import Term
@@ -74,8 +75,8 @@ def focal(gamma: Factor = 2.0) -> LossTransform:
 
     def rule(term: Term, step: Array) -> Term:
         exponent = setting("gamma", gamma, step, term.values.dtype, at_least=0)
-        values = _numerics.poison(term.values, term.values >= 0)
-        return Term(_numerics.power(-jnp.expm1(-values), exponent) * values, term.weights)
+        values = numerics.poison(term.values, term.values >= 0)
+        return Term(numerics.power(-jnp.expm1(-values), exponent) * values, term.weights)
 
     return each(rule)
 
@@ -106,7 +107,7 @@ def reduce_by(reduction: Reducer) -> LossTransform:
 
 
 def _reduced(term: Term, reduction: Reducer) -> Term:
-    (result,) = _checks.floating(**{"the result of the reduction": reduction(term.values, term.weights)})
+    (result,) = checks.floating(**{"the result of the reduction": reduction(term.values, term.weights)})
     if result.ndim:
         raise ValueError(f"reduce_by needs a reduction to one number; found a result of shape {result.shape}.")
     return Term(result, jnp.sum(term.weights))

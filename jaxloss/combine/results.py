@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxloss._reduce import promote
-from jaxloss._typing import Array
+from jaxloss._floor.reduction import promote
+from jaxloss._floor.typing import Array
 from jaxloss.combine.terms import Terms, mean_of
 from jaxloss.reductions import Term
 

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._numerics import divide
-from jaxloss._reduce import promote
-from jaxloss._typing import Array
+from jaxloss._floor.numerics import divide
+from jaxloss._floor.reduction import promote
+from jaxloss._floor.typing import Array
 from jaxloss.combine._gram import reveal, without
 from jaxloss.combine._rows import row_leaves
 from jaxloss.combine.aggregation import Aggregator, from_gramian

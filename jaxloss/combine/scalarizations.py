@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _numerics
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import numerics
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._observe import Observed, from_means, masked_softmax, setting
 from jaxloss.combine.terms import known_names
 from jaxloss.combine.transforms import Factor, LossTransform
@@ -166,7 +166,7 @@ def vrex(beta: Factor = 1.0) -> LossTransform:
         _, means, seen = observed
         strength = setting("beta", beta, step, means.dtype, at_least=0)
         count = jnp.sum(seen, dtype=jnp.int32).astype(means.dtype)
-        centre = _numerics.divide(jnp.sum(jnp.where(seen, means, jnp.zeros((), means.dtype))), count)
+        centre = numerics.divide(jnp.sum(jnp.where(seen, means, jnp.zeros((), means.dtype))), count)
         return (1 + 2 * strength * (means - centre)) / jnp.maximum(count, 1)
 
     return _stateless(rule)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _worst
-from jaxloss._typing import Array
+from jaxloss._floor import by_loss, checks
+from jaxloss._floor.typing import Array
 from jaxloss.combine._observe import each, keep, setting
 from jaxloss.combine.terms import Terms, known_names
 from jaxloss.combine.transforms import Factor, LossTransform
@@ -32,7 +32,7 @@ def _in_place(term: Term, order: Array, kept: Array) -> Term:
 
 
 def _worst_first(term: Term) -> tuple[Array, Array]:
-    order = _worst.worst_first(term.values, term.weights)
+    order = by_loss.worst_first(term.values, term.weights)
     return order, jnp.ravel(term.weights)[order]
 
 
@@ -63,7 +63,7 @@ def top_fraction(fraction: Factor) -> LossTransform:
     def rule(term: Term, step: Array) -> Term:
         share = setting("fraction", fraction, step, term.values.dtype, above=0, at_most=1)
         order, weights = _worst_first(term)
-        return _in_place(term, order, _worst.top_count(weights, share))
+        return _in_place(term, order, by_loss.top_count(weights, share))
 
     return each(rule)
 
@@ -94,7 +94,7 @@ def cvar(fraction: Factor) -> LossTransform:
     def rule(term: Term, step: Array) -> Term:
         share = setting("fraction", fraction, step, term.values.dtype, above=0, at_most=1)
         order, weights = _worst_first(term)
-        return _in_place(term, order, _worst.top_weight(weights, share))
+        return _in_place(term, order, by_loss.top_weight(weights, share))
 
     return each(rule)
 
@@ -126,7 +126,7 @@ def trimmed_mean(fraction: Factor) -> LossTransform:
     def rule(term: Term, step: Array) -> Term:
         share = setting("fraction", fraction, step, term.values.dtype, at_least=0, below=1)
         order, weights = _worst_first(term)
-        return _in_place(term, order, _worst.without_top_weight(weights, share))
+        return _in_place(term, order, by_loss.without_top_weight(weights, share))
 
     return each(rule)
 
@@ -165,10 +165,10 @@ def small_loss(fraction: Factor, *, judges: Mapping[str, str] | None = None) -> 
 
     def select(name: str, terms: Terms, step: Array) -> Term:
         term, judge = terms[name], terms[judged_by.get(name, name)]
-        _checks.has_shape(judge.values.shape, f"the judge of {name!r}", **{f"term {name!r}": term.values})
+        checks.has_shape(judge.values.shape, f"the judge of {name!r}", **{f"term {name!r}": term.values})
         share = setting("fraction", fraction, step, term.values.dtype, above=0, at_most=1)
         weights = jnp.where(judge.weights > 0, term.weights, jnp.zeros((), term.weights.dtype))
-        order = _worst.worst_first(judge.values, weights)
+        order = by_loss.worst_first(judge.values, weights)
         weights = jnp.ravel(weights)[order]
         count = jnp.sum(weights > 0, dtype=jnp.int32).astype(weights.dtype)
         rank = jnp.arange(weights.size, dtype=jnp.int32).astype(weights.dtype)

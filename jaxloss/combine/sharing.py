@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.aggregation import gramian
 
 __all__ = ["fork", "reverse_gradient"]
@@ -88,7 +88,7 @@ def reverse_gradient(x: Any, scale: Scalar = 1.0) -> Any:
 
     def one(leaf: Any) -> Array:
         leaf = jnp.asarray(leaf)
-        return _reversed(leaf, jnp.asarray(_checks.scalar("scale", scale, leaf.dtype, at_least=0), leaf.dtype))
+        return _reversed(leaf, jnp.asarray(checks.scalar("scale", scale, leaf.dtype, at_least=0), leaf.dtype))
 
     return jax.tree.map(one, x)
 

@@ -7,10 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import divide, magnitude
-from jaxloss._reduce import promote
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import divide, magnitude
+from jaxloss._floor.reduction import promote
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._keys import Key, as_key
 from jaxloss.combine._rows import present_rows
 from jaxloss.combine.aggregation import Aggregator
@@ -58,7 +58,7 @@ def graddrop(key: Key = 0, *, leak: Scalar = 0.0) -> Aggregator:
         Chen et al. (2020), Just Pick a Sign: Optimizing Deep Multitask Models with Gradient Sign Dropout.
         https://arxiv.org/abs/2010.06808
     """
-    leak = _checks.scalar("leak", leak, jnp.float32, at_least=0, at_most=1)
+    leak = checks.scalar("leak", leak, jnp.float32, at_least=0, at_most=1)
 
     def update(rows: Any, state: Array, /, *, present: Array, **_: Any) -> tuple[Any, Array]:
         leaves, structure = jax.tree.flatten(present_rows(rows, present))

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss import reductions
-from jaxloss._reduce import promote
-from jaxloss._typing import Array
+from jaxloss._floor.reduction import promote
+from jaxloss._floor.typing import Array
 from jaxloss.reductions import Term
 
 __all__ = ["Annotation", "ModelTerm", "Notes", "Terms", "annotations_of", "known_names", "lift", "mean_of", "summary"]

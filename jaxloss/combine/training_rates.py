@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import divide, power
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import divide, power
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine._gram import cosines, mean_over_present, reveal, without
 from jaxloss.combine.aggregation import Aggregator, from_gramian
 
@@ -73,9 +73,9 @@ def gradnorm_weights(
     """
     gram, present = without(gram, present)
     weights, progress = weights.astype(gram.dtype), progress.astype(gram.dtype)
-    _checks.has_shape(present.shape, "one number per term", weights=weights, progress=progress)
-    learning_rate = _checks.scalar("learning_rate", learning_rate, gram.dtype, above=0)
-    restoring_force = _checks.scalar("restoring_force", restoring_force, gram.dtype, at_least=0)
+    checks.has_shape(present.shape, "one number per term", weights=weights, progress=progress)
+    learning_rate = checks.scalar("learning_rate", learning_rate, gram.dtype, above=0)
+    restoring_force = checks.scalar("restoring_force", restoring_force, gram.dtype, at_least=0)
     progress = jnp.where(present, progress, jnp.zeros_like(progress))
     lengths = cosines(gram)[1]
     lengths = divide(lengths, mean_over_present(lengths, present))
@@ -109,8 +109,8 @@ def gradnorm(*, learning_rate: Scalar = 0.025, restoring_force: Scalar = 1.5) ->
         >>> combine.gradnorm().init(jnp.zeros(3), ("ce", "kl")).inner.weights
         Array([1., 1.], dtype=float32)
     """
-    learning_rate = _checks.scalar("learning_rate", learning_rate, jnp.float32, above=0)
-    restoring_force = _checks.scalar("restoring_force", restoring_force, jnp.float32, at_least=0)
+    learning_rate = checks.scalar("learning_rate", learning_rate, jnp.float32, above=0)
+    restoring_force = checks.scalar("restoring_force", restoring_force, jnp.float32, at_least=0)
 
     def init(names: Sequence[str], dtype: Any) -> GradNormState:
         return GradNormState(jnp.ones(len(names), dtype), jnp.zeros(len(names), dtype), jnp.zeros(len(names), bool))

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import divide_sums, weighted_sums
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import divide_sums, weighted_sums
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.terms import Terms, known_names
 from jaxloss.reductions import Term
 
@@ -264,7 +264,7 @@ def weigh(**factors: Factor) -> LossTransform:
 
 
 def _scaled(name: str, term: Term, factor: Factor, step: Array) -> Term:
-    number = _checks.scalar(f"the weight of {name!r}", factor(step) if callable(factor) else factor, term.values.dtype)
+    number = checks.scalar(f"the weight of {name!r}", factor(step) if callable(factor) else factor, term.values.dtype)
     if isinstance(number, float):
         return Term(term.values * number if number else jnp.zeros_like(term.values), term.weights)
     number = jax.lax.stop_gradient(jnp.asarray(number, term.values.dtype))

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._typing import Array
+from jaxloss._floor import checks
+from jaxloss._floor.typing import Array
 from jaxloss.combine._observe import times
 from jaxloss.combine.terms import Terms, known_names
 from jaxloss.combine.transforms import LossTransform
@@ -54,7 +54,7 @@ def weigh_tunable(**initial: float | Array) -> LossTransform:
 
     def init(terms: Terms, /) -> WeighTunableState:
         known_names("weigh_tunable", initial, terms)
-        numbers = {n: _checks.scalar(f"the weight of {n!r}", w, terms[n].values.dtype) for n, w in initial.items()}
+        numbers = {n: checks.scalar(f"the weight of {n!r}", w, terms[n].values.dtype) for n, w in initial.items()}
         return WeighTunableState({name: jnp.array(w, terms[name].values.dtype) for name, w in numbers.items()})
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:  # noqa: ARG001

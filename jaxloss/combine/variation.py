@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxloss import _numerics
-from jaxloss._typing import Array
+from jaxloss._floor import numerics
+from jaxloss._floor.typing import Array
 from jaxloss.combine._observe import Observed, from_means, named, ratio, stacked, start
 from jaxloss.combine.transforms import LossTransform
 
@@ -80,8 +80,8 @@ def _shares(seen: Array, counts: Array, ratios: Array, squares: Array) -> Array:
     """The weights from the statistics; equal ones where there are none."""
     ready = seen & (counts >= 2)
     deviation = jnp.sqrt(squares / jnp.maximum(counts, 1).astype(squares.dtype))
-    variation = jnp.where(ready, _numerics.divide(deviation, ratios), jnp.zeros((), ratios.dtype))
+    variation = jnp.where(ready, numerics.divide(deviation, ratios), jnp.zeros((), ratios.dtype))
     total = jnp.sum(variation)
     everyone, those = (jnp.sum(mask, dtype=jnp.int32).astype(ratios.dtype) for mask in (seen, ready))
     equal = 1 / jnp.maximum(everyone, 1)
-    return jnp.where(ready & (total > 0), those * equal * _numerics.divide(variation, total), equal)
+    return jnp.where(ready & (total > 0), those * equal * numerics.divide(variation, total), equal)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxloss import _checks
-from jaxloss._reduce import blank
-from jaxloss._typing import Array
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import blank
+from jaxloss._floor.typing import Array
 
 __all__ = ["log_ratio_margin", "of_one_shape"]
 
 
 def of_one_shape(where: Array | None, *, fill: float = 0, **arrays: Any) -> tuple[Array, ...]:
     """The arguments as floating arrays of one shape, promoted, with ``fill`` where masked."""
-    named = dict(zip(arrays, _checks.floating(**arrays), strict=True))
-    _checks.same_shape(**named)
+    named = dict(zip(arrays, checks.floating(**arrays), strict=True))
+    checks.same_shape(**named)
     return blank(where, *named.values(), fill=fill)
 
 

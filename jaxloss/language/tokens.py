@@ -7,8 +7,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.typing import Array, Scalar
 
 __all__ = ["MaskedTokens", "NextTokens", "mask_tokens", "next_tokens"]
 
@@ -70,15 +70,15 @@ def next_tokens(
         Gloeckle et al. (2024), Better & Faster Large Language Models via Multi-token Prediction.
         https://arxiv.org/abs/2404.19737
     """
-    (tokens,) = _checks.integer(tokens=tokens)
-    _checks.with_axes("tokens", allow_empty=True, tokens=tokens)
+    (tokens,) = checks.integer(tokens=tokens)
+    checks.with_axes("tokens", allow_empty=True, tokens=tokens)
     if offset < 1:
         raise ValueError(f"offset must be >= 1; found {offset}.")
-    counts = jnp.ones(tokens.shape, bool) if where is None else _checks.mask(where, tokens.shape)
+    counts = jnp.ones(tokens.shape, bool) if where is None else checks.mask(where, tokens.shape)
     counts = counts[..., offset:]
     if segments is not None:
-        (segments,) = _checks.integer(segments=segments)
-        _checks.same_shape(tokens=tokens, segments=segments)
+        (segments,) = checks.integer(segments=segments)
+        checks.same_shape(tokens=tokens, segments=segments)
         ahead = segments[..., offset:]
         counts = counts & (ahead != 0) & (ahead == segments[..., : ahead.shape[-1]])
     labels = tokens[..., offset:]
@@ -132,16 +132,16 @@ def mask_tokens(
         Devlin, Chang, Lee and Toutanova (2019), BERT: Pre-training of Deep Bidirectional Transformers.
         https://arxiv.org/abs/1810.04805
     """
-    (tokens,) = _checks.integer(tokens=tokens)
+    (tokens,) = checks.integer(tokens=tokens)
     if vocabulary_size < 1:
         raise ValueError(f"vocabulary_size must be >= 1; found {vocabulary_size}.")
-    rate = _checks.scalar("rate", rate, jnp.float32, at_least=0, at_most=1)
-    mask_share = _checks.scalar("mask_share", mask_share, jnp.float32, at_least=0, at_most=1)
-    random_share = _checks.scalar("random_share", random_share, jnp.float32, at_least=0, at_most=1)
+    rate = checks.scalar("rate", rate, jnp.float32, at_least=0, at_most=1)
+    mask_share = checks.scalar("mask_share", mask_share, jnp.float32, at_least=0, at_most=1)
+    random_share = checks.scalar("random_share", random_share, jnp.float32, at_least=0, at_most=1)
     choice, fate, draw = jax.random.split(key, 3)
     chosen = jax.random.uniform(choice, tokens.shape, jnp.float32) < rate
     if where is not None:
-        chosen = chosen & _checks.mask(where, tokens.shape)
+        chosen = chosen & checks.mask(where, tokens.shape)
     lot = jax.random.uniform(fate, tokens.shape, jnp.float32)
     random = jax.random.randint(draw, tokens.shape, 0, vocabulary_size, jnp.int32).astype(tokens.dtype)
     inputs = jnp.where(chosen & (lot < mask_share + random_share), random, tokens)

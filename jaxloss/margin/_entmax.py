@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss import _numerics
-from jaxloss._typing import Array
+from jaxloss._floor import numerics
+from jaxloss._floor.typing import Array
 
 _MAX_STEPS = 100
 
@@ -36,7 +36,7 @@ def tsallis_loss(logits: Array, others: Array, alpha: Array, whole: int | None) 
 def _q_exp(x: Array, alpha: Array, whole: int | None) -> Array:
     """Tsallis' exponential ``(1 + (alpha - 1) x)_+ ** (1 / (alpha - 1))``, with zero derivatives where it is 0."""
     if whole is not None:
-        return jax.lax.integer_pow(_numerics.positive_part(1 + x / whole), whole)
+        return jax.lax.integer_pow(numerics.positive_part(1 + x / whole), whole)
     delta = alpha - 1
     inside = delta * x > -1
     logarithm = jnp.log1p(delta * jnp.where(inside, x, jnp.zeros((), x.dtype))) / delta
@@ -58,7 +58,7 @@ def _threshold(shifted: Array, alpha: Array, whole: int | None) -> tuple[Array, 
         probs, slopes = _probs_and_slopes(shifted, root, alpha, whole)
         excess = jnp.sum(jnp.where(top, 0, probs), axis=-1) + _q_expm1(-root, alpha)
         gain = -jnp.expm1(-delta * jnp.log1p(excess)) / delta
-        return excess, _numerics.divide((1 + excess) * gain, jnp.sum(slopes, axis=-1))
+        return excess, numerics.divide((1 + excess) * gain, jnp.sum(slopes, axis=-1))
 
     def improve(state: tuple[Array, ...]) -> tuple[Array, ...]:
         count, root, low, high, busy = state
@@ -90,7 +90,7 @@ def _threshold_jvp(whole: int | None, primals: Any, tangents: Any) -> tuple[Any,
 
     rise = jax.jvp(lambda x, a: mass(x, a, root), primals, tangents)[1]
     fall = jax.jvp(lambda r: mass(shifted, alpha, r), (root,), (jnp.ones_like(root),))[1]
-    return (root, rest), (_numerics.divide(rise, -fall), jnp.zeros_like(rest))
+    return (root, rest), (numerics.divide(rise, -fall), jnp.zeros_like(rest))
 
 
 def _probs_and_slopes(shifted: Array, root: Array, alpha: Array, whole: int | None) -> tuple[Array, Array]:
@@ -145,7 +145,7 @@ def _q_expm1(x: Array, alpha: Array) -> Array:
 
 
 def _power(probs: Array, exponent: Array) -> Array:
-    return _numerics.power(probs, exponent)
+    return numerics.power(probs, exponent)
 
 
 def _entropy(probs: Array, alpha: Array) -> Array:

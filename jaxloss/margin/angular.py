@@ -7,9 +7,9 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = ["arcface_loss", "cosface_loss", "normalized_softmax_loss"]
@@ -22,16 +22,16 @@ def _directions(
 
     The product is taken in full precision: accelerators' default would be multiplied by the scale.
     """
-    embeddings, kernel = _checks.floating(embeddings=embeddings, kernel=kernel)
-    (labels,) = _checks.integer(labels=labels)
-    _checks.with_axes("features", embeddings=embeddings)
-    _checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
-    _checks.with_axes("features classes", kernel=kernel)
-    _checks.has_shape((embeddings.shape[-1], kernel.shape[-1]), "features, classes", kernel=kernel)
+    embeddings, kernel = checks.floating(embeddings=embeddings, kernel=kernel)
+    (labels,) = checks.integer(labels=labels)
+    checks.with_axes("features", embeddings=embeddings)
+    checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
+    checks.with_axes("features classes", kernel=kernel)
+    checks.has_shape((embeddings.shape[-1], kernel.shape[-1]), "features, classes", kernel=kernel)
     embeddings, kernel = promote(hide(where, embeddings, event_ndim=1), kernel)
-    units, centres = _numerics.normalize(embeddings), _numerics.normalize(kernel, axis=0)
+    units, centres = numerics.normalize(embeddings), numerics.normalize(kernel, axis=0)
     cosines = jnp.matmul(units, centres, precision=jax.lax.Precision.HIGHEST)
-    return units, centres, cosines, hide(where, _checks.as_int32(labels))
+    return units, centres, cosines, hide(where, checks.as_int32(labels))
 
 
 def _cross_entropy(logits: Array, labels: Array) -> Array:
@@ -78,7 +78,7 @@ def normalized_softmax_loss(
         Wang et al. (2017), NormFace: L2 Hypersphere Embedding for Face Verification. https://arxiv.org/abs/1704.06369
     """
     _, _, cosines, labels = _directions(where, embeddings, labels, kernel)
-    scale = _checks.scalar("scale", scale, cosines.dtype, above=0)
+    scale = checks.scalar("scale", scale, cosines.dtype, above=0)
     values = _cross_entropy(scale * cosines, labels)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -126,8 +126,8 @@ def cosface_loss(
         https://arxiv.org/abs/1801.09414
     """
     _, _, cosines, labels = _directions(where, embeddings, labels, kernel)
-    margin = _checks.scalar("margin", margin, cosines.dtype, at_least=0)
-    scale = _checks.scalar("scale", scale, cosines.dtype, above=0)
+    margin = checks.scalar("margin", margin, cosines.dtype, at_least=0)
+    scale = checks.scalar("scale", scale, cosines.dtype, above=0)
     true = jax.nn.one_hot(labels, cosines.shape[-1], dtype=jnp.bool_)
     values = _cross_entropy(scale * jnp.where(true, cosines - margin, cosines), labels)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -179,8 +179,8 @@ def arcface_loss(
         https://arxiv.org/abs/1801.07698
     """
     units, centres, cosines, labels = _directions(where, embeddings, labels, kernel)
-    margin = _checks.scalar("margin", margin, cosines.dtype, at_least=0, at_most=math.pi)
-    scale = _checks.scalar("scale", scale, cosines.dtype, above=0)
+    margin = checks.scalar("margin", margin, cosines.dtype, at_least=0, at_most=math.pi)
+    scale = checks.scalar("scale", scale, cosines.dtype, above=0)
     true = jax.nn.one_hot(labels, cosines.shape[-1], dtype=jnp.bool_)
     centre = jnp.moveaxis(jnp.take(centres, labels, axis=1, mode="clip"), 0, -1)
     widened = _widened(units, centre, margin)
@@ -190,9 +190,9 @@ def arcface_loss(
 
 def _widened(units: Array, centre: Array, margin: Scalar) -> Array:
     """The cosine of the angle between unit vectors, widened by ``margin``."""
-    apart, along = _numerics.norm(units - centre), _numerics.norm(units + centre)
+    apart, along = numerics.norm(units - centre), numerics.norm(units + centre)
     whole = jnp.square(apart) + jnp.square(along)
-    cosine = _numerics.divide((along - apart) * (along + apart), whole)
-    sine = _numerics.divide(2 * apart * along, whole)
+    cosine = numerics.divide((along - apart) * (along + apart), whole)
+    sine = numerics.divide(2 * apart * along, whole)
     turned = cosine * jnp.cos(margin) - sine * jnp.sin(margin)
     return jnp.where(cosine >= -jnp.cos(margin), turned, cosine - margin * jnp.sin(margin))

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction
 
 __all__ = ["perceptron_loss", "soft_margin_loss"]
 
 
 def signed_margin(where: Array | None, scores: Array, targets: Array) -> Array:
     """The margin ``y * s`` in the working dtype; NaN, in value and gradient, where ``y`` is not -1 or +1."""
-    scores, targets = _checks.values(scores=scores, targets=targets)
+    scores, targets = checks.values(scores=scores, targets=targets)
     scores, targets = blank(where, scores, targets, fill=1)
     valid = jnp.abs(targets) == 1
-    _value_checks.ensure(lambda: valid, "targets must be -1 or +1; turn 0/1 targets into 2 * targets - 1")
-    return _numerics.poison(scores * targets, valid)
+    value_checks.ensure(lambda: valid, "targets must be -1 or +1; turn 0/1 targets into 2 * targets - 1")
+    return numerics.poison(scores * targets, valid)
 
 
 def soft_margin_loss(
@@ -56,7 +56,7 @@ def soft_margin_loss(
         Friedman, Hastie and Tibshirani (2000), Additive Logistic Regression: a Statistical View of Boosting.
         https://doi.org/10.1214/aos/1016218223
     """
-    values = _numerics.softplus(-signed_margin(where, scores, targets))
+    values = numerics.softplus(-signed_margin(where, scores, targets))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

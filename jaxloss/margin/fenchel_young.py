@@ -7,10 +7,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _value_checks
-from jaxloss._numerics import poison
-from jaxloss._reduce import blank, hide, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import poison
+from jaxloss._floor.reduction import blank, hide, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.margin._entmax import tsallis_loss
 
 __all__ = ["entmax15_loss", "entmax_loss", "fenchel_young_loss", "sparsemax_loss"]
@@ -20,11 +20,11 @@ _WHOLE = {2.0: 1, 1.5: 2}
 
 def _of_labels(where: Array | None, logits: Array, labels: Array, alpha: Scalar) -> Array:
     """The unreduced loss of Tsallis' entropy of order ``alpha``."""
-    logits, labels = _checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
-    alpha = _checks.scalar("alpha", alpha, logits.dtype, above=1)
+    alpha = checks.scalar("alpha", alpha, logits.dtype, above=1)
     num_classes = logits.shape[-1]
-    _value_checks.ensure_labels(labels, num_classes)
+    value_checks.ensure_labels(labels, num_classes)
     others = ~jax.nn.one_hot(labels, num_classes, dtype=jnp.bool_)
     whole = _WHOLE.get(alpha) if isinstance(alpha, float) else None
     values = tsallis_loss(logits, others, jnp.asarray(alpha, logits.dtype), whole)
@@ -195,7 +195,7 @@ def fenchel_young_loss(
     Reference:
         Blondel, Martins and Niculae (2020), Learning with Fenchel-Young Losses. https://arxiv.org/abs/1901.02324
     """
-    scores, targets = _checks.scores_and_targets(scores=scores, targets=targets)
+    scores, targets = checks.scores_and_targets(scores=scores, targets=targets)
     (scores,) = blank(where, scores, event_ndim=1)
     (targets,) = blank(where, targets, event_ndim=1, fill=1 / targets.shape[-1])
     present = jnp.where(jnp.isneginf(scores) & (targets == 0), 0, scores)

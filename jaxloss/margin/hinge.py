@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import positive_part
-from jaxloss._reduce import reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import positive_part
+from jaxloss._floor.reduction import reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.margin.binary_margin import signed_margin
 
 __all__ = ["hinge_loss", "modified_huber_loss", "smoothed_hinge_loss", "squared_hinge_loss"]
@@ -125,7 +125,7 @@ def smoothed_hinge_loss(
         Minimization. https://www.jmlr.org/papers/v14/shalev-shwartz13a.html
     """
     lack = positive_part(1 - signed_margin(where, scores, targets))
-    gamma = _checks.scalar("gamma", gamma, lack.dtype, above=0)
+    gamma = checks.scalar("gamma", gamma, lack.dtype, above=0)
     near = jnp.minimum(lack, gamma)
     values = (near / gamma) * (lack - 0.5 * near)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _value_checks
-from jaxloss._numerics import poison, positive_part
-from jaxloss._reduce import blank, hide, plain_mean, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import poison, positive_part
+from jaxloss._floor.reduction import blank, hide, plain_mean, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["multi_margin_loss", "multiclass_hinge_loss", "multilabel_margin_loss"]
 
@@ -20,7 +20,7 @@ def _lead(scores: Array, labels: Array) -> tuple[Array, Array]:
     do not count.
     """
     num_classes = scores.shape[-1]
-    _value_checks.ensure_labels(labels, num_classes)
+    value_checks.ensure_labels(labels, num_classes)
     scores = poison(scores, ((labels >= 0) & (labels < num_classes))[..., None])
     true = jax.nn.one_hot(labels, num_classes, dtype=jnp.bool_)
     own = jnp.sum(jnp.where(true, scores, 0), axis=-1, keepdims=True)
@@ -62,7 +62,7 @@ def multiclass_hinge_loss(
         Crammer and Singer (2001), On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines.
         https://www.jmlr.org/papers/v2/crammer01a.html
     """
-    scores, labels = _checks.scores_and_labels(scores=scores, labels=labels)
+    scores, labels = checks.scores_and_labels(scores=scores, labels=labels)
     (scores,), labels = blank(where, scores, event_ndim=1), hide(where, labels)
     lead, _ = _lead(scores, labels)
     values = positive_part(1 + jnp.max(lead, axis=-1))
@@ -111,15 +111,15 @@ def multi_margin_loss(
         Weston and Watkins (1999), Support Vector Machines for Multi-Class Pattern Recognition.
         https://www.esann.org/sites/default/files/proceedings/legacy/es1999-461.pdf
     """
-    scores, labels = _checks.scores_and_labels(scores=scores, labels=labels)
+    scores, labels = checks.scores_and_labels(scores=scores, labels=labels)
     (scores,), labels = blank(where, scores, event_ndim=1), hide(where, labels)
-    margin = _checks.scalar("margin", margin, scores.dtype, at_least=0)
+    margin = checks.scalar("margin", margin, scores.dtype, at_least=0)
     if not isinstance(power, int) or power not in (1, 2):
         raise ValueError(f"power must be 1 or 2, a Python integer; found {power!r}.")
     lead, true = _lead(scores, labels)
     values = plain_mean(positive_part(margin + lead) ** power, -1)
     if class_weights is not None:
-        (per_class,) = _checks.class_vector(scores.shape[-1], scores.dtype, class_weights=class_weights)
+        (per_class,) = checks.class_vector(scores.shape[-1], scores.dtype, class_weights=class_weights)
         values *= jnp.sum(jnp.where(true, jnp.broadcast_to(per_class, scores.shape), 0), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -161,10 +161,10 @@ def multilabel_margin_loss(
         Elisseeff and Weston (2001), A Kernel Method for Multi-Labelled Classification.
         https://papers.nips.cc/paper/1964-a-kernel-method-for-multi-labelled-classification
     """
-    scores, targets = _checks.scores_and_targets(scores=scores, targets=targets)
+    scores, targets = checks.scores_and_targets(scores=scores, targets=targets)
     scores, targets = blank(where, scores, targets, event_ndim=1)
     valid = (targets == 0) | (targets == 1)
-    _value_checks.ensure(lambda: valid, "targets must be 0 or 1 for every class")
+    value_checks.ensure(lambda: valid, "targets must be 0 or 1 for every class")
     # Both ends are poisoned: without a pair neither the value nor the gradient would pass through the other.
     fit = jnp.all(valid, axis=-1)
     scores = poison(scores, fit[..., None])

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss import _checks
-from jaxloss._typing import Array
+from jaxloss._floor import checks
+from jaxloss._floor.typing import Array
 from jaxloss.nn import _files
 
 try:
@@ -120,8 +120,8 @@ class VGG(nnx.Module):
             TypeError: If ``images`` are not floating.
             ValueError: If there are not three channels, or no pixel would be left after the pools.
         """
-        (images,) = _checks.floating(images=images)
-        _checks.with_axes("height width channels", images=images)
+        (images,) = checks.floating(images=images)
+        checks.with_axes("height width channels", images=images)
         plan = _cut(self.layers, self.depth)
         least = 2 ** sum(layer.kind == "pool" for layer in plan)
         if images.shape[-1] != 3 or min(images.shape[-3:-1]) < least:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import promote
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import promote
+from jaxloss._floor.typing import Array, Scalar
 
 __all__ = ["AugmentedLagrangianState", "augmented_lagrangian", "init_augmented_lagrangian"]
 
@@ -55,7 +55,7 @@ def init_augmented_lagrangian(
         Hestenes (1969), Multiplier and Gradient Methods. https://doi.org/10.1007/BF00927673
     """
     h, g = _constraints(equalities, inequalities)
-    factor = jnp.asarray(_checks.scalar("penalty", penalty, h.dtype, above=0), h.dtype)
+    factor = jnp.asarray(checks.scalar("penalty", penalty, h.dtype, above=0), h.dtype)
     return AugmentedLagrangianState(jnp.zeros_like(h), jnp.zeros_like(g), factor, jnp.asarray(jnp.inf, h.dtype))
 
 
@@ -64,7 +64,7 @@ def _constraints(equalities: Array | None, inequalities: Array | None) -> tuple[
         raise ValueError("There is no constraint: give equalities (h = 0) or inequalities (g <= 0).")
     none = jnp.zeros(0, jnp.float32)
     pair = {"equalities": equalities, "inequalities": inequalities}
-    return promote(*_checks.floating(**{name: none if x is None else x for name, x in pair.items()}))
+    return promote(*checks.floating(**{name: none if x is None else x for name, x in pair.items()}))
 
 
 def augmented_lagrangian(
@@ -121,12 +121,12 @@ def augmented_lagrangian(
     """
     h, g = _constraints(equalities, inequalities)
     multipliers = state.equality_multipliers, state.inequality_multipliers
-    _checks.has_shape(multipliers[0].shape, "the equalities of the state", equalities=h)
-    _checks.has_shape(multipliers[1].shape, "the inequalities of the state", inequalities=g)
+    checks.has_shape(multipliers[0].shape, "the equalities of the state", equalities=h)
+    checks.has_shape(multipliers[1].shape, "the inequalities of the state", inequalities=g)
     lam, mu, rho, before = (jax.lax.stop_gradient(x).astype(h.dtype) for x in state)
-    growth = _checks.scalar("growth", growth, h.dtype, at_least=1)
-    contraction = _checks.scalar("contraction", contraction, h.dtype, above=0, at_most=1)
-    force = _numerics.positive_part(mu + rho * g)
+    growth = checks.scalar("growth", growth, h.dtype, at_least=1)
+    contraction = checks.scalar("contraction", contraction, h.dtype, above=0, at_most=1)
+    force = numerics.positive_part(mu + rho * g)
     # (force**2 - mu**2) / (2 rho), without its cancellation where the force is close to the multiplier.
     active = mu + rho * g > 0
     pressed = jnp.where(active, g * (mu + 0.5 * rho * g), -0.5 * jnp.square(mu) / rho)

@@ -7,7 +7,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._typing import Array
+from jaxloss._floor.typing import Array
 from jaxloss.probabilistic._stable import LOG_2PI
 
 __all__ = ["log_interval_mass"]

@@ -10,8 +10,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss._numerics import quotient
-from jaxloss._typing import Array
+from jaxloss._floor.numerics import quotient
+from jaxloss._floor.typing import Array
 
 __all__ = [
     "LOG_2PI",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._numerics import quotient
-from jaxloss._typing import Array
+from jaxloss._floor.numerics import quotient
+from jaxloss._floor.typing import Array
 from jaxloss.probabilistic._stable import LOG_2PI, gap, half_step, log1p_quotient
 
 __all__ = ["student_t"]

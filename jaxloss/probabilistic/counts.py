@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import poison
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import poison
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.probabilistic._stable import (
     LOG_2PI,
     gap,
@@ -60,7 +60,7 @@ def poisson_nll(
     Reference:
         Nelder and Wedderburn (1972), Generalized Linear Models. https://doi.org/10.2307/2344614
     """
-    log_rates, targets = _checks.values(log_rates=log_rates, targets=targets)
+    log_rates, targets = checks.values(log_rates=log_rates, targets=targets)
     log_rates, targets = blank(where, log_rates, targets)
     few = targets < 1
     impossible = jnp.isneginf(log_rates) & (targets == 0)
@@ -120,7 +120,7 @@ def negative_binomial_nll(
     Reference:
         Hilbe (2011), Negative Binomial Regression. https://doi.org/10.1017/CBO9780511973420
     """
-    means, dispersions, targets = _checks.values(means=means, dispersions=dispersions, targets=targets)
+    means, dispersions, targets = checks.values(means=means, dispersions=dispersions, targets=targets)
     means, dispersions, targets = blank(where, means, dispersions, targets, fill=1)
     few = targets < 1
     at_zero = _few_counts(means, dispersions, jnp.where(few, targets, 0))

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss import _checks
-from jaxloss._numerics import poison, positive_part, quotient
-from jaxloss._reduce import blank, hide, plain_mean, promote, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import poison, positive_part, quotient
+from jaxloss._floor.reduction import blank, hide, plain_mean, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
 
 __all__ = ["crps_ensemble", "crps_gaussian", "crps_quantile", "fair_crps_ensemble"]
 
@@ -55,7 +55,7 @@ def crps_gaussian(
         Gneiting et al. (2005), Calibrated Probabilistic Forecasting Using Ensemble Model Output Statistics and
         Minimum CRPS Estimation. https://doi.org/10.1175/MWR2904.1
     """
-    means, scales, targets = _checks.values(means=means, scales=scales, targets=targets)
+    means, scales, targets = checks.values(means=means, scales=scales, targets=targets)
     means, scales, targets = blank(where, means, scales, targets, fill=1)
     values = poison(_crps_gaussian(targets - means, scales), scales > 0)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -165,10 +165,10 @@ def fair_crps_ensemble(
 
 
 def _members_and_targets(where: Array | None, members: Array, targets: Array) -> tuple[Array, ...]:
-    (members,) = _checks.floating(members=members)
-    (targets,) = _checks.numeric(targets=targets)
-    _checks.with_axes("members", members=members)
-    _checks.has_shape(members.shape[:-1], "members.shape[:-1], the member axis is last", targets=targets)
+    (members,) = checks.floating(members=members)
+    (targets,) = checks.numeric(targets=targets)
+    checks.with_axes("members", members=members)
+    checks.has_shape(members.shape[:-1], "members.shape[:-1], the member axis is last", targets=targets)
     return promote(hide(where, members, event_ndim=1), hide(where, targets))
 
 
@@ -250,11 +250,11 @@ def crps_quantile(
         Laio and Tamea (2007), Verification Tools for Probabilistic Forecasts of Continuous Hydrological Variables.
         https://doi.org/10.5194/hess-11-1267-2007
     """
-    predictions, levels = _checks.floating(predictions=predictions, levels=levels)
-    (targets,) = _checks.numeric(targets=targets)
-    _checks.with_axes("quantiles", predictions=predictions)
-    _checks.has_shape(predictions.shape[:-1], "predictions.shape[:-1], the quantile axis is last", targets=targets)
-    _checks.has_shape(predictions.shape[-1:], "one level per quantile", levels=levels)
+    predictions, levels = checks.floating(predictions=predictions, levels=levels)
+    (targets,) = checks.numeric(targets=targets)
+    checks.with_axes("quantiles", predictions=predictions)
+    checks.has_shape(predictions.shape[:-1], "predictions.shape[:-1], the quantile axis is last", targets=targets)
+    checks.has_shape(predictions.shape[-1:], "one level per quantile", levels=levels)
     predictions, targets = promote(hide(where, predictions, event_ndim=1), hide(where, targets))
     legal = jnp.all((levels > 0) & (levels < 1))
     levels = jnp.broadcast_to(levels.astype(predictions.dtype), predictions.shape)

@@ -7,10 +7,10 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import log1mexp, log_sum_exp, magnitude, poison, softplus
-from jaxloss._reduce import blank, hide, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import log1mexp, log_sum_exp, magnitude, poison, softplus
+from jaxloss._floor.reduction import blank, hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.probabilistic._normal import log_interval_mass
 
 __all__ = ["discretized_gaussian_nll", "discretized_logistic_mixture_nll"]
@@ -72,13 +72,13 @@ def discretized_logistic_mixture_nll(
         Salimans et al. (2017), PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood
         and Other Modifications. https://arxiv.org/abs/1701.05517
     """
-    logits, means, log_scales = _checks.values(logits=logits, means=means, log_scales=log_scales)
-    (targets,) = _checks.numeric(targets=targets)
-    _checks.with_axes("components", logits=logits)
-    _checks.has_shape(logits.shape[:-1], "logits.shape[:-1], the component axis is last", targets=targets)
+    logits, means, log_scales = checks.values(logits=logits, means=means, log_scales=log_scales)
+    (targets,) = checks.numeric(targets=targets)
+    checks.with_axes("components", logits=logits)
+    checks.has_shape(logits.shape[:-1], "logits.shape[:-1], the component axis is last", targets=targets)
     logits, means, log_scales = (hide(where, x, event_ndim=1) for x in (logits, means, log_scales))
     logits, means, log_scales, targets = promote(logits, means, log_scales, hide(where, targets))
-    half_width = 1 / (_checks.scalar("levels", levels, logits.dtype, at_least=2) - 1)
+    half_width = 1 / (checks.scalar("levels", levels, logits.dtype, at_least=2) - 1)
     lowest, highest, legal = _bins(targets, half_width)
     log_masses = _log_logistic_mass(
         targets[..., None] - means, log_scales, half_width, lowest[..., None], highest[..., None]
@@ -155,9 +155,9 @@ def discretized_gaussian_nll(
         Ho, Jain and Abbeel (2020), Denoising Diffusion Probabilistic Models, section 3.3.
         https://arxiv.org/abs/2006.11239
     """
-    means, log_scales, targets = _checks.values(means=means, log_scales=log_scales, targets=targets)
+    means, log_scales, targets = checks.values(means=means, log_scales=log_scales, targets=targets)
     means, log_scales, targets = blank(where, means, log_scales, targets)
-    half_width = 1 / (_checks.scalar("levels", levels, means.dtype, at_least=2) - 1)
+    half_width = 1 / (checks.scalar("levels", levels, means.dtype, at_least=2) - 1)
     lowest, highest, legal = _bins(targets, half_width)
     error, inverse = targets - means, _inverse_scale(log_scales)
     # By symmetry the bin may lie above the mean; the end levels are open on the side that they face.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import magnitude, poison
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import magnitude, poison
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.probabilistic._student import student_t
 
 __all__ = ["evidential_regression_loss"]
@@ -60,9 +60,9 @@ def evidential_regression_loss(
     Reference:
         Amini et al. (2020), Deep Evidential Regression. https://arxiv.org/abs/1910.02600
     """
-    gamma, nu, alpha, beta, targets = _checks.values(gamma=gamma, nu=nu, alpha=alpha, beta=beta, targets=targets)
+    gamma, nu, alpha, beta, targets = checks.values(gamma=gamma, nu=nu, alpha=alpha, beta=beta, targets=targets)
     gamma, nu, alpha, beta, targets = blank(where, gamma, nu, alpha, beta, targets, fill=1)
-    coefficient = _checks.scalar("coefficient", coefficient, gamma.dtype, at_least=0)
+    coefficient = checks.scalar("coefficient", coefficient, gamma.dtype, at_least=0)
     error = targets - gamma
     # Integrated over its prior, the Gaussian is a Student t with 2 alpha degrees of freedom.
     certainty = jnp.sqrt(alpha / beta) * jnp.sqrt(nu / (1 + nu))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import log_sum_exp, poison
-from jaxloss._reduce import blank, hide, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import log_sum_exp, poison
+from jaxloss._floor.reduction import blank, hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.probabilistic._stable import LOG_2PI, quadratic
 
 __all__ = ["beta_nll", "gaussian_mixture_nll", "gaussian_nll", "multivariate_gaussian_nll"]
@@ -56,7 +56,7 @@ def gaussian_nll(
         Nix and Weigend (1994), Estimating the Mean and Variance of the Target Probability Distribution.
         https://doi.org/10.1109/ICNN.1994.374138
     """
-    means, variances, targets = _checks.values(means=means, variances=variances, targets=targets)
+    means, variances, targets = checks.values(means=means, variances=variances, targets=targets)
     means, variances, targets = blank(where, means, variances, targets, fill=1)
     values = poison(_nll(targets - means, variances), variances > 0)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -102,9 +102,9 @@ def beta_nll(
         Seitzer et al. (2022), On the Pitfalls of Heteroscedastic Uncertainty Estimation with Probabilistic
         Neural Networks. https://arxiv.org/abs/2203.09168
     """
-    means, variances, targets = _checks.values(means=means, variances=variances, targets=targets)
+    means, variances, targets = checks.values(means=means, variances=variances, targets=targets)
     means, variances, targets = blank(where, means, variances, targets, fill=1)
-    beta = _checks.scalar("beta", beta, means.dtype, at_least=0, at_most=1)
+    beta = checks.scalar("beta", beta, means.dtype, at_least=0, at_most=1)
     fixed = jax.lax.stop_gradient(variances)
     # The weight goes under the square, so that it meets the quotient before that can overflow.
     fit = quadratic((targets - means) * jnp.power(fixed, 0.5 * beta), variances)
@@ -150,10 +150,10 @@ def multivariate_gaussian_nll(
     Reference:
         Dorta et al. (2018), Structured Uncertainty Prediction Networks. https://arxiv.org/abs/1802.07079
     """
-    means, targets = _checks.values(means=means, targets=targets)
-    _checks.with_axes("dimensions", means=means)
-    (scale_trils,) = _checks.floating(scale_trils=scale_trils)
-    _checks.has_shape((*means.shape, means.shape[-1]), "one factor [D, D] per example", scale_trils=scale_trils)
+    means, targets = checks.values(means=means, targets=targets)
+    checks.with_axes("dimensions", means=means)
+    (scale_trils,) = checks.floating(scale_trils=scale_trils)
+    checks.has_shape((*means.shape, means.shape[-1]), "one factor [D, D] per example", scale_trils=scale_trils)
     means, targets = (hide(where, x, event_ndim=1) for x in (means, targets))
     # Filled with ones, the triangle is invertible.
     means, scale_trils, targets = promote(means, hide(where, scale_trils, event_ndim=2, fill=1), targets)
@@ -202,10 +202,10 @@ def gaussian_mixture_nll(
     Reference:
         Bishop (1994), Mixture Density Networks. https://publications.aston.ac.uk/id/eprint/373/
     """
-    logits, means, variances = _checks.values(logits=logits, means=means, variances=variances)
-    (targets,) = _checks.numeric(targets=targets)
-    _checks.with_axes("components", logits=logits)
-    _checks.has_shape(logits.shape[:-1], "logits.shape[:-1], the component axis is last", targets=targets)
+    logits, means, variances = checks.values(logits=logits, means=means, variances=variances)
+    (targets,) = checks.numeric(targets=targets)
+    checks.with_axes("components", logits=logits)
+    checks.has_shape(logits.shape[:-1], "logits.shape[:-1], the component axis is last", targets=targets)
     logits, means, variances = (hide(where, x, event_ndim=1, fill=1) for x in (logits, means, variances))
     logits, means, variances, targets = promote(logits, means, variances, hide(where, targets, fill=1))
     joint = jax.nn.log_softmax(logits, axis=-1) - _nll(targets[..., None] - means, variances)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import magnitude, poison, quotient
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import magnitude, poison, quotient
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.probabilistic._student import student_t
 
 __all__ = ["laplace_nll", "student_t_nll"]
@@ -47,7 +47,7 @@ def laplace_nll(
         Bloesch et al. (2018), CodeSLAM: Learning a Compact, Optimisable Representation for Dense Visual SLAM.
         https://arxiv.org/abs/1804.00874
     """
-    locations, scales, targets = _checks.values(locations=locations, scales=scales, targets=targets)
+    locations, scales, targets = checks.values(locations=locations, scales=scales, targets=targets)
     locations, scales, targets = blank(where, locations, scales, targets, fill=1)
     values = quotient(magnitude(targets - locations), scales) + (
         jnp.log(scales) + jnp.log(jnp.asarray(2, scales.dtype))
@@ -97,7 +97,7 @@ def student_t_nll(
         Lange, Little and Taylor (1989), Robust Statistical Modeling Using the t Distribution.
         https://doi.org/10.1080/01621459.1989.10478852
     """
-    degrees_of_freedom, locations, scales, targets = _checks.values(
+    degrees_of_freedom, locations, scales, targets = checks.values(
         degrees_of_freedom=degrees_of_freedom, locations=locations, scales=scales, targets=targets
     )
     degrees_of_freedom, locations, scales, targets = blank(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss import _checks
-from jaxloss._numerics import poison, quotient
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import poison, quotient
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.probabilistic._stable import LOG_2PI, gap, stirling_error
 
 __all__ = ["gamma_deviance", "gamma_nll", "tweedie_deviance"]
@@ -56,7 +56,7 @@ def gamma_nll(
     Reference:
         McCullagh and Nelder (1989), Generalized Linear Models, chapter 8. https://doi.org/10.1201/9780203753736
     """
-    means, shapes, targets = _checks.values(means=means, shapes=shapes, targets=targets)
+    means, shapes, targets = checks.values(means=means, shapes=shapes, targets=targets)
     means, shapes, targets = blank(where, means, shapes, targets, fill=1)
     perfect = stirling_error(shapes) + 0.5 * (LOG_2PI - jnp.log(shapes)) + jnp.log(targets)
     values = shapes * gap(targets, means, targets - means) + perfect
@@ -95,7 +95,7 @@ def gamma_deviance(
     Reference:
         McCullagh and Nelder (1989), Generalized Linear Models, chapter 8. https://doi.org/10.1201/9780203753736
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets, fill=1)
     values = poison(2 * gap(targets, predictions, targets - predictions), (predictions > 0) & (targets > 0))
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -139,9 +139,9 @@ def tweedie_deviance(
     Reference:
         Jorgensen (1987), Exponential Dispersion Models. https://doi.org/10.1111/j.2517-6161.1987.tb01685.x
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets, fill=1)
-    power = _checks.scalar("power", power, predictions.dtype, at_least=0)
+    power = checks.scalar("power", power, predictions.dtype, at_least=0)
     exponent = jnp.asarray(power, predictions.dtype)
     legal = (predictions > 0) & ((targets > 0) | ((targets == 0) & (exponent < 2)))
     near = (targets < 7 * predictions) & (predictions < 7 * targets)

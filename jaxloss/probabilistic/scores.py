@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _value_checks
-from jaxloss._numerics import norm, poison, positive_part
-from jaxloss._reduce import blank, hide, plain_mean, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import norm, poison, positive_part
+from jaxloss._floor.reduction import blank, hide, plain_mean, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["brier_score", "energy_score", "interval_score", "multiclass_brier_score", "ranked_probability_score"]
 
@@ -46,20 +46,20 @@ def brier_score(
         Brier (1950), Verification of Forecasts Expressed in Terms of Probability.
         https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2
     """
-    probs, targets = _checks.values(probs=probs, targets=targets)
+    probs, targets = checks.values(probs=probs, targets=targets)
     probs, targets = blank(where, probs, targets)
-    _value_checks.ensure_probabilities(probs=probs, targets=targets)
+    value_checks.ensure_probabilities(probs=probs, targets=targets)
     return reduce(jnp.square(probs - targets), where=where, weights=weights, reduction=reduction)
 
 
 def _probs_and_outcomes(where: Array | None, probs: Array, labels: Array) -> tuple[Array, Array, Array]:
     """The probabilities, the label as a distribution beside them, and where the label exists."""
-    probs, labels = _checks.scores_and_labels(probs=probs, labels=labels)
+    probs, labels = checks.scores_and_labels(probs=probs, labels=labels)
     num_classes = probs.shape[-1]
     (probs,) = promote(hide(where, probs, event_ndim=1, fill=1 / num_classes))
     labels = hide(where, labels)
-    _value_checks.ensure_labels(labels, num_classes)
-    _value_checks.ensure_probabilities(probs=probs, sum_to_one=True)
+    value_checks.ensure_labels(labels, num_classes)
+    value_checks.ensure_probabilities(probs=probs, sum_to_one=True)
     classes = jnp.broadcast_to(jnp.arange(num_classes, dtype=labels.dtype), probs.shape)
     return probs, (classes == labels[..., None]).astype(probs.dtype), (labels >= 0) & (labels < num_classes)
 
@@ -184,9 +184,9 @@ def interval_score(
         Winkler (1972), A Decision-Theoretic Approach to Interval Estimation.
         https://doi.org/10.1080/01621459.1972.10481224
     """
-    lower, upper, targets = _checks.values(lower=lower, upper=upper, targets=targets)
+    lower, upper, targets = checks.values(lower=lower, upper=upper, targets=targets)
     lower, upper, targets = blank(where, lower, upper, targets)
-    alpha = _checks.scalar("alpha", alpha, lower.dtype, above=0, below=1)
+    alpha = checks.scalar("alpha", alpha, lower.dtype, above=0, below=1)
     inside = positive_part(targets - lower) + positive_part(upper - targets)
     outside = positive_part(lower - targets) + positive_part(targets - upper)
     values = inside + (2 / alpha - 1) * outside
@@ -229,10 +229,10 @@ def energy_score(
         Gneiting and Raftery (2007), Strictly Proper Scoring Rules, Prediction, and Estimation.
         https://doi.org/10.1198/016214506000001437
     """
-    (members,) = _checks.floating(members=members)
-    (targets,) = _checks.numeric(targets=targets)
-    _checks.with_axes("members dimensions", members=members)
-    _checks.has_shape(members.shape[:-2] + members.shape[-1:], "members without the member axis", targets=targets)
+    (members,) = checks.floating(members=members)
+    (targets,) = checks.numeric(targets=targets)
+    checks.with_axes("members dimensions", members=members)
+    checks.has_shape(members.shape[:-2] + members.shape[-1:], "members without the member axis", targets=targets)
     members, targets = promote(hide(where, members, event_ndim=2), hide(where, targets, event_ndim=1))
     error = plain_mean(norm(members - targets[..., None, :]), -1)
     spread = plain_mean(plain_mean(norm(members[..., :, None, :] - members[..., None, :, :]), -1), -1)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jaxloss import _checks
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction
 
 __all__ = ["normalizing_flow_nll"]
 
@@ -46,7 +46,7 @@ def normalizing_flow_nll(
     Reference:
         Rezende and Mohamed (2015), Variational Inference with Normalizing Flows. https://arxiv.org/abs/1505.05770
     """
-    base_log_probs, log_det_jacobians = _checks.values(
+    base_log_probs, log_det_jacobians = checks.values(
         base_log_probs=base_log_probs, log_det_jacobians=log_det_jacobians
     )
     base_log_probs, log_det_jacobians = blank(where, base_log_probs, log_det_jacobians)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import blank, pool_mass, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import blank, pool_mass, reduce
+from jaxloss._floor.typing import Array, Reduction
 
 __all__ = ["Lists", "above", "gains", "lists", "log1p_sum_exp", "over_lists"]
 
@@ -28,10 +28,10 @@ class Lists(NamedTuple):
 
 def lists(where: Array | None, weights: Array | None, scores: Array, relevance: Array) -> Lists:
     """Scores and relevance in the working dtype, 0 where masked."""
-    scores, relevance = _checks.values(scores=scores, relevance=relevance)
-    _checks.with_axes("items", allow_empty=True, scores=scores)
+    scores, relevance = checks.values(scores=scores, relevance=relevance)
+    checks.with_axes("items", allow_empty=True, scores=scores)
     scores, relevance = blank(where, scores, relevance)
-    keep = jnp.ones(scores.shape, bool) if where is None else _checks.mask(where, scores.shape)
+    keep = jnp.ones(scores.shape, bool) if where is None else checks.mask(where, scores.shape)
     mass, _ = pool_mass(where, weights, scores)
     mass = (keep if mass is None else mass).astype(scores.dtype)
     missing = [(0, 0)] * (scores.ndim - 1) + [(0, int(scores.shape[-1] == 0))]
@@ -41,7 +41,7 @@ def lists(where: Array | None, weights: Array | None, scores: Array, relevance: 
 def over_lists(values: Array, present: Array, items: Lists, reduction: Reduction) -> Array:
     """Reduce over the lists that are present. A NaN among the items shows, whatever was compared with it."""
     broken = jnp.any(jnp.isnan(items.scores) | jnp.isnan(items.relevance), axis=-1)
-    values = _numerics.poison(values, jnp.logical_not(broken))
+    values = numerics.poison(values, jnp.logical_not(broken))
     return reduce(values, where=present | broken, reduction=reduction)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["bpr_loss", "margin_ranking_loss"]
 
@@ -45,10 +45,10 @@ def bpr_loss(
         Rendle, Freudenthaler, Gantner and Schmidt-Thieme (2009), BPR: Bayesian Personalized Ranking from Implicit
         Feedback. https://arxiv.org/abs/1205.2618
     """
-    positive, negative = _checks.floating(positive_scores=positive_scores, negative_scores=negative_scores)
-    _checks.same_shape(positive_scores=positive, negative_scores=negative)
+    positive, negative = checks.floating(positive_scores=positive_scores, negative_scores=negative_scores)
+    checks.same_shape(positive_scores=positive, negative_scores=negative)
     positive, negative = blank(where, positive, negative)
-    values = _numerics.softplus(negative - positive)
+    values = numerics.softplus(negative - positive)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -92,12 +92,12 @@ def margin_ranking_loss(
         Herbrich, Graepel and Obermayer (2000), Large Margin Rank Boundaries for Ordinal Regression.
         https://www.herbrich.me/papers/nips98_ordinal.pdf
     """
-    first, second = _checks.floating(first_scores=first_scores, second_scores=second_scores)
-    (targets,) = _checks.numeric(targets=targets)
-    _checks.same_shape(first_scores=first, second_scores=second, targets=targets)
+    first, second = checks.floating(first_scores=first_scores, second_scores=second_scores)
+    (targets,) = checks.numeric(targets=targets)
+    checks.same_shape(first_scores=first, second_scores=second, targets=targets)
     first, second, targets = blank(where, first, second, targets, fill=1)
-    margin = _checks.scalar("margin", margin, first.dtype, at_least=0)
+    margin = checks.scalar("margin", margin, first.dtype, at_least=0)
     valid = jnp.abs(targets) == 1
-    _value_checks.ensure(lambda: valid, "targets must be -1 or +1; turn 0/1 targets into 2 * targets - 1")
-    values = _numerics.positive_part(margin - _numerics.poison(targets * (first - second), valid))
+    value_checks.ensure(lambda: valid, "targets must be -1 or +1; turn 0/1 targets into 2 * targets - 1")
+    values = numerics.positive_part(margin - numerics.poison(targets * (first - second), valid))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -7,8 +7,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.ranking._lists import above, gains, lists, over_lists
 
 __all__ = ["approx_ndcg_loss"]
@@ -58,7 +58,7 @@ def approx_ndcg_loss(
         Networks. https://doi.org/10.1145/3331184.3331347
     """
     items = lists(where, weights, scores, relevance)
-    temperature = _checks.scalar("temperature", temperature, items.scores.dtype, above=0)
+    temperature = checks.scalar("temperature", temperature, items.scores.dtype, above=0)
     gain = gains(items)
     higher = above(items.keep, gain, items.scores)
     best = 1 + jnp.sum(higher, axis=-1, dtype=jnp.int32).astype(gain.dtype)
@@ -66,8 +66,8 @@ def approx_ndcg_loss(
     discount = math.log(2.0) / jnp.log1p(best)
     # The discount lost between the best rank and the smooth one, without the cancellation of their difference.
     lost = discount * jnp.log1p(shift / (1 + best)) / jnp.log1p(best + shift)
-    values = _numerics.divide(jnp.sum(gain * lost, axis=-1), jnp.sum(gain * discount, axis=-1))
-    return over_lists(_numerics.positive_part(values), jnp.any(gain != 0, axis=-1), items, reduction)
+    values = numerics.divide(jnp.sum(gain * lost, axis=-1), jnp.sum(gain * discount, axis=-1))
+    return over_lists(numerics.positive_part(values), jnp.any(gain != 0, axis=-1), items, reduction)
 
 
 def _rank_shift(scores: Array, keep: Array, higher: Array, temperature: Scalar) -> Array:

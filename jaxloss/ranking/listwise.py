@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._typing import Array, Reduction
-from jaxloss.classification._softmax_terms import target_terms
+from jaxloss._floor.softmax_terms import target_terms
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.ranking._lists import lists, log1p_sum_exp, over_lists
 
 __all__ = ["listmle_loss", "ranking_softmax_loss"]

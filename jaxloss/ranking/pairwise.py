@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _numerics
-from jaxloss._reduce import divide_sums
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import numerics
+from jaxloss._floor.reduction import divide_sums
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.ranking._lists import Lists, above, gains, lists, over_lists
 
 __all__ = ["lambdarank_loss", "pairwise_hinge_loss", "pairwise_logistic_loss"]
@@ -23,7 +23,7 @@ def _margins(items: Lists) -> tuple[Array, Array]:
 
 def _mean_over_pairs(losses: Array, pairs: Array, items: Lists, reduction: Reduction) -> Array:
     """The mean over ordered pairs, weighed by the product of the weights of the two, then over lists."""
-    mass = items.mass / _numerics.scale_of(items.mass)
+    mass = items.mass / numerics.scale_of(items.mass)
     mass = jnp.where(pairs, mass[..., :, None] * mass[..., None, :], jnp.zeros((), mass.dtype))
     total = jnp.sum(mass, axis=(-2, -1))
     values = divide_sums(jnp.sum(mass * losses, axis=(-2, -1)), total)
@@ -69,7 +69,7 @@ def pairwise_logistic_loss(
     """
     items = lists(where, weights, scores, relevance)
     margins, pairs = _margins(items)
-    return _mean_over_pairs(_numerics.softplus(-margins), pairs, items, reduction)
+    return _mean_over_pairs(numerics.softplus(-margins), pairs, items, reduction)
 
 
 def pairwise_hinge_loss(
@@ -110,7 +110,7 @@ def pairwise_hinge_loss(
     """
     items = lists(where, weights, scores, relevance)
     margins, pairs = _margins(items)
-    return _mean_over_pairs(_numerics.positive_part(1 - margins), pairs, items, reduction)
+    return _mean_over_pairs(numerics.positive_part(1 - margins), pairs, items, reduction)
 
 
 def lambdarank_loss(
@@ -160,8 +160,8 @@ def lambdarank_loss(
     swap = lambda x: jnp.abs(x[..., :, None] - x[..., None, :])
     ideal = jnp.sum(gain * best, axis=-1)[..., None, None]
     change = jnp.where(pairs, swap(gain) * swap(now), jnp.zeros((), gain.dtype))
-    change = jax.lax.stop_gradient(_numerics.divide(change, jnp.broadcast_to(ideal, change.shape)))
-    values = jnp.sum(change * _numerics.softplus(-margins), axis=(-2, -1))
+    change = jax.lax.stop_gradient(numerics.divide(change, jnp.broadcast_to(ideal, change.shape)))
+    values = jnp.sum(change * numerics.softplus(-margins), axis=(-2, -1))
     return over_lists(values, jnp.any(pairs & (change != 0), axis=(-2, -1)), items, reduction)
 
 

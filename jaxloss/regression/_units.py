@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._numerics import quotient
-from jaxloss._typing import Array
+from jaxloss._floor.numerics import quotient
+from jaxloss._floor.typing import Array
 
 __all__ = ["in_units_of"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jaxloss import _checks
-from jaxloss._numerics import magnitude, positive_part
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import magnitude, positive_part
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = [
     "absolute_error",
@@ -48,7 +48,7 @@ def absolute_error(
         Willmott and Matsuura (2005), Advantages of the mean absolute error (MAE) over the root mean square error
         (RMSE) in assessing average model performance. https://doi.org/10.3354/cr030079
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     values = magnitude(predictions - targets)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -90,9 +90,9 @@ def epsilon_insensitive_loss(
         Vapnik (1995), The Nature of Statistical Learning Theory, section 6.1.
         https://doi.org/10.1007/978-1-4757-2440-0
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    epsilon = _checks.scalar("epsilon", epsilon, predictions.dtype, at_least=0)
+    epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, at_least=0)
     values = positive_part(magnitude(predictions - targets) - epsilon)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -134,9 +134,9 @@ def berhu_loss(
         Laina, Rupprecht, Belagiannis, Tombari and Navab (2016), Deeper Depth Prediction with Fully Convolutional
         Residual Networks. https://arxiv.org/abs/1606.00373
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    threshold = _checks.scalar("threshold", threshold, predictions.dtype, above=0)
+    threshold = checks.scalar("threshold", threshold, predictions.dtype, above=0)
     distance = magnitude(predictions - targets)
     excess = positive_part(distance - threshold)
     values = distance + 0.5 * excess * (excess / threshold)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.regression.huber import smooth_magnitude
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import smooth_magnitude
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = [
     "expectile_loss",
@@ -52,9 +52,9 @@ def expectile_loss(
         Newey and Powell (1987), Asymmetric Least Squares Estimation and Testing.
         https://doi.org/10.2307/1911031
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    expectile = _checks.scalar("expectile", expectile, predictions.dtype, above=0, below=1)
+    expectile = checks.scalar("expectile", expectile, predictions.dtype, above=0, below=1)
     residual = targets - predictions
     values = jnp.where(residual < 0, 1 - expectile, expectile) * jnp.square(residual)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -101,10 +101,10 @@ def huber_quantile_loss(
         Dabney, Rowland, Bellemare and Munos (2018), Distributional Reinforcement Learning with Quantile Regression.
         https://arxiv.org/abs/1710.10044
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    quantile = _checks.scalar("quantile", quantile, predictions.dtype, above=0, below=1)
-    delta = _checks.scalar("delta", delta, predictions.dtype, at_least=0)
+    quantile = checks.scalar("quantile", quantile, predictions.dtype, above=0, below=1)
+    delta = checks.scalar("delta", delta, predictions.dtype, at_least=0)
     residual = targets - predictions
     values = jnp.where(residual < 0, 1 - quantile, quantile) * smooth_magnitude(residual, delta)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import smooth_magnitude
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = [
     "huber_loss",
     "smooth_l1_loss",
 ]
-
-
-def smooth_magnitude(residual: Array, beta: Scalar) -> Array:
-    """The Huber loss over its threshold, ``|residual|`` for one of 0; its slope is ``clip(residual / beta, -1, 1)``."""
-    near = jnp.clip(residual, -beta, beta)
-    share = jnp.where(beta > 0, near / jnp.where(beta > 0, beta, 1.0), jnp.sign(residual))
-    return share * (residual - 0.5 * near)
 
 
 def huber_loss(
@@ -59,9 +53,9 @@ def huber_loss(
         Huber (1964), Robust Estimation of a Location Parameter.
         https://doi.org/10.1214/aoms/1177703732
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    delta = _checks.scalar("delta", delta, predictions.dtype, above=0)
+    delta = checks.scalar("delta", delta, predictions.dtype, above=0)
     residual = predictions - targets
     near = jnp.clip(residual, -delta, delta)
     values = near * (residual - 0.5 * near)
@@ -104,8 +98,8 @@ def smooth_l1_loss(
     Reference:
         Girshick (2015), Fast R-CNN. https://arxiv.org/abs/1504.08083
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    beta = _checks.scalar("beta", beta, predictions.dtype, at_least=0)
+    beta = checks.scalar("beta", beta, predictions.dtype, at_least=0)
     values = smooth_magnitude(predictions - targets, beta)
     return reduce(values, where=where, weights=weights, reduction=reduction)

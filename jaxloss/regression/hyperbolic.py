@@ -7,10 +7,10 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import magnitude
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import magnitude
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = [
     "charbonnier_loss",
@@ -102,9 +102,9 @@ def pseudo_huber_loss(
         Charbonnier, Blanc-Feraud, Aubert and Barlaud (1994), Two deterministic half-quadratic regularization
         algorithms for computed imaging. https://doi.org/10.1109/ICIP.1994.413553
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    delta = _checks.scalar("delta", delta, predictions.dtype, above=0)
+    delta = checks.scalar("delta", delta, predictions.dtype, above=0)
     values = _pseudo_huber(predictions - targets, jnp.asarray(delta, predictions.dtype))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -146,9 +146,9 @@ def charbonnier_loss(
         Lai, Huang, Ahuja and Yang (2017), Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution.
         https://arxiv.org/abs/1704.03915
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    epsilon = _checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
+    epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
     residual = predictions - targets
     far, _, _, arc = _arc(residual, epsilon)
     values = jnp.where(far, magnitude(residual), epsilon * arc)
@@ -190,7 +190,7 @@ def log_cosh(
         Chen, Ho, Guo and Xu (2019), Log Hyperbolic Cosine Loss Improves Variational Auto-Encoder.
         https://openreview.net/forum?id=rkglvsC9Ym
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     values = _log_cosh(predictions - targets)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _value_checks
-from jaxloss._numerics import poison
-from jaxloss._reduce import blank, pool_mass, pool_root_mean_square, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import poison
+from jaxloss._floor.reduction import blank, pool_mass, pool_root_mean_square, reduce
+from jaxloss._floor.typing import Array, Reduction
 
 __all__ = ["mean_squared_log_error", "root_mean_squared_log_error"]
 
@@ -31,7 +31,7 @@ def _log1p_difference_jvp(primals: tuple[Array, Array], tangents: tuple[Array, A
 def _log_residual(predictions: Array, targets: Array) -> Array:
     """The difference of the logarithms; NaN in value and gradient at -1 and below."""
     valid = (predictions > -1) & (targets > -1)
-    _value_checks.ensure(lambda: valid, "predictions and targets must be greater than -1, where log1p ends")
+    value_checks.ensure(lambda: valid, "predictions and targets must be greater than -1, where log1p ends")
     return poison(_log1p_difference(predictions, targets), valid)
 
 
@@ -70,7 +70,7 @@ def mean_squared_log_error(
         Tofallis (2015), A Better Measure of Relative Prediction Accuracy for Model Selection and Model Estimation.
         https://doi.org/10.1057/jors.2014.103
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     values = jnp.square(_log_residual(predictions, targets))
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -112,8 +112,8 @@ def root_mean_squared_log_error(
         Tofallis (2015), A Better Measure of Relative Prediction Accuracy for Model Selection and Model Estimation.
         https://doi.org/10.1057/jors.2014.103
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
-    _checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("entries", allow_empty=True, predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     values = pool_root_mean_square(_log_residual(predictions, targets), mass)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import magnitude, quotient
-from jaxloss._reduce import blank, pool_mass, pool_mean, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import magnitude, quotient
+from jaxloss._floor.reduction import blank, pool_mass, pool_mean, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.regression._units import in_units_of
 
 __all__ = ["mean_absolute_percentage_error", "symmetric_mape", "weighted_ape"]
@@ -57,9 +57,9 @@ def mean_absolute_percentage_error(
         de Myttenaere, Golden, Le Grand and Rossi (2016), Mean Absolute Percentage Error for Regression Models.
         https://doi.org/10.1016/j.neucom.2015.12.114
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    epsilon = _checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
+    epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
     size = jnp.maximum(magnitude(targets), epsilon)
     values = quotient(_half_error(predictions, targets), 0.5 * size)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -101,7 +101,7 @@ def symmetric_mape(
         Makridakis (1993), Accuracy Measures: Theoretical and Practical Concerns.
         https://doi.org/10.1016/0169-2070(93)90079-3
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     size = 0.5 * magnitude(predictions) + 0.5 * magnitude(targets)
     size = jnp.where(size == 0, jnp.ones((), size.dtype), size)
@@ -146,8 +146,8 @@ def weighted_ape(
         Kolassa and Schütz (2007), Advantages of the MAD/Mean Ratio over the MAPE.
         https://ideas.repec.org/a/for/ijafaa/y2007i6p40-43.html
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
-    _checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("entries", allow_empty=True, predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     error = pool_mean(_half_error(predictions, targets), mass)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _value_checks
-from jaxloss._numerics import poison, positive_part
-from jaxloss._reduce import blank, hide, pool_mean, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import poison, positive_part
+from jaxloss._floor.reduction import blank, hide, pool_mean, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = [
     "multi_quantile_loss",
@@ -58,9 +58,9 @@ def quantile_loss(
         Koenker and Bassett (1978), Regression Quantiles.
         https://doi.org/10.2307/1913643
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    quantile = _checks.scalar("quantile", quantile, predictions.dtype, above=0, below=1)
+    quantile = checks.scalar("quantile", quantile, predictions.dtype, above=0, below=1)
     values = tilt(targets - predictions, quantile)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -104,14 +104,14 @@ def multi_quantile_loss(
         Wen, Torkkola, Narayanaswamy and Madeka (2017), A Multi-Horizon Quantile Recurrent Forecaster.
         https://arxiv.org/abs/1711.11053
     """
-    (predictions,) = _checks.floating(predictions=predictions)
-    (targets,) = _checks.numeric(targets=targets)
-    _checks.with_axes("levels", predictions=predictions)
-    _checks.has_shape(predictions.shape[:-1], "predictions.shape[:-1], the level axis is last", targets=targets)
+    (predictions,) = checks.floating(predictions=predictions)
+    (targets,) = checks.numeric(targets=targets)
+    checks.with_axes("levels", predictions=predictions)
+    checks.has_shape(predictions.shape[:-1], "predictions.shape[:-1], the level axis is last", targets=targets)
     predictions, targets = promote(hide(where, predictions, event_ndim=1), hide(where, targets))
-    (levels,) = _checks.class_vector(predictions.shape[-1], predictions.dtype, levels=levels)
+    (levels,) = checks.class_vector(predictions.shape[-1], predictions.dtype, levels=levels)
     valid = (levels > 0) & (levels < 1)
-    _value_checks.ensure(lambda: valid, "levels must lie in (0, 1)")
+    value_checks.ensure(lambda: valid, "levels must lie in (0, 1)")
     levels = jnp.broadcast_to(poison(levels, valid), predictions.shape)
     values = pool_mean(tilt(targets[..., None] - predictions, levels), None)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -149,9 +149,9 @@ def quantile_crossing_penalty(
         Bondell, Reich and Wang (2010), Noncrossing quantile regression curve estimation.
         https://doi.org/10.1093/biomet/asq048
     """
-    (predictions,) = _checks.floating(predictions=predictions)
-    _checks.with_axes("levels", predictions=predictions)
+    (predictions,) = checks.floating(predictions=predictions)
+    checks.with_axes("levels", predictions=predictions)
     (predictions,) = blank(where, predictions, event_ndim=1)
-    margin = _checks.scalar("margin", margin, predictions.dtype, at_least=0)
+    margin = checks.scalar("margin", margin, predictions.dtype, at_least=0)
     values = jnp.sum(positive_part(predictions[..., :-1] - predictions[..., 1:] + margin), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)

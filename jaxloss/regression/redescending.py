@@ -7,10 +7,10 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._numerics import magnitude
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import magnitude
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = [
     "cauchy_loss",
@@ -98,9 +98,9 @@ def cauchy_loss(
         Black and Anandan (1996), The Robust Estimation of Multiple Motions: Parametric and Piecewise-Smooth Flow
         Fields. https://doi.org/10.1006/cviu.1996.0006
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    scale = _checks.scalar("scale", scale, predictions.dtype, above=0)
+    scale = checks.scalar("scale", scale, predictions.dtype, above=0)
     residual = predictions - targets
     # From here on the 1 is lost in the sum, and the square would overflow soon after.
     far = jnp.abs(residual) > 1e9 * scale
@@ -148,9 +148,9 @@ def geman_mcclure_loss(
         Barron (2019), A General and Adaptive Robust Loss Function, after Geman and McClure (1985).
         https://arxiv.org/abs/1701.03077
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    scale = _checks.scalar("scale", scale, predictions.dtype, above=0)
+    scale = checks.scalar("scale", scale, predictions.dtype, above=0)
     values = _geman_mcclure(standardize(predictions - targets, scale))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -193,9 +193,9 @@ def welsch_loss(
         Dennis and Welsch (1978), Techniques for nonlinear least squares and robust regression.
         https://doi.org/10.1080/03610917808812083
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    scale = _checks.scalar("scale", scale, predictions.dtype, above=0)
+    scale = checks.scalar("scale", scale, predictions.dtype, above=0)
     values = _welsch(standardize(predictions - targets, scale))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -238,8 +238,8 @@ def tukey_biweight_loss(
         Beaton and Tukey (1974), The Fitting of Power Series, Meaning Polynomials, Illustrated on Band-Spectroscopic
         Data. https://doi.org/10.1080/00401706.1974.10489171
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    scale = _checks.scalar("scale", scale, predictions.dtype, above=0)
+    scale = checks.scalar("scale", scale, predictions.dtype, above=0)
     values = scale * (scale * _tukey(jnp.clip((predictions - targets) / scale, -1, 1)))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import operator
 
-from jaxloss import _checks
-from jaxloss._numerics import magnitude
-from jaxloss._reduce import blank, hide, pool_mass, pool_mean, pool_root_mean_square, promote, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import magnitude
+from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, pool_root_mean_square, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.regression._units import in_units_of
 
 __all__ = ["mean_absolute_scaled_error", "relative_l2_error"]
@@ -68,12 +68,12 @@ def mean_absolute_scaled_error(
         Hyndman and Koehler (2006), Another Look at Measures of Forecast Accuracy.
         https://doi.org/10.1016/j.ijforecast.2006.03.001
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
-    (history,) = _checks.numeric(history=history)
-    _checks.with_axes("horizon", allow_empty=True, predictions=predictions)
-    _checks.with_axes("history", history=history)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    (history,) = checks.numeric(history=history)
+    checks.with_axes("horizon", allow_empty=True, predictions=predictions)
+    checks.with_axes("history", history=history)
     axes = (*predictions.shape[:-1], history.shape[-1])
-    _checks.has_shape(axes, "the batch axes of predictions, then time", history=history)
+    checks.has_shape(axes, "the batch axes of predictions, then time", history=history)
     lag = _lag(seasonality, history.shape[-1])
     predictions, targets, history = promote(predictions, targets, history)
     predictions, targets = blank(where, predictions, targets)
@@ -123,8 +123,8 @@ def relative_l2_error(
         Li et al. (2021), Fourier Neural Operator for Parametric Partial Differential Equations.
         https://arxiv.org/abs/2010.08895
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
-    _checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("entries", allow_empty=True, predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     # An eighth of both: neither the difference nor a reciprocal leaves the normal numbers at the top of the dtype.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import blank, pool_mass, pool_root_mean_square, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import blank, pool_mass, pool_root_mean_square, reduce
+from jaxloss._floor.typing import Array, Reduction
 
 __all__ = ["half_squared_error", "root_mean_squared_error", "squared_error"]
 
@@ -43,7 +43,7 @@ def squared_error(
         Gauss (1809), Theoria motus corporum coelestium.
         https://doi.org/10.5962/bhl.title.53448
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     values = jnp.square(predictions - targets)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -81,7 +81,7 @@ def half_squared_error(
         Bishop (2006), Pattern Recognition and Machine Learning, section 1.1.
         https://www.microsoft.com/en-us/research/publication/pattern-recognition-machine-learning/
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     values = 0.5 * jnp.square(predictions - targets)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -123,8 +123,8 @@ def root_mean_squared_error(
         Hyndman and Koehler (2006), Another Look at Measures of Forecast Accuracy.
         https://doi.org/10.1016/j.ijforecast.2006.03.001
     """
-    predictions, targets = _checks.values(predictions=predictions, targets=targets)
-    _checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("entries", allow_empty=True, predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     residual = predictions - targets
     mass, present = pool_mass(where, weights, residual)

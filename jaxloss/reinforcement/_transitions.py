@@ -5,26 +5,26 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import hide, pool_mass, pool_mean, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["action_values", "backwards", "chosen", "expected", "known", "mixing", "over_steps", "per_step", "target"]
 
 
 def per_step(where: Array | None, shape: tuple[int, ...], **arrays: Array) -> tuple[Array, ...]:
     """One number per transition, shape ``shape``, 0 where masked; in their own dtypes."""
-    checked = _checks.numeric(**arrays)
-    _checks.has_shape(shape, "one number per transition", **dict(zip(arrays, checked, strict=True)))
+    checked = checks.numeric(**arrays)
+    checks.has_shape(shape, "one number per transition", **dict(zip(arrays, checked, strict=True)))
     return tuple(hide(where, array) for array in checked)
 
 
 def action_values(where: Array | None, **arrays: Array) -> tuple[Array, ...]:
     """Numbers per transition and action, ``[..., actions]``, of one shape, 0 where masked; in their own dtypes."""
-    checked = _checks.floating(**arrays)
+    checked = checks.floating(**arrays)
     named = dict(zip(arrays, checked, strict=True))
-    _checks.with_axes("actions", allow_empty=False, **named)
-    _checks.same_shape(**named)
+    checks.with_axes("actions", allow_empty=False, **named)
+    checks.same_shape(**named)
     return tuple(hide(where, array, event_ndim=1) for array in checked)
 
 
@@ -35,10 +35,10 @@ def chosen(values: Array, **actions: Array) -> Array:
     """
     ((name, index),) = actions.items()
     num_actions = values.shape[-1]
-    _value_checks.ensure_labels(index, num_actions, name)
+    value_checks.ensure_labels(index, num_actions, name)
     inside = jnp.clip(index, 0, num_actions - 1)
     picked = jnp.take_along_axis(values, inside[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
-    return _numerics.poison(picked, (inside == index) & known(values))
+    return numerics.poison(picked, (inside == index) & known(values))
 
 
 def known(values: Array) -> Array:
@@ -59,9 +59,9 @@ def target(r_t: Array, discount_t: Array, values: Array) -> Array:
 def mixing(lambda_: Scalar | Array, where: Array | None, steps: Array) -> Scalar | Array:
     """The mixing parameter: one number in [0, 1], or one of any size per step."""
     if jnp.ndim(lambda_) == 0:
-        return _checks.scalar("lambda_", lambda_, steps.dtype, at_least=0, at_most=1)
-    (each,) = _checks.numeric(lambda_=lambda_)
-    _checks.has_shape(steps.shape, "one number, or one per step", lambda_=each)
+        return checks.scalar("lambda_", lambda_, steps.dtype, at_least=0, at_most=1)
+    (each,) = checks.numeric(lambda_=lambda_)
+    checks.has_shape(steps.shape, "one number, or one per step", lambda_=each)
     return hide(where, each).astype(steps.dtype)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction
-from jaxloss.classification._softmax_terms import target_terms
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.softmax_terms import target_terms
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.reinforcement._transitions import expected, known, per_step
 
 __all__ = [
@@ -48,21 +48,21 @@ def categorical_l2_project(z_p: Array, probs: Array, z_q: Array) -> Array:
         Bellemare, Dabney and Munos (2017), A Distributional Perspective on Reinforcement Learning.
         https://arxiv.org/abs/1707.06887
     """
-    z_p, probs = _checks.values(z_p=z_p, probs=probs)
-    _checks.with_axes("points", z_p=z_p)
-    (z_q,) = _checks.numeric(z_q=z_q)
-    _checks.with_axes("atoms", z_q=z_q)
-    _checks.has_shape(z_q.shape[-1:], "the atoms are shared", z_q=z_q)
+    z_p, probs = checks.values(z_p=z_p, probs=probs)
+    checks.with_axes("points", z_p=z_p)
+    (z_q,) = checks.numeric(z_q=z_q)
+    checks.with_axes("atoms", z_q=z_q)
+    checks.has_shape(z_q.shape[-1:], "the atoms are shared", z_q=z_q)
     z_p, probs, atoms = promote(z_p, probs, z_q)
     gaps = atoms[1:] - atoms[:-1]
     rising = jnp.all(gaps > 0)
-    _value_checks.ensure(lambda: rising, "atoms must rise strictly")
+    value_checks.ensure(lambda: rising, "atoms must rise strictly")
     one = jnp.ones(1, atoms.dtype)
     column = lambda x: jnp.expand_dims(x, (*range(z_p.ndim - 1), z_p.ndim))
     points = jnp.clip(z_p, atoms[0], atoms[-1])
     offset = points[..., None, :] - column(atoms)
     away = jnp.maximum(offset / column(jnp.concatenate([gaps, one])), -offset / column(jnp.concatenate([one, gaps])))
-    return _numerics.poison(jnp.sum(jnp.maximum(1 - away, 0) * probs[..., None, :], axis=-1), rising)
+    return numerics.poison(jnp.sum(jnp.maximum(1 - away, 0) * probs[..., None, :], axis=-1), rising)
 
 
 def _cross_entropy(logits: Array, r_t: Array, discount_t: Array, next_logits: Array, atoms: Array) -> Array:
@@ -75,8 +75,8 @@ def _cross_entropy(logits: Array, r_t: Array, discount_t: Array, next_logits: Ar
 
 
 def _atoms(atoms: Array, logits: Array) -> Array:
-    (atoms,) = _checks.numeric(atoms=atoms)
-    _checks.has_shape(logits.shape[-1:], "one atom per logit, shared by all", atoms=atoms)
+    (atoms,) = checks.numeric(atoms=atoms)
+    checks.has_shape(logits.shape[-1:], "one atom per logit, shared by all", atoms=atoms)
     return atoms
 
 
@@ -122,9 +122,9 @@ def categorical_td_loss(
         Bellemare, Dabney and Munos (2017), A Distributional Perspective on Reinforcement Learning.
         https://arxiv.org/abs/1707.06887
     """
-    logits, following = _checks.floating(v_logits_tm1=v_logits_tm1, v_logits_t=v_logits_t)
-    _checks.with_axes("atoms", v_logits_tm1=logits)
-    _checks.same_shape(v_logits_tm1=logits, v_logits_t=following)
+    logits, following = checks.floating(v_logits_tm1=v_logits_tm1, v_logits_t=v_logits_t)
+    checks.with_axes("atoms", v_logits_tm1=logits)
+    checks.same_shape(v_logits_tm1=logits, v_logits_t=following)
     r_t, discount_t = per_step(where, logits.shape[:-1], r_t=r_t, discount_t=discount_t)
     logits, following = (hide(where, x, event_ndim=1) for x in (logits, following))
     values = _cross_entropy(logits, r_t, discount_t, following, _atoms(atoms, logits))
@@ -142,11 +142,11 @@ def _learn(
     where: Array | None,
 ) -> Array:
     """The cross-entropy for the action taken, against the next action that ``selector``, or the mean, values most."""
-    (logits, following) = _checks.floating(q_logits_tm1=logits, q_logits_t=following)
-    _checks.with_axes("actions atoms", q_logits_tm1=logits)
-    _checks.same_shape(q_logits_tm1=logits, q_logits_t=following)
-    (a_tm1,) = _checks.integer(a_tm1=a_tm1)
-    _checks.has_shape(logits.shape[:-2], "one action per transition", a_tm1=a_tm1)
+    (logits, following) = checks.floating(q_logits_tm1=logits, q_logits_t=following)
+    checks.with_axes("actions atoms", q_logits_tm1=logits)
+    checks.same_shape(q_logits_tm1=logits, q_logits_t=following)
+    (a_tm1,) = checks.integer(a_tm1=a_tm1)
+    checks.has_shape(logits.shape[:-2], "one action per transition", a_tm1=a_tm1)
     r_t, discount_t = per_step(where, logits.shape[:-2], r_t=r_t, discount_t=discount_t)
     logits, following = promote(*(hide(where, x, event_ndim=2) for x in (logits, following)))
     atoms = _atoms(atoms, logits)
@@ -155,14 +155,14 @@ def _learn(
         support = jnp.expand_dims(promote(atoms, probs)[0], tuple(range(logits.ndim - 1)))
         selector = expected(jnp.broadcast_to(support, probs.shape), probs)
     best = jnp.argmax(selector, axis=-1)
-    action = hide(where, _checks.as_int32(a_tm1))
+    action = hide(where, checks.as_int32(a_tm1))
     num_actions = logits.shape[-2]
-    _value_checks.ensure_labels(action, num_actions, "a_tm1")
+    value_checks.ensure_labels(action, num_actions, "a_tm1")
     inside = jnp.clip(action, 0, num_actions - 1)
     of = lambda x, index: jnp.take_along_axis(x, index[..., None, None], axis=-2)[..., 0, :]
     values = _cross_entropy(of(logits, inside), r_t, discount_t, of(following, best), atoms)
     whole = known(jnp.max(logits, axis=-1)) & known(jnp.max(following, axis=-1)) & known(selector)
-    return _numerics.poison(values, (inside == action) & whole)
+    return numerics.poison(values, (inside == action) & whole)
 
 
 def categorical_q_learning_loss(
@@ -259,9 +259,9 @@ def categorical_double_q_learning_loss(
         Hessel et al. (2018), Rainbow: Combining Improvements in Deep Reinforcement Learning.
         https://arxiv.org/abs/1710.02298
     """
-    logits, selector = _checks.floating(q_logits_tm1=q_logits_tm1, q_t_selector=q_t_selector)
-    _checks.with_axes("actions atoms", q_logits_tm1=logits)
-    _checks.has_shape(logits.shape[:-1], "one value per action", q_t_selector=selector)
+    logits, selector = checks.floating(q_logits_tm1=q_logits_tm1, q_t_selector=q_t_selector)
+    checks.with_axes("actions atoms", q_logits_tm1=logits)
+    checks.has_shape(logits.shape[:-1], "one value per action", q_t_selector=selector)
     selector = hide(where, selector, event_ndim=1)
     values = _learn(logits, a_tm1, r_t, discount_t, q_logits_t, selector, atoms, where)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import blank
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import blank
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.reinforcement._transitions import backwards, mixing, over_steps
 
 __all__ = ["VTraceOutput", "vtrace_error", "vtrace_loss", "vtrace_td_error_and_advantage"]
@@ -27,8 +27,8 @@ class VTraceOutput(NamedTuple):
 
 
 def _steps(where: Array | None, v_tm1: Array, v_t: Array, r_t: Array, discount_t: Array, rho_tm1: Array) -> list[Array]:
-    inputs = _checks.values(v_tm1=v_tm1, v_t=v_t, r_t=r_t, discount_t=discount_t, rho_tm1=rho_tm1)
-    _checks.with_axes("time", allow_empty=True, v_tm1=inputs[0])
+    inputs = checks.values(v_tm1=v_tm1, v_t=v_t, r_t=r_t, discount_t=discount_t, rho_tm1=rho_tm1)
+    checks.with_axes("time", allow_empty=True, v_tm1=inputs[0])
     return list(blank(where, *inputs))
 
 
@@ -82,7 +82,7 @@ def vtrace_error(
     """
     v_tm1, v_t, r_t, discount_t, rho_tm1 = _steps(where, v_tm1, v_t, r_t, discount_t, rho_tm1)
     mix = mixing(lambda_, where, v_tm1)
-    limit = _checks.scalar("clip_rho_threshold", clip_rho_threshold, v_tm1.dtype, above=0)
+    limit = checks.scalar("clip_rho_threshold", clip_rho_threshold, v_tm1.dtype, above=0)
     deltas = jnp.minimum(rho_tm1, limit) * (r_t + discount_t * v_t - v_tm1)
     errors = backwards(discount_t * mix * jnp.minimum(rho_tm1, 1), deltas, where)
     # The value is that of the errors, to the last digit, and the gradient that of the subtrahend.
@@ -190,7 +190,7 @@ def vtrace_td_error_and_advantage(
     steps = _steps(None, v_tm1, v_t, r_t, discount_t, rho_tm1)
     errors = vtrace_error(*steps, lambda_=lambda_, clip_rho_threshold=clip_rho_threshold)
     value, reached, reward, discount, ratio = (jax.lax.stop_gradient(x) for x in steps)
-    limit = _checks.scalar("clip_pg_rho_threshold", clip_pg_rho_threshold, value.dtype, above=0)
+    limit = checks.scalar("clip_pg_rho_threshold", clip_pg_rho_threshold, value.dtype, above=0)
     mix = jnp.broadcast_to(jnp.asarray(mixing(lambda_, None, value), value.dtype), value.shape)
     onwards = value[..., 1:] + mix[..., :-1] * jax.lax.stop_gradient(errors)[..., 1:]
     q_estimate = reward + discount * jnp.concatenate([onwards, reached[..., -1:]], axis=-1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import blank, hide, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.classification._softmax_terms import label_terms, target_terms
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import blank, hide, promote, reduce
+from jaxloss._floor.softmax_terms import label_terms, target_terms
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step
 
 __all__ = [
@@ -59,14 +59,14 @@ def policy_gradient_loss(
         Williams (1992), Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning.
         https://doi.org/10.1007/BF00992696
     """
-    logits_t, a_t = _checks.scores_and_labels(logits_t=logits_t, a_t=a_t)
+    logits_t, a_t = checks.scores_and_labels(logits_t=logits_t, a_t=a_t)
     (adv_t,) = per_step(where, a_t.shape, adv_t=adv_t)
     logits_t, a_t = hide(where, logits_t, event_ndim=1), hide(where, a_t)
     num_actions = logits_t.shape[-1]
-    _value_checks.ensure_labels(a_t, num_actions, "a_t")
+    value_checks.ensure_labels(a_t, num_actions, "a_t")
     inside = jnp.clip(a_t, 0, num_actions - 1)
     nll, adv_t = promote(label_terms(logits_t, inside)[0], adv_t)
-    values = _numerics.poison(jax.lax.stop_gradient(adv_t) * nll, inside == a_t)
+    values = numerics.poison(jax.lax.stop_gradient(adv_t) * nll, inside == a_t)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -104,7 +104,7 @@ def reinforce_loss(
         Williams (1992), Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning.
         https://doi.org/10.1007/BF00992696
     """
-    log_probs_t, adv_t = blank(where, *_checks.values(log_probs_t=log_probs_t, adv_t=adv_t))
+    log_probs_t, adv_t = blank(where, *checks.values(log_probs_t=log_probs_t, adv_t=adv_t))
     return reduce(-jax.lax.stop_gradient(adv_t) * log_probs_t, where=where, weights=weights, reduction=reduction)
 
 
@@ -148,9 +148,9 @@ def advantage_weighted_loss(
         Kostrikov, Nair and Levine (2022), Offline Reinforcement Learning with Implicit Q-Learning.
         https://arxiv.org/abs/2110.06169
     """
-    log_probs_t, adv_t = blank(where, *_checks.values(log_probs_t=log_probs_t, adv_t=adv_t))
-    beta = _checks.scalar("temperature", temperature, adv_t.dtype, above=0)
-    limit = _checks.scalar("max_weight", max_weight, adv_t.dtype, above=0)
+    log_probs_t, adv_t = blank(where, *checks.values(log_probs_t=log_probs_t, adv_t=adv_t))
+    beta = checks.scalar("temperature", temperature, adv_t.dtype, above=0)
+    limit = checks.scalar("max_weight", max_weight, adv_t.dtype, above=0)
     factor = jax.lax.stop_gradient(jnp.minimum(jnp.exp(adv_t / beta), limit))
     return reduce(-factor * log_probs_t, where=where, weights=weights, reduction=reduction)
 
@@ -186,8 +186,8 @@ def entropy_loss(
         Williams and Peng (1991), Function Optimization Using Connectionist Reinforcement Learning Algorithms.
         https://doi.org/10.1080/09540099108946587
     """
-    (logits_t,) = _checks.floating(logits_t=logits_t)
-    _checks.with_axes("actions", logits_t=logits_t)
+    (logits_t,) = checks.floating(logits_t=logits_t)
+    checks.with_axes("actions", logits_t=logits_t)
     (logits_t,) = blank(where, logits_t, event_ndim=1)
     values = -target_terms(logits_t, jax.nn.softmax(logits_t, axis=-1))[0]
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -234,9 +234,9 @@ def clipped_surrogate_pg_loss(
         Schulman, Wolski, Dhariwal, Radford and Klimov (2017), Proximal Policy Optimization Algorithms.
         https://arxiv.org/abs/1707.06347
     """
-    prob_ratios_t, adv_t = _checks.values(prob_ratios_t=prob_ratios_t, adv_t=adv_t)
+    prob_ratios_t, adv_t = checks.values(prob_ratios_t=prob_ratios_t, adv_t=adv_t)
     ratios, adv_t = blank(where, prob_ratios_t, adv_t, fill=1)
-    epsilon = _checks.scalar("epsilon", epsilon, ratios.dtype, at_least=0)
+    epsilon = checks.scalar("epsilon", epsilon, ratios.dtype, at_least=0)
     adv_t = jax.lax.stop_gradient(adv_t)
     # Of the two products only one can be the smaller, and the sign of the advantage says which.
     limited = jnp.where(adv_t >= 0, jnp.minimum(ratios, 1 + epsilon), jnp.maximum(ratios, 1 - epsilon))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.reinforcement._transitions import action_values, chosen, known, per_step, target
 
 __all__ = ["double_q_learning_error", "double_q_learning_loss", "q_learning_error", "q_learning_loss"]
@@ -46,7 +46,7 @@ def q_learning_error(q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, 
 def _q_learning_error(
     where: Array | None, q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array
 ) -> Array:
-    q_tm1, a_tm1 = _checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
+    q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t = action_values(where, q_tm1=q_tm1, q_t=q_t)
     r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
     q_tm1, r_t, discount_t, q_t = promote(q_tm1, r_t, discount_t, q_t)
@@ -152,13 +152,13 @@ def _double_q_learning_error(
     q_t_value: Array,
     q_t_selector: Array,
 ) -> Array:
-    q_tm1, a_tm1 = _checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
+    q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t_value, selector = action_values(where, q_tm1=q_tm1, q_t_value=q_t_value, q_t_selector=q_t_selector)
     r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
     q_tm1, r_t, discount_t, q_t = promote(q_tm1, r_t, discount_t, q_t_value)
     best = jnp.argmax(selector, axis=-1, keepdims=True)
     value = jnp.take_along_axis(q_t, best, axis=-1)[..., 0]
-    value = _numerics.poison(value, known(q_t) & known(selector))
+    value = numerics.poison(value, known(q_t) & known(selector))
     return target(r_t, discount_t, value) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
 
 

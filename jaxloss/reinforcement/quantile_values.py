@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import hide, plain_mean, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.regression.huber import smooth_magnitude
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.numerics import smooth_magnitude
+from jaxloss._floor.reduction import hide, plain_mean, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.reinforcement._transitions import chosen, known, per_step
 
 __all__ = ["quantile_q_learning_loss"]
@@ -71,13 +71,13 @@ def quantile_q_learning_loss(
     dists = {"dist_q_tm1": dist_q_tm1, "dist_q_t_selector": dist_q_t_selector, "dist_q_t": dist_q_t}
     dist_q_tm1, selector, dist_q_t = _distributions(where, **dists)
     batch, num_quantiles = dist_q_tm1.shape[:-2], dist_q_tm1.shape[-2]
-    (a_tm1,) = _checks.integer(a_tm1=a_tm1)
-    _checks.has_shape(batch, "one action per transition", a_tm1=a_tm1)
+    (a_tm1,) = checks.integer(a_tm1=a_tm1)
+    checks.has_shape(batch, "one action per transition", a_tm1=a_tm1)
     r_t, discount_t = per_step(where, batch, r_t=r_t, discount_t=discount_t)
     levels = _levels(where, tau_q_tm1, (*batch, num_quantiles))
     dist_q_tm1, levels, r_t, discount_t, dist_q_t = promote(dist_q_tm1, levels, r_t, discount_t, dist_q_t)
-    kappa = _checks.scalar("huber_param", huber_param, dist_q_tm1.dtype, at_least=0)
-    a_tm1 = hide(where, _checks.as_int32(a_tm1))
+    kappa = checks.scalar("huber_param", huber_param, dist_q_tm1.dtype, at_least=0)
+    a_tm1 = hide(where, checks.as_int32(a_tm1))
     quantiles = chosen(dist_q_tm1, a_tm1=jnp.broadcast_to(a_tm1[..., None], (*batch, num_quantiles)))
     best = jnp.argmax(plain_mean(selector, -2), axis=-1)[..., None, None]
     samples = r_t[..., None] + discount_t[..., None] * jnp.take_along_axis(dist_q_t, best, axis=-1)[..., 0]
@@ -85,27 +85,27 @@ def quantile_q_learning_loss(
     tilt = jnp.where(residual < 0, 1 - levels[..., None], levels[..., None])
     values = jnp.sum(plain_mean(tilt * smooth_magnitude(residual, kappa), -1), axis=-1)
     whole = known(jnp.max(selector, axis=-1)) & known(jnp.max(dist_q_t, axis=-1))
-    return reduce(_numerics.poison(values, whole), where=where, weights=weights, reduction=reduction)
+    return reduce(numerics.poison(values, whole), where=where, weights=weights, reduction=reduction)
 
 
 def _distributions(where: Array | None, **arrays: Array) -> list[Array]:
     """Quantiles per action ``[..., N, A]``, whose numbers of quantiles may differ; 0 where masked."""
-    checked = dict(zip(arrays, _checks.floating(**arrays), strict=True))
-    _checks.with_axes("quantiles actions", allow_empty=False, **checked)
+    checked = dict(zip(arrays, checks.floating(**arrays), strict=True))
+    checks.with_axes("quantiles actions", allow_empty=False, **checked)
     (batch, actions), *_ = ((x.shape[:-2], x.shape[-1:]) for x in checked.values())
     for name, x in checked.items():
-        _checks.has_shape((*batch, x.shape[-2], *actions), "quantiles are the axis before the last", **{name: x})
+        checks.has_shape((*batch, x.shape[-2], *actions), "quantiles are the axis before the last", **{name: x})
     return [hide(where, x, event_ndim=2) for x in checked.values()]
 
 
 def _levels(where: Array | None, tau: Array, shape: tuple[int, ...]) -> Array:
     """Levels of quantiles for every transition, 0 where masked, NaN out of range."""
-    (levels,) = _checks.numeric(tau_q_tm1=tau)
+    (levels,) = checks.numeric(tau_q_tm1=tau)
     if levels.ndim == 1:
-        _checks.has_shape(shape[-1:], "one level per quantile", tau_q_tm1=levels)
+        checks.has_shape(shape[-1:], "one level per quantile", tau_q_tm1=levels)
         levels = jnp.broadcast_to(jnp.expand_dims(levels, tuple(range(len(shape) - 1))), shape)
-    _checks.has_shape(shape, "one level per quantile, or one for each of every transition", tau_q_tm1=levels)
+    checks.has_shape(shape, "one level per quantile, or one for each of every transition", tau_q_tm1=levels)
     (levels,) = promote(hide(where, levels, event_ndim=1))
     valid = (levels >= 0) & (levels <= 1)
-    _value_checks.ensure(lambda: valid, "tau_q_tm1 must lie in [0, 1]")
-    return _numerics.poison(levels, valid)
+    value_checks.ensure(lambda: valid, "tau_q_tm1 must lie in [0, 1]")
+    return numerics.poison(levels, valid)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import blank
-from jaxloss._typing import Array, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import blank
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.reinforcement._transitions import backwards, mixing
 
 __all__ = ["generalized_advantage_estimation", "lambda_returns", "n_step_bootstrapped_returns"]
@@ -52,8 +52,8 @@ def lambda_returns(
         Sutton and Barto (2018), Reinforcement Learning: An Introduction, chapter 12.
         https://mitpress.mit.edu/9780262039246/
     """
-    r_t, discount_t, v_t = _checks.values(r_t=r_t, discount_t=discount_t, v_t=v_t)
-    _checks.with_axes("time", allow_empty=True, r_t=r_t)
+    r_t, discount_t, v_t = checks.values(r_t=r_t, discount_t=discount_t, v_t=v_t)
+    checks.with_axes("time", allow_empty=True, r_t=r_t)
     r_t, discount_t, v_t = blank(where, r_t, discount_t, v_t)
     mix = mixing(lambda_, where, r_t)
     bootstrap = jnp.where(_is_last(where, r_t.shape), jnp.ones((), r_t.dtype), jnp.asarray(1 - mix, r_t.dtype))
@@ -62,7 +62,7 @@ def lambda_returns(
 
 def _is_last(where: Array | None, shape: tuple[int, ...]) -> Array:
     """The last step of each trajectory that is not masked, and masked ones just before it."""
-    keep = jnp.ones(shape, bool) if where is None else _checks.mask(where, shape)
+    keep = jnp.ones(shape, bool) if where is None else checks.mask(where, shape)
     return jax.lax.cumsum(keep.astype(jnp.int32), axis=len(shape) - 1, reverse=True) == 1
 
 
@@ -105,8 +105,8 @@ def n_step_bootstrapped_returns(
         Sutton and Barto (2018), Reinforcement Learning: An Introduction, chapter 7.
         https://mitpress.mit.edu/9780262039246/
     """
-    r_t, discount_t, v_t = _checks.values(r_t=r_t, discount_t=discount_t, v_t=v_t)
-    _checks.with_axes("time", r_t=r_t)
+    r_t, discount_t, v_t = checks.values(r_t=r_t, discount_t=discount_t, v_t=v_t)
+    checks.with_axes("time", r_t=r_t)
     if isinstance(n, bool) or not isinstance(n, int):
         raise TypeError(f"n sets the length of the program and must be a Python integer; found {n!r}.")
     if n < 1:
@@ -164,10 +164,10 @@ def generalized_advantage_estimation(
         Schulman, Moritz, Levine, Jordan and Abbeel (2016), High-Dimensional Continuous Control Using Generalized
         Advantage Estimation. https://arxiv.org/abs/1506.02438
     """
-    r_t, discount_t = _checks.values(r_t=r_t, discount_t=discount_t)
-    (values,) = _checks.numeric(values=values)
-    _checks.with_axes("time", allow_empty=True, r_t=r_t)
-    _checks.has_shape((*r_t.shape[:-1], r_t.shape[-1] + 1), "one state more than rewards", values=values)
+    r_t, discount_t = checks.values(r_t=r_t, discount_t=discount_t)
+    (values,) = checks.numeric(values=values)
+    checks.with_axes("time", allow_empty=True, r_t=r_t)
+    checks.has_shape((*r_t.shape[:-1], r_t.shape[-1] + 1), "one state more than rewards", values=values)
     r_t, discount_t, v_tm1, v_t = blank(where, r_t, discount_t, values[..., :-1], values[..., 1:])
     mix = mixing(lambda_, where, r_t)
     return backwards(discount_t * mix, r_t + discount_t * v_t - v_tm1, where)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _value_checks
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.reinforcement._transitions import action_values, chosen, expected, per_step, target
 
 __all__ = ["expected_sarsa_error", "expected_sarsa_loss", "sarsa_error", "sarsa_loss"]
@@ -47,9 +47,9 @@ def sarsa_error(q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: 
 def _sarsa_error(
     where: Array | None, q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array, a_t: Array
 ) -> Array:
-    q_tm1, a_tm1 = _checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
+    q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t = action_values(where, q_tm1=q_tm1, q_t=q_t)
-    q_t, a_t = _checks.scores_and_labels(q_t=q_t, a_t=a_t)
+    q_t, a_t = checks.scores_and_labels(q_t=q_t, a_t=a_t)
     r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
     q_tm1, r_t, discount_t, q_t = promote(q_tm1, r_t, discount_t, q_t)
     value = chosen(q_t, a_t=hide(where, a_t))
@@ -142,10 +142,10 @@ def expected_sarsa_error(
 def _expected_sarsa_error(
     where: Array | None, q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array, probs_a_t: Array
 ) -> Array:
-    q_tm1, a_tm1 = _checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
+    q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t, probs = action_values(where, q_tm1=q_tm1, q_t=q_t, probs_a_t=probs_a_t)
     r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
-    _value_checks.ensure_probabilities(probs_a_t=probs)
+    value_checks.ensure_probabilities(probs_a_t=probs)
     q_tm1, r_t, discount_t, q_t, probs = promote(q_tm1, r_t, discount_t, q_t, probs)
     return target(r_t, discount_t, expected(q_t, probs)) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
 

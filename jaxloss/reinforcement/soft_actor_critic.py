@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import blank, hide, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import blank, hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step, target
 
 __all__ = ["sac_actor_loss", "sac_critic_loss", "sac_temperature_loss"]
@@ -16,8 +16,8 @@ __all__ = ["sac_actor_loss", "sac_critic_loss", "sac_temperature_loss"]
 def _critics(where: Array | None, **arrays: Array) -> Array:
     """One value per critic, ``[..., critics]``, 0 where masked."""
     ((name, values),) = arrays.items()
-    (values,) = _checks.floating(**{name: values})
-    _checks.with_axes("critics", allow_empty=False, **{name: values})
+    (values,) = checks.floating(**{name: values})
+    checks.with_axes("critics", allow_empty=False, **{name: values})
     return hide(where, values, event_ndim=1)
 
 
@@ -57,11 +57,11 @@ def sac_actor_loss(
     Reference:
         Haarnoja et al. (2018), Soft Actor-Critic Algorithms and Applications. https://arxiv.org/abs/1812.05905
     """
-    (log_probs_t,) = _checks.floating(log_probs_t=log_probs_t)
+    (log_probs_t,) = checks.floating(log_probs_t=log_probs_t)
     q_t = _critics(where, q_t=q_t)
-    _checks.has_shape(q_t.shape[:-1], "q_t.shape[:-1], the critics are last", log_probs_t=log_probs_t)
+    checks.has_shape(q_t.shape[:-1], "q_t.shape[:-1], the critics are last", log_probs_t=log_probs_t)
     log_probs_t, q_t = promote(hide(where, log_probs_t), q_t)
-    alpha = _checks.scalar("temperature", temperature, q_t.dtype, at_least=0)
+    alpha = checks.scalar("temperature", temperature, q_t.dtype, at_least=0)
     values = jax.lax.stop_gradient(alpha) * log_probs_t - jnp.min(q_t, axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -109,10 +109,10 @@ def sac_critic_loss(
     """
     q_tm1, q_t = _critics(where, q_tm1=q_tm1), _critics(where, q_t=q_t)
     batch = q_tm1.shape[:-1]
-    _checks.has_shape((*batch, q_t.shape[-1]), "the critics are last", q_t=q_t)
+    checks.has_shape((*batch, q_t.shape[-1]), "the critics are last", q_t=q_t)
     steps = per_step(where, batch, r_t=r_t, discount_t=discount_t, log_probs_t=log_probs_t)
     q_tm1, q_t, r_t, discount_t, log_probs_t = promote(q_tm1, q_t, *steps)
-    alpha = _checks.scalar("temperature", temperature, q_t.dtype, at_least=0)
+    alpha = checks.scalar("temperature", temperature, q_t.dtype, at_least=0)
     aim = target(r_t, discount_t, jnp.min(q_t, axis=-1) - alpha * log_probs_t)
     values = 0.5 * jnp.sum(jnp.square(q_tm1 - aim[..., None]), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -155,9 +155,9 @@ def sac_temperature_loss(
     Reference:
         Haarnoja et al. (2018), Soft Actor-Critic Algorithms and Applications. https://arxiv.org/abs/1812.05905
     """
-    log_temperature, log_probs_t = _checks.floating(log_temperature=log_temperature, log_probs_t=log_probs_t)
-    _checks.has_shape((), "one number for all", log_temperature=log_temperature)
+    log_temperature, log_probs_t = checks.floating(log_temperature=log_temperature, log_probs_t=log_probs_t)
+    checks.has_shape((), "one number for all", log_temperature=log_temperature)
     log_temperature, log_probs_t = promote(log_temperature, *blank(where, log_probs_t))
-    wanted = _checks.scalar("target_entropy", target_entropy, log_probs_t.dtype)
+    wanted = checks.scalar("target_entropy", target_entropy, log_probs_t.dtype)
     values = -jnp.exp(log_temperature) * jax.lax.stop_gradient(log_probs_t + wanted)
     return reduce(values, where=where, weights=weights, reduction=reduction)

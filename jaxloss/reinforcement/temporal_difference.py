@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import blank, hide, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import blank, hide, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.reinforcement._transitions import over_steps, target
 from jaxloss.reinforcement.returns import lambda_returns
 
@@ -43,7 +43,7 @@ def td_error(v_tm1: Array, r_t: Array, discount_t: Array, v_t: Array) -> Array:
         Sutton (1988), Learning to Predict by the Methods of Temporal Differences.
         https://doi.org/10.1007/BF00115009
     """
-    v_tm1, r_t, discount_t, v_t = blank(None, *_checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t))
+    v_tm1, r_t, discount_t, v_t = blank(None, *checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t))
     return target(r_t, discount_t, v_t) - v_tm1
 
 
@@ -85,7 +85,7 @@ def td_loss(
         Sutton (1988), Learning to Predict by the Methods of Temporal Differences.
         https://doi.org/10.1007/BF00115009
     """
-    inputs = _checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t)
+    inputs = checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t)
     errors = td_error(*(hide(where, x) for x in inputs))
     return reduce(0.5 * jnp.square(errors), where=where, weights=weights, reduction=reduction)
 
@@ -128,7 +128,7 @@ def td_lambda_error(
         Sutton and Barto (2018), Reinforcement Learning: An Introduction, chapter 12.
         https://mitpress.mit.edu/9780262039246/
     """
-    v_tm1, r_t, discount_t, v_t = blank(where, *_checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t))
+    v_tm1, r_t, discount_t, v_t = blank(where, *checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t))
     returns = lambda_returns(r_t, discount_t, v_t, lambda_=lambda_, where=where)
     return jax.lax.stop_gradient(returns) - v_tm1
 

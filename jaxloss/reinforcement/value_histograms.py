@@ -7,10 +7,10 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.classification._softmax_terms import target_terms
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.softmax_terms import target_terms
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step
 from jaxloss.reinforcement.categorical_values import categorical_l2_project
 
@@ -18,8 +18,8 @@ __all__ = ["hl_gauss_loss", "two_hot_cross_entropy"]
 
 
 def _inputs(where: Array | None, logits: Array, targets: Array) -> tuple[Array, Array]:
-    (logits,) = _checks.floating(logits=logits)
-    _checks.with_axes("bins", logits=logits)
+    (logits,) = checks.floating(logits=logits)
+    checks.with_axes("bins", logits=logits)
     (targets,) = per_step(where, logits.shape[:-1], targets=targets)
     return hide(where, logits, event_ndim=1), targets
 
@@ -64,8 +64,8 @@ def two_hot_cross_entropy(
         https://arxiv.org/abs/1911.08265
     """
     logits, targets = _inputs(where, logits, targets)
-    (atoms,) = _checks.numeric(atoms=atoms)
-    _checks.has_shape(logits.shape[-1:], "one atom per logit, shared by all", atoms=atoms)
+    (atoms,) = checks.numeric(atoms=atoms)
+    checks.has_shape(logits.shape[-1:], "one atom per logit, shared by all", atoms=atoms)
     logits, targets, atoms = promote(logits, targets, atoms)
     points = jax.lax.stop_gradient(targets)[..., None]
     halves = categorical_l2_project(points, jnp.ones_like(points), jax.lax.stop_gradient(atoms))
@@ -117,10 +117,10 @@ def hl_gauss_loss(
         https://arxiv.org/abs/2403.03950
     """
     logits, targets = _inputs(where, logits, targets)
-    (edges,) = _checks.numeric(edges=edges)
-    _checks.has_shape((logits.shape[-1] + 1,), "one edge more than logits, shared by all", edges=edges)
+    (edges,) = checks.numeric(edges=edges)
+    checks.has_shape((logits.shape[-1] + 1,), "one edge more than logits, shared by all", edges=edges)
     logits, targets, edges = promote(logits, targets, edges)
-    ratio = _checks.scalar("sigma_ratio", sigma_ratio, logits.dtype, above=0)
+    ratio = checks.scalar("sigma_ratio", sigma_ratio, logits.dtype, above=0)
     masses = jax.lax.stop_gradient(_gaussian_masses(targets, edges, ratio))
     return reduce(target_terms(logits, masses)[0], where=where, weights=weights, reduction=reduction)
 
@@ -129,10 +129,10 @@ def _gaussian_masses(targets: Array, edges: Array, ratio: Scalar) -> Array:
     """The share of every bin of Gaussians around the targets, cut off at the outermost edges."""
     widths = edges[1:] - edges[:-1]
     rising = jnp.all(widths > 0)
-    _value_checks.ensure(lambda: rising, "edges must rise strictly")
+    value_checks.ensure(lambda: rising, "edges must rise strictly")
     sigma = ratio * (edges[-1] - edges[0]) / widths.size
     inside = jnp.clip(targets, edges[0], edges[-1])[..., None]
     standard = (jnp.expand_dims(edges, tuple(range(targets.ndim))) - inside) / sigma
     below = 0.5 * jax.lax.erf(standard * math.sqrt(0.5))
     total = below[..., -1:] - below[..., :1]
-    return _numerics.poison((below[..., 1:] - below[..., :-1]) / total, rising)
+    return numerics.poison((below[..., 1:] - below[..., :-1]) / total, rising)

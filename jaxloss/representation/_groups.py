@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import hide, promote
-from jaxloss._typing import Array
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import hide, promote
+from jaxloss._floor.typing import Array
 
 __all__ = ["both", "diagonal", "gathered", "grouped", "matched", "per_pair", "present", "similarities", "some", "unit"]
 
@@ -18,7 +18,7 @@ def both(where: Array | None, shape: tuple[int, ...]) -> Array | None:
     """Which pairs ``[..., N, N]`` consist of kept examples; None if all are kept."""
     if where is None:
         return None
-    keep = _checks.mask(where, shape)
+    keep = checks.mask(where, shape)
     return keep[..., :, None] & keep[..., None, :]
 
 
@@ -31,8 +31,8 @@ def diagonal(shape: tuple[int, ...]) -> Array:
 def _examples(name: str, array: Array) -> None:
     """The last two axes exist; there may be no example, but not no feature."""
     named: dict[str, Any] = {name: array}
-    _checks.with_axes("examples features", allow_empty=True, **named)
-    _checks.with_axes("features", **named)
+    checks.with_axes("examples features", allow_empty=True, **named)
+    checks.with_axes("features", **named)
 
 
 def grouped(where: Array | None, embeddings: Any, labels: Any) -> tuple[Array, Array, Array]:
@@ -41,10 +41,10 @@ def grouped(where: Array | None, embeddings: Any, labels: Any) -> tuple[Array, A
     Row i says which examples share the label of i, itself apart, and which have another. A masked example is in
     neither, on either side.
     """
-    (embeddings,) = _checks.floating(embeddings=embeddings)
-    (labels,) = _checks.integer(labels=labels)
+    (embeddings,) = checks.floating(embeddings=embeddings)
+    (labels,) = checks.integer(labels=labels)
     _examples("embeddings", embeddings)
-    _checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
+    checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
     pairs = both(where, labels.shape)
     same = labels[..., :, None] == labels[..., None, :]
     positives, negatives = same & ~diagonal(same.shape), ~same
@@ -57,9 +57,9 @@ def grouped(where: Array | None, embeddings: Any, labels: Any) -> tuple[Array, A
 def matched(where: Array | None, **arrays: Any) -> tuple[Array, Array, Array | None]:
     """``(first [..., N, D], second [..., N, D], pairs of kept examples)``; row i of the one belongs to row i."""
     (first_name, first), (second_name, second) = arrays.items()
-    first, second = _checks.floating(**arrays)
+    first, second = checks.floating(**arrays)
     _examples(first_name, first)
-    _checks.same_shape(**{first_name: first, second_name: second})
+    checks.same_shape(**{first_name: first, second_name: second})
     pairs = both(where, first.shape[:-1])
     first, second = promote(*(hide(where, x, event_ndim=1) for x in (first, second)))
     return first, second, pairs
@@ -74,13 +74,13 @@ def gathered(terms: Array, members: Array) -> Array:
     """``log(sum(exp(terms)))`` over the members of each row; -inf with zero derivatives where there is none."""
     some_member = jnp.any(members, axis=-1)
     counted = members | ~some_member[..., None]
-    total = _numerics.log_sum_exp(jnp.where(counted, terms, -jnp.inf))
+    total = numerics.log_sum_exp(jnp.where(counted, terms, -jnp.inf))
     return jnp.where(some_member, total, -jnp.inf)
 
 
 def unit(x: Array) -> Array:
     """Rows of length 1; a zero row stays 0, at right angles to all."""
-    return _numerics.normalize(x)
+    return numerics.normalize(x)
 
 
 def similarities(x: Array, y: Array) -> Array:
@@ -90,10 +90,10 @@ def similarities(x: Array, y: Array) -> Array:
 
 def some(where: Array | None, able: Array) -> Array:
     """Anchors that are kept and have what they need."""
-    return able if where is None else able & _checks.mask(where, able.shape)
+    return able if where is None else able & checks.mask(where, able.shape)
 
 
 def per_pair(counts: Array, weights: Array | None, dtype: Any) -> Array:
     """The weights of anchors that count once for each of their pairs."""
     counts = counts.astype(dtype)
-    return counts if weights is None else counts * _checks.example_weights(weights, counts.shape, dtype)
+    return counts if weights is None else counts * checks.example_weights(weights, counts.shape, dtype)

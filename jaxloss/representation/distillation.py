@@ -5,18 +5,18 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["generalized_jensen_shannon_divergence", "knowledge_distillation_loss"]
 
 
 def _log_probs(where: Array | None, logits: Array, teacher_logits: Array) -> tuple[Array, Array]:
     """Unnormalised log-probabilities of student and teacher in the working dtype, checked and blanked."""
-    logits, teacher_logits = _checks.floating(logits=logits, teacher_logits=teacher_logits)
-    _checks.with_axes("classes", logits=logits)
-    _checks.same_shape(logits=logits, teacher_logits=teacher_logits)
+    logits, teacher_logits = checks.floating(logits=logits, teacher_logits=teacher_logits)
+    checks.with_axes("classes", logits=logits)
+    checks.same_shape(logits=logits, teacher_logits=teacher_logits)
     student, teacher = promote(*(hide(where, x, event_ndim=1) for x in (logits, teacher_logits)))
     return student, teacher
 
@@ -35,7 +35,7 @@ def _surplus(p: Array, q: Array, log_ratio: Array) -> Array:
     """
     near = log_ratio < 1
     zero = jnp.zeros((), p.dtype)
-    small = p * _numerics.exp_excess(jnp.where(near & (p != 0), log_ratio, zero))
+    small = p * numerics.exp_excess(jnp.where(near & (p != 0), log_ratio, zero))
     return jnp.where(near, small, q - p - p * jnp.where(near | (p == 0), zero, log_ratio))
 
 
@@ -83,7 +83,7 @@ def knowledge_distillation_loss(
         https://arxiv.org/abs/1503.02531
     """
     student, teacher = _log_probs(where, logits, teacher_logits)
-    temperature = _checks.scalar("temperature", temperature, student.dtype, above=0)
+    temperature = checks.scalar("temperature", temperature, student.dtype, above=0)
     log_q, log_p = (jax.nn.log_softmax(x / temperature, axis=-1) for x in (student, teacher))
     terms = _surplus(jnp.exp(log_p), jnp.exp(log_q), _log_ratio(log_p, log_q))
     values = temperature * temperature * jnp.sum(terms, axis=-1)
@@ -135,7 +135,7 @@ def generalized_jensen_shannon_divergence(
         https://arxiv.org/abs/2306.13649
     """
     student, teacher = _log_probs(where, logits, teacher_logits)
-    beta = _checks.scalar("beta", beta, student.dtype, above=0, below=1)
+    beta = checks.scalar("beta", beta, student.dtype, above=0, below=1)
     log_q, log_p = (jax.nn.log_softmax(x, axis=-1) for x in (student, teacher))
     p, q, ratio = jnp.exp(log_p), jnp.exp(log_q), _log_ratio(log_p, log_q)
     mixture = beta * p + (1 - beta) * q

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import divide_sums, pool_mean, reduce
-from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.representation._distances import pair_distances, vector_norm
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.distances import pair_distances, vector_norm
+from jaxloss._floor.reduction import divide_sums, pool_mean, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.representation._groups import grouped, per_pair, some
 
 __all__ = ["batch_all_triplet_loss", "batch_hard_triplet_loss", "batch_semi_hard_triplet_loss"]
@@ -62,7 +62,7 @@ def batch_all_triplet_loss(
         https://arxiv.org/abs/1703.07737
     """
     x, positives, negatives = grouped(where, embeddings, labels)
-    margin = _checks.scalar("margin", margin, x.dtype, above=0)
+    margin = checks.scalar("margin", margin, x.dtype, above=0)
     total, active = _all_triplets(pair_distances(x), positives, negatives, margin)
     values = divide_sums(total, active.astype(x.dtype))
     each = per_pair(active, weights, x.dtype)
@@ -78,7 +78,7 @@ def _all_triplets(distances: Array, positives: Array, negatives: Array, margin: 
     @jax.checkpoint
     def of_anchor(row: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         distance, near, far = row
-        hinge = _numerics.positive_part((margin + distance)[:, None] - distance[None, :])
+        hinge = numerics.positive_part((margin + distance)[:, None] - distance[None, :])
         hinge = jnp.where(near[:, None] & far[None, :], hinge, jnp.zeros((), hinge.dtype))
         return jnp.sum(hinge), jnp.sum(hinge != 0, dtype=jnp.int32)
 
@@ -131,11 +131,11 @@ def batch_hard_triplet_loss(
         https://arxiv.org/abs/1703.07737
     """
     x, positives, negatives = grouped(where, embeddings, labels)
-    margin = _checks.scalar("margin", margin, x.dtype, above=0)
+    margin = checks.scalar("margin", margin, x.dtype, above=0)
     distances = jax.lax.stop_gradient(pair_distances(x))
     near = _distance_to_largest(x, jnp.where(positives, distances, -jnp.inf))
     far = _distance_to_largest(x, jnp.where(negatives, -distances, -jnp.inf))
-    values = _numerics.positive_part(margin + (near - far))
+    values = numerics.positive_part(margin + (near - far))
     complete = jnp.any(positives, axis=-1) & jnp.any(negatives, axis=-1)
     return reduce(values, where=some(where, complete), weights=weights, reduction=reduction)
 
@@ -195,9 +195,9 @@ def batch_semi_hard_triplet_loss(
         https://arxiv.org/abs/1503.03832
     """
     x, positives, negatives = grouped(where, embeddings, labels)
-    margin = _checks.scalar("margin", margin, x.dtype, above=0)
+    margin = checks.scalar("margin", margin, x.dtype, above=0)
     distances = pair_distances(x)
-    hinge = _numerics.positive_part(margin + (distances - _semi_hard(distances, negatives)))
+    hinge = numerics.positive_part(margin + (distances - _semi_hard(distances, negatives)))
     hinge = jnp.where(positives, hinge, jnp.zeros((), hinge.dtype))
     pairs = jnp.sum(positives, axis=-1, dtype=jnp.int32)
     complete = (pairs > 0) & jnp.any(negatives, axis=-1)

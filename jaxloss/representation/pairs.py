@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import blank, hide, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.regression.directions import cosine_distance
-from jaxloss.representation._distances import vector_norm
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.distances import vector_norm
+from jaxloss._floor.reduction import blank, hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.regression.correlations import cosine_distance
 
 __all__ = ["contrastive_loss", "cosine_embedding_loss", "hinge_embedding_loss"]
 
 
 def _pairs(where: Array | None, anchors: Array, others: Array, targets: Array) -> tuple[Array, Array, Array]:
     """The two embeddings of each pair in the working dtype, blanked where masked, and the targets, checked."""
-    anchors, others = _checks.values(anchors=anchors, others=others)
-    (targets,) = _checks.numeric(targets=targets)
-    _checks.with_axes("features", anchors=anchors)
-    _checks.has_shape(anchors.shape[:-1], "anchors.shape[:-1], the feature axis is last", targets=targets)
+    anchors, others = checks.values(anchors=anchors, others=others)
+    (targets,) = checks.numeric(targets=targets)
+    checks.with_axes("features", anchors=anchors)
+    checks.has_shape(anchors.shape[:-1], "anchors.shape[:-1], the feature axis is last", targets=targets)
     anchors, others = blank(where, anchors, others, event_ndim=1)
     return anchors, others, hide(where, targets, fill=1)
 
@@ -29,8 +29,8 @@ def _sided(targets: Array, distance: Array, dissimilar_target: int) -> tuple[Arr
     What comes after may be flat: spoiled here, the gradient is NaN there too.
     """
     positive, negative = targets == 1, targets == dissimilar_target
-    _value_checks.ensure(lambda: positive | negative, f"targets must be 1 or {dissimilar_target}")
-    return positive, _numerics.poison(distance, positive | negative)
+    value_checks.ensure(lambda: positive | negative, f"targets must be 1 or {dissimilar_target}")
+    return positive, numerics.poison(distance, positive | negative)
 
 
 def contrastive_loss(
@@ -78,9 +78,9 @@ def contrastive_loss(
         https://doi.org/10.1109/CVPR.2006.100
     """
     anchors, others, targets = _pairs(where, anchors, others, targets)
-    margin = _checks.scalar("margin", margin, anchors.dtype, above=0)
+    margin = checks.scalar("margin", margin, anchors.dtype, above=0)
     similar, distance = _sided(targets, vector_norm(anchors - others), 0)
-    values = jnp.square(jnp.where(similar, distance, _numerics.positive_part(margin - distance)))
+    values = jnp.square(jnp.where(similar, distance, numerics.positive_part(margin - distance)))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -126,9 +126,9 @@ def cosine_embedding_loss(
         Wang et al. (2014), Learning Fine-grained Image Similarity with Deep Ranking. https://arxiv.org/abs/1404.4661
     """
     anchors, others, targets = _pairs(where, anchors, others, targets)
-    margin = _checks.scalar("margin", margin, anchors.dtype, at_least=-1, at_most=1)
+    margin = checks.scalar("margin", margin, anchors.dtype, at_least=-1, at_most=1)
     similar, apart = _sided(targets, cosine_distance(anchors, others, reduction="none"), -1)
-    values = jnp.where(similar, apart, _numerics.positive_part(1 - apart - margin))
+    values = jnp.where(similar, apart, numerics.positive_part(1 - apart - margin))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -166,9 +166,9 @@ def hinge_embedding_loss(
         Liu and Qi (2017), Discriminative Cross-View Binary Representation Learning.
         https://arxiv.org/abs/1707.05574
     """
-    distances, targets = _checks.values(distances=distances, targets=targets)
+    distances, targets = checks.values(distances=distances, targets=targets)
     (distances,) = promote(hide(where, distances))
-    margin = _checks.scalar("margin", margin, distances.dtype, above=0)
+    margin = checks.scalar("margin", margin, distances.dtype, above=0)
     similar, distances = _sided(hide(where, targets, fill=1), distances, -1)
-    values = jnp.where(similar, distances, _numerics.positive_part(margin - distances))
+    values = jnp.where(similar, distances, numerics.positive_part(margin - distances))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import blank, hide, pool_mass, pool_mean, reduce
-from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.regression.directions import pearson_correlation_loss
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.regression.correlations import pearson_correlation_loss
 from jaxloss.representation._groups import diagonal
 
 __all__ = ["barlow_twins_loss", "vicreg_loss"]
@@ -20,15 +20,15 @@ def _views(
     where: Array | None, weights: Array | None, first: Array, second: Array
 ) -> tuple[Views, Array, Array | None, Array | None]:
     """Features ``[..., D, N]`` of both views, the share of every example, its mass and which sets have any."""
-    first, second = _checks.floating(first=first, second=second)
-    _checks.with_axes("examples features", allow_empty=True, first=first)
-    _checks.with_axes("features", first=first)
-    _checks.same_shape(first=first, second=second)
+    first, second = checks.floating(first=first, second=second)
+    checks.with_axes("examples features", allow_empty=True, first=first)
+    checks.with_axes("features", first=first)
+    checks.same_shape(first=first, second=second)
     first, second = blank(where, first, second, event_ndim=1)
     entries = first[..., 0]
     mass, present = pool_mass(where, weights, entries)
     whole = jnp.ones(entries.shape, entries.dtype) if mass is None else mass.astype(entries.dtype)
-    share = _numerics.divide(whole, jnp.broadcast_to(jnp.sum(whole, -1, keepdims=True), whole.shape))
+    share = numerics.divide(whole, jnp.broadcast_to(jnp.sum(whole, -1, keepdims=True), whole.shape))
     if not entries.shape[-1]:
         present = jnp.zeros(entries.shape[:-1], bool)
     return (jnp.swapaxes(first, -1, -2), jnp.swapaxes(second, -1, -2)), share, mass, present
@@ -97,7 +97,7 @@ def barlow_twins_loss(
         https://arxiv.org/abs/2103.03230
     """
     views, share, mass, present = _views(where, weights, first, second)
-    redundancy = _checks.scalar("redundancy", redundancy, share.dtype, at_least=0)
+    redundancy = checks.scalar("redundancy", redundancy, share.dtype, at_least=0)
     each = None if mass is None else jnp.broadcast_to(share[..., None, :], views[0].shape)
     lack = pearson_correlation_loss(*views, weights=each, reduction="none")
     one, other = (_standardised(_deviations(x, mass), share) for x in views)
@@ -107,9 +107,9 @@ def barlow_twins_loss(
 
 def _standardised(deviations: Array, share: Array) -> Array:
     """Features of variance 1, or 0 where they are constant."""
-    scaled = deviations / _numerics.scale_of(deviations)
-    spread = _numerics.sqrt(jnp.sum(share[..., None, :] * jnp.square(scaled), axis=-1))
-    return _numerics.divide(scaled, jnp.broadcast_to(spread[..., None], scaled.shape))
+    scaled = deviations / numerics.scale_of(deviations)
+    spread = numerics.sqrt(jnp.sum(share[..., None, :] * jnp.square(scaled), axis=-1))
+    return numerics.divide(scaled, jnp.broadcast_to(spread[..., None], scaled.shape))
 
 
 def vicreg_loss(
@@ -164,8 +164,8 @@ def vicreg_loss(
     """
     views, share, mass, present = _views(where, weights, first, second)
     factors = {"invariance": invariance, "variance": variance, "covariance": covariance}
-    lam, mu, nu = (_checks.scalar(n, x, share.dtype, at_least=0) for n, x in factors.items())
-    epsilon = _checks.scalar("epsilon", epsilon, share.dtype, above=0)
+    lam, mu, nu = (checks.scalar(n, x, share.dtype, at_least=0) for n, x in factors.items())
+    epsilon = checks.scalar("epsilon", epsilon, share.dtype, above=0)
     size = views[0].shape[-2]
     apart = jnp.sum(share[..., None, :] * jnp.square(views[0] - views[1]), axis=(-2, -1)) / size
     unbias = 1 - jnp.sum(jnp.square(share), axis=-1, keepdims=True)[..., None]
@@ -173,9 +173,9 @@ def vicreg_loss(
     for view in views:
         deviations = _deviations(view, mass)
         spread = _moments(deviations, deviations, share)
-        spread = _numerics.divide(spread, jnp.broadcast_to(unbias, spread.shape))
+        spread = numerics.divide(spread, jnp.broadcast_to(unbias, spread.shape))
         deviation = jnp.sqrt(jnp.diagonal(spread, axis1=-2, axis2=-1) + epsilon)
-        flat = flat + jnp.sum(_numerics.positive_part(1 - deviation), axis=-1) / size
+        flat = flat + jnp.sum(numerics.positive_part(1 - deviation), axis=-1) / size
         related = related + _off_diagonal(spread) / size
     values = lam * apart + 0.5 * mu * flat + nu * related
     return reduce(values, where=present, reduction=reduction)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import blank, divide_sums, hide, reduce, weighted_sums
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import blank, divide_sums, hide, reduce, weighted_sums
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.representation._groups import diagonal
 
 __all__ = ["DinoState", "dino_init", "dino_loss"]
@@ -86,18 +86,18 @@ def dino_loss(
         Caron et al. (2021), Emerging Properties in Self-Supervised Vision Transformers.
         https://arxiv.org/abs/2104.14294
     """
-    logits, teacher_logits, center = _checks.floating(logits=logits, teacher_logits=teacher_logits, center=state.center)
-    _checks.with_axes("views prototypes", logits=logits, teacher_logits=teacher_logits)
+    logits, teacher_logits, center = checks.floating(logits=logits, teacher_logits=teacher_logits, center=state.center)
+    checks.with_axes("views prototypes", logits=logits, teacher_logits=teacher_logits)
     batch, (students, size), teachers = logits.shape[:-2], logits.shape[-2:], teacher_logits.shape[-2]
-    _checks.has_shape((*batch, teachers, size), "images, teacher views, prototypes", teacher_logits=teacher_logits)
-    _checks.has_shape((size,), "one number per prototype", center=center)
+    checks.has_shape((*batch, teachers, size), "images, teacher views, prototypes", teacher_logits=teacher_logits)
+    checks.has_shape((size,), "one number per prototype", center=center)
     pairs = students * teachers - min(students, teachers)
     if not pairs:
         raise ValueError(f"logits must hold a view that differs from the teacher's; found {students} and {teachers}.")
     student, teacher = blank(where, logits, jax.lax.stop_gradient(teacher_logits), event_ndim=2)
-    tau = _checks.scalar("temperature", temperature, student.dtype, above=0)
-    sharp = _checks.scalar("teacher_temperature", teacher_temperature, student.dtype, above=0)
-    momentum = _checks.scalar("momentum", momentum, center.dtype, at_least=0, at_most=1)
+    tau = checks.scalar("temperature", temperature, student.dtype, above=0)
+    sharp = checks.scalar("teacher_temperature", teacher_temperature, student.dtype, above=0)
+    momentum = checks.scalar("momentum", momentum, center.dtype, at_least=0, at_most=1)
     old = jax.lax.stop_gradient(center)
     asked = jax.nn.softmax((teacher - _row(old.astype(teacher.dtype), teacher)) / sharp, axis=-1)
     surprise = -jax.nn.log_softmax(student / tau, axis=-1)
@@ -114,7 +114,7 @@ def _row(vector: Array, like: Array) -> Array:
 def _moved(old: Array, teacher: Array, where: Array | None, momentum: Scalar) -> Array:
     """The centre after a step; the old one where no image is kept."""
     images = teacher.shape[:-2]
-    keep = jnp.ones(images, bool) if where is None else _checks.mask(where, images)
+    keep = jnp.ones(images, bool) if where is None else checks.mask(where, images)
     keep = jnp.broadcast_to(keep[..., None, None], teacher.shape).reshape(-1, teacher.shape[-1])
     rows = hide(keep, teacher.reshape(-1, teacher.shape[-1]))
     mean = divide_sums(*weighted_sums(rows, keep, 0)).astype(old.dtype)

@@ -6,18 +6,18 @@ import math
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
-from jaxloss.representation._distances import vector_norm
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.distances import vector_norm
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 
 __all__ = ["soft_margin_triplet_loss", "triplet_margin_loss"]
 
 
 def _triplets(where: Array | None, **embeddings: Array) -> tuple[Array, ...]:
-    arrays = dict(zip(embeddings, _checks.floating(**embeddings), strict=True))
-    _checks.with_axes("features", anchors=arrays["anchors"])
-    _checks.same_shape(**arrays)
+    arrays = dict(zip(embeddings, checks.floating(**embeddings), strict=True))
+    checks.with_axes("features", anchors=arrays["anchors"])
+    checks.same_shape(**arrays)
     return blank(where, *arrays.values(), event_ndim=1)
 
 
@@ -70,12 +70,12 @@ def triplet_margin_loss(
         https://doi.org/10.5244/C.30.119
     """
     anchors, positives, negatives = _triplets(where, anchors=anchors, positives=positives, negatives=negatives)
-    margin = _checks.scalar("margin", margin, anchors.dtype, above=0)
-    degree = _checks.scalar("norm_degree", norm_degree, anchors.dtype, at_least=1, below=math.inf)
+    margin = checks.scalar("margin", margin, anchors.dtype, above=0)
+    degree = checks.scalar("norm_degree", norm_degree, anchors.dtype, at_least=1, below=math.inf)
     near, far = vector_norm(anchors - positives, degree), vector_norm(anchors - negatives, degree)
     if swap:
         far = jnp.minimum(far, vector_norm(positives - negatives, degree))
-    values = _numerics.positive_part(margin + (near - far))
+    values = numerics.positive_part(margin + (near - far))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -116,5 +116,5 @@ def soft_margin_triplet_loss(
         https://arxiv.org/abs/1703.07737
     """
     anchors, positives, negatives = _triplets(where, anchors=anchors, positives=positives, negatives=negatives)
-    values = _numerics.softplus(vector_norm(anchors - positives) - vector_norm(anchors - negatives))
+    values = numerics.softplus(vector_norm(anchors - positives) - vector_norm(anchors - negatives))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.representation._groups import gathered, grouped, similarities, some, unit
 
 __all__ = ["circle_loss", "multi_similarity_loss"]
@@ -59,13 +59,13 @@ def multi_similarity_loss(
         https://arxiv.org/abs/1904.06627
     """
     x, positives, negatives = grouped(where, embeddings, labels)
-    alpha = _checks.scalar("alpha", alpha, x.dtype, above=0)
-    beta = _checks.scalar("beta", beta, x.dtype, above=0)
-    base = _checks.scalar("base", base, x.dtype)
+    alpha = checks.scalar("alpha", alpha, x.dtype, above=0)
+    beta = checks.scalar("beta", beta, x.dtype, above=0)
+    base = checks.scalar("base", base, x.dtype)
     x = unit(x)
     excess = similarities(x, x) - base
-    attracted = _numerics.softplus(gathered(-alpha * excess, positives)) / alpha
-    repelled = _numerics.softplus(gathered(beta * excess, negatives)) / beta
+    attracted = numerics.softplus(gathered(-alpha * excess, positives)) / alpha
+    repelled = numerics.softplus(gathered(beta * excess, negatives)) / beta
     return reduce(attracted + repelled, where=where, weights=weights, reduction=reduction)
 
 
@@ -116,13 +116,13 @@ def circle_loss(
         https://arxiv.org/abs/2002.10857
     """
     x, positives, negatives = grouped(where, embeddings, labels)
-    margin = _checks.scalar("margin", margin, x.dtype, at_least=0, at_most=1)
-    scale = _checks.scalar("scale", scale, x.dtype, above=0)
+    margin = checks.scalar("margin", margin, x.dtype, at_least=0, at_most=1)
+    scale = checks.scalar("scale", scale, x.dtype, above=0)
     x = unit(x)
     cosines = similarities(x, x)
     fixed = jax.lax.stop_gradient(cosines)
-    low = -scale * _numerics.positive_part(1 + margin - fixed) * (cosines - (1 - margin))
-    high = scale * _numerics.positive_part(fixed + margin) * (cosines - margin)
-    values = _numerics.softplus(gathered(low, positives) + gathered(high, negatives))
+    low = -scale * numerics.positive_part(1 + margin - fixed) * (cosines - (1 - margin))
+    high = scale * numerics.positive_part(fixed + margin) * (cosines - margin)
+    values = numerics.softplus(gathered(low, positives) + gathered(high, negatives))
     complete = jnp.any(positives, axis=-1) & jnp.any(negatives, axis=-1)
     return reduce(values, where=some(where, complete), weights=weights, reduction=reduction)

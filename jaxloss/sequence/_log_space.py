@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._typing import Array
+from jaxloss._floor.typing import Array
 
 __all__ = ["before", "log_probs_at", "log_sum", "pick", "renormalise", "skew", "start_of"]
 

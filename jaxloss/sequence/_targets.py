@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import operator
 
-from jaxloss import _checks, _value_checks
-from jaxloss._typing import Array
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.typing import Array
 from jaxloss.sequence._log_space import before
 
 __all__ = ["blank_index", "ensure_known_labels", "known_labels", "targets", "within"]
@@ -15,14 +15,14 @@ def targets(
     batch: tuple[int, ...], labels: Array, logit_lengths: Array, label_lengths: Array
 ) -> tuple[Array, Array, Array]:
     """Labels and lengths as int32, checked against the leading axes of the logits."""
-    labels, logit_lengths, label_lengths = _checks.integer(
+    labels, logit_lengths, label_lengths = checks.integer(
         labels=labels, logit_lengths=logit_lengths, label_lengths=label_lengths
     )
-    _checks.with_axes("labels", allow_empty=True, labels=labels)
-    _checks.has_shape((*batch, labels.shape[-1]), "the leading axes of the logits, labels last", labels=labels)
+    checks.with_axes("labels", allow_empty=True, labels=labels)
+    checks.has_shape((*batch, labels.shape[-1]), "the leading axes of the logits, labels last", labels=labels)
     lengths = {"logit_lengths": logit_lengths, "label_lengths": label_lengths}
-    _checks.has_shape(batch, "the leading axes of the logits", **lengths)
-    return _checks.as_int32(labels), _checks.as_int32(logit_lengths), _checks.as_int32(label_lengths)
+    checks.has_shape(batch, "the leading axes of the logits", **lengths)
+    return checks.as_int32(labels), checks.as_int32(logit_lengths), checks.as_int32(label_lengths)
 
 
 def blank_index(blank_id: int, num_classes: int) -> int:
@@ -41,7 +41,7 @@ def known_labels(labels: Array, label_lengths: Array, num_classes: int, blank_id
 
 def ensure_known_labels(labels: Array, label_lengths: Array, num_classes: int, blank_id: int) -> None:
     """Under `checked`: the labels are `known_labels`."""
-    _value_checks.ensure(
+    value_checks.ensure(
         lambda: known_labels(labels, label_lengths, num_classes, blank_id),
         f"labels must lie in [0, {num_classes}) and not be the blank, which is {blank_id}",
     )

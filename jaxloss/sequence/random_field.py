@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics, _value_checks
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.sequence._log_space import before, renormalise
 from jaxloss.sequence._targets import within
 
@@ -57,16 +57,16 @@ def linear_chain_crf_nll(
         Lafferty, McCallum and Pereira (2001), Conditional Random Fields: Probabilistic Models for Segmenting and
         Labeling Sequence Data. https://dl.acm.org/doi/10.5555/645530.655813
     """
-    logits, transitions = _checks.floating(logits=logits, transitions=transitions)
-    _checks.with_axes("frames classes", logits=logits)
-    labels, lengths = _checks.integer(labels=labels, lengths=lengths)
+    logits, transitions = checks.floating(logits=logits, transitions=transitions)
+    checks.with_axes("frames classes", logits=logits)
+    labels, lengths = checks.integer(labels=labels, lengths=lengths)
     *batch, frames, num_classes = logits.shape
-    _checks.has_shape((*batch, frames), "logits.shape[:-1], the class axis is last", labels=labels)
-    _checks.has_shape(tuple(batch), "the leading axes of the logits", lengths=lengths)
-    _checks.has_shape((num_classes, num_classes), "from each class to each class", transitions=transitions)
-    labels, lengths = _checks.as_int32(labels), hide(where, _checks.as_int32(lengths))
+    checks.has_shape((*batch, frames), "logits.shape[:-1], the class axis is last", labels=labels)
+    checks.has_shape(tuple(batch), "the leading axes of the logits", lengths=lengths)
+    checks.has_shape((num_classes, num_classes), "from each class to each class", transitions=transitions)
+    labels, lengths = checks.as_int32(labels), hide(where, checks.as_int32(lengths))
     labels = hide(before(lengths, frames), labels)
-    _value_checks.ensure_labels(labels, num_classes)
+    value_checks.ensure_labels(labels, num_classes)
     logits, transitions = promote(hide(before(lengths, frames), logits, event_ndim=1), transitions)
     values = _values(logits, labels, lengths, transitions)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -88,7 +88,7 @@ def _values(logits: Array, labels: Array, lengths: Array, transitions: Array) ->
     def step(state: tuple[Array, Array], frame: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], None]:
         total, here = state
         gain, move, counts = frame
-        arriving = _numerics.log_sum_exp(here[..., None, :] + into - move[..., None, None])
+        arriving = numerics.log_sum_exp(here[..., None, :] + into - move[..., None, None])
         new_total, new = renormalise(total, gain + arriving)
         return (jnp.where(counts, new_total, total), jnp.where(counts[..., None], new, here)), None
 
@@ -96,6 +96,6 @@ def _values(logits: Array, labels: Array, lengths: Array, transitions: Array) ->
     gains, counts = jnp.moveaxis(relative[..., 1:, :], -2, 0), jnp.moveaxis(heard[..., 1:], -1, 0)
     later = (gains, jnp.moveaxis(finite(moves), -1, 0), counts)
     (total, last), _ = jax.lax.scan(step, start, later)
-    values = jnp.where(forbidden, jnp.inf, _numerics.positive_part(total + _numerics.log_sum_exp(last)))
+    values = jnp.where(forbidden, jnp.inf, numerics.positive_part(total + numerics.log_sum_exp(last)))
     valid = jnp.all(inside == labels, axis=-1) & within(lengths, 1, labels.shape[-1])
-    return _numerics.poison(values, valid)
+    return numerics.poison(values, valid)

@@ -7,9 +7,9 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import blank, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.sequence._log_space import skew
 
 __all__ = ["soft_dtw_divergence", "soft_dtw_loss"]
@@ -57,7 +57,7 @@ def soft_dtw_loss(
     """
     predictions, targets = _series(predictions, targets)
     predictions, targets = blank(where, predictions, targets, event_ndim=2)
-    gamma = _checks.scalar("gamma", gamma, predictions.dtype, above=0)
+    gamma = checks.scalar("gamma", gamma, predictions.dtype, above=0)
     values = _soft_dtw(predictions, targets, gamma)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -103,18 +103,18 @@ def soft_dtw_divergence(
     """
     predictions, targets = _series(predictions, targets)
     predictions, targets = blank(where, predictions, targets, event_ndim=2)
-    gamma = _checks.scalar("gamma", gamma, predictions.dtype, above=0)
+    gamma = checks.scalar("gamma", gamma, predictions.dtype, above=0)
     own = 0.5 * _soft_dtw(predictions, predictions, gamma) + 0.5 * _soft_dtw(targets, targets, gamma)
-    values = _numerics.positive_part(_soft_dtw(predictions, targets, gamma) - own)
+    values = numerics.positive_part(_soft_dtw(predictions, targets, gamma) - own)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 def _series(predictions: Array, targets: Array) -> tuple[Array, Array]:
-    (predictions,) = _checks.floating(predictions=predictions)
-    (targets,) = _checks.numeric(targets=targets)
-    _checks.with_axes("points coordinates", predictions=predictions, targets=targets)
+    (predictions,) = checks.floating(predictions=predictions)
+    (targets,) = checks.numeric(targets=targets)
+    checks.with_axes("points coordinates", predictions=predictions, targets=targets)
     expected = (*predictions.shape[:-2], targets.shape[-2], predictions.shape[-1])
-    _checks.has_shape(expected, "the axes of predictions, but for the number of points", targets=targets)
+    checks.has_shape(expected, "the axes of predictions, but for the number of points", targets=targets)
     return predictions, targets
 
 

@@ -7,9 +7,9 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, start_of
 from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
 
@@ -67,8 +67,8 @@ def ctc_loss(
         Graves et al. (2006), Connectionist Temporal Classification: Labelling Unsegmented Sequence Data with
         Recurrent Neural Networks. https://doi.org/10.1145/1143844.1143891
     """
-    (logits,) = _checks.floating(logits=logits)
-    _checks.with_axes("frames classes", logits=logits)
+    (logits,) = checks.floating(logits=logits)
+    checks.with_axes("frames classes", logits=logits)
     *batch, _, num_classes = logits.shape
     labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
     blank_id = blank_index(blank_id, num_classes)
@@ -105,7 +105,7 @@ def ctc_feasible(labels: Array, logit_lengths: Array, label_lengths: Array) -> A
         Graves et al. (2006), Connectionist Temporal Classification: Labelling Unsegmented Sequence Data with
         Recurrent Neural Networks. https://doi.org/10.1145/1143844.1143891
     """
-    (logit_lengths,) = _checks.integer(logit_lengths=logit_lengths)
+    (logit_lengths,) = checks.integer(logit_lengths=logit_lengths)
     labels, logit_lengths, label_lengths = targets(logit_lengths.shape, labels, logit_lengths, label_lengths)
     spoken = before(label_lengths, labels.shape[-1])
     repeats = jnp.sum((labels[..., 1:] == labels[..., :-1]) & spoken[..., 1:], axis=-1, dtype=jnp.int32)
@@ -119,9 +119,9 @@ def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: A
     (logits,) = promote(hide(before(logit_lengths, frames), logits, event_ndim=1))
     known = known_labels(labels, label_lengths, num_classes, blank_id)
     labels = jnp.where(before(label_lengths, labels.shape[-1]), jnp.clip(labels, 0, num_classes - 1), blank_id)
-    values = _numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, blank_id))
+    values = numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, blank_id))
     valid = jnp.all(known, axis=-1) & within(logit_lengths, 0, frames) & within(label_lengths, 0, labels.shape[-1])
-    return _numerics.poison(values, valid)
+    return numerics.poison(values, valid)
 
 
 def _log_likelihood(logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, blank_id: int) -> Array:

@@ -7,9 +7,9 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import hide, promote, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, skew, start_of
 from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
 
@@ -65,11 +65,11 @@ def rnnt_loss(
     Reference:
         Graves (2012), Sequence Transduction with Recurrent Neural Networks. https://arxiv.org/abs/1211.3711
     """
-    (logits,) = _checks.floating(logits=logits)
-    _checks.with_axes("frames labels+1 classes", logits=logits)
+    (logits,) = checks.floating(logits=logits)
+    checks.with_axes("frames labels+1 classes", logits=logits)
     *batch, _, states, num_classes = logits.shape
     labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
-    _checks.has_shape((*batch, states - 1), "one label less than logits.shape[-2]", labels=labels)
+    checks.has_shape((*batch, states - 1), "one label less than logits.shape[-2]", labels=labels)
     blank_id = blank_index(blank_id, num_classes)
     logit_lengths, label_lengths = hide(where, logit_lengths), hide(where, label_lengths)
     ensure_known_labels(labels, label_lengths, num_classes, blank_id)
@@ -85,9 +85,9 @@ def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: A
     (logits,) = promote(hide(inside, logits, event_ndim=1))
     known = known_labels(labels, label_lengths, num_classes, blank_id)
     labels = jnp.where(before(label_lengths, labels.shape[-1]), jnp.clip(labels, 0, num_classes - 1), blank_id)
-    values = _numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, inside, blank_id))
+    values = numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, inside, blank_id))
     valid = jnp.all(known, axis=-1) & within(logit_lengths, 1, frames) & within(label_lengths, 0, states - 1)
-    return _numerics.poison(values, valid)
+    return numerics.poison(values, valid)
 
 
 def _log_likelihood(

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import blank, divide_sums, hide, pool_mass, reduce
-from jaxloss._typing import Array, Reduction
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import blank, divide_sums, hide, pool_mass, reduce
+from jaxloss._floor.typing import Array, Reduction
 
 __all__ = ["cox_breslow_nll", "cox_efron_nll"]
 
@@ -119,21 +119,21 @@ class _Cohort(NamedTuple):
 def _cohorts(
     log_hazards: Array, times: Array, events: Array, where: Array | None, weights: Array | None
 ) -> tuple[_Cohort, Array]:
-    log_hazards, times = _checks.values(log_hazards=log_hazards, times=times)
-    _checks.with_axes("subjects", allow_empty=True, log_hazards=log_hazards)
+    log_hazards, times = checks.values(log_hazards=log_hazards, times=times)
+    checks.with_axes("subjects", allow_empty=True, log_hazards=log_hazards)
     events = jnp.asarray(events)
     if events.dtype != jnp.bool_:
         raise TypeError(
             f"events must be boolean, True where the event was observed; found {events.dtype}: events == 1."
         )
-    _checks.same_shape(log_hazards=log_hazards, events=events)
+    checks.same_shape(log_hazards=log_hazards, events=events)
     times, events = hide(where, times), hide(where, events, fill=False)
     (scores,) = blank(where, log_hazards)
     mass, _ = pool_mass(where, weights, scores)
     mass = jnp.ones_like(scores) if mass is None else mass.astype(scores.dtype)
     scores = hide(mass > 0, scores)
     # A time that is not a number has no place in any order.
-    scores = _numerics.poison(scores, (times == times) | (mass == 0))
+    scores = numerics.poison(scores, (times == times) | (mass == 0))
     events = events & (mass > 0)
     return _Cohort(scores, times, events, mass), jnp.any(events, axis=-1)
 
@@ -193,7 +193,7 @@ def _surprise(scores: Array, times: Array, mass: Array) -> Array:
     some = (others[1] > 0) & present
     one = jnp.ones((), scores.dtype)
     ahead = jnp.log(jnp.where(some, others[1], one) / jnp.where(some, mass, one)) + (others[0] - scores)
-    return jnp.where(some, _numerics.softplus(jnp.where(some, ahead, 0 * one)), 0 * scores)
+    return jnp.where(some, numerics.softplus(jnp.where(some, ahead, 0 * one)), 0 * scores)
 
 
 def _breslow(scores: Array, times: Array, events: Array, mass: Array) -> Array:

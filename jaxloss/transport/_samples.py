@@ -6,9 +6,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import hide, promote
-from jaxloss._typing import Array
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import hide, promote
+from jaxloss._floor.typing import Array
 
 __all__ = ["Samples", "two_samples"]
 
@@ -28,12 +28,12 @@ def two_samples(
 
     ``axes`` names the axes of a sample, ``"points"`` or ``"points features"``. The shares ``[..., N]`` sum to one.
     """
-    predictions, targets = _checks.floating(predictions=predictions, targets=targets)
-    _checks.with_axes(axes, predictions=predictions, targets=targets)
+    predictions, targets = checks.floating(predictions=predictions, targets=targets)
+    checks.with_axes(axes, predictions=predictions, targets=targets)
     ndim = len(axes.split())
     batch, event = predictions.shape[: predictions.ndim - ndim], predictions.shape[predictions.ndim - ndim + 1 :]
     points = targets.shape[targets.ndim - ndim]
-    _checks.has_shape((*batch, points, *event), "predictions.shape, but for the number of points", targets=targets)
+    checks.has_shape((*batch, points, *event), "predictions.shape, but for the number of points", targets=targets)
     predictions, targets = promote(*(hide(where, x, event_ndim=ndim) for x in (predictions, targets)))
     first = _shares("prediction_weights", prediction_weights, predictions, ndim)
     second = _shares("target_weights", target_weights, targets, ndim)
@@ -44,10 +44,10 @@ def _shares(name: str, weights: Any, points: Array, ndim: int) -> Array:
     shape = points.shape[: points.ndim - ndim + 1]
     if weights is None:
         return jnp.full(shape, 1 / shape[-1], points.dtype)
-    (weights,) = _checks.numeric(**{name: weights})
-    _checks.has_shape(shape[-1:] if weights.ndim == 1 else shape, "one number per point", **{name: weights})
+    (weights,) = checks.numeric(**{name: weights})
+    checks.has_shape(shape[-1:] if weights.ndim == 1 else shape, "one number per point", **{name: weights})
     weights = jnp.broadcast_to(weights.astype(points.dtype), shape)
-    return _numerics.divide(weights, jnp.broadcast_to(jnp.sum(weights, axis=-1, keepdims=True), shape))
+    return numerics.divide(weights, jnp.broadcast_to(jnp.sum(weights, axis=-1, keepdims=True), shape))
 
 
 def _present(points: Array, shares: Array) -> Array:

@@ -6,10 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import plain_mean, reduce
-from jaxloss._typing import Array, Reduction
-from jaxloss.representation._distances import pair_distances, squared_distances
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.distances import pair_distances, squared_distances
+from jaxloss._floor.reduction import plain_mean, reduce
+from jaxloss._floor.typing import Array, Reduction
 from jaxloss.transport._samples import Samples, two_samples
 
 __all__ = ["energy_distance", "mmd_loss", "unbiased_mmd_loss"]
@@ -18,16 +18,16 @@ __all__ = ["energy_distance", "mmd_loss", "unbiased_mmd_loss"]
 def _unlike(samples: Samples, bandwidths: Any) -> Array:
     """One minus the mean Gaussian kernel of all pairs of the points of both samples, ``[..., N + M, N + M]``."""
     x, y, _, _ = samples
-    (bandwidths,) = _checks.numeric(bandwidths=bandwidths)
-    _checks.with_axes("bandwidths", bandwidths=bandwidths)
-    _checks.has_shape((bandwidths.size,), "one number per kernel", bandwidths=bandwidths)
+    (bandwidths,) = checks.numeric(bandwidths=bandwidths)
+    checks.with_axes("bandwidths", bandwidths=bandwidths)
+    checks.has_shape((bandwidths.size,), "one number per kernel", bandwidths=bandwidths)
     bandwidths = bandwidths.astype(x.dtype)
     squares, scale = squared_distances(jnp.concatenate([x, y], axis=-2))
     inverse = scale[..., None] / jnp.expand_dims(bandwidths, tuple(range(squares.ndim)))
     inverse = jnp.minimum(inverse, jnp.asarray(1e15, x.dtype))  # beyond, its square times a slope of 0 is NaN
     exponents = -0.5 * squares[..., None] * jnp.square(inverse)
     legal = jnp.all(bandwidths > 0)
-    return _numerics.poison(plain_mean(-jnp.expm1(exponents), -1), legal)
+    return numerics.poison(plain_mean(-jnp.expm1(exponents), -1), legal)
 
 
 def _signed(matrix: Array, samples: Samples) -> Array:
@@ -82,7 +82,7 @@ def energy_distance(
     """
     samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
     distances = pair_distances(jnp.concatenate(samples[:2], axis=-2))
-    values = _numerics.positive_part(_signed(distances, samples))
+    values = numerics.positive_part(_signed(distances, samples))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -132,7 +132,7 @@ def mmd_loss(
         Gretton et al. (2012), A Kernel Two-Sample Test. https://jmlr.org/papers/v13/gretton12a.html
     """
     samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
-    values = _numerics.positive_part(_signed(_unlike(samples, bandwidths), samples))
+    values = numerics.positive_part(_signed(_unlike(samples, bandwidths), samples))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -195,4 +195,4 @@ def unbiased_mmd_loss(
 def _within(unlike: Array, shares: Array) -> Array:
     """The mean over pairs of different points of one sample; a point is not unlike itself."""
     total = jnp.sum(shares[..., :, None] * shares[..., None, :] * unlike, axis=(-2, -1))
-    return _numerics.divide(total, 1 - jnp.sum(jnp.square(shares), axis=-1))
+    return numerics.divide(total, 1 - jnp.sum(jnp.square(shares), axis=-1))

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks
-from jaxloss._reduce import reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.transport._samples import Samples, two_samples
 
 __all__ = ["entropic_transport_loss", "sinkhorn_divergence"]
@@ -91,7 +91,7 @@ def entropic_transport_loss(
     """
     pointcloud, linear, _ = _solvers()
     samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
-    epsilon = _checks.scalar("epsilon", epsilon, samples[0].dtype, above=0)
+    epsilon = checks.scalar("epsilon", epsilon, samples[0].dtype, above=0)
     solve = lambda x, y, a, b: linear.solve(pointcloud.PointCloud(x, y, epsilon=epsilon), a, b).reg_ot_cost
     return reduce(_for_each_pair(solve, samples), where=where, weights=weights, reduction=reduction)
 
@@ -144,7 +144,7 @@ def sinkhorn_divergence(
     """
     pointcloud, _, divergence = _solvers()
     samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
-    epsilon = _checks.scalar("epsilon", epsilon, samples[0].dtype, above=0)
+    epsilon = checks.scalar("epsilon", epsilon, samples[0].dtype, above=0)
 
     def solve(x: Array, y: Array, a: Array, b: Array) -> Array:
         return divergence.sinkhorn_divergence(pointcloud.PointCloud, x=x, y=y, a=a, b=b, epsilon=epsilon)[0]

@@ -7,9 +7,9 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import _checks, _numerics
-from jaxloss._reduce import plain_mean, promote, reduce
-from jaxloss._typing import Array, Reduction, Scalar
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import plain_mean, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
 from jaxloss.transport._samples import Samples, two_samples
 
 __all__ = ["random_directions", "sliced_wasserstein_loss", "wasserstein_1d_loss"]
@@ -18,7 +18,7 @@ __all__ = ["random_directions", "sliced_wasserstein_loss", "wasserstein_1d_loss"
 def _transported(samples: Samples, p: Scalar, uniform: bool) -> Array:
     """``W_p ** p`` of points ``[..., N]`` and ``[..., M]`` with shares of these shapes."""
     x, y, a, b = samples
-    cost = lambda gap: _numerics.power(_numerics.magnitude(gap), p)
+    cost = lambda gap: numerics.power(numerics.magnitude(gap), p)
     if uniform and x.shape[-1] == y.shape[-1]:
         return plain_mean(cost(jnp.sort(x, axis=-1) - jnp.sort(y, axis=-1)), -1)
     (x, below), (y, under) = _quantiles(x, a), _quantiles(y, b)
@@ -32,7 +32,7 @@ def _quantiles(points: Array, shares: Array) -> tuple[Array, Array]:
     order = jnp.argsort(jax.lax.stop_gradient(points), axis=-1)
     points, shares = (jnp.take_along_axis(x, order, axis=-1) for x in (points, shares))
     below = jnp.cumsum(shares, axis=-1)
-    return points, _numerics.divide(below, jnp.broadcast_to(below[..., -1:], below.shape))
+    return points, numerics.divide(below, jnp.broadcast_to(below[..., -1:], below.shape))
 
 
 def _at(points: Array, below: Array, levels: Array) -> Array:
@@ -86,7 +86,7 @@ def wasserstein_1d_loss(
         Peyré and Cuturi (2019), Computational Optimal Transport, section 2.6. https://arxiv.org/abs/1803.00567
     """
     samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points")
-    p = _checks.scalar("p", p, samples[0].dtype, at_least=1, below=math.inf)
+    p = checks.scalar("p", p, samples[0].dtype, at_least=1, below=math.inf)
     values = _transported(samples, p, prediction_weights is None and target_weights is None)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -139,12 +139,12 @@ def sliced_wasserstein_loss(
         https://doi.org/10.1007/s10851-014-0506-3
     """
     x, y, a, b = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
-    (directions,) = _checks.floating(directions=directions)
-    _checks.with_axes("directions features", directions=directions)
-    _checks.has_shape((directions.shape[0], x.shape[-1]), "directions, features", directions=directions)
+    (directions,) = checks.floating(directions=directions)
+    checks.with_axes("directions features", directions=directions)
+    checks.has_shape((directions.shape[0], x.shape[-1]), "directions, features", directions=directions)
     x, directions = promote(x, directions)
-    p = _checks.scalar("p", p, x.dtype, at_least=1, below=math.inf)
-    units = _numerics.normalize(directions)
+    p = checks.scalar("p", p, x.dtype, at_least=1, below=math.inf)
+    units = numerics.normalize(directions)
     x, y = (jnp.einsum("kd,...nd->...kn", units, z.astype(x.dtype), precision="highest") for z in (x, y))
     a, b = (jnp.broadcast_to(s[..., None, :].astype(x.dtype), z.shape) for s, z in ((a, x), (b, y)))
     values = plain_mean(_transported((x, y, a, b), p, prediction_weights is None and target_weights is None), -1)
@@ -167,4 +167,4 @@ def random_directions(key: Array, num_directions: int, num_features: int) -> Arr
         >>> jnp.linalg.norm(directions, axis=-1)
         Array([1., 1., 1., 1., 1.], dtype=float32)
     """
-    return _numerics.normalize(jax.random.normal(key, (num_directions, num_features), jnp.float32))
+    return numerics.normalize(jax.random.normal(key, (num_directions, num_features), jnp.float32))

@@ -1,1 +1,11 @@
 """Losses of computer vision."""
+
+from jaxloss.vision import detection, image_quality, segmentation
+from jaxloss.vision.detection import *
+from jaxloss.vision.image_quality import *
+from jaxloss.vision.segmentation import *
+
+__all__: list[str] = []
+__all__ += detection.__all__
+__all__ += image_quality.__all__
+__all__ += segmentation.__all__

@@ -89,7 +89,9 @@ def floats(inputs: Inputs) -> list[str]:
 
 
 def case_modules() -> list[ModuleType]:
-    return [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+    """Every module of Cases below this folder."""
+    found = pkgutil.walk_packages(__path__, f"{__name__}.")
+    return [importlib.import_module(info.name) for info in found if not info.ispkg and "._" not in info.name]
 
 
 def all_cases() -> list[Case]:

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.vision.dense_detection`."""
+"""Cases of `jaxloss.vision.detection.dense`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.classification.rates` and `jaxloss.classification.positive_unlabeled`."""
+"""Cases of `jaxloss.classification.metric_surrogates` and `jaxloss.classification.positive_unlabeled`."""
 
 from __future__ import annotations
 

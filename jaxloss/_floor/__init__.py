@@ -1,0 +1,1 @@
+"""What the families share: checks, masks, reductions and guarded functions. Private."""

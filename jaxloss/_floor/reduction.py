@@ -1,0 +1,165 @@
+"""Masks, weights and reductions: the only place that sums or averages over examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.typing import Array, Reduction
+
+__all__ = [
+    "blank",
+    "divide_sums",
+    "hide",
+    "plain_mean",
+    "pool_mass",
+    "pool_mean",
+    "pool_root_mean_square",
+    "pool_sum",
+    "promote",
+    "reduce",
+    "weighted_sums",
+]
+
+
+def promote(*arrays: Array) -> tuple[Array, ...]:
+    """The arguments as float64 if one of them is, else as float32; integers do not take part in the choice."""
+    wide = any(array.dtype == jnp.float64 for array in arrays)
+    return tuple(array.astype(jnp.float64 if wide else jnp.float32) for array in arrays)
+
+
+def hide(where: Array | None, array: Array, *, event_ndim: int = 0, fill: Any = 0) -> Array:
+    """``array`` with ``fill`` where ``where``, which has the shape of its batch axes, is False; in its own dtype."""
+    if where is None:
+        return array
+    keep = checks.mask(where, array.shape[: array.ndim - event_ndim])
+    keep = jnp.expand_dims(keep, tuple(range(array.ndim - event_ndim, array.ndim)))
+    return jnp.where(keep, array, jnp.asarray(fill, array.dtype))
+
+
+def blank(where: Array | None, *arrays: Array, event_ndim: int = 0, fill: Any = 0) -> tuple[Array, ...]:
+    """The arguments promoted, with a harmless ``fill`` in masked places.
+
+    This is the first half of the double where: what lies behind the mask never enters the maths, so it
+    stays out of the value and of every derivative. `reduce` is the second half.
+    """
+    return promote(*(hide(where, array, event_ndim=event_ndim, fill=fill) for array in arrays))
+
+
+def _mass(where: Array | None, weights: Array | None, values: Array) -> Array | None:
+    """The weight of every entry, 0 where masked; None if every entry counts once; bool if there are no weights."""
+    keep = None if where is None else checks.mask(where, values.shape)
+    if weights is None:
+        return keep
+    scale = checks.example_weights(weights, values.shape, values.dtype)
+    return scale if keep is None else jnp.where(keep, scale, jnp.zeros((), values.dtype))
+
+
+def _shrink(values: Array, axis: int | None) -> tuple[int, float]:
+    """The number of entries, and a power of two of at most its inverse.
+
+    Multiplied by it, which is exact, numbers near the top of the dtype do not overflow in the sum of their mean.
+    """
+    size = values.size if axis is None else values.shape[axis]
+    return size, 2.0 ** -(max(size, 1) - 1).bit_length()
+
+
+def plain_mean(values: Array, axis: int | None = None) -> Array:
+    """The mean of all entries, 0 over nothing."""
+    size, shrink = _shrink(values, axis)
+    return jnp.sum(values * shrink, axis) / (max(size, 1) * shrink)
+
+
+def weighted_sums(values: Array, mass: Array, axis: int | None = None) -> tuple[Array, Array]:
+    """``(sum of mass * values, sum of mass)``, both times the same power of two; ``values`` are blanked where masked.
+
+    Entries of a boolean mass are counted in integers: float32 stops counting at 2**24.
+    """
+    _, shrink = _shrink(values, axis)
+    if mass.dtype == jnp.bool_:
+        count = jnp.sum(mass, axis, dtype=jnp.int32).astype(values.dtype)
+        return jnp.sum(hide(mass, values) * shrink, axis), count * shrink
+    return jnp.sum(values * shrink * mass, axis), jnp.sum(mass * shrink, axis)
+
+
+def divide_sums(numerator: Array, denominator: Array) -> Array:
+    """A mean from its two sums; 0 with zero gradient over nothing."""
+    return numerics.divide(numerator, denominator)
+
+
+def pool_mass(where: Array | None, weights: Array | None, entries: Array) -> tuple[Array | None, Array | None]:
+    """For losses that pool the last axis: the mass of every entry ``[..., N]`` and which pools ``[...]`` have any.
+
+    ``where`` and ``weights`` of such a loss have the shape of its entries; a pool without an entry is absent
+    from the reduction. Both results are None where every entry counts once.
+    """
+    mass = _mass(where, weights, entries)
+    return mass, None if mass is None else jnp.any(mass.astype(bool), axis=-1)
+
+
+def pool_sum(values: Array, mass: Array | None) -> Array:
+    """The weighted sum over the last axis; ``values`` are blanked where masked."""
+    return jnp.sum(values if mass is None else values * mass.astype(values.dtype), axis=-1)
+
+
+def pool_mean(values: Array, mass: Array | None) -> Array:
+    """The weighted mean over the last axis, 0 over nothing; ``values`` are blanked where masked."""
+    return plain_mean(values, -1) if mass is None else divide_sums(*weighted_sums(values, mass, -1))
+
+
+def pool_root_mean_square(values: Array, mass: Array | None) -> Array:
+    """The root of the weighted mean square over the last axis: no overflow in the squares, zero slope at 0."""
+    scale = numerics.scale_of(values)
+    return scale[..., 0] * numerics.sqrt(pool_mean(jnp.square(values / scale), mass))
+
+
+def reduce(
+    values: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Reduce per-example losses; the common tail of every loss in this package.
+
+    With mask :math:`m_i \in \{0, 1\}`, weights :math:`w_i` and losses :math:`\ell_i`:
+
+    .. math:: \mathrm{sum} = \sum_i m_i w_i \ell_i, \qquad
+              \mathrm{mean} = \frac{\sum_i m_i w_i \ell_i}{\sum_i m_i w_i}
+
+    Args:
+        values: Per-example losses ``[...]``; raised to float32 at least.
+        where: Boolean, the shape of ``values`` or broadcast to it. False means deletion: the entry is absent
+            from the value, the gradient and the denominator, whatever it holds, NaN included.
+        weights: Numbers >= 0, the shape of ``values`` or broadcast to it.
+        reduction: ``"mean"`` (0 over nothing), ``"sum"``, ``"none"`` (the weighted losses, 0 where masked) or
+            a function ``(values, weights) -> result``, such as those of `jaxloss.reductions`.
+
+    Returns:
+        A scalar, or the shape of ``values`` for ``"none"``; float32, or float64 for float64 losses.
+
+    Raises:
+        TypeError: If ``where`` is not boolean or ``weights`` are.
+        ValueError: If a shape does not broadcast to ``values``, or the reduction is unknown.
+
+    Example:
+        >>> jaxloss.reduce(jnp.array([1.0, 5.0, jnp.nan]), where=jnp.array([True, True, False]))
+        Array(3., dtype=float32)
+    """
+    (values,) = promote(*checks.floating(values=values))
+    mass = _mass(where, weights, values)
+    if callable(reduction):
+        whole = jnp.ones(values.shape, values.dtype) if mass is None else mass.astype(values.dtype)
+        return reduction(hide(where, values), whole)
+    if reduction == "mean":
+        return plain_mean(values) if mass is None else divide_sums(*weighted_sums(hide(where, values), mass))
+    if reduction not in ("sum", "none"):
+        raise ValueError(
+            f"reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found {reduction!r}. "
+            "Ready-made functions are in jaxloss.reductions."
+        )
+    if mass is not None:
+        values = hide(where, values) * mass.astype(values.dtype)
+    return values if reduction == "none" else jnp.sum(values)

@@ -1,0 +1,105 @@
+"""The core of the softmax cross-entropies: per-row terms and their derivatives.
+
+It keeps two numbers per row, the largest logit and the logarithm of the sum of exponentials relative to
+it; probabilities exist only inside fused loops. The label's own share is computed apart with ``log1p`` and
+``expm1``, so that a nearly certain, correct prediction keeps its relative accuracy. 16-bit logits are raised
+inside the loops, after the maximum, and never stored as float32.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor.reduction import promote
+from jaxloss._floor.typing import Array
+
+__all__ = ["below_peak", "label_terms", "target_terms"]
+
+Terms = tuple[Array, Array, Array]
+
+
+def below_peak(logits: Array) -> tuple[Array, Array]:
+    """``(logits - m, m)`` in the working dtype, with m the largest logit of each row, or 0 if it is -inf.
+
+    m is a constant of differentiation: the log-normaliser's derivative is carried by its other summand.
+    """
+    peak = jnp.max(jax.lax.stop_gradient(logits), axis=-1)
+    if logits.dtype.itemsize == 2:
+        # Without the barrier XLA shares one float32 copy of the logits between the maximum and the sum.
+        logits, peak = jax.lax.optimization_barrier((logits, peak))
+    logits, peak = promote(logits, peak)
+    peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)
+    return logits - peak[..., None], peak
+
+
+def _shares(below: Array, spread: Array) -> Array:
+    """The probabilities. One exponential per entry and one per row: on CPU a fifth faster than one of a difference."""
+    return jnp.exp(below) * jnp.exp(-spread)[..., None]
+
+
+def _is_label(labels: Array, logits: Array) -> Array:
+    return jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == labels[..., None]
+
+
+def _sum_without_label(below: Array, labels: Array) -> Array:
+    """``sum(exp(below))`` over the classes other than the label.
+
+    An exponential is at most 1 and the squared distance of another index at least 1, so the smaller of the two
+    is the exponential, and 0 at the label. XLA on CPU fuses this into the sum; a comparison it would not.
+    """
+    index = jnp.arange(below.shape[-1], dtype=below.dtype)
+    distance = jnp.expand_dims(index, tuple(range(labels.ndim))) - labels[..., None].astype(below.dtype)
+    return jnp.sum(jnp.minimum(jnp.exp(below), jnp.square(distance)), axis=-1)
+
+
+@jax.custom_jvp
+def label_terms(logits: Array, labels: Array) -> Terms:
+    """``(-log p of the label, log sum exp(logits - m), m)`` per row; m has no derivative, the others count it in."""
+    below, peak = below_peak(logits)
+    picked = jnp.take_along_axis(logits, labels[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
+    gap = picked.astype(peak.dtype) - peak
+    spread = jnp.log1p(_sum_without_label(below, labels) + jnp.expm1(gap))
+    return spread - gap, spread, peak
+
+
+@label_terms.defjvp
+def _label_terms_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Terms, Terms]:
+    logits, labels = primals
+    nll, spread, peak = label_terms(logits, labels)
+    (tangent,) = promote(tangents[0])
+    share = _shares(below_peak(logits)[0], spread)
+    pull = jnp.where(_is_label(labels, logits), jnp.expm1(-nll)[..., None], share)
+    slopes = jnp.sum(pull * tangent, axis=-1), jnp.sum(share * tangent, axis=-1), jnp.zeros_like(peak)
+    return (nll, spread, peak), slopes
+
+
+@jax.custom_jvp
+def target_terms(logits: Array, targets: Array) -> Terms:
+    """As `label_terms`, with ``sum(-targets * log p)`` in the place of the label's own term."""
+    below, peak = below_peak(logits)
+    size = jnp.exp(below)
+    at_peak = jnp.floor(size)
+    spread = jnp.log1p(jnp.sum(size - at_peak, axis=-1) + (jnp.sum(at_peak, axis=-1) - 1))
+    return jnp.sum(_target_shares(below, spread, targets) * targets, axis=-1), spread, peak
+
+
+def _target_shares(below: Array, spread: Array, targets: Array) -> Array:
+    """``-log p`` of every class, 0 where an absent class, of logit -inf, is not asked for."""
+    absent = jnp.isneginf(below) & (targets == 0)
+    return spread[..., None] - jnp.where(absent, spread[..., None], below)
+
+
+@target_terms.defjvp
+def _target_terms_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Terms, Terms]:
+    logits, targets = primals
+    value, spread, peak = target_terms(logits, targets)
+    below, _ = below_peak(logits)
+    tangent, towards = promote(tangents[0], tangents[1])
+    share = _shares(below, spread)
+    total = jnp.sum(targets, axis=-1, keepdims=True)
+    # total * share - targets, without its cancellation where the share of the largest logit nears 1.
+    near = (total - targets) + total * jnp.expm1(below - spread[..., None])
+    pull = jnp.where(below == 0, near, total * share - targets)
+    slope = jnp.sum(pull * tangent + _target_shares(below, spread, targets) * towards, axis=-1)
+    return (value, spread, peak), (slope, jnp.sum(share * tangent, axis=-1), jnp.zeros_like(peak))

@@ -1,0 +1,91 @@
+"""Checks of values, on request: off, they add nothing to a program; under `checked` they are part of it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jax.experimental import checkify
+
+from jaxloss._floor.typing import Array
+
+__all__ = ["checked", "ensure", "ensure_labels", "ensure_probabilities"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Part of the jit cache key: a function that was compiled unchecked is traced anew under `checked`.
+_checking = jax.make_user_context(False)
+
+
+def ensure(condition: Callable[[], Array], message: str) -> None:
+    """Check ``condition`` at run time if `checked` is in force; otherwise add nothing to the program."""
+    if _checking.value:
+        checkify.check(jnp.all(condition()), message)
+
+
+def ensure_labels(labels: Array, num_classes: int, name: str = "labels") -> None:
+    """Under `checked`: every label that is not masked lies in ``[0, num_classes)``."""
+    ensure(
+        lambda: (labels >= 0) & (labels < num_classes),
+        f"{name} must lie in [0, {num_classes}); mask padding with where={name} != -100",
+    )
+
+
+def ensure_probabilities(*, sum_to_one: bool = False, **arrays: Array) -> None:
+    """Under `checked`: the arguments lie in ``[0, 1]`` and, if asked, sum to one over the last axis."""
+    for name, array in arrays.items():
+        ensure(
+            lambda a=array: (a >= 0) & (a <= 1),
+            f"{name} must be probabilities in [0, 1]; if these are logits, use the function that takes logits",
+        )
+        if sum_to_one:
+            ensure(
+                lambda a=array: jnp.abs(jnp.sum(a.astype(jnp.float32), axis=-1) - 1) <= 1e-2,
+                f"{name} must sum to 1 over the last axis",
+            )
+
+
+def checked(fn: Callable[P, R]) -> Callable[P, R]:
+    r"""Run a loss, or anything built on losses, with value checks: labels in range, probabilities that are ones.
+
+    Losses check shapes and dtypes always and values never, so that they cost nothing. Wrap a loss, a
+    training step or a jitted function in ``checked`` while looking for a fault: the same program is traced
+    with the value checks in it and raises where one fails. It works outside and inside ``jax.jit``,
+    ``jax.grad`` and ``jax.vmap``.
+
+    Args:
+        fn: Any function that calls jaxloss functions; it may be jitted already.
+
+    Returns:
+        A function with the signature of ``fn``. A failed check raises a ValueError; called while JAX is
+        tracing, the check raises a ``JaxRuntimeError`` with the same message when the program runs.
+
+    Example:
+        >>> loss = jaxloss.checked(jaxloss.softmax_cross_entropy_with_integer_labels)
+        >>> loss(jnp.zeros((1, 3)), jnp.array([3]))
+        Traceback (most recent call last):
+            ...
+        ValueError: labels must lie in [0, 3); mask padding with where=labels != -100
+    """
+
+    def fail(error: checkify.Error) -> None:
+        message = error.get()
+        if message is not None:
+            raise ValueError(message.split(" (`check` failed)")[0])
+
+    @functools.wraps(fn)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _checking(True):
+            error, result = checkify.checkify(fn, errors=checkify.user_checks)(*args, **kwargs)
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(error)):
+            jax.debug.callback(fail, error)
+        else:
+            fail(error)
+        return result
+
+    return run

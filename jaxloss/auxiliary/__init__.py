@@ -1,1 +1,0 @@
-"""Penalties that stand beside a main loss: on parameters and on representations."""

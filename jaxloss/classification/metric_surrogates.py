@@ -1,0 +1,145 @@
+"""Differentiable stand-ins for rates of a whole set of predictions: the F-score and the area under the ROC curve."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import divide, poison, positive_part
+from jaxloss._floor.reduction import blank, pool_mass, pool_mean, pool_sum, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+
+__all__ = ["pairwise_auc_loss", "soft_f1_loss"]
+
+
+def soft_f1_loss(
+    probs: Array,
+    targets: Array,
+    *,
+    beta: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""One minus the F-score of probabilities, counted as fractions of true and false positives.
+
+    .. math:: \ell = 1 - F_\beta = \frac{\beta^2 \mathrm{FN} + \mathrm{FP}}
+              {(1 + \beta^2) \mathrm{TP} + \beta^2 \mathrm{FN} + \mathrm{FP}}, \quad
+              \mathrm{TP} = \sum_n p_n y_n, \;
+              \mathrm{FP} = \sum_n p_n (1 - y_n), \;
+              \mathrm{FN} = \sum_n (1 - p_n) y_n
+
+    The last axis is pooled before the quotient, so ``where`` and ``weights`` belong to its entries. At
+    probabilities of 0 and 1 this is one minus the F-score of the hard predictions. For one score per label
+    (macro averaging) move the examples to the last axis; for one over all labels (micro) pass the arrays flat.
+
+    Args:
+        probs: Probabilities of the positive class, shape ``[..., N]``, floating, in ``[0, 1]``.
+        targets: Shape ``[..., N]``, floating or integer, in ``[0, 1]``; never broadcast.
+        beta: Worth of recall against precision; > 0. 1 is the F1 score.
+        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[0, 1]``; 0 exactly at a perfect fit. A pool with no positive and none predicted is such a
+        fit, with zero gradient. NaN outside ``[0, 1]``.
+
+    Raises:
+        TypeError: If ``probs`` are not floating.
+        ValueError: If the shapes differ, there is no last axis, or ``beta`` is out of range.
+
+    Example:
+        >>> jaxloss.soft_f1_loss(jnp.array([1.0, 0.5, 0.5]), jnp.array([1, 1, 0]))
+        Array(0.25, dtype=float32)
+
+    Reference:
+        Jansche (2005), Maximum Expected F-Measure Training of Logistic Regression Models.
+        https://aclanthology.org/H05-1087
+    """
+    probs, targets = checks.values(probs=probs, targets=targets)
+    checks.with_axes("entries", allow_empty=True, probs=probs)
+    probs, targets = blank(where, probs, targets)
+    beta = checks.scalar("beta", beta, probs.dtype, above=0)
+    value_checks.ensure_probabilities(probs=probs, targets=targets)
+    mass, present = pool_mass(where, weights, probs)
+    wrong = pool_sum(probs * (1 - targets) + beta * beta * ((1 - probs) * targets), mass)
+    right = pool_sum((1 + beta * beta) * (probs * targets), mass)
+    legal = jnp.all((probs >= 0) & (probs <= 1) & (targets >= 0) & (targets <= 1), axis=-1)
+    return reduce(poison(_share(wrong, right), legal), where=present, reduction=reduction)
+
+
+def pairwise_auc_loss(
+    scores: Array,
+    targets: Array,
+    *,
+    margin: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared hinge of the score differences of all (positive, negative) pairs: a convex bound of 1 - AUC.
+
+    .. math:: \ell = \frac{\sum_{i: y_i = 1} \sum_{j: y_j = 0} w_i w_j \max(0, m - (s_i - s_j))^2}
+              {\sum_{i: y_i = 1} \sum_{j: y_j = 0} w_i w_j}
+
+    One minus the area under the ROC curve is the mean of the step :math:`[s_i < s_j]` over the same pairs, ties
+    counting one half; the squared hinge replaces the step, and lies above it for ``margin`` >= 1. The last axis
+    is pooled, so ``where`` and ``weights`` belong to its entries, and the weight of a pair is the product of
+    its two. Time and memory grow with the square of N.
+
+    Args:
+        scores: Shape ``[..., N]``, floating; greater means more positive.
+        targets: Shape ``[..., N]``, floating or integer, 0 or 1; never broadcast.
+        margin: Score difference from which a pair costs nothing; > 0.
+        where, weights: Shape ``[..., N]``; a pool without a pair is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of ``scores``; 0 exactly where every positive lies ``margin`` above every
+        negative. NaN where a target is neither 0 nor 1.
+
+    Raises:
+        TypeError: If ``scores`` are not floating.
+        ValueError: If the shapes differ, there is no last axis, or ``margin`` is out of range.
+
+    Example:
+        >>> jaxloss.pairwise_auc_loss(jnp.array([2.0, 0.5, 0.0]), jnp.array([1, 1, 0]))
+        Array(0.125, dtype=float32)
+
+    Reference:
+        Gao and Zhou (2015), On the Consistency of AUC Pairwise Optimization. https://arxiv.org/abs/1208.0645
+        Yan, Dodier, Mozer and Wolniewicz (2003), Optimizing Classifier Performance via an Approximation to the
+        Wilcoxon-Mann-Whitney Statistic. https://cdn.aaai.org/ICML/2003/ICML03-110.pdf
+    """
+    scores, targets = checks.values(scores=scores, targets=targets)
+    checks.with_axes("entries", allow_empty=True, scores=scores)
+    scores, targets = blank(where, scores, targets)
+    margin = checks.scalar("margin", margin, scores.dtype, above=0)
+    positive, negative = targets == 1, targets == 0
+    value_checks.ensure(lambda: positive | negative, "targets must be 0 or 1")
+    mass, _ = pool_mass(where, weights, scores)
+    lead = scores[..., :, None] - scores[..., None, :]
+    values = jnp.square(positive_part(margin - lead))
+    pairs = _pairs(positive, negative, mass)
+    flat = (*scores.shape[:-1], scores.shape[-1] ** 2)
+    values, pairs = values.reshape(flat), pairs.reshape(flat)
+    legal = jnp.all(positive | negative, axis=-1)
+    present = jnp.any(pairs.astype(bool), axis=-1) | ~legal
+    return reduce(poison(pool_mean(values, pairs), legal), where=present, reduction=reduction)
+
+
+def _share(part: Array, rest: Array) -> Array:
+    """``part / (part + rest)``, 0 over nothing; scaled, so that no square of a tiny total enters its slope."""
+    total = part + rest
+    scale = jnp.where(total > 0, jax.lax.stop_gradient(total), jnp.ones((), total.dtype))
+    return divide(part / scale, total / scale)
+
+
+def _pairs(first: Array, second: Array, mass: Array | None) -> Array:
+    """The mass of every pair of a member of ``first`` and one of ``second``: bool if every entry counts once."""
+    if mass is not None and mass.dtype != jnp.bool_:
+        one, other = (jnp.where(members, mass, jnp.zeros((), mass.dtype)) for members in (first, second))
+        return one[..., :, None] * other[..., None, :]
+    one, other = (members if mass is None else members & mass for members in (first, second))
+    return one[..., :, None] & other[..., None, :]

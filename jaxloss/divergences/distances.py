@@ -1,0 +1,153 @@
+"""Bounded distances of discrete distributions: total variation, Hellinger, Bhattacharyya."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
+from jaxloss.divergences.discrete import log_distributions
+from jaxloss.divergences.relative_entropy import ensure_normalised
+
+__all__ = ["bhattacharyya_distance", "squared_hellinger_distance", "total_variation_distance"]
+
+_FAR = 20.0
+"""Log-ratio beyond which the roots of two probabilities do not cancel in their difference."""
+
+
+def total_variation_distance(
+    probs: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Largest difference of the probabilities that two distributions give to one event.
+
+    .. math:: \ell = \tfrac12 \sum_k | q_k - p_k |
+
+    Args:
+        probs: Predicted probabilities :math:`q`, shape ``[..., K]``, floating.
+        targets: Probabilities :math:`p`, shape ``[..., K]``, the same; floating or integer; never broadcast.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 1]; 0 exactly where the two are equal, with zero gradient.
+
+    Raises:
+        TypeError: If ``probs`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.total_variation_distance(jnp.array([0.5, 0.5]), jnp.array([1, 0]))
+        Array(0.5, dtype=float32)
+
+    Reference:
+        Tsybakov (2009), Introduction to Nonparametric Estimation, section 2.4.
+        https://doi.org/10.1007/b13794
+    """
+    probs, targets = checks.scores_and_targets(probs=probs, targets=targets)
+    probs, targets = promote(probs, targets)
+    even = 1 / probs.shape[-1]
+    probs, targets = hide(where, probs, event_ndim=1, fill=even), hide(where, targets, event_ndim=1, fill=even)
+    value_checks.ensure_probabilities(probs=probs, targets=targets, sum_to_one=True)
+    values = 0.5 * jnp.sum(numerics.magnitude(probs - targets), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _squared_hellinger(log_q: Array, log_p: Array) -> Array:
+    """Half the squared difference of the roots of two probabilities, summed; accurate where they are near."""
+    zero = jnp.zeros((), log_q.dtype)
+    absent = jnp.isneginf(log_q) & jnp.isneginf(log_p)
+    gap = 0.5 * (jnp.where(absent, zero, log_q) - jnp.where(absent, zero, log_p))
+    near = jnp.abs(gap) < _FAR
+    root_q, root_p = jnp.exp(0.5 * log_q), jnp.exp(0.5 * log_p)
+    roots = jnp.where(near, root_p * jnp.expm1(jnp.where(near, gap, zero)), root_q - root_p)
+    return 0.5 * jnp.sum(jnp.square(roots), axis=-1)
+
+
+def squared_hellinger_distance(
+    log_predictions: Array,
+    log_targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Half the squared distance of the roots of two distributions.
+
+    .. math:: \ell = \tfrac12 \sum_k \left( \sqrt{q_k} - \sqrt{p_k} \right)^2 = 1 - \sum_k \sqrt{q_k p_k}
+
+    Its square root is a metric. Both arguments are log-probabilities: in probabilities the slope at 0 is infinite.
+
+    Args:
+        log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
+        log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 1]; 0 exactly where the two are equal, with zero gradient, and accurate near it.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> log_predictions, log_targets = jnp.log(jnp.array([[1.0, 0.0], [0.0, 1.0]]))
+        >>> jaxloss.squared_hellinger_distance(log_predictions, log_targets)
+        Array(1., dtype=float32)
+
+    Reference:
+        Tsybakov (2009), Introduction to Nonparametric Estimation, section 2.4.
+        https://doi.org/10.1007/b13794
+    """
+    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    ensure_normalised(log_predictions=log_q, log_targets=log_p)
+    values = _squared_hellinger(log_q, log_p)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def bhattacharyya_distance(
+    log_predictions: Array,
+    log_targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Negative logarithm of the overlap of two distributions.
+
+    .. math:: \ell = -\log \sum_k \sqrt{q_k p_k}
+
+    Evaluated as :math:`-\log(1 - H^2)` of `squared_hellinger_distance`, which is the same for normalised inputs.
+
+    Args:
+        log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
+        log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient; +inf where they are disjoint.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> log_predictions, log_targets = jnp.log(jnp.array([[1.0, 0.0], [0.25, 0.75]]))
+        >>> jaxloss.bhattacharyya_distance(log_predictions, log_targets)
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Bhattacharyya (1943), On a Measure of Divergence between Two Statistical Populations.
+        https://www.jstor.org/stable/25047882
+    """
+    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    ensure_normalised(log_predictions=log_q, log_targets=log_p)
+    values = -jnp.log1p(-_squared_hellinger(log_q, log_p))
+    return reduce(values, where=where, weights=weights, reduction=reduction)

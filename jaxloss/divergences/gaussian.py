@@ -1,0 +1,184 @@
+"""The Kullback-Leibler divergence of Gaussians: diagonal from log-variances, full from Cholesky factors."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import blank, hide, promote, reduce
+from jaxloss._floor.typing import Array, Reduction
+
+__all__ = ["gaussian_kl", "gaussian_kl_standard_normal", "multivariate_gaussian_kl"]
+
+
+def gaussian_kl_standard_normal(
+    mean: Array,
+    log_variance: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Divergence of a diagonal Gaussian from the standard normal: the regulariser of the variational autoencoder.
+
+    .. math:: \ell = \mathrm{KL}\left( \mathcal N(\mu, \operatorname{diag} e^s) \,\|\, \mathcal N(0, I) \right)
+              = \frac12 \sum_d \left( \mu_d^2 + e^{s_d} - 1 - s_d \right)
+
+    Summed over the latent axis and averaged over examples, the reduction under which the evidence lower bound is
+    a bound. ``log_variance`` is :math:`\log \sigma^2`, twice the log of the standard deviation.
+
+    Args:
+        mean: Means :math:`\mu`, shape ``[..., D]``, floating.
+        log_variance: Log-variances :math:`s`, shape ``[..., D]``, the same; floating; never broadcast.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 0 exactly at the standard normal, with zero gradient there, and accurate near it.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.gaussian_kl_standard_normal(jnp.array([[1.0, 2.0]]), jnp.zeros((1, 2)))
+        Array(2.5, dtype=float32)
+
+    Reference:
+        Kingma and Welling (2014), Auto-Encoding Variational Bayes, appendix B.
+        https://arxiv.org/abs/1312.6114
+    """
+    mean, log_variance = checks.floating(mean=mean, log_variance=log_variance)
+    checks.with_axes("latent", mean=mean)
+    checks.same_shape(mean=mean, log_variance=log_variance)
+    mean, log_variance = blank(where, mean, log_variance, event_ndim=1)
+    values = 0.5 * jnp.sum(jnp.square(mean) + numerics.exp_excess(log_variance), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def gaussian_kl(
+    mean_p: Array,
+    log_variance_p: Array,
+    mean_q: Array,
+    log_variance_q: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Divergence KL(p || q) of two diagonal Gaussians; the expectation is over the first, ``p``.
+
+    .. math:: \ell = \mathrm{KL}(p \,\|\, q) = \frac12 \sum_d \left( e^{s_d - t_d} - 1 - (s_d - t_d)
+              + (\mu_d - \nu_d)^2 e^{-t_d} \right)
+
+    for :math:`p = \mathcal N(\mu, \operatorname{diag} e^s)` and :math:`q = \mathcal N(\nu, \operatorname{diag} e^t)`.
+    Summed over the last axis. The log-variances are :math:`\log \sigma^2`, twice the log of the standard deviation.
+
+    Args:
+        mean_p: Means :math:`\mu`, shape ``[..., D]``, floating.
+        log_variance_p: Log-variances :math:`s`, shape ``[..., D]``, the same; floating; never broadcast.
+        mean_q: Means :math:`\nu`, shape ``[..., D]``, the same.
+        log_variance_q: Log-variances :math:`t`, shape ``[..., D]``, the same.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient there, and accurate near it.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> mean_p, log_variance_p = jnp.zeros(1), jnp.zeros(1)
+        >>> jaxloss.gaussian_kl(mean_p, log_variance_p, jnp.ones(1), 2 * jnp.log(2 * jnp.ones(1)))
+        Array(0.44314718, dtype=float32)
+
+    Reference:
+        Ho, Jain and Abbeel (2020), Denoising Diffusion Probabilistic Models.
+        https://arxiv.org/abs/2006.11239
+    """
+    inputs = {"mean_p": mean_p, "log_variance_p": log_variance_p, "mean_q": mean_q, "log_variance_q": log_variance_q}
+    inputs = dict(zip(inputs, checks.floating(**inputs), strict=True))
+    checks.with_axes("latent", mean_p=inputs["mean_p"])
+    checks.same_shape(**inputs)
+    mean_p, log_variance_p, mean_q, log_variance_q = blank(where, *inputs.values(), event_ndim=1)
+    shift = _standardised(mean_p - mean_q, log_variance_q)
+    values = 0.5 * jnp.sum(numerics.exp_excess(log_variance_p - log_variance_q) + jnp.square(shift), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _standardised(shift: Array, log_variance: Array) -> Array:
+    """``shift`` in standard deviations; 0 where it is 0, however small the deviation is."""
+    none = shift == 0
+    deviation = jnp.exp(-0.5 * jnp.where(none, jnp.zeros((), shift.dtype), log_variance))
+    return shift * deviation
+
+
+def multivariate_gaussian_kl(
+    mean_p: Array,
+    scale_tril_p: Array,
+    mean_q: Array,
+    scale_tril_q: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Divergence KL(p || q) of two Gaussians with full covariances; the expectation is over the first, ``p``.
+
+    .. math:: \ell = \tfrac12 \left( \lVert L_q^{-1} L_p \rVert_F^2 - D + \lVert L_q^{-1} (\mu - \nu) \rVert_2^2
+              \right) + \sum_d \log \frac{(L_q)_{dd}}{(L_p)_{dd}}
+
+    for :math:`p = \mathcal N(\mu, L_p L_p^\top)` and :math:`q = \mathcal N(\nu, L_q L_q^\top)`. The covariances come as
+    Cholesky factors, of which any lower triangular matrix with a positive diagonal is one.
+
+    Args:
+        mean_p: Means :math:`\mu`, shape ``[..., D]``, floating.
+        scale_tril_p: Factors :math:`L_p`, shape ``[..., D, D]``, floating; a diagonal that is not > 0 gives NaN, and
+            what stands above it is not read.
+        mean_q: Means :math:`\nu`, shape ``[..., D]``, the same as ``mean_p``.
+        scale_tril_q: Factors :math:`L_q`, shape ``[..., D, D]``.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient there, and accurate near it.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes do not fit, or D is 0.
+
+    Example:
+        >>> mean_p, mean_q = jnp.zeros(2), jnp.ones(2)
+        >>> jaxloss.multivariate_gaussian_kl(mean_p, jnp.eye(2), mean_q, 2 * jnp.eye(2))
+        Array(0.88629436, dtype=float32)
+
+    Reference:
+        Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, appendix A.5.
+        https://gaussianprocess.org/gpml/chapters/RWA.pdf
+    """
+    mean_p, scale_tril_p, mean_q, scale_tril_q = checks.floating(
+        mean_p=mean_p, scale_tril_p=scale_tril_p, mean_q=mean_q, scale_tril_q=scale_tril_q
+    )
+    checks.with_axes("dimensions", mean_p=mean_p)
+    checks.same_shape(mean_p=mean_p, mean_q=mean_q)
+    square = (*mean_p.shape, mean_p.shape[-1])
+    checks.has_shape(square, "one factor [D, D] per mean", scale_tril_p=scale_tril_p, scale_tril_q=scale_tril_q)
+    # Filled with ones, the triangle is invertible.
+    factors = (hide(where, factor, event_ndim=2, fill=1) for factor in (scale_tril_p, scale_tril_q))
+    means = (hide(where, mean, event_ndim=1) for mean in (mean_p, mean_q))
+    mean_p, mean_q, scale_tril_p, scale_tril_q = promote(*means, *factors)
+    lower_p, lower_q = jnp.tril(scale_tril_p), jnp.tril(scale_tril_q)
+    # In units of q, what p has more of: zero to the last bit where the two are equal.
+    columns = jnp.concatenate([lower_p - lower_q, (mean_p - mean_q)[..., None]], axis=-1)
+    excess = jax.lax.linalg.triangular_solve(lower_q, columns, left_side=True, lower=True)
+    scales = jnp.diagonal(excess, axis1=-2, axis2=-1)
+    rest = jnp.sum(jnp.square(jnp.tril(excess[..., :-1], -1)), axis=(-2, -1)) + jnp.sum(
+        jnp.square(excess[..., -1]), axis=-1
+    )
+    values = 0.5 * (jnp.sum(numerics.exp_excess(2 * jnp.log1p(scales)), axis=-1) + rest)
+    diagonals = (jnp.diagonal(factor, axis1=-2, axis2=-1) for factor in (lower_p, lower_q))
+    valid = [jnp.all(diagonal > 0, axis=-1) for diagonal in diagonals]
+    return reduce(numerics.poison(values, valid[0] & valid[1]), where=where, weights=weights, reduction=reduction)

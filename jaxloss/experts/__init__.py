@@ -1,0 +1,9 @@
+"""Mixture-of-experts losses: terms that keep the router balanced and its logits small."""
+
+from jaxloss.experts import balance, variation
+from jaxloss.experts.balance import *
+from jaxloss.experts.variation import *
+
+__all__: list[str] = []
+__all__ += balance.__all__
+__all__ += variation.__all__

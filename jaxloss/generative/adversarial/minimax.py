@@ -1,0 +1,177 @@
+"""Adversarial losses of the classifying discriminator: the minimax game and its non-saturating form.
+
+A discriminator loss pairs the logits of a real and of a generated example; only the two means matter. Batches of
+different size, or with masks of their own, take the two terms one by one: each discriminator loss names them.
+"""
+
+from __future__ import annotations
+
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import softplus
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.sigmoids import negative_log_sigmoids
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.generative.adversarial._scores import score_pair
+
+__all__ = [
+    "gan_minimax_discriminator_loss",
+    "gan_minimax_generator_loss",
+    "gan_nonsaturating_discriminator_loss",
+    "gan_nonsaturating_generator_loss",
+]
+
+
+def gan_minimax_discriminator_loss(
+    real_logits: Array,
+    fake_logits: Array,
+    *,
+    real_smoothing: Scalar = 0.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Binary cross-entropy of a discriminator that tells real examples from generated ones.
+
+    .. math:: \ell = -(1 - \varepsilon) \log \sigma(r) - \varepsilon \log \sigma(-r) - \log \sigma(-f)
+
+    The two terms are ``sigmoid_binary_cross_entropy`` of ``real_logits`` against ones and of ``fake_logits`` against
+    zeros; add those where the batches differ in size or mask.
+
+    Args:
+        real_logits: Logits :math:`r` of real examples, shape ``[...]``, floating.
+        fake_logits: Logits :math:`f` of generated examples, shape ``[...]``, the same; never broadcast.
+        real_smoothing: The target of real examples is one less this :math:`\varepsilon`, in [0, 1]; generated ones
+            are never smoothed. TF-GAN's ``label_smoothing``, 0.25 unless told, is twice it.
+        where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 2 log 2 for a discriminator that cannot tell.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or ``real_smoothing`` is out of range.
+
+    Example:
+        >>> jaxloss.gan_minimax_discriminator_loss(jnp.zeros(4), jnp.zeros(4))
+        Array(1.3862944, dtype=float32)
+
+    Reference:
+        Goodfellow et al. (2014), Generative Adversarial Nets.
+        https://arxiv.org/abs/1406.2661
+    """
+    real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
+    smoothing = checks.scalar("real_smoothing", real_smoothing, real_logits.dtype, at_least=0, at_most=1)
+    missed, found = negative_log_sigmoids(real_logits)
+    values = (1 - smoothing) * missed + smoothing * found + softplus(fake_logits)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def gan_minimax_generator_loss(
+    fake_logits: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The generator's side of the minimax game: the log-probability that a generated example is found out.
+
+    .. math:: \ell = \log \sigma(-f)
+
+    Its gradient vanishes where the discriminator is sure, which is at the start of training; practice uses
+    `gan_nonsaturating_generator_loss`.
+
+    Args:
+        fake_logits: Logits :math:`f` of generated examples, shape ``[...]``, floating.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar <= 0 in nats, without a lower bound.
+
+    Raises:
+        TypeError: If ``fake_logits`` are not floating.
+
+    Example:
+        >>> jaxloss.gan_minimax_generator_loss(jnp.zeros(4))
+        Array(-0.6931472, dtype=float32)
+
+    Reference:
+        Goodfellow et al. (2014), Generative Adversarial Nets.
+        https://arxiv.org/abs/1406.2661
+    """
+    (fake_logits,) = blank(where, *checks.floating(fake_logits=fake_logits))
+    return reduce(-softplus(fake_logits), where=where, weights=weights, reduction=reduction)
+
+
+def gan_nonsaturating_discriminator_loss(
+    real_logits: Array,
+    fake_logits: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The discriminator of the non-saturating game: that of the minimax game, without smoothing.
+
+    .. math:: \ell = -\log \sigma(r) - \log \sigma(-f)
+
+    The two terms are ``gan_nonsaturating_generator_loss`` of ``real_logits`` and of ``-fake_logits``; add those where
+    the batches differ in size or mask.
+
+    Args:
+        real_logits: Logits :math:`r` of real examples, shape ``[...]``, floating.
+        fake_logits: Logits :math:`f` of generated examples, shape ``[...]``, the same; never broadcast.
+        where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 2 log 2 for a discriminator that cannot tell.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.gan_nonsaturating_discriminator_loss(jnp.zeros(4), jnp.zeros(4))
+        Array(1.3862944, dtype=float32)
+
+    Reference:
+        Goodfellow et al. (2014), Generative Adversarial Nets, section 3.
+        https://arxiv.org/abs/1406.2661
+    """
+    real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
+    values = softplus(-real_logits) + softplus(fake_logits)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def gan_nonsaturating_generator_loss(
+    fake_logits: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Cross-entropy of generated examples with the label "real": a strong gradient where they are found out.
+
+    .. math:: \ell = -\log \sigma(f)
+
+    Args:
+        fake_logits: Logits :math:`f` of generated examples, shape ``[...]``, floating.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats.
+
+    Raises:
+        TypeError: If ``fake_logits`` are not floating.
+
+    Example:
+        >>> jaxloss.gan_nonsaturating_generator_loss(jnp.array([0.0, -100.0]), reduction="none")
+        Array([  0.6931472, 100.       ], dtype=float32)
+
+    Reference:
+        Goodfellow et al. (2014), Generative Adversarial Nets, section 3.
+        https://arxiv.org/abs/1406.2661
+    """
+    (fake_logits,) = blank(where, *checks.floating(fake_logits=fake_logits))
+    return reduce(softplus(-fake_logits), where=where, weights=weights, reduction=reduction)

@@ -1,0 +1,189 @@
+"""Relativistic adversarial losses: is a real example more real than a generated one, or than their average?"""
+
+from __future__ import annotations
+
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import softplus
+from jaxloss._floor.reduction import pool_mass, pool_mean, reduce
+from jaxloss._floor.typing import Array, Reduction
+from jaxloss.generative.adversarial._scores import score_pair
+
+__all__ = [
+    "gan_relativistic_average_discriminator_loss",
+    "gan_relativistic_average_generator_loss",
+    "gan_relativistic_discriminator_loss",
+    "gan_relativistic_generator_loss",
+]
+
+
+def _lag(higher: Array, lower: Array, where: Array | None, weights: Array | None, reduction: Reduction) -> Array:
+    """Cross-entropy of the pairs in which ``higher`` should exceed ``lower``; masked entries are blanked."""
+    return reduce(softplus(lower - higher), where=where, weights=weights, reduction=reduction)
+
+
+def _lag_of_averages(
+    higher: Array, lower: Array, where: Array | None, weights: Array | None, reduction: Reduction
+) -> Array:
+    """Cross-entropy of each of ``higher`` against the average of ``lower``, and the other way round."""
+    mass, present = pool_mass(where, weights, higher)
+    floor, ceiling = pool_mean(lower, mass)[..., None], pool_mean(higher, mass)[..., None]
+    values = pool_mean(softplus(floor - higher) + softplus(lower - ceiling), mass)
+    return reduce(values, where=present, reduction=reduction)
+
+
+def gan_relativistic_discriminator_loss(
+    real_logits: Array,
+    fake_logits: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Cross-entropy of pairs: the real example of each should score higher than the generated one.
+
+    .. math:: \ell = -\log \sigma(r - f)
+
+    With `r1_penalty` and `r2_penalty` this is the objective of R3GAN.
+
+    Args:
+        real_logits: Scores :math:`r` of real examples, shape ``[...]``, floating.
+        fake_logits: Scores :math:`f` of generated examples, shape ``[...]``, paired by position; never broadcast.
+        where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; log 2 for a critic that cannot tell.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.gan_relativistic_discriminator_loss(jnp.array([5.0]), jnp.array([5.0]))
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Jolicoeur-Martineau (2018), The Relativistic Discriminator.
+        https://arxiv.org/abs/1807.00734
+    """
+    real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
+    return _lag(real_logits, fake_logits, where, weights, reduction)
+
+
+def gan_relativistic_generator_loss(
+    real_logits: Array,
+    fake_logits: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Cross-entropy of pairs: the generated example of each should score higher than the real one.
+
+    .. math:: \ell = -\log \sigma(f - r)
+
+    Args:
+        real_logits: Scores :math:`r` of real examples, shape ``[...]``, floating.
+        fake_logits: Scores :math:`f` of generated examples, shape ``[...]``, paired by position; never broadcast.
+        where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; log 2 where the two score alike.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.gan_relativistic_generator_loss(jnp.array([3.0]), jnp.array([-7.0]))
+        Array(10.000046, dtype=float32)
+
+    Reference:
+        Jolicoeur-Martineau (2018), The Relativistic Discriminator.
+        https://arxiv.org/abs/1807.00734
+    """
+    real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
+    return _lag(fake_logits, real_logits, where, weights, reduction)
+
+
+def gan_relativistic_average_discriminator_loss(
+    real_logits: Array,
+    fake_logits: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Cross-entropy of real examples against the average generated one, and of generated against the average real.
+
+    .. math:: \ell = -\overline{\log \sigma(r_i - \bar f)} - \overline{\log \sigma(\bar r - f_i)}
+
+    The averages run over the last axis, so ``where`` and ``weights`` belong to its entries, and the gradient passes
+    through them. This is the sum of the two terms; the author's code halves it.
+
+    Args:
+        real_logits: Scores :math:`r` of real examples, shape ``[..., N]``, floating.
+        fake_logits: Scores :math:`f` of generated examples, shape ``[..., N]``, the same; never broadcast.
+        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 2 log 2 for a critic that cannot tell.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.gan_relativistic_average_discriminator_loss(jnp.array([1.0, 3.0]), jnp.array([-1.0, -3.0]))
+        Array(0.0553027, dtype=float32)
+
+    Reference:
+        Jolicoeur-Martineau (2018), The Relativistic Discriminator.
+        https://arxiv.org/abs/1807.00734
+    """
+    real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
+    checks.with_axes("entries", allow_empty=True, real_logits=real_logits)
+    return _lag_of_averages(real_logits, fake_logits, where, weights, reduction)
+
+
+def gan_relativistic_average_generator_loss(
+    real_logits: Array,
+    fake_logits: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Cross-entropy of generated examples against the average real one, and of real against the average generated.
+
+    .. math:: \ell = -\overline{\log \sigma(f_i - \bar r)} - \overline{\log \sigma(\bar f - r_i)}
+
+    Both terms move the generator: the second through the average of its examples. The averages run over the last
+    axis, so ``where`` and ``weights`` belong to its entries.
+
+    Args:
+        real_logits: Scores :math:`r` of real examples, shape ``[..., N]``, floating.
+        fake_logits: Scores :math:`f` of generated examples, shape ``[..., N]``, the same; never broadcast.
+        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 2 log 2 where all score alike.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.gan_relativistic_average_generator_loss(jnp.array([1.0, 3.0]), jnp.array([-1.0, -3.0]))
+        Array(8.055303, dtype=float32)
+
+    Reference:
+        Jolicoeur-Martineau (2018), The Relativistic Discriminator.
+        https://arxiv.org/abs/1807.00734
+    """
+    real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
+    checks.with_axes("entries", allow_empty=True, real_logits=real_logits)
+    return _lag_of_averages(fake_logits, real_logits, where, weights, reduction)

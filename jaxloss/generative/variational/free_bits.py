@@ -1,0 +1,105 @@
+"""Free bits: a divergence below a floor costs no more than the floor, so no latent is given up early in training."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+
+__all__ = ["batch_free_bits_loss", "free_bits_loss"]
+
+
+def free_bits_loss(
+    kl_divergences: Array,
+    *,
+    free_nats: Scalar,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Sum over groups of latents of each example's divergence, floored.
+
+    .. math:: \ell = \sum_j \max(\mathrm{KL}_j, \lambda)
+
+    A group below the floor has no gradient, one above it has all of its own, one at the floor half of it. The groups
+    are up to the caller: one per latent, or a single one, ``kl[..., None]``, for the floor of Dreamer.
+
+    Args:
+        kl_divergences: The divergence of each group in nats, the groups last, shape ``[..., J]``, floating.
+        free_nats: The floor :math:`\lambda` of every group in nats (bits times log 2); >= 0.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in nats, at least J times ``free_nats``: the divergence term of `elbo_loss`.
+
+    Raises:
+        TypeError: If ``kl_divergences`` are not floating.
+        ValueError: If there is no group axis, or ``free_nats`` is negative.
+
+    Example:
+        >>> jaxloss.free_bits_loss(jnp.array([0.25, 2.0, 3.0]), free_nats=0.5)
+        Array(5.5, dtype=float32)
+
+    Reference:
+        Kingma et al. (2016), Improving Variational Inference with Inverse Autoregressive Flow, appendix C.8.
+        https://arxiv.org/abs/1606.04934
+    """
+    (divergences,) = checks.floating(kl_divergences=kl_divergences)
+    checks.with_axes("groups", kl_divergences=divergences)
+    (divergences,) = promote(hide(where, divergences, event_ndim=1))
+    free_nats = checks.scalar("free_nats", free_nats, divergences.dtype, at_least=0)
+    values = jnp.sum(jnp.maximum(divergences, free_nats), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def batch_free_bits_loss(
+    kl_divergences: Array,
+    *,
+    free_nats: Scalar,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Sum over groups of latents of the divergence's average over a batch, floored: the rule of the paper.
+
+    .. math:: \ell = \sum_j \max\left( \frac{\sum_i w_i \mathrm{KL}_{ij}}{\sum_i w_i}, \lambda \right)
+
+    The average comes first, so an example may be below the floor as long as the batch is not. Batches are pools:
+    ``where`` and ``weights`` belong to their examples. Gradients as in `free_bits_loss`.
+
+    Args:
+        kl_divergences: The divergence of each group of each example in nats, shape ``[..., N, J]``, floating.
+        free_nats: The floor :math:`\lambda` of every group in nats (bits times log 2); >= 0.
+        where, weights: Shape ``[..., N]``; a batch without an example is absent. See `jaxloss.reduce`.
+        reduction: Over the batches ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in nats per example, at least J times ``free_nats``.
+
+    Raises:
+        TypeError: If ``kl_divergences`` are not floating.
+        ValueError: If there are no example and group axes, or ``free_nats`` is negative.
+
+    Example:
+        >>> jaxloss.batch_free_bits_loss(jnp.array([[0.0, 0.0], [2.0, 0.5]]), free_nats=0.5)
+        Array(1.5, dtype=float32)
+
+    Reference:
+        Kingma et al. (2016), Improving Variational Inference with Inverse Autoregressive Flow, appendix C.8.
+        https://arxiv.org/abs/1606.04934
+    """
+    (divergences,) = checks.floating(kl_divergences=kl_divergences)
+    checks.with_axes("examples groups", allow_empty=True, kl_divergences=divergences)
+    checks.with_axes("groups", kl_divergences=divergences)
+    (divergences,) = promote(hide(where, divergences, event_ndim=1))
+    free_nats = checks.scalar("free_nats", free_nats, divergences.dtype, at_least=0)
+    # A mask in any case: a pool of no examples is absent, and does not cost the floor.
+    counted = jnp.ones(divergences.shape[:-1], bool) if where is None else where
+    mass, present = pool_mass(counted, weights, divergences[..., 0])
+    groups_first = jnp.swapaxes(divergences, -1, -2)
+    mass = None if mass is None else jnp.broadcast_to(mass[..., None, :], groups_first.shape)
+    values = jnp.sum(jnp.maximum(pool_mean(groups_first, mass), free_nats), axis=-1)
+    return reduce(values, where=present, reduction=reduction)

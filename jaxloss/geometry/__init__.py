@@ -1,1 +1,0 @@
-"""Losses of points, shapes and poses."""

@@ -1,0 +1,161 @@
+"""Advantages of answers within the group that was sampled for one prompt: no value function is needed."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, pool_root_mean_square
+from jaxloss._floor.typing import Array, Scalar
+
+__all__ = [
+    "batch_scaled_advantages",
+    "centered_advantages",
+    "group_advantages",
+    "leave_one_out_advantages",
+]
+
+
+def _centered(rewards: Array, where: Array | None) -> tuple[Array, Array | None, Array]:
+    """Rewards less the mean of their group, exactly 0 in a constant one; the mask; the members of each group."""
+    (rewards,) = checks.floating(rewards=rewards)
+    checks.with_axes("group", rewards=rewards)
+    (rewards,) = blank(where, rewards)
+    mass, _ = pool_mass(where, None, rewards)
+    present = jnp.ones(rewards.shape, bool) if mass is None else mass.astype(bool)
+    best = jnp.max(jnp.where(present, rewards, -jnp.inf), axis=-1, keepdims=True)
+    below = rewards - jnp.where(jnp.isneginf(best), jnp.zeros((), rewards.dtype), best)
+    below = hide(present, below)
+    centered = below - pool_mean(below, mass)[..., None]
+    members = jnp.sum(present, axis=-1, keepdims=True, dtype=jnp.int32).astype(rewards.dtype)
+    return hide(present, centered), mass, members
+
+
+def _deviation(centered: Array, mass: Array | None, members: Array) -> Array:
+    """The sample standard deviation, with one less than the members as divisor; 0 for a single one."""
+    correction = numerics.divide(members, jnp.maximum(members - 1, 0))
+    return pool_root_mean_square(centered, mass)[..., None] * numerics.sqrt(correction)
+
+
+def group_advantages(rewards: Array, *, epsilon: Scalar = 1e-4, where: Array | None = None) -> Array:
+    r"""Rewards standardised within their group: the advantages of GRPO.
+
+    .. math:: A_i = \frac{r_i - \operatorname{mean}(r)}{\operatorname{std}(r) + \epsilon}
+
+    with the sample standard deviation, of divisor :math:`G - 1`. Groups of one reward, or of equal ones, are
+    exactly 0. The result has one number per answer; a loss over tokens wants it as
+    ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
+
+    Args:
+        rewards: Shape ``[..., G]``, floating: the answers to one prompt along the last axis.
+        epsilon: Added to the standard deviation, in units of the rewards; >= 0.
+        where: Shape ``[..., G]``, boolean: False leaves an answer out of its group.
+
+    Returns:
+        Shape ``[..., G]``, float32 or float64; 0 where masked.
+
+    Raises:
+        TypeError: If ``rewards`` are not floating or ``where`` not boolean.
+        ValueError: If there is no group axis, or ``epsilon`` is out of range.
+
+    Example:
+        >>> jaxloss.group_advantages(jnp.array([[1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]), epsilon=0.0)
+        Array([[ 0.8660254, -0.8660254, -0.8660254,  0.8660254],
+               [ 0.       ,  0.       ,  0.       ,  0.       ]],      dtype=float32)
+
+    Reference:
+        Shao et al. (2024), DeepSeekMath: Pushing the Limits of Mathematical Reasoning in Open Language Models.
+        https://arxiv.org/abs/2402.03300
+    """
+    centered, mass, members = _centered(rewards, where)
+    epsilon = checks.scalar("epsilon", epsilon, centered.dtype, at_least=0)
+    scale = _deviation(centered, mass, members) + epsilon
+    return numerics.divide(centered, jnp.broadcast_to(scale, centered.shape))
+
+
+def centered_advantages(rewards: Array, *, where: Array | None = None) -> Array:
+    r"""Rewards less the mean of their group: the advantages of Dr. GRPO, which do not favour easy or hard prompts.
+
+    .. math:: A_i = r_i - \operatorname{mean}(r)
+
+    Args:
+        rewards: Shape ``[..., G]``, floating: the answers to one prompt along the last axis.
+        where: Shape ``[..., G]``, boolean: False leaves an answer out of its group.
+
+    Returns:
+        Shape ``[..., G]``, float32 or float64; 0 where masked, and exactly 0 in a group of equal rewards.
+
+    Raises:
+        TypeError: If ``rewards`` are not floating or ``where`` not boolean.
+        ValueError: If there is no group axis.
+
+    Example:
+        >>> jaxloss.centered_advantages(jnp.array([1.0, 0.0, 0.0, 1.0]))
+        Array([ 0.5, -0.5, -0.5,  0.5], dtype=float32)
+
+    Reference:
+        Liu et al. (2025), Understanding R1-Zero-Like Training: A Critical Perspective.
+        https://arxiv.org/abs/2503.20783
+    """
+    return _centered(rewards, where)[0]
+
+
+def leave_one_out_advantages(rewards: Array, *, where: Array | None = None) -> Array:
+    r"""Rewards less the mean of the others of their group: the baseline of RLOO, which leaves no bias.
+
+    .. math:: A_i = r_i - \frac{1}{G - 1} \sum_{j \ne i} r_j
+
+    Args:
+        rewards: Shape ``[..., G]``, floating: the answers to one prompt along the last axis.
+        where: Shape ``[..., G]``, boolean: False leaves an answer out of its group.
+
+    Returns:
+        Shape ``[..., G]``, float32 or float64; 0 where masked, for a single answer, and among equal rewards.
+
+    Raises:
+        TypeError: If ``rewards`` are not floating or ``where`` not boolean.
+        ValueError: If there is no group axis.
+
+    Example:
+        >>> jaxloss.leave_one_out_advantages(jnp.array([3.0, 0.0, 0.0]))
+        Array([ 3. , -1.5, -1.5], dtype=float32)
+
+    Reference:
+        Ahmadian et al. (2024), Back to Basics: Revisiting REINFORCE Style Optimization for Learning from Human
+        Feedback in LLMs. https://arxiv.org/abs/2402.14740
+    """
+    centered, _, members = _centered(rewards, where)
+    return centered * numerics.divide(members, jnp.maximum(members - 1, 0))
+
+
+def batch_scaled_advantages(rewards: Array, *, epsilon: Scalar = 1e-4, where: Array | None = None) -> Array:
+    r"""Rewards less the mean of their group, over the standard deviation of the whole batch.
+
+    .. math:: A_{bi} = \frac{r_{bi} - \operatorname{mean}(r_b)}{\operatorname{std}(r) + \epsilon}
+
+    Args:
+        rewards: Shape ``[..., G]``, floating: the answers to one prompt along the last axis.
+        epsilon: Added to the standard deviation, in units of the rewards; >= 0.
+        where: Shape ``[..., G]``, boolean: False leaves an answer out of its group and of the batch.
+
+    Returns:
+        Shape ``[..., G]``, float32 or float64; 0 where masked, and exactly 0 in a group of equal rewards.
+
+    Raises:
+        TypeError: If ``rewards`` are not floating or ``where`` not boolean.
+        ValueError: If there is no group axis, or ``epsilon`` is out of range.
+
+    Example:
+        >>> jaxloss.batch_scaled_advantages(jnp.array([[1.0, 0.0], [1.0, 1.0]]), epsilon=0.0)
+        Array([[ 1., -1.],
+               [ 0.,  0.]], dtype=float32)
+
+    Reference:
+        Hu, Liu and Shen (2025), REINFORCE++: An Efficient RLHF Algorithm with Robustness to Both Prompt and Reward
+        Models. https://arxiv.org/abs/2501.03262
+    """
+    centered, mass, _ = _centered(rewards, where)
+    epsilon = checks.scalar("epsilon", epsilon, centered.dtype, at_least=0)
+    together = None if mass is None else jnp.ravel(mass)
+    scale = _deviation(*_centered(jnp.ravel(jnp.asarray(rewards)), together)) + epsilon
+    return numerics.divide(centered, jnp.broadcast_to(scale, centered.shape))

@@ -1,0 +1,209 @@
+"""Policy-gradient objectives, token by token; how tokens are averaged is the choice of ``reduction``."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.language._inputs import of_one_shape
+
+__all__ = ["cispo_loss", "grpo_loss", "ppo_clip_loss"]
+
+
+def _clipped_surrogate(
+    log_ratio: Array, advantages: Array, clip_low: Scalar, clip_high: Scalar, dual_clip: Scalar
+) -> Array:
+    """``-min(r A, clip(r) A)``, at most ``dual_clip |A|``; the logarithm is clipped, before a ratio can overflow.
+
+    A gain is clipped from above, a loss from below, and without an advantage there is nothing to learn.
+    """
+    dtype = log_ratio.dtype
+    low = jnp.log1p(-jnp.asarray(checks.scalar("clip_low", clip_low, dtype, at_least=0, at_most=1), dtype))
+    high = jnp.log1p(jnp.asarray(checks.scalar("clip_high", clip_high, dtype, at_least=0), dtype))
+    worst = jnp.log(jnp.asarray(checks.scalar("dual_clip", dual_clip, dtype, above=1), dtype))
+    none = advantages == 0
+    lower = jnp.where(advantages < 0, low, jnp.where(none, jnp.zeros((), dtype), -jnp.inf))
+    upper = jnp.where(advantages > 0, high, jnp.where(none, jnp.zeros((), dtype), worst))
+    return -advantages * jnp.exp(jnp.clip(log_ratio, lower, upper))
+
+
+def ppo_clip_loss(
+    log_probs: Array,
+    old_log_probs: Array,
+    advantages: Array,
+    *,
+    clip_low: Scalar = 0.2,
+    clip_high: Scalar = 0.2,
+    dual_clip: Scalar = math.inf,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""The clipped surrogate of proximal policy optimisation (PPO).
+
+    With the ratio :math:`r = \pi(y_t) / \pi_{\mathrm{old}}(y_t)` and the advantage :math:`A`:
+
+    .. math:: \ell = -\min\left( r A, \operatorname{clip}(r, 1 - \epsilon_l, 1 + \epsilon_h) A \right), \qquad
+              \ell \le c |A| \text{ where } A < 0
+
+    A ``clip_high`` above ``clip_low`` is the clip-higher of DAPO. The same function of sequence log-probabilities,
+    `jaxloss.mean_sequence_logps` of old and new, is GSPO. Which mean over tokens and sequences is taken is a matter
+    of ``reduction``: see `jaxloss.aggregate_tokens`.
+
+    Args:
+        log_probs: Log-probabilities of the sampled tokens or actions under the policy, shape ``[...]``, floating.
+        old_log_probs: Those under the policy that sampled them, shape ``[...]``, the same; a constant of
+            differentiation.
+        advantages: Shape ``[...]``, the same, floating; a constant of differentiation. One advantage per sequence
+            is written out: ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
+        clip_low: How far the ratio counts below 1, :math:`\epsilon_l`; in [0, 1].
+        clip_high: How far the ratio counts above 1, :math:`\epsilon_h`; >= 0.
+        dual_clip: Bound :math:`c` of the ratio under a negative advantage (dual-clip PPO); > 1, infinite for none.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar of either sign, in units of the advantage; minus the advantage where the two policies agree.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ or a hyperparameter is out of range.
+
+    Example:
+        >>> log_probs = jnp.log(jnp.array([0.5, 0.5, 0.5]))
+        >>> old_log_probs = jnp.log(jnp.array([0.5, 0.25, 0.25]))
+        >>> jaxloss.ppo_clip_loss(log_probs, old_log_probs, jnp.array([1.0, 1.0, -1.0]), reduction="none")
+        Array([-1. , -1.2,  2. ], dtype=float32)
+
+    Reference:
+        Schulman et al. (2017), Proximal Policy Optimization Algorithms. https://arxiv.org/abs/1707.06347
+        Ye et al. (2020), Mastering Complex Control in MOBA Games with Deep Reinforcement Learning (dual clip).
+        https://arxiv.org/abs/1912.09729
+    """
+    policy, old, advantages = of_one_shape(
+        where, log_probs=log_probs, old_log_probs=old_log_probs, advantages=advantages
+    )
+    old, advantages = jax.lax.stop_gradient((old, advantages))
+    values = _clipped_surrogate(policy - old, advantages, clip_low, clip_high, dual_clip)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def grpo_loss(
+    log_probs: Array,
+    old_log_probs: Array,
+    reference_log_probs: Array,
+    advantages: Array,
+    *,
+    clip_low: Scalar = 0.2,
+    clip_high: Scalar = 0.2,
+    beta: Scalar = 0.04,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Group relative policy optimisation (GRPO): the clipped surrogate and a divergence from a reference.
+
+    With :math:`r = \pi(y_t) / \pi_{\mathrm{old}}(y_t)` and :math:`s = \pi_{\mathrm{ref}}(y_t) / \pi(y_t)`:
+
+    .. math:: \ell = -\min\left( r A, \operatorname{clip}(r, 1 - \epsilon_l, 1 + \epsilon_h) A \right)
+              + \beta \left( s - 1 - \log s \right)
+
+    The advantages come from `jaxloss.group_advantages`. The paper takes the mean of each sequence first,
+    ``reduction=jaxloss.aggregate_tokens("sequence_mean_token_mean")``; the default is the mean over tokens, as in
+    DAPO; ``"sequence_mean_token_scale"`` with `jaxloss.centered_advantages` is Dr. GRPO.
+
+    Args:
+        log_probs: Log-probabilities of the sampled tokens under the policy, shape ``[...]``, floating.
+        old_log_probs: Those under the policy that sampled them, shape ``[...]``, the same; a constant of
+            differentiation.
+        reference_log_probs: Those under the frozen reference policy, shape ``[...]``, the same.
+        advantages: Shape ``[...]``, the same, floating; a constant of differentiation. One advantage per sequence
+            is written out: ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
+        clip_low: How far the ratio counts below 1, :math:`\epsilon_l`; in [0, 1].
+        clip_high: How far the ratio counts above 1, :math:`\epsilon_h`; >= 0.
+        beta: Coefficient of the divergence, `jaxloss.kl_estimate_k3`; >= 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar of either sign, in units of the advantage.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ or a hyperparameter is out of range.
+
+    Example:
+        >>> log_probs = jnp.log(jnp.array([0.5, 0.5]))
+        >>> old_log_probs = jnp.log(jnp.array([0.5, 0.25]))
+        >>> jaxloss.grpo_loss(log_probs, old_log_probs, old_log_probs, jnp.ones(2), beta=1.0, reduction="none")
+        Array([-1.       , -1.0068529], dtype=float32)
+
+    Reference:
+        Shao et al. (2024), DeepSeekMath: Pushing the Limits of Mathematical Reasoning in Open Language Models.
+        https://arxiv.org/abs/2402.03300
+    """
+    policy, old, reference, advantages = of_one_shape(
+        where,
+        log_probs=log_probs,
+        old_log_probs=old_log_probs,
+        reference_log_probs=reference_log_probs,
+        advantages=advantages,
+    )
+    old, advantages = jax.lax.stop_gradient((old, advantages))
+    beta = checks.scalar("beta", beta, policy.dtype, at_least=0)
+    surrogate = _clipped_surrogate(policy - old, advantages, clip_low, clip_high, math.inf)
+    values = surrogate + beta * numerics.exp_excess(reference - policy)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def cispo_loss(
+    log_probs: Array,
+    old_log_probs: Array,
+    advantages: Array,
+    *,
+    clip_high: Scalar = 4.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""REINFORCE with clipped importance weights (CISPO): every token keeps its gradient.
+
+    With the ratio :math:`r = \pi(y_t) / \pi_{\mathrm{old}}(y_t)`, the advantage :math:`A` and stop-gradient sg:
+
+    .. math:: \ell = -\mathrm{sg}\left( \min(r, 1 + \epsilon_h) \right) A \log \pi(y_t)
+
+    Args:
+        log_probs: Log-probabilities of the sampled tokens under the policy, shape ``[...]``, floating.
+        old_log_probs: Those under the policy that sampled them, shape ``[...]``, the same; a constant of
+            differentiation.
+        advantages: Shape ``[...]``, the same, floating; a constant of differentiation. One advantage per sequence
+            is written out: ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
+        clip_high: Importance weights are at most one more than this, :math:`\epsilon_h`; >= 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar of either sign. Its gradient matters; its value is no measure of progress.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ or ``clip_high`` is out of range.
+
+    Example:
+        >>> log_probs = jnp.log(jnp.array([0.5]))
+        >>> jax.grad(jaxloss.cispo_loss)(log_probs, jnp.log(jnp.array([0.25])), jnp.ones(1), clip_high=0.5)
+        Array([-1.5], dtype=float32)
+
+    Reference:
+        MiniMax (2025), MiniMax-M1: Scaling Test-Time Compute Efficiently with Lightning Attention.
+        https://arxiv.org/abs/2506.13585
+    """
+    policy, old, advantages = of_one_shape(
+        where, log_probs=log_probs, old_log_probs=old_log_probs, advantages=advantages
+    )
+    clip_high = checks.scalar("clip_high", clip_high, policy.dtype, at_least=0)
+    capped = jnp.minimum(policy - old, jnp.log1p(jnp.asarray(clip_high, policy.dtype)))
+    values = -jax.lax.stop_gradient(jnp.exp(capped) * advantages) * policy
+    return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -1,0 +1,168 @@
+"""Preference optimisation from pairs, against a reference policy: functions of one difference of log-ratios."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.language._inputs import log_ratio_margin
+
+__all__ = ["dpo_loss", "ipo_loss", "robust_dpo_loss"]
+
+
+def dpo_loss(
+    chosen_logps: Array,
+    rejected_logps: Array,
+    reference_chosen_logps: Array,
+    reference_rejected_logps: Array,
+    *,
+    beta: Scalar = 0.1,
+    label_smoothing: Scalar = 0.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Direct preference optimisation; with ``label_smoothing`` the conservative variant (cDPO).
+
+    .. math:: \ell = -(1 - \varepsilon) \log \sigma(\beta \Delta) - \varepsilon \log \sigma(-\beta \Delta), \qquad
+              \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
+
+    Log-probabilities of sequences are sums over tokens, `jaxloss.sequence_logps`; from means the loss is the
+    length-normalised one. An offset per pair (ODPO) is subtracted from ``chosen_logps`` divided by ``beta``.
+
+    Args:
+        chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.
+        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
+        reference_chosen_logps: The preferred answers under the frozen reference policy, shape ``[...]``.
+        reference_rejected_logps: The other answers under the reference policy, shape ``[...]``.
+        beta: Strength :math:`\beta` of the pull towards the reference: reward per nat; > 0.
+        label_smoothing: Probability :math:`\varepsilon` that a preference is the wrong way round; in [0, 1/2].
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; log 2 where policy and reference agree; accurate relative to its size however small.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ or a hyperparameter is out of range.
+
+    Example:
+        >>> zero = jnp.zeros(2)
+        >>> jaxloss.dpo_loss(jnp.array([0.0, -10.0]), jnp.array([0.0, -30.0]), zero, zero, reduction="none")
+        Array([0.6931472 , 0.12692805], dtype=float32)
+
+    Reference:
+        Rafailov et al. (2023), Direct Preference Optimization: Your Language Model is Secretly a Reward Model.
+        https://arxiv.org/abs/2305.18290
+    """
+    margin = log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
+    beta = checks.scalar("beta", beta, margin.dtype, above=0)
+    smoothing = checks.scalar("label_smoothing", label_smoothing, margin.dtype, at_least=0, at_most=0.5)
+    score = beta * margin
+    values = (1 - smoothing) * numerics.softplus(-score) + smoothing * numerics.softplus(score)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def robust_dpo_loss(
+    chosen_logps: Array,
+    rejected_logps: Array,
+    reference_chosen_logps: Array,
+    reference_rejected_logps: Array,
+    *,
+    beta: Scalar = 0.1,
+    flip_rate: Scalar = 0.1,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""DPO made unbiased under preferences that are flipped at a known rate.
+
+    .. math:: \ell = \frac{-(1 - \varepsilon) \log \sigma(\beta \Delta) + \varepsilon \log \sigma(-\beta \Delta)}
+              {1 - 2 \varepsilon}, \qquad
+              \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
+
+    Its mean over flips is the DPO loss of the true preferences. The conservative loss (cDPO), which adds the second
+    term instead of subtracting it, is `jaxloss.dpo_loss` with ``label_smoothing``.
+
+    Args:
+        chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.
+        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
+        reference_chosen_logps: The preferred answers under the frozen reference policy, shape ``[...]``.
+        reference_rejected_logps: The other answers under the reference policy, shape ``[...]``.
+        beta: Strength :math:`\beta` of the pull towards the reference: reward per nat; > 0.
+        flip_rate: Probability :math:`\varepsilon` that a preference is the wrong way round; in [0, 1/2).
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar, in nats, unbounded below: it falls with slope :math:`\varepsilon \beta / (1 - 2 \varepsilon)`.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ or a hyperparameter is out of range.
+
+    Example:
+        >>> zero = jnp.zeros(1)
+        >>> jaxloss.robust_dpo_loss(jnp.array([-10.0]), jnp.array([-30.0]), zero, zero)
+        Array(-0.12307194, dtype=float32)
+
+    Reference:
+        Chowdhury, Kini and Natarajan (2024), Provably Robust DPO: Aligning Language Models with Noisy Feedback.
+        https://arxiv.org/abs/2403.00409
+    """
+    margin = log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
+    beta = checks.scalar("beta", beta, margin.dtype, above=0)
+    flip_rate = checks.scalar("flip_rate", flip_rate, margin.dtype, at_least=0, below=0.5)
+    # log sigmoid(-x) = log sigmoid(x) - x leaves one logarithm and no difference of two large ones.
+    values = numerics.softplus(-beta * margin) - beta * margin * (flip_rate / (1 - 2 * flip_rate))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def ipo_loss(
+    chosen_logps: Array,
+    rejected_logps: Array,
+    reference_chosen_logps: Array,
+    reference_rejected_logps: Array,
+    *,
+    beta: Scalar = 0.1,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Identity preference optimisation: the log-ratios are led to a fixed margin instead of being driven apart.
+
+    .. math:: \ell = \left( \Delta - \frac{1}{2 \beta} \right)^2, \qquad
+              \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
+
+    ``beta`` is the paper's :math:`\tau`. The paper's log-probabilities are sums, `jaxloss.sequence_logps`; some
+    trainers take means over tokens, `jaxloss.mean_sequence_logps`, to which another ``beta`` belongs.
+
+    Args:
+        chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.
+        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
+        reference_chosen_logps: The preferred answers under the frozen reference policy, shape ``[...]``.
+        reference_rejected_logps: The other answers under the reference policy, shape ``[...]``.
+        beta: Strength :math:`\beta` of the pull towards the reference; the margin aimed at is half its inverse; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared nats; 0 exactly where the margin is met.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ or ``beta`` is out of range.
+
+    Example:
+        >>> zero = jnp.zeros(2)
+        >>> jaxloss.ipo_loss(jnp.array([0.0, 2.0]), zero, zero, zero, beta=0.25, reduction="none")
+        Array([4., 0.], dtype=float32)
+
+    Reference:
+        Azar et al. (2023), A General Theoretical Paradigm to Understand Learning from Human Preferences.
+        https://arxiv.org/abs/2310.12036
+    """
+    margin = log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
+    beta = checks.scalar("beta", beta, margin.dtype, above=0)
+    values = jnp.square(margin - 0.5 / beta)
+    return reduce(values, where=where, weights=weights, reduction=reduction)

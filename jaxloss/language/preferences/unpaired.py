@@ -1,0 +1,118 @@
+"""Preference optimisation from single answers that are marked good or bad."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss import reductions
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import hide, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.language._inputs import of_one_shape
+
+__all__ = ["kto_loss", "kto_reference_point"]
+
+
+def kto_loss(
+    logps: Array,
+    reference_logps: Array,
+    labels: Array,
+    *,
+    beta: Scalar = 0.1,
+    desirable_weight: Scalar = 1.0,
+    undesirable_weight: Scalar = 1.0,
+    reference_point: Scalar = 0.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Kahneman-Tversky optimisation: a saturating utility of single answers, good or bad, without pairs.
+
+    With :math:`\Delta = \log \pi(y) - \log \pi_{\mathrm{ref}}(y)` and the reference point :math:`z_0`:
+
+    .. math:: \ell = \begin{cases} \lambda_w \left( 1 - \sigma(\beta (\Delta - z_0)) \right) & y \text{ desirable} \\
+              \lambda_l \left( 1 - \sigma(\beta (z_0 - \Delta)) \right) & y \text{ undesirable} \end{cases}
+
+    :math:`z_0` belongs to the batch: `jaxloss.kto_reference_point` estimates it. The two weights are factors, not
+    part of the denominator of the mean.
+
+    Args:
+        logps: Log-probabilities of the answers under the policy, `jaxloss.sequence_logps`; shape ``[...]``, floating.
+        reference_logps: Those under the frozen reference policy, shape ``[...]``, the same; floating.
+        labels: Shape ``[...]``, integer: 1 desirable, 0 undesirable. Anything else gives NaN in value and gradient.
+        beta: Strength :math:`\beta` of the pull towards the reference: reward per nat; > 0.
+        desirable_weight: Factor :math:`\lambda_w` of desirable answers; >= 0.
+        undesirable_weight: Factor :math:`\lambda_l` of undesirable answers; >= 0.
+        reference_point: The divergence :math:`z_0` of the policy from the reference, in nats; >= 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar between 0 and the larger weight; half the weight where policy and reference agree and
+        :math:`z_0` is 0.
+
+    Raises:
+        TypeError: If log-probabilities are not floating or ``labels`` not integer.
+        ValueError: If the shapes differ or a hyperparameter is out of range.
+
+    Example:
+        >>> logps, reference_logps = jnp.array([-10.0, -10.0]), jnp.array([-10.0, -30.0])
+        >>> jaxloss.kto_loss(logps, reference_logps, jnp.array([1, 0]), reduction="none")
+        Array([0.5      , 0.8807971], dtype=float32)
+
+    Reference:
+        Ethayarajh et al. (2024), KTO: Model Alignment as Prospect Theoretic Optimization.
+        https://arxiv.org/abs/2402.01306
+    """
+    (labels,) = checks.integer(labels=labels)
+    policy, reference = of_one_shape(where, logps=logps, reference_logps=reference_logps)
+    checks.same_shape(logps=policy, labels=labels)
+    labels = hide(where, checks.as_int32(labels))
+    value_checks.ensure_labels(labels, 2)
+    beta = checks.scalar("beta", beta, policy.dtype, above=0)
+    gain = checks.scalar("desirable_weight", desirable_weight, policy.dtype, at_least=0)
+    loss = checks.scalar("undesirable_weight", undesirable_weight, policy.dtype, at_least=0)
+    reference_point = checks.scalar("reference_point", reference_point, policy.dtype, at_least=0)
+    reward = beta * (policy - reference - reference_point)
+    values = jnp.where(labels == 1, gain * jax.nn.sigmoid(-reward), loss * jax.nn.sigmoid(reward))
+    values = numerics.poison(values, (labels == 0) | (labels == 1))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def kto_reference_point(
+    logps: Array,
+    reference_logps: Array,
+    *,
+    where: Array | None = None,
+    axis_name: str | tuple[str, ...] | None = None,
+) -> Array:
+    r"""The reference point of KTO: how far the policy is from the reference, from answers to other prompts.
+
+    .. math:: z_0 = \max\left( 0, \frac{1}{n} \sum_i \log \frac{\pi(y_j \mid x_i)}{\pi_{\mathrm{ref}}(y_j \mid x_i)}
+              \right), \qquad j \ne i
+
+    Args:
+        logps: Log-probabilities of mismatched answers, such as those of the next example of the batch, under the
+            policy; shape ``[...]``, floating.
+        reference_logps: Those under the frozen reference policy, shape ``[...]``, the same.
+        where: Shape ``[...]``, boolean: False leaves a pair out.
+        axis_name: Mapped axes over which the mean is taken as well, so that all devices share one point.
+
+    Returns:
+        A scalar >= 0, in nats, a constant of differentiation; 0 over nothing.
+
+    Raises:
+        TypeError: If an input is not floating or ``where`` not boolean.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.kto_reference_point(jnp.array([-10.0, -12.0]), jnp.array([-11.0, -14.0]))
+        Array(1.5, dtype=float32)
+
+    Reference:
+        Ethayarajh et al. (2024), KTO: Model Alignment as Prospect Theoretic Optimization.
+        https://arxiv.org/abs/2402.01306
+    """
+    policy, reference = of_one_shape(where, logps=logps, reference_logps=reference_logps)
+    divergence = reduce(policy - reference, where=where, reduction=reductions.mean(axis_name=axis_name))
+    return jax.lax.stop_gradient(numerics.positive_part(divergence))

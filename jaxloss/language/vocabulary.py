@@ -1,0 +1,122 @@
+"""Terms on the scores over a vocabulary: their normaliser, the log-probability of chosen tokens, a soft bound."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.softmax_terms import label_terms
+from jaxloss._floor.typing import Array, Reduction, Scalar
+
+__all__ = ["selective_log_softmax", "soft_cap_logits", "softmax_z_loss"]
+
+
+def softmax_z_loss(
+    logits: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared logarithm of the softmax normaliser, which keeps scores from drifting; add it with a small factor.
+
+    .. math:: \ell = \log^2 \sum_k e^{z_k}
+
+    Beside a cross-entropy of the same logits, the argument ``z_loss`` of
+    `jaxloss.softmax_cross_entropy_with_integer_labels` reads them once for both. All derivatives are those of the
+    formula, whatever multiplies it.
+
+    Args:
+        logits: Shape ``[..., K]``, floating. A class of logit -inf is absent, and its gradient is 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 exactly where the exponentials sum to 1 exactly.
+
+    Raises:
+        TypeError: If ``logits`` are not floating.
+        ValueError: If there is no class.
+
+    Example:
+        >>> print(f"{jaxloss.softmax_z_loss(jnp.zeros((2, 3))):.6f}")
+        1.206949
+
+    Reference:
+        Chowdhery et al. (2022), PaLM: Scaling Language Modeling with Pathways.
+        https://arxiv.org/abs/2204.02311
+    """
+    (logits,) = checks.floating(logits=logits)
+    checks.with_axes("classes", logits=logits)
+    logits = hide(where, logits, event_ndim=1)
+    _, spread, peak = label_terms(logits, jnp.zeros(logits.shape[:-1], jnp.int32))
+    return reduce(jnp.square(peak + spread), where=where, weights=weights, reduction=reduction)
+
+
+def selective_log_softmax(logits: Array, labels: Array, *, where: Array | None = None) -> Array:
+    r"""Log-probability of one chosen class per row, without the log-probabilities of the others in memory.
+
+    .. math:: \log p_y = z_y - \log \sum_k e^{z_k}
+
+    Summed over the tokens of a response, these are the sequence log-probabilities that preference and policy losses
+    take. Where the logits are those of a linear layer, minus `jaxloss.linear_softmax_cross_entropy` with
+    ``reduction="none"`` is the same without the logits either.
+
+    Args:
+        logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf has probability 0.
+        labels: Shape ``[...]``, integer class indices in ``[0, K)``; an unmasked one outside gives NaN in value and
+            gradient.
+        where: Shape ``[...]``, boolean; a masked entry is 0 and so is its gradient.
+
+    Returns:
+        Shape ``[...]``, <= 0, in nats; float32, or float64 for float64 logits.
+
+    Raises:
+        TypeError: If ``logits`` are not floating, ``labels`` not integer or ``where`` not boolean.
+        ValueError: If the shapes do not agree or there is no class.
+
+    Example:
+        >>> jaxloss.selective_log_softmax(jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), jnp.array([0, 2]))
+        Array([-0.23954476, -1.0986123 ], dtype=float32)
+
+    Reference:
+        Rafailov et al. (2023), Direct Preference Optimization: Your Language Model is Secretly a Reward Model.
+        https://arxiv.org/abs/2305.18290
+    """
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = hide(where, logits, event_ndim=1), hide(where, labels)
+    value_checks.ensure_labels(labels, logits.shape[-1])
+    inside = jnp.clip(labels, 0, logits.shape[-1] - 1)
+    return hide(where, numerics.poison(-label_terms(logits, inside)[0], inside == labels))
+
+
+def soft_cap_logits(logits: Array, *, soft_cap: Scalar) -> Array:
+    r"""Scores bent smoothly into ``(-soft_cap, soft_cap)``, before a cross-entropy or on attention scores.
+
+    .. math:: z' = \kappa \tanh(z / \kappa)
+
+    The cross-entropy of capped scores of a linear layer, without these in memory, is
+    `jaxloss.linear_softmax_cross_entropy` with ``soft_cap``.
+
+    Args:
+        logits: Any shape, floating. One of -inf becomes ``-soft_cap``: cap first, then mask classes.
+        soft_cap: Bound :math:`\kappa` > 0.
+
+    Returns:
+        The shape of ``logits``; float32, or float64 for float64 logits.
+
+    Raises:
+        TypeError: If ``logits`` are not floating.
+        ValueError: If ``soft_cap`` is not positive.
+
+    Example:
+        >>> jaxloss.soft_cap_logits(jnp.array([0.0, 30.0, 1000.0]), soft_cap=30.0)
+        Array([ 0.     , 22.84783, 30.     ], dtype=float32)
+
+    Reference:
+        Gemma Team (2024), Gemma 2: Improving Open Language Models at a Practical Size.
+        https://arxiv.org/abs/2408.00118
+    """
+    (logits,) = promote(*checks.floating(logits=logits))
+    soft_cap = checks.scalar("soft_cap", soft_cap, logits.dtype, above=0)
+    return soft_cap * jnp.tanh(logits / soft_cap)

@@ -1,0 +1,137 @@
+"""Cross-entropy of a linear layer over a large vocabulary, without its scores in memory."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import hide, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.language._projected_softmax import Head, Options, Plan, projected_cross_entropy
+
+__all__ = ["linear_softmax_cross_entropy"]
+
+TILE = 2**23
+"""Scores in a chunk unless told otherwise: 32 MiB of float32, which on a TPU stay on the chip."""
+
+
+def linear_softmax_cross_entropy(
+    hidden: Array,
+    kernel: Array,
+    labels: Array,
+    *,
+    bias: Array | None = None,
+    label_smoothing: Scalar = 0.0,
+    class_weights: Array | None = None,
+    z_loss: Scalar = 0.0,
+    soft_cap: Scalar | None = None,
+    chunk_size: int | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Softmax cross-entropy of the scores of a linear layer, which are never in memory all at once.
+
+    .. math:: z_k = \operatorname{cap}\bigl(h^\top W_k + b_k\bigr), \qquad
+              \ell = -\log \frac{e^{z_y}}{\sum_k e^{z_k}}, \qquad
+              \operatorname{cap}(u) = \kappa \tanh(u / \kappa)
+
+    and smoothing, class weights and z-loss as in `jaxloss.softmax_cross_entropy_with_integer_labels`, whose numbers on
+    ``hidden @ kernel + bias`` these are. One pass over chunks of classes makes the value. The gradient makes the
+    scores of each chunk once more: a third more multiplications than the dense form, and beside its results no more
+    memory than the gradient of ``hidden`` in float32 and a few chunks. All derivatives are those of the dense form,
+    under any reduction, in reverse and in forward mode. Two differences from PyTorch and common kernels: ``kernel``
+    is ``[features, classes]``, and products accumulate in float32 for 16-bit inputs.
+
+    Shard tokens over devices, not classes: a chunk of a kernel that is split over its classes is on one device.
+
+    Args:
+        hidden: Last hidden states, shape ``[..., D]``, floating.
+        kernel: Shape ``[D, K]``, floating; a tied embedding ``[K, D]`` is passed transposed, which copies nothing. Of
+            a float32 kernel XLA on TPU keeps a bfloat16 copy for its products, unless asked for a higher precision.
+        labels: Shape ``[...]``, integer class indices in ``[0, K)``. An unmasked label outside gives NaN in value
+            and gradient; ``ignore_index`` is spelled ``where=labels != -100``.
+        bias: Shape ``[K]``, floating; None adds nothing. A class of bias -inf is absent, unless scores are capped.
+        label_smoothing: Share of the target spread evenly over all K classes; in [0, 1].
+        class_weights: Shape ``[K]``, >= 0; None weighs all classes alike.
+        z_loss: Factor of the squared log-normaliser; >= 0.
+        soft_cap: Bound :math:`\kappa` > 0 of the scores; None leaves them as they are.
+        chunk_size: Classes at a time, any number >= 1, static. None takes 1024, or more if there are few tokens, so
+            that a chunk has 8 million scores. Larger chunks need more memory, smaller ones more passes over the
+            gradient of ``hidden``.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; float32, or float64 if an input is.
+
+    Raises:
+        TypeError: If ``hidden`` or ``kernel`` are not floating, or ``labels`` or ``chunk_size`` not integer.
+        ValueError: If the shapes do not agree, there is no class, or a hyperparameter is out of range.
+
+    Example:
+        >>> hidden, kernel = jnp.array([[1.0, 2.0]]), jnp.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> loss = jaxloss.linear_softmax_cross_entropy(hidden, kernel, jnp.array([1]))
+        >>> print(f"{loss:.6f}")
+        0.407606
+
+    Reference:
+        Wijmans, Huval, Hertzberg, Koltun and Krähenbühl (2024), Cut Your Losses in Large-Vocabulary Language Models.
+        https://arxiv.org/abs/2411.09009
+        Gemma Team (2024), Gemma 2: Improving Open Language Models at a Practical Size (soft cap).
+        https://arxiv.org/abs/2408.00118
+    """
+    hidden, kernel, labels = _checked(hidden, kernel, labels)
+    hidden, labels = hide(where, hidden, event_ndim=1), hide(where, labels)
+    num_classes = kernel.shape[-1]
+    value_checks.ensure_labels(labels, num_classes)
+    inside = jnp.clip(labels, 0, num_classes - 1)
+    work = jnp.float64 if jnp.float64 in (hidden.dtype, kernel.dtype) else jnp.float32
+    smoothing = checks.scalar("label_smoothing", label_smoothing, work, at_least=0, at_most=1)
+    z_factor = checks.scalar("z_loss", z_loss, work, at_least=0)
+    cap = None if soft_cap is None else jnp.asarray(checks.scalar("soft_cap", soft_cap, work, above=0), work)
+    per_class = _class_vector(num_classes, work, class_weights=class_weights)
+    plan = Plan(_chunk(chunk_size, labels.size, num_classes), _matters(smoothing), _matters(z_factor))
+    head = Head(hidden, kernel, _class_vector(num_classes, work, bias=bias))
+    options = Options(jnp.asarray(smoothing, work), jnp.asarray(z_factor, work), cap, per_class)
+    values = projected_cross_entropy(plan, head, inside, options)
+    values = numerics.poison(values, inside == labels)
+    if per_class is not None:
+        own = per_class[inside]
+        weights = own if weights is None else checks.example_weights(weights, own.shape, own.dtype) * own
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _checked(hidden: Array, kernel: Array, labels: Array) -> tuple[Array, Array, Array]:
+    hidden, kernel = checks.floating(hidden=hidden, kernel=kernel)
+    (labels,) = checks.integer(labels=labels)
+    checks.with_axes("features", allow_empty=True, hidden=hidden)
+    checks.with_axes("features classes", allow_empty=True, kernel=kernel)
+    checks.with_axes("classes", kernel=kernel)
+    checks.has_shape((hidden.shape[-1], kernel.shape[-1]), "[features of hidden, classes]", kernel=kernel)
+    checks.has_shape(hidden.shape[:-1], "hidden.shape[:-1], the feature axis is last", labels=labels)
+    return hidden, kernel, checks.as_int32(labels)
+
+
+def _class_vector(num_classes: int, dtype: Any, **array: Array | None) -> Array | None:
+    (value,) = array.values()
+    return None if value is None else checks.class_vector(num_classes, dtype, **array)[0]
+
+
+def _matters(factor: Scalar) -> bool:
+    """Whether a hyperparameter may be other than 0: where it is 0 for certain its term is not in the program."""
+    return not (isinstance(factor, float) and factor == 0)
+
+
+def _chunk(chunk_size: int | None, tokens: int, num_classes: int) -> int:
+    """The classes of a chunk; by default a power of two, for the matrix units."""
+    if chunk_size is None:
+        return min(max(1024, TILE >> math.ceil(math.log2(max(tokens, 1)))), num_classes)
+    if isinstance(chunk_size, bool) or not isinstance(chunk_size, int | np.integer):
+        raise TypeError(f"chunk_size must be an integer, known when the program is built; found {chunk_size!r}.")
+    if chunk_size < 1:
+        raise ValueError(f"chunk_size must be >= 1; found {chunk_size}.")
+    return min(int(chunk_size), num_classes)

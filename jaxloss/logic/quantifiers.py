@@ -1,0 +1,111 @@
+"""What every fuzzy logic shares: negation, and quantifiers that are means, so that every instance learns."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import pool_mass, pool_mean
+from jaxloss._floor.typing import Array, Scalar
+from jaxloss.logic._truths import truth_values, truths_of_pools
+
+__all__ = ["exists_p_mean", "forall_p_mean", "fuzzy_not"]
+
+
+def fuzzy_not(a: Array) -> Array:
+    r"""Negation of truth values, the same in product, Gödel and Łukasiewicz logic.
+
+    .. math:: \neg a = 1 - a
+
+    With it each of the three logics keeps De Morgan's laws, and its implication is "not a or b".
+
+    Args:
+        a: Truth values in [0, 1], any shape, floating.
+
+    Returns:
+        Truth values of that shape, float32 at least.
+
+    Raises:
+        TypeError: If ``a`` is not floating.
+
+    Example:
+        >>> jaxloss.fuzzy_not(jnp.array([0.0, 0.25]))
+        Array([1.  , 0.75], dtype=float32)
+
+    Reference:
+        van Krieken, Acar and van Harmelen (2022), Analyzing Differentiable Fuzzy Logic Operators.
+        https://arxiv.org/abs/2002.06100
+    """
+    return 1 - truth_values(a=a)[0]
+
+
+def _power_mean(x: Array, where: Array | None, p: Scalar) -> Array:
+    """``(mean of x**p) ** (1 / p)`` over the last axis for ``x >= 0``: scaled, with zero slope at zeros."""
+    p = checks.scalar("p", p, x.dtype, at_least=1)
+    mass, _ = pool_mass(where, None, x)
+    scale = numerics.scale_of(x)
+    mean = pool_mean(numerics.power(x / scale, p), mass)
+    return scale[..., 0] * numerics.power(mean, jnp.asarray(1 / p, x.dtype))
+
+
+def forall_p_mean(truths: Array, *, p: Scalar = 2.0, where: Array | None = None) -> Array:
+    r"""Universal quantifier as one minus the mean of the doubts, in the sense of the p-norm.
+
+    .. math:: \forall_i \, a_i = 1 - \left(\frac1N \sum_i (1 - a_i)^p\right)^{1/p}
+
+    Its slopes do not vanish with the number of instances. p = 1 is the mean truth, p = 2 weighs false instances more,
+    p to infinity is the minimum of Gödel logic.
+
+    Args:
+        truths: Truth values of the instances in [0, 1], shape ``[..., N]``, floating.
+        p: Exponent >= 1.
+        where: Shape ``[..., N]``, boolean; a masked instance is absent.
+
+    Returns:
+        Truth values ``[...]``, float32 at least; 1 exactly, with zero slope, if all are true; 1 over no instance.
+
+    Raises:
+        TypeError: If ``truths`` are not floating or ``where`` is not boolean.
+        ValueError: If there is no axis of instances or ``p`` is below 1.
+
+    Example:
+        >>> jaxloss.forall_p_mean(jnp.array([1.0, 0.0, 1.0, 1.0]))
+        Array(0.5, dtype=float32)
+
+    Reference:
+        Badreddine et al. (2022), Logic Tensor Networks. https://arxiv.org/abs/2012.13635
+    """
+    return 1 - _power_mean(1 - truths_of_pools(truths, where, absent=1), where, p)
+
+
+def exists_p_mean(truths: Array, *, p: Scalar = 2.0, where: Array | None = None) -> Array:
+    r"""Existential quantifier as the mean of the truths, in the sense of the p-norm.
+
+    .. math:: \exists_i \, a_i = \left(\frac1N \sum_i a_i^p\right)^{1/p}
+
+    p = 1 is the mean truth, p to infinity the maximum of Gödel logic. At p > 1 an instance of truth exactly 0
+    does not learn beside others; where all are 0 they learn alike.
+
+    Args:
+        truths: Truth values of the instances in [0, 1], shape ``[..., N]``, floating.
+        p: Exponent >= 1.
+        where: Shape ``[..., N]``, boolean; a masked instance is absent.
+
+    Returns:
+        Truth values ``[...]``, float32 at least; 1 if all are true, 0 over no instance.
+
+    Raises:
+        TypeError: If ``truths`` are not floating or ``where`` is not boolean.
+        ValueError: If there is no axis of instances or ``p`` is below 1.
+
+    Example:
+        >>> jaxloss.exists_p_mean(jnp.array([1.0, 0.0, 0.0, 0.0]))
+        Array(0.5, dtype=float32)
+
+    Reference:
+        Badreddine et al. (2022), Logic Tensor Networks. https://arxiv.org/abs/2012.13635
+    """
+    truths = truths_of_pools(truths, where, absent=0)
+    mass, _ = pool_mass(where, None, truths)
+    all_false = jnp.logical_not(jnp.any(truths != 0, axis=-1))
+    return jnp.where(all_false, pool_mean(truths, mass), _power_mean(truths, where, p))

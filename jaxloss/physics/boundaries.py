@@ -1,0 +1,290 @@
+"""Conditions that single out one solution of a differential equation: at the boundary and at the start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.physics._points import at_each, kept_points, reduce_squares, targets_like
+from jaxloss.physics.fields import Field, field_derivative
+
+__all__ = ["dirichlet_loss", "initial_condition_loss", "neumann_loss", "periodic_loss", "robin_loss"]
+
+
+def dirichlet_loss(
+    u: Field,
+    params: Any,
+    points: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared distance of a field from given values at the boundary, or at sensors.
+
+    .. math:: \ell = \lVert u(x) - g \rVert_2^2
+
+    Args:
+        u: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``.
+        params: The parameters of the field, any pytree.
+        points: Points of the boundary, shape ``[..., D]``, floating; a masked one is stood in for by the first that
+            counts.
+        targets: Values :math:`g` there, shape ``[..., *value]``; never broadcast.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of the field; 0 exactly where the condition holds.
+
+    Raises:
+        TypeError: If ``points`` or the values are not floating.
+        ValueError: If the shapes do not fit.
+
+    Example:
+        >>> u = lambda params, x: params * x[0]
+        >>> jaxloss.dirichlet_loss(u, 2.0, jnp.array([[0.0], [1.0]]), jnp.array([0.0, 1.0]))
+        Array(0.5, dtype=float32)
+
+    Reference:
+        Raissi, Perdikaris and Karniadakis (2019), Physics-informed neural networks.
+        https://doi.org/10.1016/j.jcp.2018.10.045
+    """
+    (points,) = kept_points(where, points=points)
+    batch_ndim = points.ndim - 1
+    values = at_each(u, params, points)
+    residuals = values - targets_like(values, targets, where, batch_ndim)
+    return reduce_squares(residuals, batch_ndim, where, weights, reduction)
+
+
+def neumann_loss(
+    u: Field,
+    params: Any,
+    points: Array,
+    normals: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared distance of the slope of a field across the boundary from given values.
+
+    .. math:: \ell = \lVert n \cdot \nabla u(x) - h \rVert_2^2
+
+    Args:
+        u: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``.
+        params: The parameters of the field, any pytree.
+        points: Points of the boundary, shape ``[..., D]``, floating; a masked one is stood in for by the first that
+            counts.
+        normals: Outward unit normals :math:`n`, shape ``[..., D]``, 0 in the coordinate of time; not normalised here.
+        targets: Slopes :math:`h` there, shape ``[..., *value]``; never broadcast.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of the field per unit of length.
+
+    Raises:
+        TypeError: If ``points``, ``normals`` or the values are not floating.
+        ValueError: If the shapes do not fit.
+
+    Example:
+        >>> u = lambda params, x: params * x[0] ** 2
+        >>> jaxloss.neumann_loss(u, 1.0, jnp.array([[1.0]]), jnp.array([[1.0]]), jnp.array([3.0]))
+        Array(1., dtype=float32)
+
+    Reference:
+        Raissi, Perdikaris and Karniadakis (2019), Physics-informed neural networks.
+        https://doi.org/10.1016/j.jcp.2018.10.045
+    """
+    points, normals = kept_points(where, points=points, normals=normals)
+    batch_ndim = points.ndim - 1
+    slopes = at_each(lambda params, x, n: _value_and_slope(u, params, x, n)[1], params, points, normals)
+    residuals = slopes - targets_like(slopes, targets, where, batch_ndim)
+    return reduce_squares(residuals, batch_ndim, where, weights, reduction)
+
+
+def _value_and_slope(u: Field, params: Any, x: Array, direction: Array) -> tuple[Array, Array]:
+    return jax.jvp(lambda y: u(params, y), (x,), (direction.astype(x.dtype),))
+
+
+def robin_loss(
+    u: Field,
+    params: Any,
+    points: Array,
+    normals: Array,
+    targets: Array,
+    *,
+    value_factor: Scalar = 1.0,
+    slope_factor: Scalar = 1.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared error of a condition on the value and the slope of a field at the boundary, such as convection.
+
+    .. math:: \ell = \lVert a \, u(x) + b \, n \cdot \nabla u(x) - g \rVert_2^2
+
+    Args:
+        u: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``.
+        params: The parameters of the field, any pytree.
+        points: Points of the boundary, shape ``[..., D]``, floating; a masked one is stood in for by the first that
+            counts.
+        normals: Outward unit normals :math:`n`, shape ``[..., D]``, 0 in the coordinate of time; not normalised here.
+        targets: Right sides :math:`g`, shape ``[..., *value]``; never broadcast.
+        value_factor: :math:`a`, a number.
+        slope_factor: :math:`b`, a number, in units of length if :math:`a` has none.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of ``targets``.
+
+    Raises:
+        TypeError: If ``points``, ``normals`` or the values are not floating.
+        ValueError: If the shapes do not fit, or a factor is not a number.
+
+    Example:
+        >>> u = lambda params, x: params * x[0] ** 2
+        >>> points, normals = jnp.array([[1.0]]), jnp.array([[1.0]])
+        >>> jaxloss.robin_loss(u, 1.0, points, normals, jnp.array([4.0]), value_factor=2.0, slope_factor=0.5)
+        Array(1., dtype=float32)
+
+    Reference:
+        Gustafson and Abe (1998), The Third Boundary Condition: Was It Robin's?
+        https://doi.org/10.1007/BF03024402
+    """
+    points, normals = kept_points(where, points=points, normals=normals)
+    batch_ndim = points.ndim - 1
+    values = at_each(lambda params, x, n: jnp.stack(_value_and_slope(u, params, x, n)), params, points, normals)
+    a = checks.scalar("value_factor", value_factor, values.dtype)
+    b = checks.scalar("slope_factor", slope_factor, values.dtype)
+    sides = a * jnp.take(values, 0, axis=batch_ndim) + b * jnp.take(values, 1, axis=batch_ndim)
+    residuals = sides - targets_like(sides, targets, where, batch_ndim)
+    return reduce_squares(residuals, batch_ndim, where, weights, reduction)
+
+
+def periodic_loss(
+    u: Field,
+    params: Any,
+    points: Array,
+    opposite_points: Array,
+    *,
+    order: int = 0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared difference of a field, and of its derivatives, between points one period apart.
+
+    .. math:: \ell = \sum_{k=0}^{K} \lVert \partial_d^k u(x) - \partial_d^k u(x') \rVert_2^2, \qquad
+              d = \frac{x' - x}{\lVert x' - x \rVert}
+
+    Args:
+        u: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``.
+        params: The parameters of the field, any pytree.
+        points: Points :math:`x` of the boundary, shape ``[..., D]``, floating; a masked one is stood in for by the
+            first that counts.
+        opposite_points: The points :math:`x'` across the period, shape ``[..., D]``, the same.
+        order: Highest derivative :math:`K` that is compared, >= 0: one less than the order of the equation in the
+            periodic coordinate.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; for K = 0 in squared units of the field.
+
+    Raises:
+        TypeError: If the points or the values are not floating.
+        ValueError: If the shapes differ or ``order`` is negative.
+
+    Example:
+        >>> u = lambda params, x: jnp.sin(params * x[0])
+        >>> left, right = jnp.array([[0.0]]), jnp.array([[jnp.pi]])
+        >>> print(f"{jaxloss.periodic_loss(u, 1.0, left, right):.4f}")
+        0.0000
+        >>> print(f"{jaxloss.periodic_loss(u, 1.0, left, right, order=1):.4f}")
+        4.0000
+
+    Reference:
+        Raissi, Perdikaris and Karniadakis (2019), Physics-informed neural networks.
+        https://doi.org/10.1016/j.jcp.2018.10.045
+    """
+    if order < 0:
+        raise ValueError(f"order must be >= 0; found {order}.")
+    points, opposite_points = kept_points(where, points=points, opposite_points=opposite_points)
+
+    def differences(params: Any, x: Array, opposite: Array) -> Array:
+        direction = jax.lax.stop_gradient(numerics.normalize(opposite - x))
+        fn = lambda y: u(params, y)
+        gaps = []
+        for _ in range(order + 1):
+            gaps.append(fn(x) - fn(opposite))
+            fn = lambda y, fn=fn: jax.jvp(fn, (y,), (direction,))[1]
+        return jnp.stack(gaps)
+
+    return reduce_squares(
+        at_each(differences, params, points, opposite_points), points.ndim - 1, where, weights, reduction
+    )
+
+
+def initial_condition_loss(
+    u: Field,
+    params: Any,
+    points: Array,
+    targets: Array,
+    *,
+    time: int = -1,
+    order: int = 0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Squared distance of a field, or of its time derivative, from its values at the start.
+
+    .. math:: \ell = \lVert \partial_t^k u(x, t_0) - g \rVert_2^2
+
+    An equation of second order in time, such as that of waves, needs this loss for k = 0 and for k = 1.
+
+    Args:
+        u: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``.
+        params: The parameters of the field, any pytree.
+        points: Points at the start, their time included, shape ``[..., D]``, floating; a masked one is stood in for by
+            the first that counts.
+        targets: Values :math:`g` there, shape ``[..., *value]``; never broadcast.
+        time: Which coordinate is time; the last by default.
+        order: The derivative :math:`k` that is given, >= 0.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; for k = 0 in squared units of the field.
+
+    Raises:
+        TypeError: If ``points`` or the values are not floating.
+        ValueError: If the shapes do not fit, or ``order`` is negative.
+
+    Example:
+        >>> wave = lambda speed, x: jnp.sin(x[0] - speed * x[1])
+        >>> start = jnp.array([[0.0, 0.0]])
+        >>> jaxloss.initial_condition_loss(wave, 2.0, start, jnp.array([-1.0]), order=1)
+        Array(1., dtype=float32)
+
+    Reference:
+        Raissi, Perdikaris and Karniadakis (2019), Physics-informed neural networks.
+        https://doi.org/10.1016/j.jcp.2018.10.045
+    """
+    return dirichlet_loss(
+        field_derivative(u, time, order=order),
+        params,
+        points,
+        targets,
+        where=where,
+        weights=weights,
+        reduction=reduction,
+    )

@@ -1,0 +1,202 @@
+"""Losses of direction and agreement: one minus a cosine or a correlation, written so that it cannot fall below 0."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
+from jaxloss._floor.typing import Array, Reduction
+
+__all__ = ["concordance_correlation_loss", "cosine_distance", "pearson_correlation_loss"]
+
+
+def _total(x: Array, mass: Array | None) -> Array:
+    """The sum over the last axis, or the weighted mean: an angle is the same in both."""
+    return jnp.sum(x, axis=-1) if mass is None else pool_mean(x, mass)
+
+
+def _scaled(x: Array) -> Array:
+    """``x`` over a power of two near its largest magnitude on the last axis: exact, and no square of it overflows."""
+    _, exponent = jnp.frexp(numerics.scale_of(x))
+    return jnp.ldexp(x, jnp.broadcast_to(-exponent, x.shape))
+
+
+def _one_minus_cosine(x: Array, y: Array, mass: Array | None) -> Array:
+    """Half the squared chord between the directions; 1, flat, where one of them has none.
+
+    The chord is taken as ``(x - y) / |x| + y (1 / |x| - 1 / |y|)``: of equal vectors both summands are exactly 0,
+    where a difference of two roundings, fused into the divisions, need not be.
+    """
+    x, y = _scaled(x), _scaled(y)
+    both = jnp.stack([x, y])
+    lengths = numerics.sqrt(_total(jnp.square(both), None if mass is None else jnp.broadcast_to(mass, both.shape)))
+    inverse = 1 / jnp.where(lengths == 0, jnp.ones((), x.dtype), lengths)
+    chord = (x - y) * inverse[0][..., None] + y * (inverse[0] - inverse[1])[..., None]
+    half_chord = 0.5 * _total(jnp.square(chord), mass)
+    undefined = jnp.any(lengths == 0, axis=0) & jnp.isfinite(half_chord)
+    return jnp.where(undefined, jnp.ones((), half_chord.dtype), half_chord)
+
+
+def _half_deviations(x: Array, mass: Array | None) -> Array:
+    """Half the deviations from the mean of the last axis, exactly 0 if all entries are equal; 0 where massless.
+
+    Taking the largest entry off first keeps the digits of a small spread around a large mean.
+    """
+    counted = None if mass is None else mass.astype(bool)
+    top = jnp.max(hide(counted, jax.lax.stop_gradient(x), fill=-jnp.inf), axis=-1, keepdims=True, initial=-jnp.inf)
+    below = 0.5 * x - 0.5 * jnp.where(jnp.isneginf(top), jnp.zeros((), x.dtype), top)
+    below = hide(counted, below)
+    return hide(counted, below - pool_mean(below, mass)[..., None])
+
+
+def _nonempty(present: Array | None, entries: Array) -> Array | None:
+    """``present``, or False for every pool of an empty last axis."""
+    return present if entries.shape[-1] else jnp.zeros(entries.shape[:-1], bool)
+
+
+def cosine_distance(
+    predictions: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""One minus the cosine of the angle between two vectors, as half the squared chord of their directions.
+
+    .. math:: \ell = 1 - \frac{\langle \hat y, y \rangle}{\|\hat y\| \, \|y\|}
+              = \frac12 \left\| \frac{\hat y}{\|\hat y\|} - \frac{y}{\|y\|} \right\|^2
+
+    A zero vector has no direction: its cosine counts as 0, its distance is 1 and its gradient 0 (NaN in optax by
+    default). Keras' ``cosine_similarity`` is the negative cosine.
+
+    Args:
+        predictions: Shape ``[..., D]``, floating.
+        targets: Shape ``[..., D]``, the same; floating or integer; never broadcast.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[0, 2]``, up to rounding at 2; 0 exactly for equal vectors, with zero gradient there.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> vectors = jnp.array([[3.0, 4.0], [0.0, 1.0]])
+        >>> jaxloss.cosine_distance(vectors, jnp.array([[6.0, 8.0], [2.0, 0.0]]), reduction="none")
+        Array([0., 1.], dtype=float32)
+
+    Reference:
+        Salton, Wong and Yang (1975), A Vector Space Model for Automatic Indexing.
+        https://doi.org/10.1145/361219.361220
+    """
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("features", predictions=predictions)
+    predictions, targets = blank(where, predictions, targets, event_ndim=1)
+    values = _one_minus_cosine(predictions, targets, None)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def pearson_correlation_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""One minus Pearson's correlation over the last axis: any rising line through the targets is perfect.
+
+    .. math:: \ell = 1 - \rho = 1 - \frac{\sum_i w_i (\hat y_i - \bar{\hat y}) (y_i - \bar y)}
+              {\sqrt{\sum_i w_i (\hat y_i - \bar{\hat y})^2} \sqrt{\sum_i w_i (y_i - \bar y)^2}}
+
+    The last axis is pooled, with weighted means :math:`\bar{\hat y}` and :math:`\bar y`, so ``where`` and
+    ``weights`` belong to its entries. Where predictions or targets are constant, a pool of one entry included,
+    there is no correlation: it counts as 0, the loss is 1 and its gradient 0.
+
+    Args:
+        predictions: Shape ``[..., N]``, floating.
+        targets: Shape ``[..., N]``, the same; floating or integer; never broadcast.
+        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[0, 2]``, up to rounding at 2; 0 exactly at a perfect fit, with zero gradient there.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.pearson_correlation_loss(jnp.array([1.0, -1.0, 0.0]), jnp.array([8.0, 6.0, 7.0]))
+        Array(0., dtype=float32)
+
+    Reference:
+        Pearson (1895), Note on Regression and Inheritance in the Case of Two Parents.
+        https://doi.org/10.1098/rspl.1895.0041
+    """
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    predictions, targets = blank(where, predictions, targets)
+    mass, present = pool_mass(where, weights, predictions)
+    values = _one_minus_cosine(_half_deviations(predictions, mass), _half_deviations(targets, mass), mass)
+    return reduce(values, where=_nonempty(present, predictions), reduction=reduction)
+
+
+def concordance_correlation_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""One minus Lin's concordance over the last axis: correlation that also punishes a shift and a wrong scale.
+
+    .. math:: \ell = 1 - \frac{2 \sigma_{\hat y y}}{\sigma_{\hat y}^2 + \sigma_y^2 + (\mu_{\hat y} - \mu_y)^2}
+              = \frac{\overline{(\hat y - y)^2}}{\sigma_{\hat y}^2 + \sigma_y^2 + (\mu_{\hat y} - \mu_y)^2}
+
+    The last axis is pooled, so ``where`` and ``weights`` belong to its entries; variances are the biased ones,
+    with denominator :math:`\sum_i w_i`. A constant prediction or target gives 1, or 0 if both are constant and
+    equal.
+
+    Args:
+        predictions: Shape ``[..., N]``, floating.
+        targets: Shape ``[..., N]``, the same; floating or integer; never broadcast.
+        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in ``[0, 2]``, up to rounding at 2; 0 exactly at a perfect fit, with zero gradient there.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.concordance_correlation_loss(jnp.array([2.0, 0.0]), jnp.array([1.0, -1.0]))
+        Array(0.33333334, dtype=float32)
+
+    Reference:
+        Lin (1989), A Concordance Correlation Coefficient to Evaluate Reproducibility.
+        https://doi.org/10.2307/2532051
+    """
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    predictions, targets = blank(where, predictions, targets)
+    mass, present = pool_mass(where, weights, predictions)
+    parts = (
+        0.5 * predictions - 0.5 * targets,
+        _half_deviations(predictions, mass),
+        _half_deviations(targets, mass),
+    )
+    peak = numerics.scale_of(jnp.concatenate(parts, axis=-1))
+    gap, *deviations = (part / peak for part in parts)
+    spread = sum((pool_mean(jnp.square(x), mass) for x in deviations), jnp.square(pool_mean(gap, mass)))
+    spread = jnp.where(spread == 0, jnp.ones((), spread.dtype), spread)
+    values = numerics.quotient(pool_mean(jnp.square(gap), mass), spread)
+    return reduce(values, where=present, reduction=reduction)

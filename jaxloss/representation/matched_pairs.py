@@ -1,0 +1,213 @@
+"""Contrast of two matched sets: row i of the one belongs to row i of the other, all other rows are negatives."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.representation._groups import matched, present, similarities, unit
+from jaxloss.representation._off_diagonal import log_sum_of_strangers, sum_of_strangers
+
+__all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
+
+
+def _against(logits: Array, own: Array, axis: int = -1) -> Array:
+    """``-log(e^own / (e^own + sum of e^logits over the strangers))`` along ``axis``, accurate however small."""
+    return numerics.softplus(log_sum_of_strangers(logits, axis) - own)
+
+
+def infonce_loss(
+    queries: Array,
+    keys: Array,
+    *,
+    temperature: Scalar = 0.07,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Softmax cross-entropy of every query's own key against all keys of the batch, by cosine.
+
+    .. math:: \ell_i = -\log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ij} / \tau}}, \qquad
+              s_{ij} = \frac{\langle q_i, k_j \rangle}{\|q_i\| \, \|k_j\|}
+
+    Sentence-transformers' multiple negatives ranking loss is this with ``temperature=1 / 20``.
+
+    Args:
+        queries: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles to all.
+            The examples of the last batch axis meet.
+        keys: Shape ``[..., N, D]``, the same; the key of query i is in row i.
+        temperature: :math:`\tau` > 0.
+        where: Shape ``[..., N]``; a masked example is absent as a query and as a key.
+        weights: Shape ``[..., N]``, of the queries.
+        reduction: Over the queries ``[..., N]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats, accurate relative to its size however small; 0 without a negative.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or ``temperature`` is not positive.
+
+    Example:
+        >>> queries, keys = jnp.eye(3), jnp.eye(3)
+        >>> jaxloss.infonce_loss(queries, keys, temperature=0.5)
+        Array(0.23954476, dtype=float32)
+
+    Reference:
+        van den Oord, Li and Vinyals (2018), Representation Learning with Contrastive Predictive Coding.
+        https://arxiv.org/abs/1807.03748
+    """
+    queries, keys, pairs = matched(where, queries=queries, keys=keys)
+    tau = checks.scalar("temperature", temperature, queries.dtype, above=0)
+    queries, keys = unit(queries) / tau, unit(keys)
+    values = _against(present(similarities(queries, keys), pairs), jnp.sum(queries * keys, axis=-1))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def clip_loss(
+    image_embeddings: Array,
+    text_embeddings: Array,
+    *,
+    temperature: Scalar = 0.07,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""InfoNCE in both directions: every image against all texts, every text against all images.
+
+    .. math:: \ell_i = -\frac12 \log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ij} / \tau}}
+              - \frac12 \log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ji} / \tau}}, \qquad
+              s_{ij} = \frac{\langle x_i, y_j \rangle}{\|x_i\| \, \|y_j\|}
+
+    A learned temperature is differentiated like any other number. CLIP learns :math:`\log(1 / \tau)` and keeps
+    :math:`1 / \tau` at 100 or less: clip it before the call.
+
+    Args:
+        image_embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles
+            to all. The examples of the last batch axis meet.
+        text_embeddings: Shape ``[..., N, D]``, the same; the text of image i is in row i.
+        temperature: :math:`\tau` > 0.
+        where: Shape ``[..., N]``; a masked pair is absent as an anchor and as a negative.
+        weights: Shape ``[..., N]``, of the anchors.
+        reduction: Over the pairs ``[..., N]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats, accurate relative to its size however small; 0 without a negative.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or ``temperature`` is not positive.
+
+    Example:
+        >>> images, texts = jnp.eye(3), jnp.eye(3)
+        >>> jaxloss.clip_loss(images, texts, temperature=0.5)
+        Array(0.23954476, dtype=float32)
+
+    Reference:
+        Radford et al. (2021), Learning Transferable Visual Models From Natural Language Supervision.
+        https://arxiv.org/abs/2103.00020
+    """
+    images, texts, pairs = matched(where, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
+    tau = checks.scalar("temperature", temperature, images.dtype, above=0)
+    images, texts = unit(images) / tau, unit(texts)
+    logits, own = present(similarities(images, texts), pairs), jnp.sum(images * texts, axis=-1)
+    values = 0.5 * (_against(logits, own) + _against(logits, own, axis=-2))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def siglip_loss(
+    image_embeddings: Array,
+    text_embeddings: Array,
+    *,
+    temperature: Scalar = 0.1,
+    bias: Scalar = -10.0,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""A binary cross-entropy for every (image, text): does the text belong to the image? No softmax over the batch.
+
+    .. math:: \ell_i = \sum_j \log\left( 1 + e^{-z_{ij} (s_{ij} / \tau + b)} \right), \qquad
+              z_{ij} = \begin{cases} 1 & i = j \\ -1 & i \ne j \end{cases}
+
+    with :math:`s_{ij}` the cosine of image i and text j. The mean is over images, as in the paper: it is divided by
+    N, not by the number of pairs. Temperature and bias are usually learned; the defaults are their start.
+
+    Args:
+        image_embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles
+            to all. The examples of the last batch axis meet.
+        text_embeddings: Shape ``[..., N, D]``, the same; the text of image i is in row i.
+        temperature: :math:`\tau` > 0, the inverse of the paper's t.
+        bias: Added to every logit.
+        where: Shape ``[..., N]``; a masked pair is absent as an anchor and as a negative.
+        weights: Shape ``[..., N]``, of the images.
+        reduction: Over the images ``[..., N]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or ``temperature`` is not positive.
+
+    Example:
+        >>> images, texts = jnp.eye(3), jnp.eye(3)
+        >>> jaxloss.siglip_loss(images, texts, temperature=0.5, bias=-1.0)
+        Array(0.93978506, dtype=float32)
+
+    Reference:
+        Zhai et al. (2023), Sigmoid Loss for Language Image Pre-Training. https://arxiv.org/abs/2303.15343
+    """
+    images, texts, pairs = matched(where, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
+    tau = checks.scalar("temperature", temperature, images.dtype, above=0)
+    bias = checks.scalar("bias", bias, images.dtype)
+    images, texts = unit(images) / tau, unit(texts)
+    repelled = numerics.softplus(present(similarities(images, texts) + bias, pairs))
+    values = numerics.softplus(-(jnp.sum(images * texts, axis=-1) + bias)) + sum_of_strangers(repelled)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def n_pairs_loss(
+    anchors: Array,
+    positives: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Softmax cross-entropy of inner products: every anchor against the positives of all other anchors.
+
+    .. math:: \ell_i = \log\left( 1 + \sum_{j \ne i} e^{\langle a_i, p_j \rangle - \langle a_i, p_i \rangle} \right)
+
+    Each pair comes from a class of its own. Lengths count, so the paper adds a penalty on them; here that is a
+    term of its own, for example the mean of ``jnp.sum(x**2, -1)``. On unit vectors this is `jaxloss.infonce_loss` at
+    temperature 1.
+
+    Args:
+        anchors: Shape ``[..., N, D]``, floating. The examples of the last batch axis meet.
+        positives: Shape ``[..., N, D]``, the same; the positive of anchor i is in row i.
+        where: Shape ``[..., N]``; a masked pair is absent as an anchor and as a negative.
+        weights: Shape ``[..., N]``, of the anchors.
+        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats, accurate relative to its size however small; 0 without a negative.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> anchors, positives = jnp.array([[2.0, 0.0], [0.0, 0.0]]), jnp.array([[1.0, 0.0], [0.0, 1.0]])
+        >>> jaxloss.n_pairs_loss(anchors, positives, reduction="none")
+        Array([0.126928 , 0.6931472], dtype=float32)
+
+    Reference:
+        Sohn (2016), Improved Deep Metric Learning with Multi-class N-pair Loss Objective.
+        https://papers.nips.cc/paper/6200-improved-deep-metric-learning-with-multi-class-n-pair-loss-objective
+    """
+    anchors, positives, pairs = matched(where, anchors=anchors, positives=positives)
+    values = _against(present(similarities(anchors, positives), pairs), jnp.sum(anchors * positives, axis=-1))
+    return reduce(values, where=where, weights=weights, reduction=reduction)

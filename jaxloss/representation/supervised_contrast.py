@@ -1,0 +1,122 @@
+"""Softmax contrast inside one labelled set: examples of one label attract, all others are in the denominator."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics
+from jaxloss._floor.reduction import pool_mean, reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.representation._groups import gathered, grouped, per_pair, similarities, some, unit
+
+__all__ = ["ntxent", "supcon_loss"]
+
+
+def ntxent(
+    embeddings: Array,
+    labels: Array,
+    *,
+    temperature: Scalar = 0.07,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Normalised temperature-scaled cross-entropy of positive pairs against the negatives of the anchor (SimCLR).
+
+    .. math:: \ell_i = -\frac{1}{P_i} \sum_{p: y_p = y_i} \log
+              \frac{e^{s_{ip} / \tau}}{e^{s_{ip} / \tau} + \sum_{n: y_n \ne y_i} e^{s_{in} / \tau}}, \qquad
+              s_{ij} = \frac{\langle x_i, x_j \rangle}{\|x_i\| \, \|x_j\|}
+
+    For SimCLR the two views of image k are two rows with label k. With three or more examples of a label the other
+    positives are not in the denominator, which is where `jaxloss.supcon_loss` differs. An anchor counts once for
+    each of its :math:`P_i` positives: the mean is over all positive pairs, as in optax.
+
+    Args:
+        embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles to all.
+            The examples of the last batch axis meet.
+        labels: Which examples belong together, shape ``[..., N]``, any integers.
+        temperature: :math:`\tau` > 0; the paper uses 0.5 and 0.1.
+        where: Shape ``[..., N]``; a masked example is absent as an anchor, a positive and a negative.
+        weights: Shape ``[..., N]``, of the anchors.
+        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. One without a positive is absent.
+
+    Returns:
+        A scalar >= 0, in nats, accurate relative to its size however small; 0 without a negative or a positive.
+
+    Raises:
+        TypeError: If ``embeddings`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not fit, or ``temperature`` is not positive.
+
+    Example:
+        >>> views = jnp.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+        >>> jaxloss.ntxent(views, jnp.array([0, 0, 1, 1]), temperature=0.5)
+        Array(0.23954476, dtype=float32)
+
+    Reference:
+        Chen et al. (2020), A Simple Framework for Contrastive Learning of Visual Representations.
+        https://arxiv.org/abs/2002.05709
+    """
+    x, positives, negatives = grouped(where, embeddings, labels)
+    tau = checks.scalar("temperature", temperature, x.dtype, above=0)
+    x = unit(x)
+    logits = similarities(x / tau, x)
+    rest = gathered(logits, negatives)
+    values = pool_mean(numerics.softplus(rest[..., None] - logits), positives)
+    pairs = jnp.sum(positives, axis=-1, dtype=jnp.int32)
+    each = per_pair(pairs, weights, x.dtype)
+    return reduce(values, where=some(where, pairs > 0), weights=each, reduction=reduction)
+
+
+def supcon_loss(
+    embeddings: Array,
+    labels: Array,
+    *,
+    temperature: Scalar = 0.1,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Supervised contrast: the mean log-share of an anchor's positives among all other examples.
+
+    .. math:: \ell_i = -\frac{1}{P_i} \sum_{p: y_p = y_i} \log
+              \frac{e^{s_{ip} / \tau}}{\sum_{a \ne i} e^{s_{ia} / \tau}}, \qquad
+              s_{ij} = \frac{\langle x_i, x_j \rangle}{\|x_i\| \, \|x_j\|}
+
+    This is the paper's :math:`L_{out}`, without its factor :math:`\tau / \tau_{base}`. With two views per label it
+    is `jaxloss.ntxent`.
+
+    Args:
+        embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles to all.
+            The examples of the last batch axis meet.
+        labels: Which examples belong together, shape ``[..., N]``, any integers.
+        temperature: :math:`\tau` > 0.
+        where: Shape ``[..., N]``; a masked example is absent as an anchor, a positive and a negative.
+        weights: Shape ``[..., N]``, of the anchors.
+        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. One without a positive is absent.
+
+    Returns:
+        A scalar >= 0 in nats: at least the mean of :math:`\log P_i`, and accurate relative to its size.
+
+    Raises:
+        TypeError: If ``embeddings`` are not floating or ``labels`` not integer.
+        ValueError: If the shapes do not fit, or ``temperature`` is not positive.
+
+    Example:
+        >>> views = jnp.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+        >>> jaxloss.supcon_loss(views, jnp.array([0, 0, 1, 1]), temperature=0.5)
+        Array(0.23954476, dtype=float32)
+
+    Reference:
+        Khosla et al. (2020), Supervised Contrastive Learning. https://arxiv.org/abs/2004.11362
+    """
+    x, positives, negatives = grouped(where, embeddings, labels)
+    tau = checks.scalar("temperature", temperature, x.dtype, above=0)
+    x = unit(x)
+    logits = similarities(x / tau, x)
+    attracted = jnp.any(positives, axis=-1)
+    joined = gathered(logits, positives)
+    joined = jnp.where(attracted, joined, jnp.zeros((), x.dtype))
+    rest = gathered(logits, negatives)
+    # The first term is the share of all positives together, the second, >= 0, how unequal they are.
+    values = numerics.softplus(rest - joined) + (joined - pool_mean(logits, positives))
+    return reduce(values, where=some(where, attracted), weights=weights, reduction=reduction)

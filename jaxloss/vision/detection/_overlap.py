@@ -1,0 +1,81 @@
+"""Two boxes side by side, in parts that are never negative and whose sums are the quantities of the IoU family.
+
+On each axis two intervals a and b have a shared part, what each has alone, and the gap between them; the hull is the
+sum of the four. Nothing is subtracted from anything nearly as large, so nearly equal boxes keep their relative
+accuracy. Lengths are relative to the hull, so areas neither overflow nor vanish.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor.numerics import divide, positive_part
+from jaxloss._floor.typing import Array
+
+__all__ = ["Overlap", "beyond_union", "lack_of_overlap", "overlap"]
+
+
+class _Parts(NamedTuple):
+    """Of two intervals, as shares of their hull."""
+
+    shared: Array
+    first: Array
+    second: Array
+    gap: Array
+
+
+class Overlap(NamedTuple):
+    """Two boxes, axis by axis."""
+
+    x: _Parts
+    y: _Parts
+    alike: Array
+    """Whether the boxes are the same, and neither is inverted."""
+
+
+def _parts(low: Array, high: Array, other_low: Array, other_high: Array) -> _Parts:
+    reach = jnp.minimum(high, other_high) - jnp.maximum(low, other_low)
+    meet = reach > 0
+    zero = jnp.zeros((), reach.dtype)
+    length, other_length = jnp.maximum(high - low, 0), jnp.maximum(other_high - other_low, 0)
+    first = jnp.where(meet, positive_part(high - other_high) + positive_part(other_low - low), length)
+    second = jnp.where(meet, positive_part(other_high - high) + positive_part(low - other_low), other_length)
+    parts = jnp.maximum(reach, zero), first, second, jnp.maximum(-reach, zero)
+    hull = jax.lax.stop_gradient(sum(parts[1:], parts[0]))
+    hull = jnp.where(hull > 0, hull, jnp.ones((), hull.dtype))
+    return _Parts(*(part / hull for part in parts))
+
+
+def overlap(boxes: Array, others: Array) -> Overlap:
+    """The parts of boxes ``[..., 4]`` and of others of a shape that broadcasts."""
+    x0, y0, x1, y1 = (boxes[..., i] for i in range(4))
+    u0, v0, u1, v1 = (others[..., i] for i in range(4))
+    alike = (x0 == u0) & (x1 == u1) & (y0 == v0) & (y1 == v1) & (x0 <= x1) & (y0 <= y1)
+    return Overlap(_parts(x0, x1, u0, u1), _parts(y0, y1, v0, v1), alike)
+
+
+def _areas(both: Overlap) -> tuple[Array, Array]:
+    """The area of the intersection, and of the union without it."""
+    x, y, _ = both
+    first = x.first * (y.shared + y.first) + x.shared * y.first
+    second = x.second * (y.shared + y.second) + x.shared * y.second
+    return x.shared * y.shared, first + second
+
+
+def lack_of_overlap(both: Overlap) -> Array:
+    """One minus intersection over union; without a union, 0 if the boxes are the same and 1 if not."""
+    shared, rest = _areas(both)
+    union = shared + rest
+    nothing = jnp.where(both.alike, jnp.zeros((), union.dtype), jnp.ones((), union.dtype))
+    return jnp.where(union == 0, nothing, divide(rest, union))
+
+
+def beyond_union(both: Overlap) -> Array:
+    """The share of the hull that neither box covers, 0 of a hull without area."""
+    x, y, _ = both
+    wide, tall = x.shared + x.first + x.second, y.shared + y.first + y.second
+    rest = x.first * y.second + x.second * y.first + x.gap * (tall + y.gap) + wide * y.gap
+    return divide(rest, (wide + x.gap) * (tall + y.gap))

@@ -1,0 +1,220 @@
+"""Box losses: one minus the overlap of two boxes, and what keeps pulling once they do not overlap."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import divide
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.typing import Array, Reduction
+from jaxloss.vision.detection._overlap import beyond_union, lack_of_overlap, overlap
+
+__all__ = ["ciou_loss", "diou_loss", "giou_loss", "iou_loss"]
+
+
+def iou_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""One minus the intersection over union of two boxes.
+
+    .. math:: \ell = 1 - \frac{|A \cap B|}{|A \cup B|}
+
+    Boxes that do not overlap have loss 1 and no gradient: `jaxloss.giou_loss`, `jaxloss.diou_loss` and
+    `jaxloss.ciou_loss` pull them together. (Some libraries mean :math:`-\log` of the same ratio by this name.)
+
+    An inverted side, x1 < x0, makes a box that covers nothing: its loss is 1.
+
+    Args:
+        predictions: Boxes ``(x0, y0, x1, y1)``, shape ``[..., 4]``, floating.
+        targets: Shape ``[..., 4]``, the same; floating or integer; never broadcast.
+        where, weights: Shape ``[...]``. See `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 1]; 0 exactly at a perfect fit, that of a point or line to itself included.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or the last axis has not four entries.
+
+    Example:
+        >>> jaxloss.iou_loss(jnp.array([0.0, 0.0, 2.0, 2.0]), jnp.array([1.0, 0.0, 3.0, 2.0]))
+        Array(0.6666667, dtype=float32)
+
+    Reference:
+        Yu et al. (2016), UnitBox: An Advanced Object Detection Network. https://arxiv.org/abs/1608.01471
+    """
+    predictions, targets = _boxes(predictions, targets, where)
+    values = lack_of_overlap(overlap(predictions, targets))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def giou_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""IoU loss plus the share of the smallest enclosing box C that neither box covers.
+
+    .. math:: \ell = 1 - \frac{|A \cap B|}{|A \cup B|} + \frac{|C| - |A \cup B|}{|C|}
+
+    An inverted side, x1 < x0, makes a box that covers nothing, and widens C by its length: the loss is at least 1
+    and the gradient turns the box round. A C without area adds 0.
+
+    Args:
+        predictions: Boxes ``(x0, y0, x1, y1)``, shape ``[..., 4]``, floating.
+        targets: Shape ``[..., 4]``, the same; floating or integer; never broadcast.
+        where, weights: Shape ``[...]``. See `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 2]; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or the last axis has not four entries.
+
+    Example:
+        >>> jaxloss.giou_loss(jnp.array([0.0, 0.0, 1.0, 1.0]), jnp.array([3.0, 0.0, 4.0, 1.0]))
+        Array(1.5, dtype=float32)
+
+    Reference:
+        Rezatofighi et al. (2019), Generalized Intersection over Union. https://arxiv.org/abs/1902.09630
+    """
+    predictions, targets = _boxes(predictions, targets, where)
+    both = overlap(predictions, targets)
+    values = lack_of_overlap(both) + beyond_union(both)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def diou_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""IoU loss plus the squared distance of the centres, relative to the diagonal of the smallest enclosing box.
+
+    .. math:: \ell = 1 - \mathrm{IoU} + \frac{\rho^2}{c^2}
+
+    An inverted side, x1 < x0, counts as one of length 0 at its middle: the loss is at least 1, and moves the box
+    and leaves the side as it is. A diagonal of length 0 adds 0.
+
+    Args:
+        predictions: Boxes ``(x0, y0, x1, y1)``, shape ``[..., 4]``, floating; x and y in the same unit.
+        targets: Shape ``[..., 4]``, the same; floating or integer; never broadcast.
+        where, weights: Shape ``[...]``. See `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 2]; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or the last axis has not four entries.
+
+    Example:
+        >>> jaxloss.diou_loss(jnp.array([0.0, 0.0, 1.0, 1.0]), jnp.array([3.0, 0.0, 4.0, 1.0]))
+        Array(1.5294118, dtype=float32)
+
+    Reference:
+        Zheng et al. (2020), Distance-IoU Loss: Faster and Better Learning for Bounding Box Regression.
+        https://arxiv.org/abs/1911.08287
+    """
+    predictions, targets = _boxes(predictions, targets, where)
+    values = lack_of_overlap(overlap(predictions, targets)) + _distance(predictions, targets)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def ciou_loss(
+    predictions: Array,
+    targets: Array,
+    *,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Distance-IoU loss plus a term for the difference of the aspect ratios.
+
+    .. math:: \ell = 1 - \mathrm{IoU} + \frac{\rho^2}{c^2} + \alpha v, \qquad
+              v = \frac{4}{\pi^2} \left(\arctan \frac{w'}{h'} - \arctan \frac{w}{h}\right)^2, \quad
+              \alpha = \frac{v}{1 - \mathrm{IoU} + v}
+
+    :math:`\alpha` is a constant of differentiation, as in the paper. A side of length 0 has a ratio of 0 or
+    infinity, of angle 0 or :math:`\pi / 2`; a point has angle 0. An inverted side, x1 < x0, counts as one of length 0
+    at its middle, as in `jaxloss.diou_loss`.
+
+    Args:
+        predictions: Boxes ``(x0, y0, x1, y1)``, shape ``[..., 4]``, floating; x and y in the same unit.
+        targets: Shape ``[..., 4]``, the same; floating or integer; never broadcast.
+        where, weights: Shape ``[...]``. See `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 3]; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or the last axis has not four entries.
+
+    Example:
+        >>> jaxloss.ciou_loss(jnp.array([0.0, 0.0, 2.0, 1.0]), jnp.array([0.0, 0.0, 1.0, 2.0]))
+        Array(0.76291835, dtype=float32)
+
+    Reference:
+        Zheng et al. (2020), Distance-IoU Loss: Faster and Better Learning for Bounding Box Regression.
+        https://arxiv.org/abs/1911.08287
+    """
+    predictions, targets = _boxes(predictions, targets, where)
+    lack = lack_of_overlap(overlap(predictions, targets))
+    tilt = jnp.square((2 / math.pi) * (_angle(targets) - _angle(predictions)))
+    alpha = jax.lax.stop_gradient(divide(tilt, lack + tilt))
+    values = lack + _distance(predictions, targets) + alpha * tilt
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _boxes(predictions: Array, targets: Array, where: Array | None) -> tuple[Array, ...]:
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("coordinates", predictions=predictions)
+    checks.has_shape((*predictions.shape[:-1], 4), "four coordinates per box", predictions=predictions)
+    return blank(where, predictions, targets, event_ndim=1)
+
+
+def _corners(boxes: Array) -> tuple[Array, Array]:
+    """The low and high corners ``[..., 2]``, an inverted side shrunk to its middle."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    middle, inverted = low + 0.5 * (high - low), high < low
+    return jnp.where(inverted, middle, low), jnp.where(inverted, middle, high)
+
+
+def _distance(predictions: Array, targets: Array) -> Array:
+    """The squared distance of the centres over the squared diagonal of the hull."""
+    (low, high), (other_low, other_high) = _corners(predictions), _corners(targets)
+    hull = jnp.maximum(high, other_high) - jnp.minimum(low, other_low)
+    unit = jax.lax.stop_gradient(jnp.max(hull, axis=-1, keepdims=True))
+    unit = jnp.where(unit > 0, unit, jnp.ones((), unit.dtype))
+    apart = 0.5 * ((low - other_low) / unit + (high - other_high) / unit)
+    return divide(jnp.sum(jnp.square(apart), axis=-1), jnp.sum(jnp.square(hull / unit), axis=-1))
+
+
+def _angle(boxes: Array) -> Array:
+    """The angle of the diagonal to the vertical, 0 with zero gradient if there is none."""
+    sides = jnp.maximum(boxes[..., 2:] - boxes[..., :2], 0)
+    unit = jax.lax.stop_gradient(jnp.max(sides, axis=-1, keepdims=True))
+    point = unit[..., 0] <= 0
+    sides = jnp.where(point[..., None], jnp.asarray([0, 1], sides.dtype), sides / jnp.where(unit > 0, unit, 1))
+    return jnp.arctan2(sides[..., 0], sides[..., 1])

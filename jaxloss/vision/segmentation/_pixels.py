@@ -1,0 +1,122 @@
+"""Pools of pixels: axes of pixels made one, probabilities of masks and classes, means over pixels and classes."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.reduction import blank, divide_sums, hide, plain_mean, pool_mass, pool_mean, weighted_sums
+from jaxloss._floor.typing import Array
+
+__all__ = ["class_mean", "in_unit_interval", "label_pool", "mask_pool", "pixel_mean", "pooled", "sigmoid_sides"]
+
+Mass = Array | None
+
+
+def _flat(array: Array, pixel_ndim: int, event_ndim: int = 0) -> Array:
+    """The ``pixel_ndim`` axes before the event axes made one."""
+    stop = array.ndim - event_ndim
+    lead, pixels, event = array.shape[: stop - pixel_ndim], array.shape[stop - pixel_ndim : stop], array.shape[stop:]
+    return array.reshape((*lead, math.prod(pixels), *event))
+
+
+def _check_pixel_ndim(pixel_ndim: int, shape: tuple[int, ...], name: str) -> None:
+    if isinstance(pixel_ndim, bool) or not isinstance(pixel_ndim, int) or pixel_ndim < 1:
+        raise ValueError(f"pixel_ndim must be a whole number >= 1, the number of pixel axes; found {pixel_ndim!r}.")
+    if pixel_ndim > len(shape):
+        raise ValueError(f"{name} must have pixel_ndim={pixel_ndim} axes of pixels; found shape {shape}.")
+
+
+def _flat_mask(where: Array | None, shape: tuple[int, ...], pixel_ndim: int) -> Array | None:
+    return None if where is None else _flat(checks.mask(where, shape), pixel_ndim)
+
+
+def _mass(
+    where: Array | None, weights: Array | None, shape: tuple[int, ...], pixel_ndim: int, entries: Array
+) -> tuple[Mass, Array | None]:
+    """The mass of every pixel ``[..., N]`` and which pools have any; ``where`` is flat, ``weights`` are not."""
+    if weights is not None:
+        weights = _flat(checks.example_weights(weights, shape, entries.dtype), pixel_ndim)
+    return pool_mass(where, weights, entries)
+
+
+def mask_pool(
+    pixel_ndim: int, where: Array | None, weights: Array | None, **arrays: Array
+) -> tuple[Array, Array, Mass, Array | None]:
+    """Predictions and targets of binary masks, blanked and flat ``[..., N]``, their mass and the pools present."""
+    first, targets = checks.values(**arrays)
+    _check_pixel_ndim(pixel_ndim, first.shape, next(iter(arrays)))
+    shape, where = first.shape, _flat_mask(where, first.shape, pixel_ndim)
+    first, targets = blank(where, _flat(first, pixel_ndim), _flat(targets, pixel_ndim))
+    value_checks.ensure_probabilities(targets=targets)
+    return first, in_unit_interval(targets), *_mass(where, weights, shape, pixel_ndim, first)
+
+
+def label_pool(
+    pixel_ndim: int, where: Array | None, weights: Array | None, logits: Array, labels: Array
+) -> tuple[Array, Array, Array, Mass, Array | None]:
+    """Softmax probabilities ``[..., N, K]``, one-hot labels, misses ``[..., N]``, the mass and the pools present.
+
+    A miss is the probability of all classes but the label's, added up without 1; all are NaN if there is no such
+    label.
+    """
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    _check_pixel_ndim(pixel_ndim, labels.shape, "labels")
+    shape, where = labels.shape, _flat_mask(where, labels.shape, pixel_ndim)
+    labels = hide(where, _flat(labels, pixel_ndim))
+    (logits,) = blank(where, _flat(logits, pixel_ndim, 1), event_ndim=1)
+    num_classes = logits.shape[-1]
+    value_checks.ensure_labels(labels, num_classes)
+    is_label = labels[..., None] == jax.lax.broadcasted_iota(jnp.int32, logits.shape, labels.ndim)
+    legal = (labels >= 0) & (labels < num_classes)
+    probs = numerics.poison(jax.nn.softmax(logits, axis=-1), legal[..., None])
+    misses = jnp.sum(jnp.where(is_label, jnp.zeros((), probs.dtype), probs), axis=-1)
+    return probs, is_label, misses, *_mass(where, weights, shape, pixel_ndim, misses)
+
+
+def pooled(values: Array, pixel_ndim: int, where: Array | None, weights: Array | None) -> tuple[Array, Array | None]:
+    """The means over the pixels of losses ``[..., *pixels]``, 0 where masked, and which pools have any."""
+    flat, where = _flat(values, pixel_ndim), _flat_mask(where, values.shape, pixel_ndim)
+    mass, present = _mass(where, weights, values.shape, pixel_ndim, flat)
+    return pool_mean(flat, mass), present
+
+
+def pixel_mean(values: Array, mass: Mass) -> Array:
+    """The weighted mean over the pixels, the last axis but one of ``[..., N, K]``."""
+    if mass is None:
+        return plain_mean(values, -2)
+    return divide_sums(*weighted_sums(values, mass[..., None], -2))
+
+
+def class_mean(values: Array, class_weights: Array | None) -> Array:
+    """The weighted mean over the classes, the last axis."""
+    if class_weights is None:
+        return plain_mean(values, -1)
+    (scale,) = checks.class_vector(values.shape[-1], values.dtype, class_weights=class_weights)
+    return divide_sums(*weighted_sums(values, jnp.broadcast_to(scale, values.shape), -1))
+
+
+def in_unit_interval(values: Array) -> Array:
+    """NaN, in value and gradient, outside [0, 1]."""
+    return numerics.poison(values, (values >= 0) & (values <= 1))
+
+
+@jax.custom_jvp
+def sigmoid_sides(logits: Array) -> tuple[Array, Array]:
+    """``(sigmoid(z), sigmoid(-z))``, both to full relative accuracy, from one exponential."""
+    small = jnp.exp(-jnp.abs(logits))
+    one = jnp.ones((), logits.dtype)
+    up = logits >= 0
+    return jnp.where(up, one, small) / (1 + small), jnp.where(up, small, one) / (1 + small)
+
+
+@sigmoid_sides.defjvp
+def _sigmoid_sides_jvp(
+    primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    sides = sigmoid_sides(*primals)
+    slope = sides[0] * sides[1] * tangents[0]
+    return sides, (slope, -slope)

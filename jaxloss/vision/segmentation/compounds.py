@@ -1,0 +1,148 @@
+"""Dice and cross-entropy in one: the overlap of whole masks, and a gradient at every pixel."""
+
+from __future__ import annotations
+
+from jaxloss._floor import checks
+from jaxloss._floor.reduction import reduce
+from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss.classification.binary import sigmoid_binary_cross_entropy
+from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
+from jaxloss.vision.segmentation._pixels import pooled
+from jaxloss.vision.segmentation.dice import sigmoid_dice_loss, softmax_dice_loss
+
+__all__ = ["sigmoid_dice_cross_entropy", "softmax_dice_cross_entropy"]
+
+
+def sigmoid_dice_cross_entropy(
+    logits: Array,
+    targets: Array,
+    *,
+    pixel_ndim: int,
+    dice_weight: Scalar = 1.0,
+    cross_entropy_weight: Scalar = 1.0,
+    smoothing: Scalar = 1e-5,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Dice loss of a mask plus the mean binary cross-entropy of its pixels.
+
+    .. math:: \ell = \lambda_1 \, \mathrm{Dice}(\sigma(z), y) + \lambda_2 \, \overline{\mathrm{BCE}(z, y)}
+
+    `jaxloss.sigmoid_dice_loss` plus `jaxloss.sigmoid_binary_cross_entropy`, both over the same pools of pixels.
+
+    Args:
+        logits: Shape ``[..., *pixels]``, floating, unnormalised.
+        targets: Shape ``[..., *pixels]``, the same; membership of the mask, floating or integer, in [0, 1]; a target
+            outside gives NaN.
+        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
+            a batch of images into one.
+        dice_weight: Weight :math:`\lambda_1`; >= 0.
+        cross_entropy_weight: Weight :math:`\lambda_2`; >= 0.
+        smoothing: That of `jaxloss.sigmoid_dice_loss`, as a share of the pixels; >= 0.
+        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; for targets of 0 and 1 its infimum is 0.
+
+    Raises:
+        TypeError: If ``logits`` are not floating.
+        ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or a hyperparameter is out of
+            range.
+
+    Example:
+        >>> logits, targets = jnp.array([[2.0, -2.0], [-9.0, 0.0]]), jnp.array([[1, 0], [0, 1]])
+        >>> jaxloss.sigmoid_dice_cross_entropy(logits, targets, pixel_ndim=2)
+        Array(0.44777775, dtype=float32)
+
+    Reference:
+        Isensee et al. (2021), nnU-Net: A Self-Configuring Method for Deep Learning-Based Biomedical Image
+        Segmentation. https://doi.org/10.1038/s41592-020-01008-z
+    """
+    overlap = sigmoid_dice_loss(
+        logits, targets, pixel_ndim=pixel_ndim, smoothing=smoothing, where=where, weights=weights, reduction="none"
+    )
+    each = sigmoid_binary_cross_entropy(logits, targets, where=where, reduction="none")
+    return _both(overlap, each, pixel_ndim, dice_weight, cross_entropy_weight, where, weights, reduction)
+
+
+def softmax_dice_cross_entropy(
+    logits: Array,
+    labels: Array,
+    *,
+    pixel_ndim: int,
+    dice_weight: Scalar = 1.0,
+    cross_entropy_weight: Scalar = 1.0,
+    smoothing: Scalar = 1e-5,
+    class_weights: Array | None = None,
+    where: Array | None = None,
+    weights: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Mean Dice loss of the classes plus the mean softmax cross-entropy of the pixels.
+
+    .. math:: \ell = \lambda_1 \frac{\sum_k c_k \, \mathrm{Dice}_k(z, y)}{\sum_k c_k}
+              + \lambda_2 \, \overline{-\log \mathrm{softmax}(z)_y}
+
+    `jaxloss.softmax_dice_loss` plus `jaxloss.softmax_cross_entropy_with_integer_labels`, both over the same pools of
+    pixels.
+
+    Args:
+        logits: Shape ``[..., *pixels, K]``, floating, unnormalised. A class of logit -inf is absent.
+        labels: Shape ``[..., *pixels]``, integer class indices in ``[0, K)``; one outside makes its pool NaN.
+        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
+            a batch of images into one.
+        dice_weight: Weight :math:`\lambda_1`; >= 0.
+        cross_entropy_weight: Weight :math:`\lambda_2`; >= 0.
+        smoothing: That of `jaxloss.softmax_dice_loss`, as a share of the pixels; >= 0.
+        class_weights: Shape ``[K]``, >= 0: the weights :math:`c` of the classes in the mean of the Dice losses, not
+            in the cross-entropy. 0 leaves a class out, such as the background; None weighs all alike.
+        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 exactly where every pixel has all probability on its label.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``labels`` not integer.
+        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there are fewer than
+            ``pixel_ndim`` pixel axes, or a hyperparameter is out of range.
+
+    Example:
+        >>> logits, labels = jnp.array([[3.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), jnp.array([0, 1, 255])
+        >>> jaxloss.softmax_dice_cross_entropy(logits, labels, pixel_ndim=1, where=labels != 255)
+        Array(0.34106946, dtype=float32)
+
+    Reference:
+        Isensee et al. (2021), nnU-Net: A Self-Configuring Method for Deep Learning-Based Biomedical Image
+        Segmentation. https://doi.org/10.1038/s41592-020-01008-z
+    """
+    overlap = softmax_dice_loss(
+        logits,
+        labels,
+        pixel_ndim=pixel_ndim,
+        smoothing=smoothing,
+        class_weights=class_weights,
+        where=where,
+        weights=weights,
+        reduction="none",
+    )
+    each = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
+    return _both(overlap, each, pixel_ndim, dice_weight, cross_entropy_weight, where, weights, reduction)
+
+
+def _both(
+    overlap: Array,
+    each: Array,
+    pixel_ndim: int,
+    dice_weight: Scalar,
+    cross_entropy_weight: Scalar,
+    where: Array | None,
+    weights: Array | None,
+    reduction: Reduction,
+) -> Array:
+    mean, present = pooled(each, pixel_ndim, where, weights)
+    dice_weight = checks.scalar("dice_weight", dice_weight, mean.dtype, at_least=0)
+    share = checks.scalar("cross_entropy_weight", cross_entropy_weight, mean.dtype, at_least=0)
+    return reduce(dice_weight * overlap + share * mean, where=present, reduction=reduction)

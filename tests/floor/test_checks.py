@@ -1,0 +1,187 @@
+"""What bad input gets: which argument, what was expected, what was found, what to do."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxloss
+from jaxloss._floor import checks
+
+MESSAGES = {
+    "shapes": (
+        lambda: jaxloss.squared_error(jnp.ones(4), jnp.ones((4, 1))),
+        ValueError,
+        "predictions and targets must have the same shape, nothing is broadcast; found predictions (4,) and targets "
+        "(4, 1). Did you mean jnp.squeeze(targets, -1)?",
+    ),
+    "float mask": (
+        lambda: jaxloss.squared_error(jnp.ones(4), jnp.ones(4), where=jnp.ones(4)),
+        TypeError,
+        "where must be boolean, True where an entry counts; found float32. Did you mean weights=?",
+    ),
+    "integer predictions": (
+        lambda: jaxloss.squared_error(jnp.ones(4, jnp.int32), jnp.ones(4)),
+        TypeError,
+        "predictions must be floating; found int32. Convert it where the scale is known, for example "
+        "x.astype(jnp.float32).",
+    ),
+    "reduction": (
+        lambda: jaxloss.squared_error(jnp.ones(4), jnp.ones(4), reduction="average"),
+        ValueError,
+        "reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found 'average'. Ready-made "
+        "functions are in jaxloss.reductions.",
+    ),
+    "labels": (
+        lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((4, 3)), jnp.ones((4, 3))),
+        TypeError,
+        "labels must be integer; found float32. Labels are class indices; convert with .astype(jnp.int32), or "
+        "jnp.argmax(one_hot, axis=-1).",
+    ),
+    "no classes": (
+        lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((4, 0)), jnp.ones(4, jnp.int32)),
+        ValueError,
+        "logits must end with the axes [classes], none of them empty; found shape (4, 0). Batch axes lead and event axes "
+        "are last: move them with jnp.moveaxis.",
+    ),
+    "hyperparameter": (
+        lambda: jaxloss.sigmoid_binary_cross_entropy(jnp.ones(4), jnp.ones(4), label_smoothing=1.5),
+        ValueError,
+        "label_smoothing must be <= 1; found 1.5.",
+    ),
+    "vector hyperparameter": (
+        lambda: jaxloss.sigmoid_binary_cross_entropy(jnp.ones(4), jnp.ones(4), label_smoothing=jnp.ones(4)),
+        ValueError,
+        "label_smoothing must be one number; found shape (4,). Sweep it with jax.vmap.",
+    ),
+    "not numbers": (
+        lambda: jaxloss.squared_error("abc", jnp.ones(4)),
+        TypeError,
+        "predictions must be an array of numbers; found str",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+@pytest.mark.parametrize("jit", [False, True], ids=["eager", "jit"])
+def test_message(name, jit) -> None:
+    call, error, message = MESSAGES[name]
+    with pytest.raises(error) as raised:
+        (jax.jit(call) if jit else call)()
+    assert message in str(raised.value)
+
+
+def test_numbers_and_lists_of_python_are_arrays() -> None:
+    assert float(jaxloss.squared_error(3.0, 1)) == 4.0
+    assert float(jaxloss.squared_error([3.0, 1.0], [1, 1])) == 2.0
+    assert jaxloss.squared_error(np.ones(2), np.zeros(2)).dtype == jnp.float32
+
+
+def test_integer_targets_do_not_decide_the_dtype() -> None:
+    with jax.enable_x64(True):
+        value = jaxloss.squared_error(jnp.ones(2, jnp.bfloat16), jnp.ones(2, jnp.int64))
+    assert value.dtype == jnp.float32
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_a_label_of_64_bits_does_not_wrap_into_the_range(dtype) -> None:
+    with jax.enable_x64(True):
+        loss = jaxloss.softmax_cross_entropy_with_integer_labels
+        values = loss(jnp.zeros((2, 3)), jnp.asarray([1, 2**32 + 1], dtype), reduction="none")
+    np.testing.assert_array_equal(np.isnan(values), [False, True])
+
+
+@pytest.mark.parametrize("value", [1, 1.0, np.float64(1), np.float32(1), np.int64(1)])
+def test_a_concrete_hyperparameter_is_a_python_number(value) -> None:
+    assert type(checks.scalar("x", value, jnp.float32)) is float
+
+
+def test_a_traced_hyperparameter_takes_the_working_dtype_and_no_range() -> None:
+    with jax.enable_x64(True):
+        result = jax.jit(lambda x: checks.scalar("x", x, jnp.float32, above=0))(jnp.float64(-1.0))
+        assert result.dtype == jnp.float32
+    with pytest.raises(ValueError, match="x must be > 0; found -1.0"):
+        checks.scalar("x", jnp.asarray(-1.0), jnp.float32, above=0)
+    with pytest.raises(TypeError, match="x must be a number"):
+        checks.scalar("x", True, jnp.float32)
+
+
+# ---- checked ---------------------------------------------------------------------------------------------------
+
+BAD = (jnp.zeros((2, 3)), jnp.array([0, 3]))
+GOOD = (jnp.zeros((2, 3)), jnp.array([0, 2]))
+LOSS = jaxloss.softmax_cross_entropy_with_integer_labels
+MESSAGE = r"labels must lie in \[0, 3\); mask padding with where=labels != -100"
+
+
+def test_checked_raises_eagerly_around_jit_and_inside_it() -> None:
+    for wrap in (lambda f: f, jax.jit):
+        checked = jaxloss.checked(wrap(LOSS))
+        np.testing.assert_allclose(checked(*GOOD), LOSS(*GOOD))
+        with pytest.raises(ValueError, match=MESSAGE):
+            checked(*BAD)
+    inside = jax.jit(jaxloss.checked(LOSS))
+    np.testing.assert_allclose(inside(*GOOD), LOSS(*GOOD))
+    with pytest.raises(jax.errors.JaxRuntimeError, match=MESSAGE):
+        jax.block_until_ready(inside(*BAD))
+
+
+@pytest.mark.parametrize(
+    "wrap", [jax.grad, lambda f: jax.jit(jax.grad(f)), jax.value_and_grad], ids=["grad", "jit", "both"]
+)
+def test_checked_works_with_gradients(wrap) -> None:
+    np.testing.assert_allclose(
+        jax.tree.leaves(wrap(jaxloss.checked(LOSS))(*GOOD))[-1], jax.tree.leaves(wrap(LOSS)(*GOOD))[-1]
+    )
+    with pytest.raises((ValueError, jax.errors.JaxRuntimeError), match=MESSAGE):
+        jax.block_until_ready(wrap(jaxloss.checked(LOSS))(*BAD))
+    with pytest.raises(ValueError, match=MESSAGE):
+        jaxloss.checked(wrap(LOSS))(*BAD)
+
+
+def test_checked_works_with_vmap() -> None:
+    batch = jax.tree.map(lambda x: jnp.stack([x, x]), GOOD)
+    np.testing.assert_allclose(jax.vmap(jaxloss.checked(LOSS))(*batch), jax.vmap(LOSS)(*batch))
+    with pytest.raises((ValueError, jax.errors.JaxRuntimeError), match=MESSAGE):
+        jax.block_until_ready(jax.vmap(jaxloss.checked(LOSS))(*jax.tree.map(lambda x: jnp.stack([x, x]), BAD)))
+
+
+def test_a_function_compiled_before_is_still_checked() -> None:
+    """The switch is part of the cache key: a program compiled without checks is not used under `checked`."""
+    compiled = jax.jit(LOSS)
+    assert np.isnan(compiled(*BAD))
+    with pytest.raises(ValueError, match=MESSAGE):
+        jaxloss.checked(compiled)(*BAD)
+    assert np.isnan(compiled(*BAD))
+
+
+def test_checks_look_at_unmasked_entries_only() -> None:
+    jaxloss.checked(LOSS)(*BAD, where=jnp.array([True, False]))
+
+
+def test_checks_are_free_when_off() -> None:
+    """The program of a loss is the same text whether or not its value checks exist."""
+    shapes = jax.ShapeDtypeStruct((4, 3), jnp.float32), jax.ShapeDtypeStruct((4,), jnp.int32)
+    plain = jax.jit(LOSS).lower(*shapes).as_text()
+    assert "custom_call" not in plain
+    assert plain == jax.jit(LOSS).lower(*shapes).as_text()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: jaxloss.binary_cross_entropy(jnp.array([1.5]), jnp.array([1.0])), "probs must be probabilities"),
+        (
+            lambda: jaxloss.sigmoid_binary_cross_entropy(jnp.array([1.5]), jnp.array([-1])),
+            "targets must be probabilities",
+        ),
+        (lambda: jaxloss.softmax_cross_entropy(jnp.zeros((1, 2)), jnp.ones((1, 2))), "targets must sum to 1"),
+        (lambda: jaxloss.nll_loss(jnp.ones((1, 2)), jnp.array([0])), "log_probs must be <= 0"),
+    ],
+)
+def test_values_that_look_like_something_else(call, message) -> None:
+    call()
+    with pytest.raises(ValueError, match=message):
+        jaxloss.checked(call)()
