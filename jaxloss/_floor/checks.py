@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxloss._floor.typing import Array, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
 __all__ = [
     "as_int32",
@@ -167,7 +167,7 @@ def class_vector(num_classes: int, dtype: Any, **arrays: Any) -> tuple[Array, ..
 
 def scalar(
     name: str,
-    value: Scalar,
+    value: Scalar | ArrayLike,
     dtype: Any,
     *,
     above: float | None = None,

@@ -7,12 +7,12 @@ import math
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["stand_in"]
 
 
-def stand_in(where: Array | None, array: Array, *, event_ndim: int) -> Array:
+def stand_in(where: ArrayLike | None, array: Array, *, event_ndim: int) -> Array:
     """``array`` with the first example that counts in the place of those that are masked.
 
     A function that is unknown here may be singular at 0, but not at an example of its own domain. If none counts it is

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = [
     "blank",
@@ -30,7 +30,7 @@ def promote(*arrays: Array) -> tuple[Array, ...]:
     return tuple(array.astype(jnp.float64 if wide else jnp.float32) for array in arrays)
 
 
-def hide(where: Array | None, array: Array, *, event_ndim: int = 0, fill: Any = 0) -> Array:
+def hide(where: ArrayLike | None, array: Array, *, event_ndim: int = 0, fill: Any = 0) -> Array:
     """``array`` with ``fill`` where ``where``, which has the shape of its batch axes, is False; in its own dtype."""
     if where is None:
         return array
@@ -39,7 +39,7 @@ def hide(where: Array | None, array: Array, *, event_ndim: int = 0, fill: Any = 
     return jnp.where(keep, array, jnp.asarray(fill, array.dtype))
 
 
-def blank(where: Array | None, *arrays: Array, event_ndim: int = 0, fill: Any = 0) -> tuple[Array, ...]:
+def blank(where: ArrayLike | None, *arrays: Array, event_ndim: int = 0, fill: Any = 0) -> tuple[Array, ...]:
     """The arguments promoted, with a harmless ``fill`` in masked places.
 
     This is the first half of the double where: what lies behind the mask never enters the maths, so it
@@ -48,7 +48,7 @@ def blank(where: Array | None, *arrays: Array, event_ndim: int = 0, fill: Any = 
     return promote(*(hide(where, array, event_ndim=event_ndim, fill=fill) for array in arrays))
 
 
-def _mass(where: Array | None, weights: Array | None, values: Array) -> Array | None:
+def _mass(where: ArrayLike | None, weights: ArrayLike | None, values: Array) -> Array | None:
     """The weight of every entry, 0 where masked; None if every entry counts once; bool if there are no weights."""
     keep = None if where is None else checks.mask(where, values.shape)
     if weights is None:
@@ -89,7 +89,7 @@ def divide_sums(numerator: Array, denominator: Array) -> Array:
     return numerics.divide(numerator, denominator)
 
 
-def pool_mass(where: Array | None, weights: Array | None, entries: Array) -> tuple[Array | None, Array | None]:
+def pool_mass(where: ArrayLike | None, weights: ArrayLike | None, entries: Array) -> tuple[Array | None, Array | None]:
     """For losses that pool the last axis: the mass of every entry ``[..., N]`` and which pools ``[...]`` have any.
 
     ``where`` and ``weights`` of such a loss have the shape of its entries; a pool without an entry is absent
@@ -118,8 +118,8 @@ def pool_root_mean_square(values: Array, mass: Array | None) -> Array:
 def reduce(
     values: Array,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Reduce per-example losses; the common tail of every loss in this package.

@@ -8,17 +8,17 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, pool_mass, pool_sum, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["si_sdr", "si_sdr_loss"]
 
 
 def si_sdr(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     epsilon: Scalar = 1e-10,
-    where: Array | None = None,
+    where: ArrayLike | None = None,
 ) -> Array:
     r"""Scale-invariant ratio of signal to distortion, in decibels: the index, larger is better.
 
@@ -54,12 +54,12 @@ def si_sdr(
 
 
 def si_sdr_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     epsilon: Scalar = 1e-10,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative scale-invariant ratio of signal to distortion, in decibels, for separation and enhancement.

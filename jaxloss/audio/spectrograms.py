@@ -7,21 +7,21 @@ import numpy as np
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, plain_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["multi_resolution_stft_loss"]
 
 
 def multi_resolution_stft_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     fft_sizes: tuple[int, ...] = (512, 1024, 2048),
     hop_sizes: tuple[int, ...] = (50, 120, 240),
     window_lengths: tuple[int, ...] = (240, 600, 1200),
     epsilon: Scalar = 1e-7,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Spectral convergence plus the distance of log-magnitudes, averaged over several window lengths.

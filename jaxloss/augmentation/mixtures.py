@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = ["cutmix", "mixup", "mixup_cross_entropy"]
@@ -23,14 +23,14 @@ def _shares(lam: Scalar, shape: tuple[int, ...], dtype: jnp.dtype) -> Scalar:
 
 
 def mixup_cross_entropy(
-    logits: Array,
-    labels: Array,
-    partner_labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    partner_labels: ArrayLike,
     *,
     lam: Scalar,
     label_smoothing: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy of a mixture of two examples with the labels of both, for mixup and CutMix.
@@ -76,13 +76,13 @@ def mixup_cross_entropy(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _permuted(permutation: Array, examples: Array) -> Array:
+def _permuted(permutation: ArrayLike, examples: Array) -> Array:
     (permutation,) = checks.integer(permutation=permutation)
     checks.has_shape(examples.shape[:1], "one partner per example", permutation=permutation)
     return jnp.take(examples, permutation, axis=0, mode="fill")
 
 
-def mixup(examples: Array, permutation: Array, lam: Scalar) -> Array:
+def mixup(examples: ArrayLike, permutation: ArrayLike, lam: Scalar) -> Array:
     r"""Convex combinations of examples and their partners.
 
     .. math:: \tilde x_i = \lambda x_i + (1 - \lambda) x_{\pi(i)}
@@ -118,7 +118,7 @@ def mixup(examples: Array, permutation: Array, lam: Scalar) -> Array:
     return share * examples + (1 - share) * _permuted(permutation, examples)
 
 
-def cutmix(images: Array, permutation: Array, lam: Scalar, centers: Array) -> tuple[Array, Array]:
+def cutmix(images: ArrayLike, permutation: ArrayLike, lam: Scalar, centers: ArrayLike) -> tuple[Array, Array]:
     r"""Images with a box of their partners pasted in, and the share of each image that is left.
 
     .. math:: \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{\pi(i)}

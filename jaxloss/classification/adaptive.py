@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import poison
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = ["adaptive_softmax_loss"]
@@ -20,13 +20,13 @@ Tail = tuple[Array, Array]
 
 
 def adaptive_softmax_loss(
-    hidden: Array,
-    labels: Array,
-    head_kernel: Array,
+    hidden: ArrayLike,
+    labels: ArrayLike,
+    head_kernel: ArrayLike,
     tail_kernels: Sequence[Tail],
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy over a large vocabulary, sorted by falling frequency, in a two-level softmax.
@@ -83,7 +83,7 @@ def adaptive_softmax_loss(
 
 
 def _arrays(
-    hidden: Array, labels: Array, head_kernel: Array, tail_kernels: Sequence[Tail]
+    hidden: ArrayLike, labels: ArrayLike, head_kernel: ArrayLike, tail_kernels: Sequence[Tail]
 ) -> tuple[Array, Array, Array, list[Tail]]:
     """The arguments as arrays of shapes that agree, floating ones in the working dtype."""
     hidden, head_kernel = checks.floating(hidden=hidden, head_kernel=head_kernel)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["bi_tempered_logistic_loss"]
 
@@ -97,13 +97,13 @@ def _small_gap(ratio: Array, s: Array) -> Array:
 
 
 def bi_tempered_logistic_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     t1: Scalar = 0.8,
     t2: Scalar = 1.2,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Logistic loss with a bounded logarithm (``t1`` < 1) and a heavy-tailed softmax (``t2`` > 1).

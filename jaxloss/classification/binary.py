@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.sigmoids import negative_log_sigmoids
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["binary_cross_entropy", "sigmoid_binary_cross_entropy"]
 
@@ -18,13 +19,13 @@ def _inside_unit_interval(targets: Array) -> Array:
 
 
 def sigmoid_binary_cross_entropy(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     label_smoothing: Scalar = 0.0,
-    pos_weight: Scalar | Array = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    pos_weight: Scalar | ArrayLike = 1.0,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Binary cross-entropy between targets and the sigmoid of logits, elementwise.
@@ -67,19 +68,19 @@ def sigmoid_binary_cross_entropy(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _positive_factor(pos_weight: Scalar | Array, logits: Array) -> Scalar | Array:
-    if jnp.ndim(pos_weight) == 0 or logits.ndim == 0:
+def _positive_factor(pos_weight: Scalar | ArrayLike, logits: Array) -> Scalar | Array:
+    if np.ndim(pos_weight) == 0 or logits.ndim == 0:
         return checks.scalar("pos_weight", pos_weight, logits.dtype, at_least=0)
     (per_class,) = checks.class_vector(logits.shape[-1], logits.dtype, pos_weight=pos_weight)
     return jnp.broadcast_to(per_class, logits.shape)
 
 
 def binary_cross_entropy(
-    probs: Array,
-    targets: Array,
+    probs: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Binary cross-entropy between targets and predicted probabilities, elementwise.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import divide, poison, positive_part, sqrt
 from jaxloss._floor.reduction import blank, hide, pool_mass, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification._dirichlet import divergence_from_uniform
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
@@ -21,13 +21,13 @@ __all__ = [
 
 
 def soft_ece(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     num_bins: int = 15,
     temperature: Scalar = 0.01,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Expected calibration error with soft bins, so that it can be trained on.
@@ -104,13 +104,13 @@ def _root_mean_square_gap(confidence: Array, gap: Array, mass: Array, num_bins: 
 
 
 def margin_label_smoothing_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     margin: Scalar = 10.0,
     coefficient: Scalar = 0.1,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy with a penalty on logits far below the largest one (MbLS).
@@ -156,12 +156,12 @@ def margin_label_smoothing_loss(
 
 
 def temperature_scaling_nll(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     temperature: Scalar,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy of logits over a temperature; minimised over the temperature it calibrates a trained model.
@@ -204,12 +204,12 @@ def temperature_scaling_nll(
 
 
 def evidential_classification_loss(
-    evidence: Array,
-    labels: Array,
+    evidence: ArrayLike,
+    labels: ArrayLike,
     *,
     kl_coefficient: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Expected squared error under a Dirichlet distribution, with a penalty on evidence for wrong classes.

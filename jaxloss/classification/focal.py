@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, hide, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
@@ -31,13 +31,13 @@ def _miss_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tu
 
 
 def sigmoid_focal_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     alpha: Scalar | None = None,
     gamma: Scalar = 2.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Binary cross-entropy in which easy examples count less, elementwise.
@@ -86,13 +86,13 @@ def sigmoid_focal_loss(
 
 
 def softmax_focal_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
-    alpha: Array | None = None,
+    alpha: ArrayLike | None = None,
     gamma: Scalar = 2.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softmax cross-entropy in which easy examples count less.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss import reductions
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, pool_mass, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = [
@@ -32,13 +32,13 @@ def _adjusted(logits: Array, frequencies: Array, tau: Scalar) -> Array:
 
 
 def logit_adjusted_cross_entropy(
-    logits: Array,
-    labels: Array,
-    class_priors: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    class_priors: ArrayLike,
     *,
     tau: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softmax cross-entropy of logits shifted by the log-frequencies of the classes.
@@ -82,12 +82,12 @@ def logit_adjusted_cross_entropy(
 
 
 def balanced_softmax_loss(
-    logits: Array,
-    labels: Array,
-    class_counts: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    class_counts: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softmax cross-entropy whose softmax counts every class as often as it occurs.
@@ -127,14 +127,14 @@ def balanced_softmax_loss(
 
 
 def ldam_loss(
-    logits: Array,
-    labels: Array,
-    class_counts: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    class_counts: ArrayLike,
     *,
     max_margin: Scalar = 0.5,
     scale: Scalar = 30.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softmax cross-entropy with a larger margin for rarer labels (label-distribution-aware margin).
@@ -192,7 +192,7 @@ def _relative_margins(class_counts: Array) -> Array:
     return numerics.poison(jnp.sqrt(jnp.sqrt(ratio)), class_counts >= 0)
 
 
-def class_balanced_weights(class_counts: Array, *, beta: Scalar = 0.999) -> Array:
+def class_balanced_weights(class_counts: ArrayLike, *, beta: Scalar = 0.999) -> Array:
     r"""Weights of classes by the inverse of their effective numbers of examples, with mean 1.
 
     .. math:: w_k = \frac{K}{E_k \sum_j 1 / E_j}, \qquad E_k = \frac{1 - \beta^{n_k}}{1 - \beta}
@@ -243,12 +243,12 @@ def _negative_log(beta: Scalar, dtype: jnp.dtype) -> Array:
 
 
 def ohem_cross_entropy(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     keep_fraction: Scalar = 0.25,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean softmax cross-entropy of the hardest examples of the last axis (online hard example mining).

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = [
@@ -21,12 +21,12 @@ __all__ = [
 
 
 def generalized_cross_entropy(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     q: Scalar = 0.7,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""A bridge from cross-entropy, ``q`` 0, to the absolute error of probabilities, ``q`` 1.
@@ -68,14 +68,14 @@ def generalized_cross_entropy(
 
 
 def symmetric_cross_entropy(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     alpha: Scalar = 0.1,
     beta: Scalar = 1.0,
     log_zero: Scalar = -4.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy plus the cross-entropy of the labels under the prediction.
@@ -119,7 +119,7 @@ def symmetric_cross_entropy(
 
 
 def _with_transition(
-    logits: Array, labels: Array, transition: Array, where: Array | None
+    logits: ArrayLike, labels: ArrayLike, transition: ArrayLike, where: ArrayLike | None
 ) -> tuple[Array, Array, Array, Array]:
     """Blanked logits, labels inside the range, the transition matrix, and which labels were inside."""
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
@@ -135,12 +135,12 @@ def _with_transition(
 
 
 def forward_correction_loss(
-    logits: Array,
-    labels: Array,
-    transition: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    transition: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy between noisy labels and predictions sent through the noise.
@@ -206,12 +206,12 @@ def _finite_peak(x: Array) -> Array:
 
 
 def backward_correction_loss(
-    logits: Array,
-    labels: Array,
-    transition: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    transition: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy corrected so that its mean over the label noise is that of clean labels.

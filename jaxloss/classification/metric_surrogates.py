@@ -8,18 +8,18 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import divide, poison, positive_part
 from jaxloss._floor.reduction import blank, pool_mass, pool_mean, pool_sum, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["pairwise_auc_loss", "soft_f1_loss"]
 
 
 def soft_f1_loss(
-    probs: Array,
-    targets: Array,
+    probs: ArrayLike,
+    targets: ArrayLike,
     *,
     beta: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""One minus the F-score of probabilities, counted as fractions of true and false positives.
@@ -70,12 +70,12 @@ def soft_f1_loss(
 
 
 def pairwise_auc_loss(
-    scores: Array,
-    targets: Array,
+    scores: ArrayLike,
+    targets: ArrayLike,
     *,
     margin: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared hinge of the score differences of all (positive, negative) pairs: a convex bound of 1 - AUC.

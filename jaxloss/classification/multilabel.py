@@ -8,21 +8,21 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, pool_mean, reduce
 from jaxloss._floor.sigmoids import negative_log_sigmoids
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 
 __all__ = ["asymmetric_multilabel_loss", "multilabel_soft_margin_loss"]
 
 
 def asymmetric_multilabel_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     gamma_positive: Scalar = 1.0,
     gamma_negative: Scalar = 4.0,
     clip: Scalar = 0.05,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Focal losses of different strength for present and absent labels, the easiest absent ones dropped.
@@ -88,12 +88,12 @@ def _shifted(logits: Array, clip: Scalar) -> tuple[Array, Array]:
 
 
 def multilabel_soft_margin_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
-    class_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean over the classes of their binary cross-entropies.

@@ -8,18 +8,18 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import poison
 from jaxloss._floor.reduction import blank, hide, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 
 __all__ = ["coral_ordinal_loss", "corn_ordinal_loss", "squared_emd_ordinal_loss"]
 
 
 def coral_ordinal_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Binary cross-entropies of the K - 1 questions "is the class greater than k?" (CORAL).
@@ -57,11 +57,11 @@ def coral_ordinal_loss(
 
 
 def corn_ordinal_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Binary cross-entropies of "is the class greater than k, given that it is greater than k - 1?" (CORN).
@@ -105,11 +105,11 @@ def corn_ordinal_loss(
 
 
 def squared_emd_ordinal_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance between the cumulative distributions of the prediction and of the label.

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy
 
 __all__ = ["poly_loss_cross_entropy"]
@@ -25,12 +25,12 @@ def _complements(logits: Array) -> Array:
 
 
 def poly_loss_cross_entropy(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     epsilon: Scalar = 2.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy with the first term of its expansion in :math:`1 - p_t` moved (Poly-1).

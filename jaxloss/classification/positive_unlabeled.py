@@ -7,18 +7,18 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["nonnegative_pu_loss", "unbiased_pu_loss"]
 
 
 def unbiased_pu_loss(
-    logits: Array,
-    positives: Array,
+    logits: ArrayLike,
+    positives: ArrayLike,
     *,
     prior: Scalar,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Unbiased estimate of the sigmoid risk of a classifier from positive and unlabelled examples (uPU).
@@ -60,14 +60,14 @@ def unbiased_pu_loss(
 
 
 def nonnegative_pu_loss(
-    logits: Array,
-    positives: Array,
+    logits: ArrayLike,
+    positives: ArrayLike,
     *,
     prior: Scalar,
     beta: Scalar = 0.0,
     gamma: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Positive-unlabelled sigmoid risk whose negative part is kept from falling below zero (nnPU).
@@ -122,7 +122,7 @@ def nonnegative_pu_loss(
     return reduce(values, where=present, reduction=reduction)
 
 
-def _scores_and_flags(logits: Array, positives: Array) -> tuple[Array, Array]:
+def _scores_and_flags(logits: ArrayLike, positives: ArrayLike) -> tuple[Array, Array]:
     """Both as arrays of one shape ``[..., N]``: floating scores and boolean flags."""
     (logits,) = checks.floating(logits=logits)
     positives = jnp.asarray(positives)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
@@ -14,13 +14,13 @@ __all__ = ["nce_loss", "negative_sampling_loss", "sampled_softmax_loss"]
 
 
 def sampled_softmax_loss(
-    positive_logits: Array,
-    negative_logits: Array,
-    positive_log_q: Array,
-    negative_log_q: Array,
+    positive_logits: ArrayLike,
+    negative_logits: ArrayLike,
+    positive_log_q: ArrayLike,
+    negative_log_q: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softmax cross-entropy over the label and a sample of other classes, corrected for how they were sampled.
@@ -62,13 +62,13 @@ def sampled_softmax_loss(
 
 
 def nce_loss(
-    positive_logits: Array,
-    negative_logits: Array,
-    positive_log_q: Array,
-    negative_log_q: Array,
+    positive_logits: ArrayLike,
+    negative_logits: ArrayLike,
+    positive_log_q: ArrayLike,
+    negative_log_q: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Binary noise-contrastive estimation: tell the label from k classes drawn from a noise distribution q.
@@ -113,11 +113,11 @@ def nce_loss(
 
 
 def negative_sampling_loss(
-    positive_logits: Array,
-    negative_logits: Array,
+    positive_logits: ArrayLike,
+    negative_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Logistic loss of the label against sampled negatives, without correction (word2vec).
@@ -154,7 +154,7 @@ def negative_sampling_loss(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _one_and_many(**arrays: Array) -> tuple[Array, Array]:
+def _one_and_many(**arrays: ArrayLike) -> tuple[Array, Array]:
     """One number per example and a sample of them on the last axis, as floating arrays."""
     one_name, many_name = arrays
     one, many = checks.floating(**arrays)
@@ -164,7 +164,11 @@ def _one_and_many(**arrays: Array) -> tuple[Array, Array]:
 
 
 def _corrected(
-    where: Array | None, positive_logits: Array, negative_logits: Array, positive_log_q: Array, negative_log_q: Array
+    where: ArrayLike | None,
+    positive_logits: ArrayLike,
+    negative_logits: ArrayLike,
+    positive_log_q: ArrayLike,
+    negative_log_q: ArrayLike,
 ) -> tuple[Array, Array, Array]:
     """Scores less their log-probabilities of being sampled, -inf where a negative is absent, and which are not."""
     pairs = (

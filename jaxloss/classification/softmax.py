@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.softmax_terms import below_peak, label_terms, target_terms
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["nll_loss", "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"]
 
@@ -24,14 +24,14 @@ def _is_zero(number: Scalar) -> bool:
 
 
 def softmax_cross_entropy_with_integer_labels(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     label_smoothing: Scalar = 0.0,
-    class_weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
     z_loss: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy between class indices and the softmax of logits, without building a one-hot array.
@@ -92,13 +92,13 @@ def softmax_cross_entropy_with_integer_labels(
     return reduce(values, where=where, weights=_with_class_weights(weights, own), reduction=reduction)
 
 
-def _class_weights(class_weights: Array | None, num_classes: int, dtype: jnp.dtype) -> Array | None:
+def _class_weights(class_weights: ArrayLike | None, num_classes: int, dtype: jnp.dtype) -> Array | None:
     if class_weights is None:
         return None
     return checks.class_vector(num_classes, dtype, class_weights=class_weights)[0]
 
 
-def _with_class_weights(weights: Array | None, own: Array | None) -> Array | None:
+def _with_class_weights(weights: ArrayLike | None, own: Array | None) -> ArrayLike | None:
     if weights is None or own is None:
         return own if weights is None else weights
     return checks.example_weights(weights, own.shape, own.dtype) * own
@@ -117,14 +117,14 @@ def _uniform_terms(logits: Array, spread: Array, per_class: Array | None, own: A
 
 
 def softmax_cross_entropy(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     label_smoothing: Scalar = 0.0,
-    class_weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
     z_loss: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy between target distributions and the softmax of logits.
@@ -193,12 +193,12 @@ def _working_targets(logits: Array, targets: Array) -> Array:
 
 
 def nll_loss(
-    log_probs: Array,
-    labels: Array,
+    log_probs: ArrayLike,
+    labels: ArrayLike,
     *,
-    class_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood of class indices under log-probabilities that are normalised already.

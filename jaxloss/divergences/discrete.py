@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.entropies import relative_entropy
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.divergences.relative_entropy import ensure_normalised
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 
-def log_distributions(where: Array | None, **arrays: Array) -> tuple[Array, Array]:
+def log_distributions(where: ArrayLike | None, **arrays: ArrayLike) -> tuple[Array, Array]:
     """Two floating arrays ``[..., K]`` of one shape, promoted, uniform where masked."""
     first, second = checks.floating(**arrays)
     named = dict(zip(arrays, (first, second), strict=True))
@@ -33,11 +33,11 @@ def log_distributions(where: Array | None, **arrays: Array) -> tuple[Array, Arra
 
 
 def reverse_kl_divergence(
-    log_predictions: Array,
-    log_targets: Array,
+    log_predictions: ArrayLike,
+    log_targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence of the target distribution :math:`p` from the predicted one :math:`q`: KL(q || p).
@@ -79,11 +79,11 @@ def reverse_kl_divergence(
 
 
 def kl_divergence_from_logits(
-    logits: Array,
-    target_logits: Array,
+    logits: ArrayLike,
+    target_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence KL(p || q) of the softmax :math:`q` of logits from the softmax :math:`p` of target logits.
@@ -123,11 +123,11 @@ def kl_divergence_from_logits(
 
 
 def generalized_kl_divergence(
-    log_predictions: Array,
-    targets: Array,
+    log_predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Kullback-Leibler divergence of unnormalised distributions: the I-divergence, of counts or intensities.
@@ -188,11 +188,11 @@ _divergence_of_shares.defjvps(lambda tangent, _, x: tangent * x * jax.nn.sigmoid
 
 
 def jensen_shannon_divergence(
-    log_predictions: Array,
-    log_targets: Array,
+    log_predictions: ArrayLike,
+    log_targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean divergence of two distributions from their mixture: symmetric, and bounded also where they are disjoint.

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.divergences.discrete import log_distributions
 from jaxloss.divergences.relative_entropy import ensure_normalised
 
@@ -17,11 +17,11 @@ _FAR = 20.0
 
 
 def total_variation_distance(
-    probs: Array,
-    targets: Array,
+    probs: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Largest difference of the probabilities that two distributions give to one event.
@@ -70,11 +70,11 @@ def _squared_hellinger(log_q: Array, log_p: Array) -> Array:
 
 
 def squared_hellinger_distance(
-    log_predictions: Array,
-    log_targets: Array,
+    log_predictions: ArrayLike,
+    log_targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared distance of the roots of two distributions.
@@ -112,11 +112,11 @@ def squared_hellinger_distance(
 
 
 def bhattacharyya_distance(
-    log_predictions: Array,
-    log_targets: Array,
+    log_predictions: ArrayLike,
+    log_targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative logarithm of the overlap of two distributions.

@@ -9,12 +9,12 @@ from jaxloss._floor.entropies import relative_entropy
 from jaxloss._floor.numerics import magnitude
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.sigmoids import negative_log_sigmoids
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["bernoulli_kl", "laplace_kl", "poisson_kl"]
 
 
-def _parameters(where: Array | None, **arrays: Array) -> tuple[Array, ...]:
+def _parameters(where: ArrayLike | None, **arrays: ArrayLike) -> tuple[Array, ...]:
     """Floating parameters ``[..., D]`` of one shape, 0 where masked."""
     named = dict(zip(arrays, checks.floating(**arrays), strict=True))
     checks.with_axes("latent", allow_empty=False, **named)
@@ -23,11 +23,11 @@ def _parameters(where: Array | None, **arrays: Array) -> tuple[Array, ...]:
 
 
 def bernoulli_kl(
-    logits_p: Array,
-    logits_q: Array,
+    logits_p: ArrayLike,
+    logits_q: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence KL(p || q) of vectors of independent bits, from logits; the expectation is over the first, ``p``.
@@ -77,13 +77,13 @@ def _laplace_shift(distance: Array, ratio: Array, log_scale_p: Array, log_scale_
 
 
 def laplace_kl(
-    location_p: Array,
-    log_scale_p: Array,
-    location_q: Array,
-    log_scale_q: Array,
+    location_p: ArrayLike,
+    log_scale_p: ArrayLike,
+    location_q: ArrayLike,
+    log_scale_q: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence KL(p || q) of vectors of independent Laplace variables; the expectation is over the first, ``p``.
@@ -125,11 +125,11 @@ def laplace_kl(
 
 
 def poisson_kl(
-    log_rate_p: Array,
-    log_rate_q: Array,
+    log_rate_p: ArrayLike,
+    log_rate_q: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence KL(p || q) of vectors of independent Poisson counts; the expectation is over the first, ``p``.

@@ -7,17 +7,17 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["gaussian_kl", "gaussian_kl_standard_normal", "multivariate_gaussian_kl"]
 
 
 def gaussian_kl_standard_normal(
-    mean: Array,
-    log_variance: Array,
+    mean: ArrayLike,
+    log_variance: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence of a diagonal Gaussian from the standard normal: the regulariser of the variational autoencoder.
@@ -58,13 +58,13 @@ def gaussian_kl_standard_normal(
 
 
 def gaussian_kl(
-    mean_p: Array,
-    log_variance_p: Array,
-    mean_q: Array,
-    log_variance_q: Array,
+    mean_p: ArrayLike,
+    log_variance_p: ArrayLike,
+    mean_q: ArrayLike,
+    log_variance_q: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence KL(p || q) of two diagonal Gaussians; the expectation is over the first, ``p``.
@@ -117,13 +117,13 @@ def _standardised(shift: Array, log_variance: Array) -> Array:
 
 
 def multivariate_gaussian_kl(
-    mean_p: Array,
-    scale_tril_p: Array,
-    mean_q: Array,
-    scale_tril_q: Array,
+    mean_p: ArrayLike,
+    scale_tril_p: ArrayLike,
+    mean_q: ArrayLike,
+    scale_tril_q: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence KL(p || q) of two Gaussians with full covariances; the expectation is over the first, ``p``.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["kl_divergence", "kl_divergence_with_log_targets"]
 
@@ -31,11 +31,11 @@ def _relative_entropy(probs: Array, log_probs: Array, log_predictions: Array) ->
 
 
 def kl_divergence(
-    log_predictions: Array,
-    targets: Array,
+    log_predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence of the predicted distribution :math:`q` from the target distribution :math:`p`: KL(p || q).
@@ -84,11 +84,11 @@ def kl_divergence(
 
 
 def kl_divergence_with_log_targets(
-    log_predictions: Array,
-    log_targets: Array,
+    log_predictions: ArrayLike,
+    log_targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence of the predicted from the target distribution, KL(p || q), both given by log-probabilities.

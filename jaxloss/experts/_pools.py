@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import pool_mass, weighted_sums
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["AxisName", "checked_choices", "expert_counts", "token_sums"]
 
@@ -16,7 +16,7 @@ AxisName = str | tuple[str, ...] | None
 
 
 def token_sums(
-    *values: Array, where: Array | None, weights: Array | None, axis_name: AxisName
+    *values: Array, where: ArrayLike | None, weights: ArrayLike | None, axis_name: AxisName
 ) -> tuple[list[tuple[Array, Array]], Array | None]:
     """Of values ``[..., T, E]`` the weighted sums over tokens ``[..., E]``, each with the sum of the weights.
 
@@ -41,7 +41,7 @@ def expert_counts(experts: Array, num_experts: int, dtype: jnp.dtype) -> Array:
     return jnp.where(jnp.all(inside, axis=-1, keepdims=True), counts, jnp.asarray(jnp.nan, dtype))
 
 
-def checked_choices(tokens: tuple[int, ...], experts: Array) -> Array:
+def checked_choices(tokens: tuple[int, ...], experts: ArrayLike) -> Array:
     """``experts`` as int32 ``[..., T, k]``, where ``[..., T]`` is the shape of ``tokens``."""
     (experts,) = checks.integer(experts=experts)
     checks.with_axes("tokens choices", allow_empty=True, experts=experts)

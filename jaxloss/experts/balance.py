@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.reduction import blank, divide_sums, hide, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.experts._pools import AxisName, checked_choices, expert_counts, token_sums
 from jaxloss.language.vocabulary import softmax_z_loss
 
@@ -18,12 +18,12 @@ __all__ = ["expert_balance_loss", "load_balancing_loss", "router_z_loss"]
 
 
 def load_balancing_loss(
-    logits: Array,
+    logits: ArrayLike,
     *,
     top_k: int = 1,
     axis_name: AxisName = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Product of the share of tokens and the mean probability of every expert, for a router that takes the top k.
@@ -77,12 +77,12 @@ def load_balancing_loss(
 
 
 def expert_balance_loss(
-    probs: Array,
-    experts: Array,
+    probs: ArrayLike,
+    experts: ArrayLike,
     *,
     axis_name: AxisName = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The same for a router with a rule of its own: noise, a balancing bias, sigmoid affinities, limited groups.
@@ -133,8 +133,8 @@ def expert_balance_loss(
 def _balance(
     probs: Array,
     experts: Array,
-    where: Array | None,
-    weights: Array | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
     axis_name: AxisName,
     total: Callable[[Array], Array],
 ) -> tuple[Array, Array | None]:
@@ -149,10 +149,10 @@ def _balance(
 
 
 def router_z_loss(
-    logits: Array,
+    logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared logarithm of the normaliser of a router, which keeps its scores small and its rounding harmless.

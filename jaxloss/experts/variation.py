@@ -7,18 +7,18 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, hide, plain_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.experts._pools import AxisName, checked_choices, expert_counts, token_sums
 
 __all__ = ["expert_importance_loss", "expert_load_loss", "update_expert_bias"]
 
 
 def expert_importance_loss(
-    gates: Array,
+    gates: ArrayLike,
     *,
     axis_name: AxisName = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared coefficient of variation of the gate values that the experts are given in all.
@@ -69,14 +69,14 @@ def _squared_variation(x: Array) -> Array:
 
 
 def expert_load_loss(
-    logits: Array,
-    noisy_logits: Array,
+    logits: ArrayLike,
+    noisy_logits: ArrayLike,
     *,
     noise_std: Scalar,
     top_k: int = 1,
     axis_name: AxisName = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared coefficient of variation of the expected number of tokens, for a router with Gaussian noise.
@@ -127,12 +127,12 @@ def expert_load_loss(
 
 
 def update_expert_bias(
-    bias: Array,
-    experts: Array,
+    bias: ArrayLike,
+    experts: ArrayLike,
     *,
     rate: Scalar = 1e-3,
     axis_name: AxisName = None,
-    where: Array | None = None,
+    where: ArrayLike | None = None,
 ) -> Array:
     r"""Balance without a loss: raise the bias of experts with too few tokens, lower that of those with too many.
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["log_ratio_margin", "of_one_shape"]
 
 
-def of_one_shape(where: Array | None, *, fill: float = 0, **arrays: Any) -> tuple[Array, ...]:
+def of_one_shape(where: ArrayLike | None, *, fill: float = 0, **arrays: Any) -> tuple[Array, ...]:
     """The arguments as floating arrays of one shape, promoted, with ``fill`` where masked."""
     named = dict(zip(arrays, checks.floating(**arrays), strict=True))
     checks.same_shape(**named)
@@ -19,11 +19,11 @@ def of_one_shape(where: Array | None, *, fill: float = 0, **arrays: Any) -> tupl
 
 
 def log_ratio_margin(
-    where: Array | None,
-    chosen_logps: Array,
-    rejected_logps: Array,
-    reference_chosen_logps: Array,
-    reference_rejected_logps: Array,
+    where: ArrayLike | None,
+    chosen_logps: ArrayLike,
+    rejected_logps: ArrayLike,
+    reference_chosen_logps: ArrayLike,
+    reference_rejected_logps: ArrayLike,
 ) -> Array:
     """How much more the policy has raised the chosen answer than the rejected one, in nats."""
     chosen, rejected, reference_chosen, reference_rejected = of_one_shape(

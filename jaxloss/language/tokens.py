@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.typing import Array, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
 __all__ = ["MaskedTokens", "NextTokens", "mask_tokens", "next_tokens"]
 
@@ -30,7 +30,7 @@ class MaskedTokens(NamedTuple):
 
 
 def next_tokens(
-    tokens: Array, *, segments: Array | None = None, where: Array | None = None, offset: int = 1
+    tokens: ArrayLike, *, segments: ArrayLike | None = None, where: ArrayLike | None = None, offset: int = 1
 ) -> NextTokens:
     r"""Inputs and labels of a causal language model: at every position the label is the token that follows.
 
@@ -87,14 +87,14 @@ def next_tokens(
 
 def mask_tokens(
     key: Array,
-    tokens: Array,
+    tokens: ArrayLike,
     *,
     mask_token: int,
     vocabulary_size: int,
     rate: Scalar = 0.15,
     mask_share: Scalar = 0.8,
     random_share: Scalar = 0.1,
-    where: Array | None = None,
+    where: ArrayLike | None = None,
 ) -> MaskedTokens:
     r"""Hide tokens at random, for a masked language model, which predicts them from both sides.
 

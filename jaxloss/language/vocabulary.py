@@ -7,16 +7,16 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.softmax_terms import label_terms
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["selective_log_softmax", "soft_cap_logits", "softmax_z_loss"]
 
 
 def softmax_z_loss(
-    logits: Array,
+    logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared logarithm of the softmax normaliser, which keeps scores from drifting; add it with a small factor.
@@ -53,7 +53,7 @@ def softmax_z_loss(
     return reduce(jnp.square(peak + spread), where=where, weights=weights, reduction=reduction)
 
 
-def selective_log_softmax(logits: Array, labels: Array, *, where: Array | None = None) -> Array:
+def selective_log_softmax(logits: ArrayLike, labels: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Log-probability of one chosen class per row, without the log-probabilities of the others in memory.
 
     .. math:: \log p_y = z_y - \log \sum_k e^{z_k}
@@ -90,7 +90,7 @@ def selective_log_softmax(logits: Array, labels: Array, *, where: Array | None =
     return hide(where, numerics.poison(-label_terms(logits, inside)[0], inside == labels))
 
 
-def soft_cap_logits(logits: Array, *, soft_cap: Scalar) -> Array:
+def soft_cap_logits(logits: ArrayLike, *, soft_cap: Scalar) -> Array:
     r"""Scores bent smoothly into ``(-soft_cap, soft_cap)``, before a cross-entropy or on attention scores.
 
     .. math:: z' = \kappa \tanh(z / \kappa)

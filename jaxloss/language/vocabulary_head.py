@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._projected_softmax import Head, Options, Plan, projected_cross_entropy
 
 __all__ = ["linear_softmax_cross_entropy"]
@@ -20,18 +20,18 @@ TILE = 2**23
 
 
 def linear_softmax_cross_entropy(
-    hidden: Array,
-    kernel: Array,
-    labels: Array,
+    hidden: ArrayLike,
+    kernel: ArrayLike,
+    labels: ArrayLike,
     *,
-    bias: Array | None = None,
+    bias: ArrayLike | None = None,
     label_smoothing: Scalar = 0.0,
-    class_weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
     z_loss: Scalar = 0.0,
     soft_cap: Scalar | None = None,
     chunk_size: int | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softmax cross-entropy of the scores of a linear layer, which are never in memory all at once.
@@ -105,7 +105,7 @@ def linear_softmax_cross_entropy(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _checked(hidden: Array, kernel: Array, labels: Array) -> tuple[Array, Array, Array]:
+def _checked(hidden: ArrayLike, kernel: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]:
     hidden, kernel = checks.floating(hidden=hidden, kernel=kernel)
     (labels,) = checks.integer(labels=labels)
     checks.with_axes("features", allow_empty=True, hidden=hidden)
@@ -116,7 +116,7 @@ def _checked(hidden: Array, kernel: Array, labels: Array) -> tuple[Array, Array,
     return hidden, kernel, checks.as_int32(labels)
 
 
-def _class_vector(num_classes: int, dtype: Any, **array: Array | None) -> Array | None:
+def _class_vector(num_classes: int, dtype: Any, **array: ArrayLike | None) -> Array | None:
     (value,) = array.values()
     return None if value is None else checks.class_vector(num_classes, dtype, **array)[0]
 

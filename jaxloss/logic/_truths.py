@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.reduction import hide, promote
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["truth_values", "truths_of_pools"]
 
@@ -20,7 +20,7 @@ def truth_values(**operands: Any) -> tuple[Array, ...]:
     return promote(*arrays)
 
 
-def truths_of_pools(truths: Any, where: Array | None, absent: float) -> Array:
+def truths_of_pools(truths: Any, where: ArrayLike | None, absent: float) -> Array:
     """Truth values ``[..., N]`` of instances, ``absent`` where masked."""
     (truths,) = checks.floating(truths=truths)
     checks.with_axes("instances", allow_empty=True, truths=truths)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.logic._truths import truth_values, truths_of_pools
 
 __all__ = ["godel_and", "godel_exists", "godel_forall", "godel_implies", "godel_or"]
 
 
-def godel_and(a: Array, b: Array) -> Array:
+def godel_and(a: ArrayLike, b: ArrayLike) -> Array:
     r"""Conjunction in Gödel logic.
 
     .. math:: a \wedge b = \min(a, b)
@@ -40,7 +40,7 @@ def godel_and(a: Array, b: Array) -> Array:
     return jnp.minimum(*truth_values(a=a, b=b))
 
 
-def godel_or(a: Array, b: Array) -> Array:
+def godel_or(a: ArrayLike, b: ArrayLike) -> Array:
     r"""Disjunction in Gödel logic.
 
     .. math:: a \vee b = \max(a, b)
@@ -67,7 +67,7 @@ def godel_or(a: Array, b: Array) -> Array:
     return jnp.maximum(*truth_values(a=a, b=b))
 
 
-def godel_implies(a: Array, b: Array) -> Array:
+def godel_implies(a: ArrayLike, b: ArrayLike) -> Array:
     r"""Implication in Gödel logic, not a or b (Kleene and Dienes).
 
     .. math:: a \rightarrow b = \max(1 - a, b)
@@ -98,7 +98,7 @@ def godel_implies(a: Array, b: Array) -> Array:
     return jnp.maximum(1 - a, b)
 
 
-def godel_forall(truths: Array, *, where: Array | None = None) -> Array:
+def godel_forall(truths: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Universal quantifier of Gödel logic: the least true instance, the only one that learns.
 
     .. math:: \forall_i \, a_i = \min_i a_i
@@ -125,7 +125,7 @@ def godel_forall(truths: Array, *, where: Array | None = None) -> Array:
     return jnp.min(truths_of_pools(truths, where, absent=1), axis=-1, initial=1)
 
 
-def godel_exists(truths: Array, *, where: Array | None = None) -> Array:
+def godel_exists(truths: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Existential quantifier of Gödel logic: the most true instance, the only one that learns.
 
     .. math:: \exists_i \, a_i = \max_i a_i

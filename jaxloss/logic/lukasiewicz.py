@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import numerics
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.logic._truths import truth_values, truths_of_pools
 
 __all__ = [
@@ -22,7 +22,7 @@ def _capped(total: Array) -> Array:
     return jnp.where(total >= 1, jnp.ones((), total.dtype), total)
 
 
-def lukasiewicz_and(a: Array, b: Array) -> Array:
+def lukasiewicz_and(a: ArrayLike, b: ArrayLike) -> Array:
     r"""Conjunction in Łukasiewicz logic.
 
     .. math:: a \wedge b = \max(0, a + b - 1)
@@ -53,7 +53,7 @@ def lukasiewicz_and(a: Array, b: Array) -> Array:
     return numerics.positive_part(a - (1 - b))
 
 
-def lukasiewicz_or(a: Array, b: Array) -> Array:
+def lukasiewicz_or(a: ArrayLike, b: ArrayLike) -> Array:
     r"""Disjunction in Łukasiewicz logic.
 
     .. math:: a \vee b = \min(1, a + b)
@@ -81,7 +81,7 @@ def lukasiewicz_or(a: Array, b: Array) -> Array:
     return _capped(a + b)
 
 
-def lukasiewicz_implies(a: Array, b: Array) -> Array:
+def lukasiewicz_implies(a: ArrayLike, b: ArrayLike) -> Array:
     r"""Implication in Łukasiewicz logic, not a or b, which is also the residuum of the conjunction.
 
     .. math:: a \rightarrow b = \min(1, 1 - a + b)
@@ -111,7 +111,7 @@ def lukasiewicz_implies(a: Array, b: Array) -> Array:
     return _capped((1 - a) + b)
 
 
-def lukasiewicz_forall(truths: Array, *, where: Array | None = None) -> Array:
+def lukasiewicz_forall(truths: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Universal quantifier of Łukasiewicz logic: the conjunction of all instances.
 
     .. math:: \forall_i \, a_i = \max\left(0, 1 - \sum_i (1 - a_i)\right)
@@ -141,7 +141,7 @@ def lukasiewicz_forall(truths: Array, *, where: Array | None = None) -> Array:
     return numerics.positive_part(1 - jnp.sum(doubts, axis=-1))
 
 
-def lukasiewicz_exists(truths: Array, *, where: Array | None = None) -> Array:
+def lukasiewicz_exists(truths: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Existential quantifier of Łukasiewicz logic: the disjunction of all instances.
 
     .. math:: \exists_i \, a_i = \min\left(1, \sum_i a_i\right)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.logic._truths import truth_values, truths_of_pools
 
 __all__ = ["product_and", "product_exists", "product_forall", "product_implies", "product_or"]
 
 
-def product_and(a: Array, b: Array) -> Array:
+def product_and(a: ArrayLike, b: ArrayLike) -> Array:
     r"""Conjunction in product logic.
 
     .. math:: a \wedge b = a b
@@ -42,7 +42,7 @@ def product_and(a: Array, b: Array) -> Array:
     return a * b
 
 
-def product_or(a: Array, b: Array) -> Array:
+def product_or(a: ArrayLike, b: ArrayLike) -> Array:
     r"""Disjunction in product logic, the probabilistic sum.
 
     .. math:: a \vee b = a + b - a b = 1 - (1 - a)(1 - b)
@@ -70,7 +70,7 @@ def product_or(a: Array, b: Array) -> Array:
     return a + b * (1 - a)
 
 
-def product_implies(a: Array, b: Array) -> Array:
+def product_implies(a: ArrayLike, b: ArrayLike) -> Array:
     r"""Implication in product logic, not a or b (Reichenbach).
 
     .. math:: a \rightarrow b = 1 - a + a b
@@ -101,7 +101,7 @@ def product_implies(a: Array, b: Array) -> Array:
     return (1 - a) + a * b
 
 
-def product_forall(truths: Array, *, where: Array | None = None) -> Array:
+def product_forall(truths: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Universal quantifier of product logic: the conjunction of all instances.
 
     .. math:: \forall_i \, a_i = \prod_i a_i
@@ -131,7 +131,7 @@ def product_forall(truths: Array, *, where: Array | None = None) -> Array:
     return jnp.prod(truths_of_pools(truths, where, absent=1), axis=-1)
 
 
-def product_exists(truths: Array, *, where: Array | None = None) -> Array:
+def product_exists(truths: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Existential quantifier of product logic: the disjunction of all instances (noisy or).
 
     .. math:: \exists_i \, a_i = 1 - \prod_i (1 - a_i)

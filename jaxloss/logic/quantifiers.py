@@ -6,13 +6,13 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import pool_mass, pool_mean
-from jaxloss._floor.typing import Array, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 from jaxloss.logic._truths import truth_values, truths_of_pools
 
 __all__ = ["exists_p_mean", "forall_p_mean", "fuzzy_not"]
 
 
-def fuzzy_not(a: Array) -> Array:
+def fuzzy_not(a: ArrayLike) -> Array:
     r"""Negation of truth values, the same in product, Gödel and Łukasiewicz logic.
 
     .. math:: \neg a = 1 - a
@@ -39,7 +39,7 @@ def fuzzy_not(a: Array) -> Array:
     return 1 - truth_values(a=a)[0]
 
 
-def _power_mean(x: Array, where: Array | None, p: Scalar) -> Array:
+def _power_mean(x: Array, where: ArrayLike | None, p: Scalar) -> Array:
     """``(mean of x**p) ** (1 / p)`` over the last axis for ``x >= 0``: scaled, with zero slope at zeros."""
     p = checks.scalar("p", p, x.dtype, at_least=1)
     mass, _ = pool_mass(where, None, x)
@@ -48,7 +48,7 @@ def _power_mean(x: Array, where: Array | None, p: Scalar) -> Array:
     return scale[..., 0] * numerics.power(mean, jnp.asarray(1 / p, x.dtype))
 
 
-def forall_p_mean(truths: Array, *, p: Scalar = 2.0, where: Array | None = None) -> Array:
+def forall_p_mean(truths: ArrayLike, *, p: Scalar = 2.0, where: ArrayLike | None = None) -> Array:
     r"""Universal quantifier as one minus the mean of the doubts, in the sense of the p-norm.
 
     .. math:: \forall_i \, a_i = 1 - \left(\frac1N \sum_i (1 - a_i)^p\right)^{1/p}
@@ -78,7 +78,7 @@ def forall_p_mean(truths: Array, *, p: Scalar = 2.0, where: Array | None = None)
     return 1 - _power_mean(1 - truths_of_pools(truths, where, absent=1), where, p)
 
 
-def exists_p_mean(truths: Array, *, p: Scalar = 2.0, where: Array | None = None) -> Array:
+def exists_p_mean(truths: ArrayLike, *, p: Scalar = 2.0, where: ArrayLike | None = None) -> Array:
     r"""Existential quantifier as the mean of the truths, in the sense of the p-norm.
 
     .. math:: \exists_i \, a_i = \left(\frac1N \sum_i a_i^p\right)^{1/p}

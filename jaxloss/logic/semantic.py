@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["exactly_one_loss", "satisfying_assignments", "semantic_loss", "semantic_loss_of_assignments"]
 
@@ -63,11 +63,11 @@ def satisfying_assignments(formula: Formula, num_variables: int) -> np.ndarray:
 
 
 def semantic_loss(
-    logits: Array,
+    logits: ArrayLike,
     *,
     formula: Formula,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Minus the logarithm of the probability that independent variables satisfy a formula: exact, by enumeration.
@@ -127,11 +127,11 @@ def _over_assignments(part: Callable, combine: Callable, logits: Array) -> Array
 
 
 def semantic_loss_of_assignments(
-    logits: Array,
-    assignments: Array,
+    logits: ArrayLike,
+    assignments: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The semantic loss of a formula that is given by its models: for many variables and few models.
@@ -178,10 +178,10 @@ def semantic_loss_of_assignments(
 
 
 def exactly_one_loss(
-    logits: Array,
+    logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The semantic loss of "exactly one of the variables is true", in time linear in their number.

@@ -9,14 +9,14 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = ["arcface_loss", "cosface_loss", "normalized_softmax_loss"]
 
 
 def _directions(
-    where: Array | None, embeddings: Array, labels: Array, kernel: Array
+    where: ArrayLike | None, embeddings: ArrayLike, labels: ArrayLike, kernel: ArrayLike
 ) -> tuple[Array, Array, Array, Array]:
     """Unit embeddings ``[..., D]``, unit centres ``[D, K]``, their cosines ``[..., K]`` and the labels, checked.
 
@@ -40,13 +40,13 @@ def _cross_entropy(logits: Array, labels: Array) -> Array:
 
 
 def normalized_softmax_loss(
-    embeddings: Array,
-    labels: Array,
-    kernel: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
+    kernel: ArrayLike,
     *,
     scale: Scalar = 20.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softmax cross-entropy of cosines (NormFace): only the direction of an embedding counts.
@@ -84,14 +84,14 @@ def normalized_softmax_loss(
 
 
 def cosface_loss(
-    embeddings: Array,
-    labels: Array,
-    kernel: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
+    kernel: ArrayLike,
     *,
     margin: Scalar = 0.35,
     scale: Scalar = 64.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Normalised softmax in which the cosine of the true class must lead by a margin (AM-Softmax).
@@ -134,14 +134,14 @@ def cosface_loss(
 
 
 def arcface_loss(
-    embeddings: Array,
-    labels: Array,
-    kernel: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
+    kernel: ArrayLike,
     *,
     margin: Scalar = 0.5,
     scale: Scalar = 64.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Normalised softmax in which the angle to the true class must be smaller by a margin (AAM-Softmax).

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["perceptron_loss", "soft_margin_loss"]
 
 
-def signed_margin(where: Array | None, scores: Array, targets: Array) -> Array:
+def signed_margin(where: ArrayLike | None, scores: ArrayLike, targets: ArrayLike) -> Array:
     """The margin ``y * s`` in the working dtype; NaN, in value and gradient, where ``y`` is not -1 or +1."""
     scores, targets = checks.values(scores=scores, targets=targets)
     scores, targets = blank(where, scores, targets, fill=1)
@@ -21,11 +21,11 @@ def signed_margin(where: Array | None, scores: Array, targets: Array) -> Array:
 
 
 def soft_margin_loss(
-    scores: Array,
-    targets: Array,
+    scores: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Logistic loss of the margin: cross-entropy for targets -1 and +1.
@@ -61,11 +61,11 @@ def soft_margin_loss(
 
 
 def perceptron_loss(
-    scores: Array,
-    targets: Array,
+    scores: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""How far a score lies on the wrong side of zero.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import poison
 from jaxloss._floor.reduction import blank, hide, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.margin._entmax import tsallis_loss
 
 __all__ = ["entmax15_loss", "entmax_loss", "fenchel_young_loss", "sparsemax_loss"]
@@ -18,7 +18,7 @@ __all__ = ["entmax15_loss", "entmax_loss", "fenchel_young_loss", "sparsemax_loss
 _WHOLE = {2.0: 1, 1.5: 2}
 
 
-def _of_labels(where: Array | None, logits: Array, labels: Array, alpha: Scalar) -> Array:
+def _of_labels(where: ArrayLike | None, logits: ArrayLike, labels: ArrayLike, alpha: Scalar) -> Array:
     """The unreduced loss of Tsallis' entropy of order ``alpha``."""
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
@@ -32,11 +32,11 @@ def _of_labels(where: Array | None, logits: Array, labels: Array, alpha: Scalar)
 
 
 def sparsemax_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The loss whose prediction is sparsemax, the projection of the logits onto the simplex.
@@ -73,11 +73,11 @@ def sparsemax_loss(
 
 
 def entmax15_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The loss whose prediction is 1.5-entmax: sparse as sparsemax, and smooth as softmax.
@@ -111,12 +111,12 @@ def entmax15_loss(
 
 
 def entmax_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     alpha: Scalar = 1.5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The Fenchel-Young loss of Tsallis' entropy: from cross-entropy to sparsemax and beyond.
@@ -153,13 +153,13 @@ def entmax_loss(
 
 
 def fenchel_young_loss(
-    scores: Array,
-    targets: Array,
+    scores: ArrayLike,
+    targets: ArrayLike,
     *,
     max_fun: Callable[[Array], Array],
     regularizer: Callable[[Array], Array] | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The loss that a convex regularizer :math:`\Omega` of the predictions defines, from its conjugate.

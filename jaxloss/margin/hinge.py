@@ -7,18 +7,18 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import positive_part
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.margin.binary_margin import signed_margin
 
 __all__ = ["hinge_loss", "modified_huber_loss", "smoothed_hinge_loss", "squared_hinge_loss"]
 
 
 def hinge_loss(
-    scores: Array,
-    targets: Array,
+    scores: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The loss of support vector machines: how much the margin :math:`y s` lacks to 1.
@@ -53,11 +53,11 @@ def hinge_loss(
 
 
 def squared_hinge_loss(
-    scores: Array,
-    targets: Array,
+    scores: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The hinge squared: smooth at a margin of 1, and harder on outliers.
@@ -90,12 +90,12 @@ def squared_hinge_loss(
 
 
 def smoothed_hinge_loss(
-    scores: Array,
-    targets: Array,
+    scores: ArrayLike,
+    targets: ArrayLike,
     *,
     gamma: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The hinge with its corner rounded over a width :math:`\gamma`; with :math:`d = \max(0, 1 - y s)`:
@@ -132,11 +132,11 @@ def smoothed_hinge_loss(
 
 
 def modified_huber_loss(
-    scores: Array,
-    targets: Array,
+    scores: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The squared hinge made linear below a margin of -1, where it bears outliers.

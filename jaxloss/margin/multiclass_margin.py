@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import poison, positive_part
 from jaxloss._floor.reduction import blank, hide, plain_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["multi_margin_loss", "multiclass_hinge_loss", "multilabel_margin_loss"]
 
@@ -28,11 +28,11 @@ def _lead(scores: Array, labels: Array) -> tuple[Array, Array]:
 
 
 def multiclass_hinge_loss(
-    scores: Array,
-    labels: Array,
+    scores: ArrayLike,
+    labels: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Crammer and Singer's hinge: what the true class lacks to a lead of 1 over its strongest rival.
@@ -70,14 +70,14 @@ def multiclass_hinge_loss(
 
 
 def multi_margin_loss(
-    scores: Array,
-    labels: Array,
+    scores: ArrayLike,
+    labels: ArrayLike,
     *,
     margin: Scalar = 1.0,
     power: int = 1,
-    class_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Weston and Watkins' hinge: what the true class lacks to its lead, over all rivals and averaged.
@@ -125,11 +125,11 @@ def multi_margin_loss(
 
 
 def multilabel_margin_loss(
-    scores: Array,
-    targets: Array,
+    scores: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""What every present class lacks to a lead of 1 over every absent one, summed over pairs.

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, divide_sums, plain_mean, pool_mass, reduce, weighted_sums
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._stable import gap
 
 __all__ = [
@@ -19,10 +19,10 @@ __all__ = [
 
 
 def activity_l1_penalty(
-    activations: Array,
+    activations: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Absolute value of activations, under which many are 0, as in sparse autoencoders.
@@ -54,12 +54,12 @@ def activity_l1_penalty(
 
 
 def kl_sparsity_penalty(
-    activations: Array,
+    activations: ArrayLike,
     *,
     sparsity: Scalar = 0.05,
     epsilon: Scalar = 1e-6,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence of the mean activation of every unit from a small rate: each is on for a few examples only.
@@ -127,10 +127,10 @@ def _divergence_of_rates(rate: Array, rho: Scalar, edge: Scalar) -> Array:
 
 
 def representation_orthogonality_penalty(
-    representations: Array,
+    representations: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean squared cosine between all pairs of vectors, such as heads, codes or prototypes.
@@ -179,10 +179,10 @@ def representation_orthogonality_penalty(
 
 
 def spectral_decoupling_penalty(
-    logits: Array,
+    logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared norm of the logits: a feature that is learned first no longer starves the others.

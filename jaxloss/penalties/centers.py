@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, hide, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["CenterState", "center_loss", "init_center_loss"]
 
@@ -53,13 +53,13 @@ def init_center_loss(num_classes: int, num_features: int, dtype: Any = jnp.float
 
 
 def center_loss(
-    embeddings: Array,
-    labels: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
     state: CenterState,
     *,
     rate: Scalar = 0.5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, CenterState]:
     r"""Half the squared distance of an embedding from the centre of its class, beside a softmax cross-entropy.

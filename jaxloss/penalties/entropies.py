@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.softmax_terms import below_peak
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["confidence_penalty", "entropy_minimization_loss"]
 
@@ -24,10 +24,10 @@ def _entropy(logits: Array) -> Array:
 
 
 def entropy_minimization_loss(
-    logits: Array,
+    logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Entropy of the predicted distribution, pushed down on examples without a label.
@@ -60,10 +60,10 @@ def entropy_minimization_loss(
 
 
 def confidence_penalty(
-    logits: Array,
+    logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative entropy of the predicted distribution, which discourages overconfidence.

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.masked_points import stand_in
 from jaxloss._floor.reduction import plain_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["jacobian_penalty"]
 
@@ -20,11 +20,11 @@ __all__ = ["jacobian_penalty"]
 def jacobian_penalty(
     function: Callable[[Any, Array], Array],
     params: Any,
-    inputs: Array,
-    probes: Array,
+    inputs: ArrayLike,
+    probes: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared Frobenius norm of the Jacobian of a network in its input, estimated with random probes (Hutchinson).

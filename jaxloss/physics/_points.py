@@ -12,12 +12,12 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.masked_points import stand_in
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["at_each", "kept_points", "reduce_squares", "targets_like"]
 
 
-def kept_points(where: Array | None, **arrays: Any) -> tuple[Array, ...]:
+def kept_points(where: ArrayLike | None, **arrays: Any) -> tuple[Array, ...]:
     """Points ``[..., D]`` of one shape, floating, none of them masked."""
     named = dict(zip(arrays, checks.floating(**arrays), strict=True))
     checks.with_axes("coordinates", allow_empty=False, **named)
@@ -33,7 +33,7 @@ def at_each(fn: Callable[..., Any], params: Any, *points: Array) -> Array:
     return jnp.reshape(values, (*batch, *values.shape[1:]))
 
 
-def targets_like(values: Array, targets: Any, where: Array | None, batch_ndim: int) -> Array:
+def targets_like(values: Array, targets: Any, where: ArrayLike | None, batch_ndim: int) -> Array:
     """``targets`` in the dtype of ``values``, 0 where masked."""
     (targets,) = checks.numeric(targets=targets)
     checks.has_shape(values.shape, "the values at all points", targets=targets)
@@ -41,7 +41,7 @@ def targets_like(values: Array, targets: Any, where: Array | None, batch_ndim: i
 
 
 def reduce_squares(
-    residuals: Array, batch_ndim: int, where: Array | None, weights: Array | None, reduction: Reduction
+    residuals: Array, batch_ndim: int, where: ArrayLike | None, weights: ArrayLike | None, reduction: Reduction
 ) -> Array:
     """The house tail of residuals ``[..., *value]``, whose squares are summed over the value."""
     squares = jnp.sum(jnp.square(residuals), axis=tuple(range(batch_ndim, residuals.ndim)))

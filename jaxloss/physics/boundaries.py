@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.physics._points import at_each, kept_points, reduce_squares, targets_like
 from jaxloss.physics.fields import Field, field_derivative
 
@@ -18,11 +18,11 @@ __all__ = ["dirichlet_loss", "initial_condition_loss", "neumann_loss", "periodic
 def dirichlet_loss(
     u: Field,
     params: Any,
-    points: Array,
-    targets: Array,
+    points: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of a field from given values at the boundary, or at sensors.
@@ -64,12 +64,12 @@ def dirichlet_loss(
 def neumann_loss(
     u: Field,
     params: Any,
-    points: Array,
-    normals: Array,
-    targets: Array,
+    points: ArrayLike,
+    normals: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of the slope of a field across the boundary from given values.
@@ -116,14 +116,14 @@ def _value_and_slope(u: Field, params: Any, x: Array, direction: Array) -> tuple
 def robin_loss(
     u: Field,
     params: Any,
-    points: Array,
-    normals: Array,
-    targets: Array,
+    points: ArrayLike,
+    normals: ArrayLike,
+    targets: ArrayLike,
     *,
     value_factor: Scalar = 1.0,
     slope_factor: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared error of a condition on the value and the slope of a field at the boundary, such as convection.
@@ -172,12 +172,12 @@ def robin_loss(
 def periodic_loss(
     u: Field,
     params: Any,
-    points: Array,
-    opposite_points: Array,
+    points: ArrayLike,
+    opposite_points: ArrayLike,
     *,
     order: int = 0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared difference of a field, and of its derivatives, between points one period apart.
@@ -236,13 +236,13 @@ def periodic_loss(
 def initial_condition_loss(
     u: Field,
     params: Any,
-    points: Array,
-    targets: Array,
+    points: ArrayLike,
+    targets: ArrayLike,
     *,
     time: int = -1,
     order: int = 0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of a field, or of its time derivative, from its values at the start.

@@ -6,16 +6,16 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["equality_penalty", "inequality_penalty", "log_barrier_penalty"]
 
 
 def equality_penalty(
-    equalities: Array,
+    equalities: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared violation of constraints h = 0.
@@ -48,10 +48,10 @@ def equality_penalty(
 
 
 def inequality_penalty(
-    inequalities: Array,
+    inequalities: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared violation of constraints g <= 0.
@@ -82,11 +82,11 @@ def inequality_penalty(
 
 
 def log_barrier_penalty(
-    inequalities: Array,
+    inequalities: ArrayLike,
     *,
     sharpness: Scalar = 5.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""A wall before constraints g <= 0, the logarithmic barrier continued by its tangent so that it may be crossed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.physics._points import at_each, kept_points, reduce_squares
 
 __all__ = ["pde_residual_loss"]
@@ -14,10 +14,10 @@ __all__ = ["pde_residual_loss"]
 def pde_residual_loss(
     residual: Callable[[Any, Array], Array],
     params: Any,
-    points: Array,
+    points: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared residual of a differential equation, 0 where the field solves it.

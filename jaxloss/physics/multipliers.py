@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import promote
-from jaxloss._floor.typing import Array, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
 __all__ = ["AugmentedLagrangianState", "augmented_lagrangian", "init_augmented_lagrangian"]
 
@@ -31,7 +31,7 @@ class AugmentedLagrangianState(NamedTuple):
 
 
 def init_augmented_lagrangian(
-    equalities: Array | None = None, inequalities: Array | None = None, *, penalty: Scalar = 1.0
+    equalities: ArrayLike | None = None, inequalities: ArrayLike | None = None, *, penalty: Scalar = 1.0
 ) -> AugmentedLagrangianState:
     """The first state of `augmented_lagrangian`: all multipliers 0.
 
@@ -59,7 +59,7 @@ def init_augmented_lagrangian(
     return AugmentedLagrangianState(jnp.zeros_like(h), jnp.zeros_like(g), factor, jnp.asarray(jnp.inf, h.dtype))
 
 
-def _constraints(equalities: Array | None, inequalities: Array | None) -> tuple[Array, ...]:
+def _constraints(equalities: ArrayLike | None, inequalities: ArrayLike | None) -> tuple[Array, ...]:
     if equalities is None and inequalities is None:
         raise ValueError("There is no constraint: give equalities (h = 0) or inequalities (g <= 0).")
     none = jnp.zeros(0, jnp.float32)
@@ -68,8 +68,8 @@ def _constraints(equalities: Array | None, inequalities: Array | None) -> tuple[
 
 
 def augmented_lagrangian(
-    equalities: Array | None,
-    inequalities: Array | None,
+    equalities: ArrayLike | None,
+    inequalities: ArrayLike | None,
     state: AugmentedLagrangianState,
     *,
     growth: Scalar = 2.0,

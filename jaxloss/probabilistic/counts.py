@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import poison
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.probabilistic._stable import (
     LOG_2PI,
     gap,
@@ -26,11 +26,11 @@ __all__ = ["negative_binomial_nll", "poisson_nll"]
 
 
 def poisson_nll(
-    log_rates: Array,
-    targets: Array,
+    log_rates: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood of counts under a Poisson distribution, from the logarithm of its rate.
@@ -82,12 +82,12 @@ def _perfect_fit(count: Array) -> Array:
 
 
 def negative_binomial_nll(
-    means: Array,
-    dispersions: Array,
-    targets: Array,
+    means: ArrayLike,
+    dispersions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood of overdispersed counts: negative binomial with variance :math:`\mu + \alpha \mu^2`.

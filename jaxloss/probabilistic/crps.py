@@ -12,18 +12,18 @@ import numpy as np
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import poison, positive_part, quotient
 from jaxloss._floor.reduction import blank, hide, plain_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["crps_ensemble", "crps_gaussian", "crps_quantile", "fair_crps_ensemble"]
 
 
 def crps_gaussian(
-    means: Array,
-    scales: Array,
-    targets: Array,
+    means: ArrayLike,
+    scales: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Continuous ranked probability score of a normal distribution, in closed form.
@@ -81,11 +81,11 @@ def _crps_gaussian_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Arra
 
 
 def crps_ensemble(
-    members: Array,
-    targets: Array,
+    members: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Continuous ranked probability score of the empirical distribution of an ensemble.
@@ -122,11 +122,11 @@ def crps_ensemble(
 
 
 def fair_crps_ensemble(
-    members: Array,
-    targets: Array,
+    members: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Unbiased estimate, from an ensemble, of the score of the distribution that its members were drawn from.
@@ -164,7 +164,7 @@ def fair_crps_ensemble(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _members_and_targets(where: Array | None, members: Array, targets: Array) -> tuple[Array, ...]:
+def _members_and_targets(where: ArrayLike | None, members: ArrayLike, targets: ArrayLike) -> tuple[Array, ...]:
     (members,) = checks.floating(members=members)
     (targets,) = checks.numeric(targets=targets)
     checks.with_axes("members", members=members)
@@ -214,12 +214,12 @@ def _first_of_ties(ordered: Array) -> Array:
 
 
 def crps_quantile(
-    predictions: Array,
-    targets: Array,
-    levels: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    levels: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Continuous ranked probability score from predicted quantiles: twice their mean pinball loss.

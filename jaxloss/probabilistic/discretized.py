@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import log1mexp, log_sum_exp, magnitude, poison, softplus
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._normal import log_interval_mass
 
 __all__ = ["discretized_gaussian_nll", "discretized_logistic_mixture_nll"]
@@ -27,14 +27,14 @@ def _inverse_scale(log_scales: Array) -> Array:
 
 
 def discretized_logistic_mixture_nll(
-    logits: Array,
-    means: Array,
-    log_scales: Array,
-    targets: Array,
+    logits: ArrayLike,
+    means: ArrayLike,
+    log_scales: ArrayLike,
+    targets: ArrayLike,
     *,
     levels: Scalar = 256,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-mass of a quantised value under a mixture of logistic distributions, as in PixelCNN++.
@@ -114,13 +114,13 @@ def _mixture_nll(logits: Array, log_masses: Array) -> Array:
 
 
 def discretized_gaussian_nll(
-    means: Array,
-    log_scales: Array,
-    targets: Array,
+    means: ArrayLike,
+    log_scales: ArrayLike,
+    targets: ArrayLike,
     *,
     levels: Scalar = 256,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-mass of a quantised value under a normal distribution: the decoder term of diffusion models.

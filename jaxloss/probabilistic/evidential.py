@@ -7,22 +7,22 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import magnitude, poison
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._student import student_t
 
 __all__ = ["evidential_regression_loss"]
 
 
 def evidential_regression_loss(
-    gamma: Array,
-    nu: Array,
-    alpha: Array,
-    beta: Array,
-    targets: Array,
+    gamma: ArrayLike,
+    nu: ArrayLike,
+    alpha: ArrayLike,
+    beta: ArrayLike,
+    targets: ArrayLike,
     *,
     coefficient: Scalar = 0.01,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Likelihood under a normal-inverse-gamma prior, and a penalty on evidence for wrong predictions.

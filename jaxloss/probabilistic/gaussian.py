@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import log_sum_exp, poison
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._stable import LOG_2PI, quadratic
 
 __all__ = ["beta_nll", "gaussian_mixture_nll", "gaussian_nll", "multivariate_gaussian_nll"]
@@ -19,12 +19,12 @@ def _nll(residuals: Array, variances: Array) -> Array:
 
 
 def gaussian_nll(
-    means: Array,
-    variances: Array,
-    targets: Array,
+    means: ArrayLike,
+    variances: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood of a normal distribution with predicted mean and variance.
@@ -63,13 +63,13 @@ def gaussian_nll(
 
 
 def beta_nll(
-    means: Array,
-    variances: Array,
-    targets: Array,
+    means: ArrayLike,
+    variances: ArrayLike,
+    targets: ArrayLike,
     *,
     beta: Scalar = 0.5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Gaussian likelihood weighted by a power of its own variance, so that hard regions are not neglected.
@@ -113,12 +113,12 @@ def beta_nll(
 
 
 def multivariate_gaussian_nll(
-    means: Array,
-    scale_trils: Array,
-    targets: Array,
+    means: ArrayLike,
+    scale_trils: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood of a multivariate normal distribution with a full covariance :math:`L L^\top`.
@@ -165,13 +165,13 @@ def multivariate_gaussian_nll(
 
 
 def gaussian_mixture_nll(
-    logits: Array,
-    means: Array,
-    variances: Array,
-    targets: Array,
+    logits: ArrayLike,
+    means: ArrayLike,
+    variances: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood of a mixture of normal distributions: a mixture density network.

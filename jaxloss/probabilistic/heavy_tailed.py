@@ -7,19 +7,19 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import magnitude, poison, quotient
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.probabilistic._student import student_t
 
 __all__ = ["laplace_nll", "student_t_nll"]
 
 
 def laplace_nll(
-    locations: Array,
-    scales: Array,
-    targets: Array,
+    locations: ArrayLike,
+    scales: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood of a Laplace distribution with predicted location and scale.
@@ -56,13 +56,13 @@ def laplace_nll(
 
 
 def student_t_nll(
-    degrees_of_freedom: Array,
-    locations: Array,
-    scales: Array,
-    targets: Array,
+    degrees_of_freedom: ArrayLike,
+    locations: ArrayLike,
+    scales: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood of a Student t distribution, its tails learned through the degrees of freedom.

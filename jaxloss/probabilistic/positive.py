@@ -8,7 +8,7 @@ import numpy as np
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import poison, quotient
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._stable import LOG_2PI, gap, stirling_error
 
 __all__ = ["gamma_deviance", "gamma_nll", "tweedie_deviance"]
@@ -21,12 +21,12 @@ NODES = [
 
 
 def gamma_nll(
-    means: Array,
-    shapes: Array,
-    targets: Array,
+    means: ArrayLike,
+    shapes: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood of a gamma distribution with predicted mean and shape.
@@ -65,11 +65,11 @@ def gamma_nll(
 
 
 def gamma_deviance(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Deviance of the gamma distribution: a loss of the ratio, blind to the unit of measurement.
@@ -102,12 +102,12 @@ def gamma_deviance(
 
 
 def tweedie_deviance(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     power: Scalar = 1.5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Deviance of the Tweedie family, whose variance is a power of the mean.

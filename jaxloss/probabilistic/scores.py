@@ -7,17 +7,17 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import norm, poison, positive_part
 from jaxloss._floor.reduction import blank, hide, plain_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["brier_score", "energy_score", "interval_score", "multiclass_brier_score", "ranked_probability_score"]
 
 
 def brier_score(
-    probs: Array,
-    targets: Array,
+    probs: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared difference between the probability of an event and whether it happened.
@@ -52,7 +52,7 @@ def brier_score(
     return reduce(jnp.square(probs - targets), where=where, weights=weights, reduction=reduction)
 
 
-def _probs_and_outcomes(where: Array | None, probs: Array, labels: Array) -> tuple[Array, Array, Array]:
+def _probs_and_outcomes(where: ArrayLike | None, probs: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]:
     """The probabilities, the label as a distribution beside them, and where the label exists."""
     probs, labels = checks.scores_and_labels(probs=probs, labels=labels)
     num_classes = probs.shape[-1]
@@ -65,11 +65,11 @@ def _probs_and_outcomes(where: Array | None, probs: Array, labels: Array) -> tup
 
 
 def multiclass_brier_score(
-    probs: Array,
-    labels: Array,
+    probs: ArrayLike,
+    labels: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance between predicted class probabilities and the class that came.
@@ -105,11 +105,11 @@ def multiclass_brier_score(
 
 
 def ranked_probability_score(
-    probs: Array,
-    labels: Array,
+    probs: ArrayLike,
+    labels: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance between cumulative probabilities of ordered classes: near misses cost less.
@@ -145,13 +145,13 @@ def ranked_probability_score(
 
 
 def interval_score(
-    lower: Array,
-    upper: Array,
-    targets: Array,
+    lower: ArrayLike,
+    upper: ArrayLike,
+    targets: ArrayLike,
     *,
     alpha: Scalar = 0.1,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Width of a central prediction interval, with a penalty for targets outside (Winkler score).
@@ -194,11 +194,11 @@ def interval_score(
 
 
 def energy_score(
-    members: Array,
-    targets: Array,
+    members: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Energy score of an ensemble of vectors: `crps_ensemble` in several dimensions.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["normalizing_flow_nll"]
 
 
 def normalizing_flow_nll(
-    base_log_probs: Array,
-    log_det_jacobians: Array,
+    base_log_probs: ArrayLike,
+    log_det_jacobians: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood under a normalizing flow, from what the flow gives back for every example.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, pool_mass, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["Lists", "above", "gains", "lists", "log1p_sum_exp", "over_lists"]
 
@@ -26,7 +26,7 @@ class Lists(NamedTuple):
     """Their weights, 0 where masked."""
 
 
-def lists(where: Array | None, weights: Array | None, scores: Array, relevance: Array) -> Lists:
+def lists(where: ArrayLike | None, weights: ArrayLike | None, scores: ArrayLike, relevance: ArrayLike) -> Lists:
     """Scores and relevance in the working dtype, 0 where masked."""
     scores, relevance = checks.values(scores=scores, relevance=relevance)
     checks.with_axes("items", allow_empty=True, scores=scores)

@@ -6,17 +6,17 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["bpr_loss", "margin_ranking_loss"]
 
 
 def bpr_loss(
-    positive_scores: Array,
-    negative_scores: Array,
+    positive_scores: ArrayLike,
+    negative_scores: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Bayesian personalised ranking: an item that was chosen should score above one that was not.
@@ -53,13 +53,13 @@ def bpr_loss(
 
 
 def margin_ranking_loss(
-    first_scores: Array,
-    second_scores: Array,
-    targets: Array,
+    first_scores: ArrayLike,
+    second_scores: ArrayLike,
+    targets: ArrayLike,
     *,
     margin: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Hinge loss of a comparison: how much the winner's lead lacks to the margin.

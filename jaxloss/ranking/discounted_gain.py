@@ -8,19 +8,19 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.ranking._lists import above, gains, lists, over_lists
 
 __all__ = ["approx_ndcg_loss"]
 
 
 def approx_ndcg_loss(
-    scores: Array,
-    relevance: Array,
+    scores: ArrayLike,
+    relevance: ArrayLike,
     *,
     temperature: Scalar = 0.1,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""One minus the normalised discounted cumulative gain (NDCG), with smooth ranks.

@@ -5,18 +5,18 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor.softmax_terms import target_terms
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.ranking._lists import lists, log1p_sum_exp, over_lists
 
 __all__ = ["listmle_loss", "ranking_softmax_loss"]
 
 
 def ranking_softmax_loss(
-    scores: Array,
-    relevance: Array,
+    scores: ArrayLike,
+    relevance: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""ListNet: cross-entropy of relevance against the softmax of the scores of a list.
@@ -59,11 +59,11 @@ def ranking_softmax_loss(
 
 
 def listmle_loss(
-    scores: Array,
-    relevance: Array,
+    scores: ArrayLike,
+    relevance: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""ListMLE: likelihood of the order of a list, drawn without replacement from the top (Plackett-Luce).

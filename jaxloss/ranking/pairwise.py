@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import numerics
 from jaxloss._floor.reduction import divide_sums
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.ranking._lists import Lists, above, gains, lists, over_lists
 
 __all__ = ["lambdarank_loss", "pairwise_hinge_loss", "pairwise_logistic_loss"]
@@ -31,11 +31,11 @@ def _mean_over_pairs(losses: Array, pairs: Array, items: Lists, reduction: Reduc
 
 
 def pairwise_logistic_loss(
-    scores: Array,
-    relevance: Array,
+    scores: ArrayLike,
+    relevance: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""RankNet: logistic loss of the score differences of all pairs of a list that differ in relevance.
@@ -73,11 +73,11 @@ def pairwise_logistic_loss(
 
 
 def pairwise_hinge_loss(
-    scores: Array,
-    relevance: Array,
+    scores: ArrayLike,
+    relevance: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Hinge loss of the score differences of all pairs of a list that differ in relevance: a ranking SVM.
@@ -114,11 +114,11 @@ def pairwise_hinge_loss(
 
 
 def lambdarank_loss(
-    scores: Array,
-    relevance: Array,
+    scores: ArrayLike,
+    relevance: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""LambdaRank: logistic loss of pairs, each weighed by what swapping the two would change in the NDCG.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import magnitude, positive_part
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = [
     "absolute_error",
@@ -15,11 +15,11 @@ __all__ = [
 
 
 def absolute_error(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Absolute difference; its mean is the mean absolute error (MAE, L1 loss).
@@ -55,12 +55,12 @@ def absolute_error(
 
 
 def epsilon_insensitive_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     epsilon: Scalar = 0.1,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Absolute error beyond a tube of half-width :math:`\epsilon`, inside which errors are free.
@@ -98,12 +98,12 @@ def epsilon_insensitive_loss(
 
 
 def berhu_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     threshold: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Reverse Huber loss: absolute error for small residuals :math:`r`, squared error for large ones.

@@ -10,7 +10,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.regression.redescending import standardize
 
 __all__ = ["barron_loss"]
@@ -22,13 +22,13 @@ __all__ = ["barron_loss"]
 
 
 def barron_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     alpha: Scalar = 1.0,
     scale: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""A family of robust losses of the residual :math:`r`; the smaller ``alpha``, the less an outlier pulls.

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["concordance_correlation_loss", "cosine_distance", "pearson_correlation_loss"]
 
@@ -57,11 +57,11 @@ def _nonempty(present: Array | None, entries: Array) -> Array | None:
 
 
 def cosine_distance(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""One minus the cosine of the angle between two vectors, as half the squared chord of their directions.
@@ -102,11 +102,11 @@ def cosine_distance(
 
 
 def pearson_correlation_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""One minus Pearson's correlation over the last axis: any rising line through the targets is perfect.
@@ -148,11 +148,11 @@ def pearson_correlation_loss(
 
 
 def concordance_correlation_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""One minus Lin's concordance over the last axis: correlation that also punishes a shift and a wrong scale.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import magnitude
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = [
     "charbonnier_loss",
@@ -66,12 +66,12 @@ _log_cosh.defjvps(lambda tangent, _, x: tangent * jnp.tanh(x))
 
 
 def pseudo_huber_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     delta: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""A smooth stand-in for the Huber loss: a hyperbola in the residual :math:`r`.
@@ -110,12 +110,12 @@ def pseudo_huber_loss(
 
 
 def charbonnier_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     epsilon: Scalar = 1e-3,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Absolute error with its kink rounded off by a small constant; common in image restoration.
@@ -156,11 +156,11 @@ def charbonnier_loss(
 
 
 def log_cosh(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Logarithm of the hyperbolic cosine of the residual :math:`r`, whose gradient is its hyperbolic tangent.

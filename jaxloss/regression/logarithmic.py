@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import poison
 from jaxloss._floor.reduction import blank, pool_mass, pool_root_mean_square, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["mean_squared_log_error", "root_mean_squared_log_error"]
 
@@ -36,11 +36,11 @@ def _log_residual(predictions: Array, targets: Array) -> Array:
 
 
 def mean_squared_log_error(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared difference of the logarithms of one plus the values (MSLE).
@@ -77,11 +77,11 @@ def mean_squared_log_error(
 
 
 def root_mean_squared_log_error(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Root of the mean squared log error over the last axis (RMSLE).

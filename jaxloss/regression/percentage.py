@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import magnitude, quotient
 from jaxloss._floor.reduction import blank, pool_mass, pool_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.regression._units import in_units_of
 
 __all__ = ["mean_absolute_percentage_error", "symmetric_mape", "weighted_ape"]
@@ -19,12 +19,12 @@ def _half_error(predictions: Array, targets: Array) -> Array:
 
 
 def mean_absolute_percentage_error(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     epsilon: Scalar = 1e-6,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Absolute error as a fraction of the target (MAPE).
@@ -66,11 +66,11 @@ def mean_absolute_percentage_error(
 
 
 def symmetric_mape(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Absolute error as a fraction of the mean size of prediction and target (sMAPE).
@@ -110,11 +110,11 @@ def symmetric_mape(
 
 
 def weighted_ape(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Total absolute error over total size of the targets of the last axis (WAPE, WMAPE, the MAD/mean ratio).

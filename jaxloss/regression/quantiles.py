@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import poison, positive_part
 from jaxloss._floor.reduction import blank, hide, pool_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = [
     "multi_quantile_loss",
@@ -22,12 +22,12 @@ def tilt(residual: Array, level: Scalar) -> Array:
 
 
 def quantile_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     quantile: Scalar = 0.5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The pinball loss: absolute error that weighs the two sides unequally; its minimiser is a quantile.
@@ -66,12 +66,12 @@ def quantile_loss(
 
 
 def multi_quantile_loss(
-    predictions: Array,
-    targets: Array,
-    levels: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    levels: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Pinball loss at several levels at once, averaged over the levels.
@@ -118,11 +118,11 @@ def multi_quantile_loss(
 
 
 def quantile_crossing_penalty(
-    predictions: Array,
+    predictions: ArrayLike,
     *,
     margin: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""By how much predicted quantiles violate their order, summed over neighbouring levels.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import magnitude
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = [
     "cauchy_loss",
@@ -61,12 +61,12 @@ _tukey.defjvps(lambda tangent, _, u: tangent * (u * jnp.square((1 - u) * (1 + u)
 
 
 def cauchy_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     scale: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Logarithmic in the residual :math:`r`: the likelihood of Student's distribution at low degrees of freedom.
@@ -112,12 +112,12 @@ def cauchy_loss(
 
 
 def geman_mcclure_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     scale: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""A rational function of the residual :math:`r` that levels off at 2.
@@ -156,12 +156,12 @@ def geman_mcclure_loss(
 
 
 def welsch_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     scale: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""An upturned Gaussian bell of the residual :math:`r` that levels off at 1.
@@ -201,12 +201,12 @@ def welsch_loss(
 
 
 def tukey_biweight_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     scale: Scalar = 4.685,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""A sixth-degree polynomial of the residual :math:`r` that is constant beyond :math:`c`.

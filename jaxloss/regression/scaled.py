@@ -7,7 +7,7 @@ import operator
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import magnitude
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, pool_root_mean_square, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.regression._units import in_units_of
 
 __all__ = ["mean_absolute_scaled_error", "relative_l2_error"]
@@ -25,13 +25,13 @@ def _lag(seasonality: int, length: int) -> int:
 
 
 def mean_absolute_scaled_error(
-    predictions: Array,
-    targets: Array,
-    history: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    history: ArrayLike,
     *,
     seasonality: int = 1,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean absolute error over the horizon, in units of the seasonal naive error of the history (MASE).
@@ -87,11 +87,11 @@ def mean_absolute_scaled_error(
 
 
 def relative_l2_error(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Length of the error over length of the target, both over the last axis: the loss of neural operators.

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["action_values", "backwards", "chosen", "expected", "known", "mixing", "over_steps", "per_step", "target"]
 
 
-def per_step(where: Array | None, shape: tuple[int, ...], **arrays: Array) -> tuple[Array, ...]:
+def per_step(where: ArrayLike | None, shape: tuple[int, ...], **arrays: ArrayLike) -> tuple[Array, ...]:
     """One number per transition, shape ``shape``, 0 where masked; in their own dtypes."""
     checked = checks.numeric(**arrays)
     checks.has_shape(shape, "one number per transition", **dict(zip(arrays, checked, strict=True)))
     return tuple(hide(where, array) for array in checked)
 
 
-def action_values(where: Array | None, **arrays: Array) -> tuple[Array, ...]:
+def action_values(where: ArrayLike | None, **arrays: ArrayLike) -> tuple[Array, ...]:
     """Numbers per transition and action, ``[..., actions]``, of one shape, 0 where masked; in their own dtypes."""
     checked = checks.floating(**arrays)
     named = dict(zip(arrays, checked, strict=True))
@@ -56,16 +57,16 @@ def target(r_t: Array, discount_t: Array, values: Array) -> Array:
     return jax.lax.stop_gradient(r_t + discount_t * values)
 
 
-def mixing(lambda_: Scalar | Array, where: Array | None, steps: Array) -> Scalar | Array:
+def mixing(lambda_: Scalar | ArrayLike, where: ArrayLike | None, steps: Array) -> Scalar | Array:
     """The mixing parameter: one number in [0, 1], or one of any size per step."""
-    if jnp.ndim(lambda_) == 0:
+    if np.ndim(lambda_) == 0:
         return checks.scalar("lambda_", lambda_, steps.dtype, at_least=0, at_most=1)
     (each,) = checks.numeric(lambda_=lambda_)
     checks.has_shape(steps.shape, "one number, or one per step", lambda_=each)
     return hide(where, each).astype(steps.dtype)
 
 
-def backwards(decay: Array, increment: Array, where: Array | None) -> Array:
+def backwards(decay: Array, increment: Array, where: ArrayLike | None) -> Array:
     """``x_t = increment_t + decay_t * x_{t+1}`` over the last axis, 0 beyond its end, in a logarithm of its steps.
 
     Masked steps are passed over, as if they were not there, and hold 0.
@@ -78,7 +79,7 @@ def backwards(decay: Array, increment: Array, where: Array | None) -> Array:
     return hide(where, jax.lax.associative_scan(join, pair, reverse=True, axis=decay.ndim - 1)[1])
 
 
-def over_steps(errors: Array, where: Array | None, weights: Array | None, reduction: Reduction) -> Array:
+def over_steps(errors: Array, where: ArrayLike | None, weights: ArrayLike | None, reduction: Reduction) -> Array:
     """Half the squared error, averaged over the steps of each trajectory, then reduced over trajectories."""
     (errors,) = promote(errors)
     mass, present = pool_mass(where, weights, errors)

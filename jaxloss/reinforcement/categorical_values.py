@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.softmax_terms import target_terms
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.reinforcement._transitions import expected, known, per_step
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-def categorical_l2_project(z_p: Array, probs: Array, z_q: Array) -> Array:
+def categorical_l2_project(z_p: ArrayLike, probs: ArrayLike, z_q: ArrayLike) -> Array:
     r"""A distribution on the points ``z_p``, moved onto the atoms ``z_q``: each mass is split between its neighbours.
 
     .. math:: q_i = \sum_j p_j \, \max\left( 0, 1 - \frac{|\operatorname{clip}(z_j) - y_i|}{\Delta} \right)
@@ -74,21 +74,21 @@ def _cross_entropy(logits: Array, r_t: Array, discount_t: Array, next_logits: Ar
     return target_terms(logits, jax.lax.stop_gradient(projected))[0]
 
 
-def _atoms(atoms: Array, logits: Array) -> Array:
+def _atoms(atoms: ArrayLike, logits: Array) -> Array:
     (atoms,) = checks.numeric(atoms=atoms)
     checks.has_shape(logits.shape[-1:], "one atom per logit, shared by all", atoms=atoms)
     return atoms
 
 
 def categorical_td_loss(
-    v_logits_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    v_logits_t: Array,
-    atoms: Array,
+    v_logits_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    v_logits_t: ArrayLike,
+    atoms: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy of a value distribution against its projected one-step target.
@@ -132,14 +132,14 @@ def categorical_td_loss(
 
 
 def _learn(
-    logits: Array,
-    a_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    following: Array,
+    logits: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    following: ArrayLike,
     selector: Array | None,
-    atoms: Array,
-    where: Array | None,
+    atoms: ArrayLike,
+    where: ArrayLike | None,
 ) -> Array:
     """The cross-entropy for the action taken, against the next action that ``selector``, or the mean, values most."""
     (logits, following) = checks.floating(q_logits_tm1=logits, q_logits_t=following)
@@ -166,15 +166,15 @@ def _learn(
 
 
 def categorical_q_learning_loss(
-    q_logits_tm1: Array,
-    a_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    q_logits_t: Array,
-    atoms: Array,
+    q_logits_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_logits_t: ArrayLike,
+    atoms: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""C51: Q-learning with a distribution over atoms for every action.
@@ -215,16 +215,16 @@ def categorical_q_learning_loss(
 
 
 def categorical_double_q_learning_loss(
-    q_logits_tm1: Array,
-    a_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    q_logits_t: Array,
-    q_t_selector: Array,
-    atoms: Array,
+    q_logits_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_logits_t: ArrayLike,
+    q_t_selector: ArrayLike,
+    atoms: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""C51 with the next action chosen by another network, as in Rainbow.

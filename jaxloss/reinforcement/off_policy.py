@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import backwards, mixing, over_steps
 
 __all__ = ["VTraceOutput", "vtrace_error", "vtrace_loss", "vtrace_td_error_and_advantage"]
@@ -26,22 +26,24 @@ class VTraceOutput(NamedTuple):
     """Estimates of the values of the actions taken; constants of differentiation."""
 
 
-def _steps(where: Array | None, v_tm1: Array, v_t: Array, r_t: Array, discount_t: Array, rho_tm1: Array) -> list[Array]:
+def _steps(
+    where: ArrayLike | None, v_tm1: ArrayLike, v_t: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, rho_tm1: ArrayLike
+) -> list[Array]:
     inputs = checks.values(v_tm1=v_tm1, v_t=v_t, r_t=r_t, discount_t=discount_t, rho_tm1=rho_tm1)
     checks.with_axes("time", allow_empty=True, v_tm1=inputs[0])
     return list(blank(where, *inputs))
 
 
 def vtrace_error(
-    v_tm1: Array,
-    v_t: Array,
-    r_t: Array,
-    discount_t: Array,
-    rho_tm1: Array,
+    v_tm1: ArrayLike,
+    v_t: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    rho_tm1: ArrayLike,
     *,
-    lambda_: Scalar | Array = 1.0,
+    lambda_: Scalar | ArrayLike = 1.0,
     clip_rho_threshold: Scalar = 1.0,
-    where: Array | None = None,
+    where: ArrayLike | None = None,
 ) -> Array:
     r"""Errors of values against their V-trace targets; rlax's ``vtrace``.
 
@@ -90,16 +92,16 @@ def vtrace_error(
 
 
 def vtrace_loss(
-    v_tm1: Array,
-    v_t: Array,
-    r_t: Array,
-    discount_t: Array,
-    rho_tm1: Array,
+    v_tm1: ArrayLike,
+    v_t: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    rho_tm1: ArrayLike,
     *,
-    lambda_: Scalar | Array = 1.0,
+    lambda_: Scalar | ArrayLike = 1.0,
     clip_rho_threshold: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared error of values against their V-trace targets, averaged over a trajectory.
@@ -144,13 +146,13 @@ def vtrace_loss(
 
 
 def vtrace_td_error_and_advantage(
-    v_tm1: Array,
-    v_t: Array,
-    r_t: Array,
-    discount_t: Array,
-    rho_tm1: Array,
+    v_tm1: ArrayLike,
+    v_t: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    rho_tm1: ArrayLike,
     *,
-    lambda_: Scalar | Array = 1.0,
+    lambda_: Scalar | ArrayLike = 1.0,
     clip_rho_threshold: Scalar = 1.0,
     clip_pg_rho_threshold: Scalar = 1.0,
 ) -> VTraceOutput:

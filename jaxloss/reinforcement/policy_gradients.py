@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.softmax_terms import label_terms, target_terms
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step
 
 __all__ = [
@@ -21,12 +21,12 @@ __all__ = [
 
 
 def policy_gradient_loss(
-    logits_t: Array,
-    a_t: Array,
-    adv_t: Array,
+    logits_t: ArrayLike,
+    a_t: ArrayLike,
+    adv_t: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""REINFORCE for discrete actions: the negative log-probability of the action times its advantage.
@@ -71,11 +71,11 @@ def policy_gradient_loss(
 
 
 def reinforce_loss(
-    log_probs_t: Array,
-    adv_t: Array,
+    log_probs_t: ArrayLike,
+    adv_t: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""REINFORCE from log-probabilities, for any kind of action: minus the log-probability times its advantage.
@@ -109,13 +109,13 @@ def reinforce_loss(
 
 
 def advantage_weighted_loss(
-    log_probs_t: Array,
-    adv_t: Array,
+    log_probs_t: ArrayLike,
+    adv_t: ArrayLike,
     *,
     temperature: Scalar = 1.0,
     max_weight: Scalar = 100.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Advantage-weighted regression: imitate actions, the better ones exponentially more (AWR, AWAC, IQL).
@@ -156,10 +156,10 @@ def advantage_weighted_loss(
 
 
 def entropy_loss(
-    logits_t: Array,
+    logits_t: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Minus the entropy of a discrete policy: added to its loss, it keeps the policy from settling too early.
@@ -194,12 +194,12 @@ def entropy_loss(
 
 
 def clipped_surrogate_pg_loss(
-    prob_ratios_t: Array,
-    adv_t: Array,
+    prob_ratios_t: ArrayLike,
+    adv_t: ArrayLike,
     *,
     epsilon: Scalar = 0.2,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The clipped objective of proximal policy optimisation (PPO), for one action per step.

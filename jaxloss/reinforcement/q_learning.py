@@ -6,13 +6,15 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.reinforcement._transitions import action_values, chosen, known, per_step, target
 
 __all__ = ["double_q_learning_error", "double_q_learning_loss", "q_learning_error", "q_learning_loss"]
 
 
-def q_learning_error(q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array) -> Array:
+def q_learning_error(
+    q_tm1: ArrayLike, a_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, q_t: ArrayLike
+) -> Array:
     r"""Temporal-difference error of Q-learning; rlax's ``q_learning``, for any batch.
 
     .. math:: \delta = \mathrm{sg}\left( r_t + \gamma_t \max_a q_t(a) \right) - q_{t-1}(a_{t-1})
@@ -44,7 +46,7 @@ def q_learning_error(q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, 
 
 
 def _q_learning_error(
-    where: Array | None, q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array
+    where: ArrayLike | None, q_tm1: ArrayLike, a_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, q_t: ArrayLike
 ) -> Array:
     q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t = action_values(where, q_tm1=q_tm1, q_t=q_t)
@@ -54,14 +56,14 @@ def _q_learning_error(
 
 
 def q_learning_loss(
-    q_tm1: Array,
-    a_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    q_t: Array,
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared error of Q-learning, the loss of deep Q-networks (DQN).
@@ -101,12 +103,12 @@ def q_learning_loss(
 
 
 def double_q_learning_error(
-    q_tm1: Array,
-    a_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    q_t_value: Array,
-    q_t_selector: Array,
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t_value: ArrayLike,
+    q_t_selector: ArrayLike,
 ) -> Array:
     r"""Error of double Q-learning: one network chooses the next action, another values it.
 
@@ -144,13 +146,13 @@ def double_q_learning_error(
 
 
 def _double_q_learning_error(
-    where: Array | None,
-    q_tm1: Array,
-    a_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    q_t_value: Array,
-    q_t_selector: Array,
+    where: ArrayLike | None,
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t_value: ArrayLike,
+    q_t_selector: ArrayLike,
 ) -> Array:
     q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t_value, selector = action_values(where, q_tm1=q_tm1, q_t_value=q_t_value, q_t_selector=q_t_selector)
@@ -163,15 +165,15 @@ def _double_q_learning_error(
 
 
 def double_q_learning_loss(
-    q_tm1: Array,
-    a_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    q_t_value: Array,
-    q_t_selector: Array,
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t_value: ArrayLike,
+    q_t_selector: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared error of double Q-learning, the loss of double DQN.

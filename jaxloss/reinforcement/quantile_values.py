@@ -8,24 +8,24 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.numerics import smooth_magnitude
 from jaxloss._floor.reduction import hide, plain_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import chosen, known, per_step
 
 __all__ = ["quantile_q_learning_loss"]
 
 
 def quantile_q_learning_loss(
-    dist_q_tm1: Array,
-    tau_q_tm1: Array,
-    a_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    dist_q_t_selector: Array,
-    dist_q_t: Array,
+    dist_q_tm1: ArrayLike,
+    tau_q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    dist_q_t_selector: ArrayLike,
+    dist_q_t: ArrayLike,
     *,
     huber_param: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Q-learning with quantiles of the return for every action: QR-DQN, and IQN with random levels.
@@ -88,7 +88,7 @@ def quantile_q_learning_loss(
     return reduce(numerics.poison(values, whole), where=where, weights=weights, reduction=reduction)
 
 
-def _distributions(where: Array | None, **arrays: Array) -> list[Array]:
+def _distributions(where: ArrayLike | None, **arrays: ArrayLike) -> list[Array]:
     """Quantiles per action ``[..., N, A]``, whose numbers of quantiles may differ; 0 where masked."""
     checked = dict(zip(arrays, checks.floating(**arrays), strict=True))
     checks.with_axes("quantiles actions", allow_empty=False, **checked)
@@ -98,7 +98,7 @@ def _distributions(where: Array | None, **arrays: Array) -> list[Array]:
     return [hide(where, x, event_ndim=2) for x in checked.values()]
 
 
-def _levels(where: Array | None, tau: Array, shape: tuple[int, ...]) -> Array:
+def _levels(where: ArrayLike | None, tau: ArrayLike, shape: tuple[int, ...]) -> Array:
     """Levels of quantiles for every transition, 0 where masked, NaN out of range."""
     (levels,) = checks.numeric(tau_q_tm1=tau)
     if levels.ndim == 1:

@@ -7,19 +7,19 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank
-from jaxloss._floor.typing import Array, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 from jaxloss.reinforcement._transitions import backwards, mixing
 
 __all__ = ["generalized_advantage_estimation", "lambda_returns", "n_step_bootstrapped_returns"]
 
 
 def lambda_returns(
-    r_t: Array,
-    discount_t: Array,
-    v_t: Array,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    v_t: ArrayLike,
     *,
-    lambda_: Scalar | Array = 1.0,
-    where: Array | None = None,
+    lambda_: Scalar | ArrayLike = 1.0,
+    where: ArrayLike | None = None,
 ) -> Array:
     r"""Mixture of all n-step returns of a trajectory; the target of TD(:math:`\lambda`).
 
@@ -60,19 +60,19 @@ def lambda_returns(
     return backwards(discount_t * mix, r_t + discount_t * bootstrap * v_t, where)
 
 
-def _is_last(where: Array | None, shape: tuple[int, ...]) -> Array:
+def _is_last(where: ArrayLike | None, shape: tuple[int, ...]) -> Array:
     """The last step of each trajectory that is not masked, and masked ones just before it."""
     keep = jnp.ones(shape, bool) if where is None else checks.mask(where, shape)
     return jax.lax.cumsum(keep.astype(jnp.int32), axis=len(shape) - 1, reverse=True) == 1
 
 
 def n_step_bootstrapped_returns(
-    r_t: Array,
-    discount_t: Array,
-    v_t: Array,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    v_t: ArrayLike,
     *,
     n: int,
-    lambda_: Scalar | Array = 1.0,
+    lambda_: Scalar | ArrayLike = 1.0,
 ) -> Array:
     r"""Returns that collect ``n`` rewards and then bootstrap from a value, for every step of a trajectory.
 
@@ -126,12 +126,12 @@ def n_step_bootstrapped_returns(
 
 
 def generalized_advantage_estimation(
-    r_t: Array,
-    discount_t: Array,
-    values: Array,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    values: ArrayLike,
     *,
-    lambda_: Scalar | Array = 0.95,
-    where: Array | None = None,
+    lambda_: Scalar | ArrayLike = 0.95,
+    where: ArrayLike | None = None,
 ) -> Array:
     r"""Advantages of the actions of a trajectory: a decaying sum of temporal-difference errors (GAE).
 

@@ -6,13 +6,15 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.reinforcement._transitions import action_values, chosen, expected, per_step, target
 
 __all__ = ["expected_sarsa_error", "expected_sarsa_loss", "sarsa_error", "sarsa_loss"]
 
 
-def sarsa_error(q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array, a_t: Array) -> Array:
+def sarsa_error(
+    q_tm1: ArrayLike, a_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, q_t: ArrayLike, a_t: ArrayLike
+) -> Array:
     r"""Temporal-difference error of SARSA; rlax's ``sarsa``, for any batch.
 
     .. math:: \delta = \mathrm{sg}\left( r_t + \gamma_t \, q_t(a_t) \right) - q_{t-1}(a_{t-1})
@@ -45,7 +47,13 @@ def sarsa_error(q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: 
 
 
 def _sarsa_error(
-    where: Array | None, q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array, a_t: Array
+    where: ArrayLike | None,
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t: ArrayLike,
+    a_t: ArrayLike,
 ) -> Array:
     q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t = action_values(where, q_tm1=q_tm1, q_t=q_t)
@@ -57,15 +65,15 @@ def _sarsa_error(
 
 
 def sarsa_loss(
-    q_tm1: Array,
-    a_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    q_t: Array,
-    a_t: Array,
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t: ArrayLike,
+    a_t: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared error of SARSA.
@@ -105,7 +113,7 @@ def sarsa_loss(
 
 
 def expected_sarsa_error(
-    q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array, probs_a_t: Array
+    q_tm1: ArrayLike, a_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, q_t: ArrayLike, probs_a_t: ArrayLike
 ) -> Array:
     r"""Error of expected SARSA: the next value is averaged over the policy instead of sampled from it.
 
@@ -140,7 +148,13 @@ def expected_sarsa_error(
 
 
 def _expected_sarsa_error(
-    where: Array | None, q_tm1: Array, a_tm1: Array, r_t: Array, discount_t: Array, q_t: Array, probs_a_t: Array
+    where: ArrayLike | None,
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t: ArrayLike,
+    probs_a_t: ArrayLike,
 ) -> Array:
     q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t, probs = action_values(where, q_tm1=q_tm1, q_t=q_t, probs_a_t=probs_a_t)
@@ -151,15 +165,15 @@ def _expected_sarsa_error(
 
 
 def expected_sarsa_loss(
-    q_tm1: Array,
-    a_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    q_t: Array,
-    probs_a_t: Array,
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t: ArrayLike,
+    probs_a_t: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared error of expected SARSA.

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step, target
 
 __all__ = ["sac_actor_loss", "sac_critic_loss", "sac_temperature_loss"]
 
 
-def _critics(where: Array | None, **arrays: Array) -> Array:
+def _critics(where: ArrayLike | None, **arrays: ArrayLike) -> Array:
     """One value per critic, ``[..., critics]``, 0 where masked."""
     ((name, values),) = arrays.items()
     (values,) = checks.floating(**{name: values})
@@ -22,12 +22,12 @@ def _critics(where: Array | None, **arrays: Array) -> Array:
 
 
 def sac_actor_loss(
-    log_probs_t: Array,
-    q_t: Array,
+    log_probs_t: ArrayLike,
+    q_t: ArrayLike,
     *,
     temperature: Scalar,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The policy's loss: actions that the least optimistic critic values, drawn as randomly as they may be.
@@ -67,15 +67,15 @@ def sac_actor_loss(
 
 
 def sac_critic_loss(
-    q_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    q_t: Array,
-    log_probs_t: Array,
+    q_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t: ArrayLike,
+    log_probs_t: ArrayLike,
     *,
     temperature: Scalar,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The critics' loss: half squared errors against one target, in which the entropy of the policy is a reward.
@@ -119,12 +119,12 @@ def sac_critic_loss(
 
 
 def sac_temperature_loss(
-    log_temperature: Array,
-    log_probs_t: Array,
+    log_temperature: ArrayLike,
+    log_probs_t: ArrayLike,
     *,
     target_entropy: Scalar,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The temperature's loss: it rises while the policy is less random than asked, and falls while it is more.

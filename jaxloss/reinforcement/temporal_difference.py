@@ -7,14 +7,14 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, hide, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import over_steps, target
 from jaxloss.reinforcement.returns import lambda_returns
 
 __all__ = ["td_error", "td_lambda_error", "td_lambda_loss", "td_loss"]
 
 
-def td_error(v_tm1: Array, r_t: Array, discount_t: Array, v_t: Array) -> Array:
+def td_error(v_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, v_t: ArrayLike) -> Array:
     r"""One-step temporal-difference error; rlax's ``td_learning``, for any batch.
 
     .. math:: \delta = \mathrm{sg}(r_t + \gamma_t v_t) - v_{t-1}
@@ -48,13 +48,13 @@ def td_error(v_tm1: Array, r_t: Array, discount_t: Array, v_t: Array) -> Array:
 
 
 def td_loss(
-    v_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    v_t: Array,
+    v_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    v_t: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared one-step temporal-difference error: TD(0).
@@ -91,13 +91,13 @@ def td_loss(
 
 
 def td_lambda_error(
-    v_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    v_t: Array,
+    v_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    v_t: ArrayLike,
     *,
-    lambda_: Scalar | Array = 0.95,
-    where: Array | None = None,
+    lambda_: Scalar | ArrayLike = 0.95,
+    where: ArrayLike | None = None,
 ) -> Array:
     r"""Error of values against the :math:`\lambda`-returns of their trajectory; rlax's ``td_lambda``.
 
@@ -134,14 +134,14 @@ def td_lambda_error(
 
 
 def td_lambda_loss(
-    v_tm1: Array,
-    r_t: Array,
-    discount_t: Array,
-    v_t: Array,
+    v_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    v_t: ArrayLike,
     *,
-    lambda_: Scalar | Array = 0.95,
-    where: Array | None = None,
-    weights: Array | None = None,
+    lambda_: Scalar | ArrayLike = 0.95,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared error of values against their :math:`\lambda`-returns, averaged over a trajectory.

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.softmax_terms import target_terms
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step
 from jaxloss.reinforcement.categorical_values import categorical_l2_project
 
 __all__ = ["hl_gauss_loss", "two_hot_cross_entropy"]
 
 
-def _inputs(where: Array | None, logits: Array, targets: Array) -> tuple[Array, Array]:
+def _inputs(where: ArrayLike | None, logits: ArrayLike, targets: ArrayLike) -> tuple[Array, Array]:
     (logits,) = checks.floating(logits=logits)
     checks.with_axes("bins", logits=logits)
     (targets,) = per_step(where, logits.shape[:-1], targets=targets)
@@ -25,12 +25,12 @@ def _inputs(where: Array | None, logits: Array, targets: Array) -> tuple[Array, 
 
 
 def two_hot_cross_entropy(
-    logits: Array,
-    targets: Array,
-    atoms: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
+    atoms: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy against a number that is split between the two atoms around it (MuZero, Dreamer).
@@ -73,13 +73,13 @@ def two_hot_cross_entropy(
 
 
 def hl_gauss_loss(
-    logits: Array,
-    targets: Array,
-    edges: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
+    edges: ArrayLike,
     *,
     sigma_ratio: Scalar = 0.75,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy against a number that is spread over bins like a Gaussian (HL-Gauss).

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["both", "diagonal", "gathered", "grouped", "matched", "per_pair", "present", "similarities", "some", "unit"]
 
 
-def both(where: Array | None, shape: tuple[int, ...]) -> Array | None:
+def both(where: ArrayLike | None, shape: tuple[int, ...]) -> Array | None:
     """Which pairs ``[..., N, N]`` consist of kept examples; None if all are kept."""
     if where is None:
         return None
@@ -35,7 +35,7 @@ def _examples(name: str, array: Array) -> None:
     checks.with_axes("features", **named)
 
 
-def grouped(where: Array | None, embeddings: Any, labels: Any) -> tuple[Array, Array, Array]:
+def grouped(where: ArrayLike | None, embeddings: Any, labels: Any) -> tuple[Array, Array, Array]:
     """``(embeddings [..., N, D], positives [..., N, N], negatives [..., N, N])``, checked and blanked.
 
     Row i says which examples share the label of i, itself apart, and which have another. A masked example is in
@@ -54,7 +54,7 @@ def grouped(where: Array | None, embeddings: Any, labels: Any) -> tuple[Array, A
     return embeddings, positives, negatives
 
 
-def matched(where: Array | None, **arrays: Any) -> tuple[Array, Array, Array | None]:
+def matched(where: ArrayLike | None, **arrays: Any) -> tuple[Array, Array, Array | None]:
     """``(first [..., N, D], second [..., N, D], pairs of kept examples)``; row i of the one belongs to row i."""
     (first_name, first), (second_name, second) = arrays.items()
     first, second = checks.floating(**arrays)
@@ -88,12 +88,12 @@ def similarities(x: Array, y: Array) -> Array:
     return jnp.matmul(x, jnp.swapaxes(y, -1, -2), precision=jax.lax.Precision.HIGHEST)
 
 
-def some(where: Array | None, able: Array) -> Array:
+def some(where: ArrayLike | None, able: Array) -> Array:
     """Anchors that are kept and have what they need."""
     return able if where is None else able & checks.mask(where, able.shape)
 
 
-def per_pair(counts: Array, weights: Array | None, dtype: Any) -> Array:
+def per_pair(counts: Array, weights: ArrayLike | None, dtype: Any) -> Array:
     """The weights of anchors that count once for each of their pairs."""
     counts = counts.astype(dtype)
     return counts if weights is None else counts * checks.example_weights(weights, counts.shape, dtype)

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["generalized_jensen_shannon_divergence", "knowledge_distillation_loss"]
 
 
-def _log_probs(where: Array | None, logits: Array, teacher_logits: Array) -> tuple[Array, Array]:
+def _log_probs(where: ArrayLike | None, logits: ArrayLike, teacher_logits: ArrayLike) -> tuple[Array, Array]:
     """Unnormalised log-probabilities of student and teacher in the working dtype, checked and blanked."""
     logits, teacher_logits = checks.floating(logits=logits, teacher_logits=teacher_logits)
     checks.with_axes("classes", logits=logits)
@@ -40,12 +40,12 @@ def _surplus(p: Array, q: Array, log_ratio: Array) -> Array:
 
 
 def knowledge_distillation_loss(
-    logits: Array,
-    teacher_logits: Array,
+    logits: ArrayLike,
+    teacher_logits: ArrayLike,
     *,
     temperature: Scalar = 2.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence of the student's softened distribution from the teacher's, times the square of the temperature.
@@ -91,12 +91,12 @@ def knowledge_distillation_loss(
 
 
 def generalized_jensen_shannon_divergence(
-    logits: Array,
-    teacher_logits: Array,
+    logits: ArrayLike,
+    teacher_logits: ArrayLike,
     *,
     beta: Scalar = 0.5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Divergence of teacher and student from their mixture (generalized knowledge distillation).

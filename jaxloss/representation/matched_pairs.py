@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import matched, present, similarities, unit
 from jaxloss.representation._off_diagonal import log_sum_of_strangers, sum_of_strangers
 
@@ -19,12 +19,12 @@ def _against(logits: Array, own: Array, axis: int = -1) -> Array:
 
 
 def infonce_loss(
-    queries: Array,
-    keys: Array,
+    queries: ArrayLike,
+    keys: ArrayLike,
     *,
     temperature: Scalar = 0.07,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softmax cross-entropy of every query's own key against all keys of the batch, by cosine.
@@ -67,12 +67,12 @@ def infonce_loss(
 
 
 def clip_loss(
-    image_embeddings: Array,
-    text_embeddings: Array,
+    image_embeddings: ArrayLike,
+    text_embeddings: ArrayLike,
     *,
     temperature: Scalar = 0.07,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""InfoNCE in both directions: every image against all texts, every text against all images.
@@ -118,13 +118,13 @@ def clip_loss(
 
 
 def siglip_loss(
-    image_embeddings: Array,
-    text_embeddings: Array,
+    image_embeddings: ArrayLike,
+    text_embeddings: ArrayLike,
     *,
     temperature: Scalar = 0.1,
     bias: Scalar = -10.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""A binary cross-entropy for every (image, text): does the text belong to the image? No softmax over the batch.
@@ -170,11 +170,11 @@ def siglip_loss(
 
 
 def n_pairs_loss(
-    anchors: Array,
-    positives: Array,
+    anchors: ArrayLike,
+    positives: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softmax cross-entropy of inner products: every anchor against the positives of all other anchors.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.distances import pair_distances, vector_norm
 from jaxloss._floor.reduction import divide_sums, pool_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import grouped, per_pair, some
 
 __all__ = ["batch_all_triplet_loss", "batch_hard_triplet_loss", "batch_semi_hard_triplet_loss"]
@@ -18,12 +18,12 @@ _BLOCK = 2**22
 
 
 def batch_all_triplet_loss(
-    embeddings: Array,
-    labels: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
     *,
     margin: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Triplet margin loss of all triplets of a batch, averaged over those that still cost something.
@@ -89,12 +89,12 @@ def _all_triplets(distances: Array, positives: Array, negatives: Array, margin: 
 
 
 def batch_hard_triplet_loss(
-    embeddings: Array,
-    labels: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
     *,
     margin: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Triplet margin loss of the furthest positive and the nearest negative of every anchor.
@@ -149,12 +149,12 @@ def _distance_to_largest(x: Array, scores: Array) -> Array:
 
 
 def batch_semi_hard_triplet_loss(
-    embeddings: Array,
-    labels: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
     *,
     margin: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Triplet margin loss of every positive pair and the nearest negative that is further away than the positive.

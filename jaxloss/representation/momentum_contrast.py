@@ -6,20 +6,20 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import similarities, unit
 
 __all__ = ["infonce_with_queue_loss"]
 
 
 def infonce_with_queue_loss(
-    queries: Array,
-    keys: Array,
-    negatives: Array,
+    queries: ArrayLike,
+    keys: ArrayLike,
+    negatives: ArrayLike,
     *,
     temperature: Scalar = 0.07,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softmax cross-entropy of a query's own key against a queue of negatives, by cosine (momentum contrast, MoCo).

@@ -7,13 +7,15 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.distances import vector_norm
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.regression.correlations import cosine_distance
 
 __all__ = ["contrastive_loss", "cosine_embedding_loss", "hinge_embedding_loss"]
 
 
-def _pairs(where: Array | None, anchors: Array, others: Array, targets: Array) -> tuple[Array, Array, Array]:
+def _pairs(
+    where: ArrayLike | None, anchors: ArrayLike, others: ArrayLike, targets: ArrayLike
+) -> tuple[Array, Array, Array]:
     """The two embeddings of each pair in the working dtype, blanked where masked, and the targets, checked."""
     anchors, others = checks.values(anchors=anchors, others=others)
     (targets,) = checks.numeric(targets=targets)
@@ -34,13 +36,13 @@ def _sided(targets: Array, distance: Array, dissimilar_target: int) -> tuple[Arr
 
 
 def contrastive_loss(
-    anchors: Array,
-    others: Array,
-    targets: Array,
+    anchors: ArrayLike,
+    others: ArrayLike,
+    targets: ArrayLike,
     *,
     margin: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of a similar pair, squared lack of distance of a dissimilar one (siamese networks).
@@ -85,13 +87,13 @@ def contrastive_loss(
 
 
 def cosine_embedding_loss(
-    anchors: Array,
-    others: Array,
-    targets: Array,
+    anchors: ArrayLike,
+    others: ArrayLike,
+    targets: ArrayLike,
     *,
     margin: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""One minus the cosine of a similar pair, the cosine above a margin of a dissimilar one.
@@ -133,12 +135,12 @@ def cosine_embedding_loss(
 
 
 def hinge_embedding_loss(
-    distances: Array,
-    targets: Array,
+    distances: ArrayLike,
+    targets: ArrayLike,
     *,
     margin: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The distance of a similar pair, the lack of distance of a dissimilar one, from distances of any kind.

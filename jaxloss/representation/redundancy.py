@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.regression.correlations import pearson_correlation_loss
 from jaxloss.representation._groups import diagonal
 
@@ -17,7 +17,7 @@ Views = tuple[Array, Array]
 
 
 def _views(
-    where: Array | None, weights: Array | None, first: Array, second: Array
+    where: ArrayLike | None, weights: ArrayLike | None, first: ArrayLike, second: ArrayLike
 ) -> tuple[Views, Array, Array | None, Array | None]:
     """Features ``[..., D, N]`` of both views, the share of every example, its mass and which sets have any."""
     first, second = checks.floating(first=first, second=second)
@@ -56,12 +56,12 @@ def _off_diagonal(matrix: Array) -> Array:
 
 
 def barlow_twins_loss(
-    first: Array,
-    second: Array,
+    first: ArrayLike,
+    second: ArrayLike,
     *,
     redundancy: Scalar = 0.005,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Makes the correlation of the features of two views the identity.
@@ -113,15 +113,15 @@ def _standardised(deviations: Array, share: Array) -> Array:
 
 
 def vicreg_loss(
-    first: Array,
-    second: Array,
+    first: ArrayLike,
+    second: ArrayLike,
     *,
     invariance: Scalar = 25.0,
     variance: Scalar = 25.0,
     covariance: Scalar = 1.0,
     epsilon: Scalar = 1e-4,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Invariance between two views, a floor under the spread of every feature, no covariance between features.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, divide_sums, hide, reduce, weighted_sums
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import diagonal
 
 __all__ = ["DinoState", "dino_init", "dino_loss"]
@@ -38,15 +38,15 @@ def dino_init(num_prototypes: int) -> DinoState:
 
 
 def dino_loss(
-    logits: Array,
-    teacher_logits: Array,
+    logits: ArrayLike,
+    teacher_logits: ArrayLike,
     state: DinoState,
     *,
     temperature: Scalar = 0.1,
     teacher_temperature: Scalar = 0.04,
     momentum: Scalar = 0.9,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, DinoState]:
     r"""Cross-entropy between a teacher's distribution and the student's on every other view (DINO).
@@ -111,7 +111,7 @@ def _row(vector: Array, like: Array) -> Array:
     return jnp.expand_dims(vector, tuple(range(like.ndim - 1)))
 
 
-def _moved(old: Array, teacher: Array, where: Array | None, momentum: Scalar) -> Array:
+def _moved(old: Array, teacher: Array, where: ArrayLike | None, momentum: Scalar) -> Array:
     """The centre after a step; the old one where no image is kept."""
     images = teacher.shape[:-2]
     keep = jnp.ones(images, bool) if where is None else checks.mask(where, images)

@@ -6,22 +6,22 @@ import jax
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.regression.correlations import cosine_distance
 
 __all__ = ["byol_loss", "negative_cosine_loss", "simsiam_loss"]
 
 
-def _negative_cosine(where: Array | None, predictions: Array, targets: Array) -> Array:
+def _negative_cosine(where: ArrayLike | None, predictions: ArrayLike, targets: ArrayLike) -> Array:
     return cosine_distance(predictions, targets, where=where, reduction="none") - 1
 
 
 def negative_cosine_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Minus the cosine of prediction and target; both are differentiated.
@@ -56,11 +56,11 @@ def negative_cosine_loss(
 
 
 def byol_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of a normalised prediction from the normalised target, which is held constant.
@@ -98,13 +98,13 @@ def byol_loss(
 
 
 def simsiam_loss(
-    first_predictions: Array,
-    second_predictions: Array,
-    first_projections: Array,
-    second_projections: Array,
+    first_predictions: ArrayLike,
+    second_predictions: ArrayLike,
+    first_projections: ArrayLike,
+    second_projections: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Minus the cosine of each view's prediction with the other view's projection, which is held constant.

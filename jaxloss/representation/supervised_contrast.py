@@ -6,19 +6,19 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import pool_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import gathered, grouped, per_pair, similarities, some, unit
 
 __all__ = ["ntxent", "supcon_loss"]
 
 
 def ntxent(
-    embeddings: Array,
-    labels: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
     *,
     temperature: Scalar = 0.07,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Normalised temperature-scaled cross-entropy of positive pairs against the negatives of the anchor (SimCLR).
@@ -68,12 +68,12 @@ def ntxent(
 
 
 def supcon_loss(
-    embeddings: Array,
-    labels: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
     *,
     temperature: Scalar = 0.1,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Supervised contrast: the mean log-share of an anchor's positives among all other examples.

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.distances import vector_norm
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["soft_margin_triplet_loss", "triplet_margin_loss"]
 
 
-def _triplets(where: Array | None, **embeddings: Array) -> tuple[Array, ...]:
+def _triplets(where: ArrayLike | None, **embeddings: ArrayLike) -> tuple[Array, ...]:
     arrays = dict(zip(embeddings, checks.floating(**embeddings), strict=True))
     checks.with_axes("features", anchors=arrays["anchors"])
     checks.same_shape(**arrays)
@@ -22,15 +22,15 @@ def _triplets(where: Array | None, **embeddings: Array) -> tuple[Array, ...]:
 
 
 def triplet_margin_loss(
-    anchors: Array,
-    positives: Array,
-    negatives: Array,
+    anchors: ArrayLike,
+    positives: ArrayLike,
+    negatives: ArrayLike,
     *,
     margin: Scalar = 1.0,
     norm_degree: Scalar = 2.0,
     swap: bool = False,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Hinge of the difference of two distances: the positive should be nearer than the negative by a margin.
@@ -80,12 +80,12 @@ def triplet_margin_loss(
 
 
 def soft_margin_triplet_loss(
-    anchors: Array,
-    positives: Array,
-    negatives: Array,
+    anchors: ArrayLike,
+    positives: ArrayLike,
+    negatives: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softplus of the difference of two distances: the triplet loss without a margin to choose.

@@ -7,21 +7,21 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import gathered, grouped, similarities, some, unit
 
 __all__ = ["circle_loss", "multi_similarity_loss"]
 
 
 def multi_similarity_loss(
-    embeddings: Array,
-    labels: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
     *,
     alpha: Scalar = 2.0,
     beta: Scalar = 50.0,
     base: Scalar = 0.5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Soft hinges on cosines: positives should be above a threshold, negatives below, and the worst count most.
@@ -70,13 +70,13 @@ def multi_similarity_loss(
 
 
 def circle_loss(
-    embeddings: Array,
-    labels: Array,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
     *,
     margin: Scalar = 0.4,
     scale: Scalar = 80.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Softplus of the best negative against the worst positive, each weighed by its distance from its optimum.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import operator
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.sequence._log_space import before
 
 __all__ = ["blank_index", "ensure_known_labels", "known_labels", "targets", "within"]
 
 
 def targets(
-    batch: tuple[int, ...], labels: Array, logit_lengths: Array, label_lengths: Array
+    batch: tuple[int, ...], labels: ArrayLike, logit_lengths: ArrayLike, label_lengths: ArrayLike
 ) -> tuple[Array, Array, Array]:
     """Labels and lengths as int32, checked against the leading axes of the logits."""
     labels, logit_lengths, label_lengths = checks.integer(

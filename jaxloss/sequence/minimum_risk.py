@@ -7,18 +7,18 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["minimum_risk_loss"]
 
 
 def minimum_risk_loss(
-    logps: Array,
-    risks: Array,
+    logps: ArrayLike,
+    risks: ArrayLike,
     *,
     sharpness: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Expected risk of N candidates, such as their word errors, under the model restricted to them (MRT, MWER).

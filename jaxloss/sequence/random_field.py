@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.sequence._log_space import before, renormalise
 from jaxloss.sequence._targets import within
 
@@ -15,13 +15,13 @@ __all__ = ["linear_chain_crf_nll"]
 
 
 def linear_chain_crf_nll(
-    logits: Array,
-    labels: Array,
-    lengths: Array,
-    transitions: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    lengths: ArrayLike,
+    transitions: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-likelihood of a linear-chain conditional random field: for tagging and segmentation.

@@ -9,19 +9,19 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.sequence._log_space import skew
 
 __all__ = ["soft_dtw_divergence", "soft_dtw_loss"]
 
 
 def soft_dtw_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     gamma: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Soft dynamic time warping of two series, with squared Euclidean costs.
@@ -63,12 +63,12 @@ def soft_dtw_loss(
 
 
 def soft_dtw_divergence(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     gamma: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Soft dynamic time warping without its bias: 0 for equal series.
@@ -109,7 +109,7 @@ def soft_dtw_divergence(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _series(predictions: Array, targets: Array) -> tuple[Array, Array]:
+def _series(predictions: ArrayLike, targets: ArrayLike) -> tuple[Array, Array]:
     (predictions,) = checks.floating(predictions=predictions)
     (targets,) = checks.numeric(targets=targets)
     checks.with_axes("points coordinates", predictions=predictions, targets=targets)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, start_of
 from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
 
@@ -17,14 +17,14 @@ __all__ = ["ctc_feasible", "ctc_loss"]
 
 
 def ctc_loss(
-    logits: Array,
-    labels: Array,
-    logit_lengths: Array,
-    label_lengths: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    logit_lengths: ArrayLike,
+    label_lengths: ArrayLike,
     *,
     blank_id: int = 0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Connectionist temporal classification: the likelihood of a label sequence, over all its alignments.
@@ -78,7 +78,7 @@ def ctc_loss(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def ctc_feasible(labels: Array, logit_lengths: Array, label_lengths: Array) -> Array:
+def ctc_feasible(labels: ArrayLike, logit_lengths: ArrayLike, label_lengths: ArrayLike) -> Array:
     r"""Whether there are enough frames for the labels: the ``where`` that keeps infinite losses out of `ctc_loss`.
 
     Every label takes a frame, and between two equal ones there must be a blank:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, skew, start_of
 from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
 
@@ -17,14 +17,14 @@ __all__ = ["rnnt_loss"]
 
 
 def rnnt_loss(
-    logits: Array,
-    labels: Array,
-    logit_lengths: Array,
-    label_lengths: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    logit_lengths: ArrayLike,
+    label_lengths: ArrayLike,
     *,
     blank_id: int = 0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The transducer loss (RNN-T): the likelihood of a label sequence, over all its alignments.

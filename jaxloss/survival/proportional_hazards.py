@@ -10,18 +10,18 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, divide_sums, hide, pool_mass, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["cox_breslow_nll", "cox_efron_nll"]
 
 
 def cox_breslow_nll(
-    log_hazards: Array,
-    times: Array,
-    events: Array,
+    log_hazards: ArrayLike,
+    times: ArrayLike,
+    events: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log partial likelihood of proportional hazards, per event; tied events each face the whole risk set.
@@ -62,12 +62,12 @@ def cox_breslow_nll(
 
 
 def cox_efron_nll(
-    log_hazards: Array,
-    times: Array,
-    events: Array,
+    log_hazards: ArrayLike,
+    times: ArrayLike,
+    events: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log partial likelihood of proportional hazards, per event; tied events leave the risk set in turn.
@@ -117,7 +117,7 @@ class _Cohort(NamedTuple):
 
 
 def _cohorts(
-    log_hazards: Array, times: Array, events: Array, where: Array | None, weights: Array | None
+    log_hazards: ArrayLike, times: ArrayLike, events: ArrayLike, where: ArrayLike | None, weights: ArrayLike | None
 ) -> tuple[_Cohort, Array]:
     log_hazards, times = checks.values(log_hazards=log_hazards, times=times)
     checks.with_axes("subjects", allow_empty=True, log_hazards=log_hazards)

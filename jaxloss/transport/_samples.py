@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["Samples", "two_samples"]
 
@@ -16,7 +16,7 @@ Samples = tuple[Array, Array, Array, Array]
 
 
 def two_samples(
-    where: Array | None,
+    where: ArrayLike | None,
     predictions: Any,
     targets: Any,
     prediction_weights: Any,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.distances import pair_distances, squared_distances
 from jaxloss._floor.reduction import plain_mean, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.transport._samples import Samples, two_samples
 
 __all__ = ["energy_distance", "mmd_loss", "unbiased_mmd_loss"]
@@ -38,13 +38,13 @@ def _signed(matrix: Array, samples: Samples) -> Array:
 
 
 def energy_distance(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    prediction_weights: Array | None = None,
-    target_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    prediction_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""How much further the points of two samples are from each other than from their own kind.
@@ -87,14 +87,14 @@ def energy_distance(
 
 
 def mmd_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    bandwidths: Array | tuple[float, ...] = (1.0,),
-    prediction_weights: Array | None = None,
-    target_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    bandwidths: ArrayLike | tuple[float, ...] = (1.0,),
+    prediction_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared maximum mean discrepancy of two samples under a mean of Gaussian kernels; the biased estimate.
@@ -137,14 +137,14 @@ def mmd_loss(
 
 
 def unbiased_mmd_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    bandwidths: Array | tuple[float, ...] = (1.0,),
-    prediction_weights: Array | None = None,
-    target_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    bandwidths: ArrayLike | tuple[float, ...] = (1.0,),
+    prediction_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared maximum mean discrepancy of two samples, without the bias of pairs of a point with itself.

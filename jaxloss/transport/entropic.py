@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.transport._samples import Samples, two_samples
 
 __all__ = ["entropic_transport_loss", "sinkhorn_divergence"]
@@ -43,14 +43,14 @@ def _for_each_pair(solve: Callable[..., Array], samples: Samples) -> Array:
 
 
 def entropic_transport_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     epsilon: Scalar,
-    prediction_weights: Array | None = None,
-    target_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    prediction_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cost of moving one sample to another by squared distance, with entropic regularization.
@@ -97,14 +97,14 @@ def entropic_transport_loss(
 
 
 def sinkhorn_divergence(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     epsilon: Scalar,
-    prediction_weights: Array | None = None,
-    target_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    prediction_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Entropic transport cost less what the samples cost against themselves: 0 for equal samples.

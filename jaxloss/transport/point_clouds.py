@@ -9,20 +9,20 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.transport._samples import two_samples
 
 __all__ = ["chamfer_distance"]
 
 
 def chamfer_distance(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    prediction_weights: Array | None = None,
-    target_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    prediction_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean squared distance of every point from the nearest one of the other cloud, both ways.

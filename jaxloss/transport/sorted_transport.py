@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import plain_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.transport._samples import Samples, two_samples
 
 __all__ = ["random_directions", "sliced_wasserstein_loss", "wasserstein_1d_loss"]
@@ -43,14 +43,14 @@ def _at(points: Array, below: Array, levels: Array) -> Array:
 
 
 def wasserstein_1d_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     p: Scalar = 1.0,
-    prediction_weights: Array | None = None,
-    target_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    prediction_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The p-th power of the Wasserstein distance of two samples on the line.
@@ -92,15 +92,15 @@ def wasserstein_1d_loss(
 
 
 def sliced_wasserstein_loss(
-    predictions: Array,
-    targets: Array,
-    directions: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    directions: ArrayLike,
     *,
     p: Scalar = 2.0,
-    prediction_weights: Array | None = None,
-    target_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    prediction_weights: ArrayLike | None = None,
+    target_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean over directions of the p-th power of the Wasserstein distance of the projected samples.

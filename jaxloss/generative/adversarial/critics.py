@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import positive_part
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.generative.adversarial._scores import score_pair
 
 __all__ = [
@@ -24,11 +24,11 @@ __all__ = [
 
 
 def gan_wasserstein_discriminator_loss(
-    real_logits: Array,
-    fake_logits: Array,
+    real_logits: ArrayLike,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative estimate of the Wasserstein-1 distance by a critic, which minimises it.
@@ -64,10 +64,10 @@ def gan_wasserstein_discriminator_loss(
 
 
 def gan_wasserstein_generator_loss(
-    fake_logits: Array,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The critic's score of generated examples, negated.
@@ -97,11 +97,11 @@ def gan_wasserstein_generator_loss(
 
 
 def gan_hinge_discriminator_loss(
-    real_logits: Array,
-    fake_logits: Array,
+    real_logits: ArrayLike,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Hinge loss of a critic: scores beyond the margins 1 and -1 no longer count.
@@ -138,10 +138,10 @@ def gan_hinge_discriminator_loss(
 
 
 def gan_hinge_generator_loss(
-    fake_logits: Array,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The generator that belongs to the hinge critic; itself no hinge, it keeps its gradient beyond the margins.
@@ -170,13 +170,13 @@ def gan_hinge_generator_loss(
 
 
 def gan_least_squares_discriminator_loss(
-    real_logits: Array,
-    fake_logits: Array,
+    real_logits: ArrayLike,
+    fake_logits: ArrayLike,
     *,
     real_label: Scalar = 1.0,
     fake_label: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of the critic's scores from a label for real and one for generated examples.
@@ -217,11 +217,11 @@ def gan_least_squares_discriminator_loss(
 
 
 def gan_least_squares_generator_loss(
-    fake_logits: Array,
+    fake_logits: ArrayLike,
     *,
     real_label: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of the critic's scores of generated examples from the label that the generator wants.

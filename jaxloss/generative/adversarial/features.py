@@ -11,17 +11,17 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["PathLengthState", "feature_matching_loss", "path_length_init", "path_length_penalty"]
 
 
 def feature_matching_loss(
-    fake_features: Array,
-    real_features: Array,
+    fake_features: ArrayLike,
+    real_features: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of the average features of generated examples from those of real ones.
@@ -100,13 +100,13 @@ def path_length_init(mean_length: Scalar = 0.0) -> PathLengthState:
 def path_length_penalty(
     generator: Callable[[Any, Array], Array],
     params: Any,
-    latents: Array,
-    directions: Array,
+    latents: ArrayLike,
+    directions: ArrayLike,
     state: PathLengthState,
     *,
     decay: Scalar = 0.01,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, PathLengthState]:
     r"""Squared distance of the length of a generator's steps from their running average (StyleGAN2).

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["gradient_penalty", "r1_penalty", "r2_penalty"]
 
@@ -19,7 +19,7 @@ Discriminator = Callable[[Any, Array], Array]
 """``(params, examples [N, ...]) -> scores [N, ...]``, each example by itself."""
 
 
-def _examples(where: Array | None, **arrays: Any) -> tuple[Array, ...]:
+def _examples(where: ArrayLike | None, **arrays: Any) -> tuple[Array, ...]:
     """Floating arrays ``[N, ...]`` of one shape, 0 where masked, in their own dtypes."""
     named = dict(zip(arrays, checks.floating(**arrays), strict=True))
     checks.same_shape(**named)
@@ -45,13 +45,13 @@ def _slopes(discriminator: Discriminator, params: Any, examples: Array) -> Array
 def gradient_penalty(
     discriminator: Discriminator,
     params: Any,
-    real: Array,
-    fake: Array,
-    interpolation: Array,
+    real: ArrayLike,
+    fake: ArrayLike,
+    interpolation: ArrayLike,
     *,
     target_norm: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of the norm of a critic's gradient from 1, between real and generated examples (WGAN-GP).
@@ -112,10 +112,10 @@ def _half_squared_slope(discriminator: Discriminator, params: Any, examples: Arr
 def r1_penalty(
     discriminator: Discriminator,
     params: Any,
-    real: Array,
+    real: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared norm of a discriminator's gradient at real examples.
@@ -157,10 +157,10 @@ def r1_penalty(
 def r2_penalty(
     discriminator: Discriminator,
     params: Any,
-    fake: Array,
+    fake: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared norm of a discriminator's gradient at generated examples.

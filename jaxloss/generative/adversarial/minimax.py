@@ -10,7 +10,7 @@ from jaxloss._floor import checks
 from jaxloss._floor.numerics import softplus
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.sigmoids import negative_log_sigmoids
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.generative.adversarial._scores import score_pair
 
 __all__ = [
@@ -22,12 +22,12 @@ __all__ = [
 
 
 def gan_minimax_discriminator_loss(
-    real_logits: Array,
-    fake_logits: Array,
+    real_logits: ArrayLike,
+    fake_logits: ArrayLike,
     *,
     real_smoothing: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Binary cross-entropy of a discriminator that tells real examples from generated ones.
@@ -68,10 +68,10 @@ def gan_minimax_discriminator_loss(
 
 
 def gan_minimax_generator_loss(
-    fake_logits: Array,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The generator's side of the minimax game: the log-probability that a generated example is found out.
@@ -104,11 +104,11 @@ def gan_minimax_generator_loss(
 
 
 def gan_nonsaturating_discriminator_loss(
-    real_logits: Array,
-    fake_logits: Array,
+    real_logits: ArrayLike,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The discriminator of the non-saturating game: that of the minimax game, without smoothing.
@@ -145,10 +145,10 @@ def gan_nonsaturating_discriminator_loss(
 
 
 def gan_nonsaturating_generator_loss(
-    fake_logits: Array,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy of generated examples with the label "real": a strong gradient where they are found out.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import softplus
 from jaxloss._floor.reduction import pool_mass, pool_mean, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.generative.adversarial._scores import score_pair
 
 __all__ = [
@@ -16,13 +16,15 @@ __all__ = [
 ]
 
 
-def _lag(higher: Array, lower: Array, where: Array | None, weights: Array | None, reduction: Reduction) -> Array:
+def _lag(
+    higher: Array, lower: Array, where: ArrayLike | None, weights: ArrayLike | None, reduction: Reduction
+) -> Array:
     """Cross-entropy of the pairs in which ``higher`` should exceed ``lower``; masked entries are blanked."""
     return reduce(softplus(lower - higher), where=where, weights=weights, reduction=reduction)
 
 
 def _lag_of_averages(
-    higher: Array, lower: Array, where: Array | None, weights: Array | None, reduction: Reduction
+    higher: Array, lower: Array, where: ArrayLike | None, weights: ArrayLike | None, reduction: Reduction
 ) -> Array:
     """Cross-entropy of each of ``higher`` against the average of ``lower``, and the other way round."""
     mass, present = pool_mass(where, weights, higher)
@@ -32,11 +34,11 @@ def _lag_of_averages(
 
 
 def gan_relativistic_discriminator_loss(
-    real_logits: Array,
-    fake_logits: Array,
+    real_logits: ArrayLike,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy of pairs: the real example of each should score higher than the generated one.
@@ -71,11 +73,11 @@ def gan_relativistic_discriminator_loss(
 
 
 def gan_relativistic_generator_loss(
-    real_logits: Array,
-    fake_logits: Array,
+    real_logits: ArrayLike,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy of pairs: the generated example of each should score higher than the real one.
@@ -108,11 +110,11 @@ def gan_relativistic_generator_loss(
 
 
 def gan_relativistic_average_discriminator_loss(
-    real_logits: Array,
-    fake_logits: Array,
+    real_logits: ArrayLike,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy of real examples against the average generated one, and of generated against the average real.
@@ -149,11 +151,11 @@ def gan_relativistic_average_discriminator_loss(
 
 
 def gan_relativistic_average_generator_loss(
-    real_logits: Array,
-    fake_logits: Array,
+    real_logits: ArrayLike,
+    fake_logits: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy of generated examples against the average real one, and of real against the average generated.

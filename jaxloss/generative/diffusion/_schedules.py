@@ -13,13 +13,13 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["example_data", "mean_square", "reduce_mean_square", "spread"]
 
 
 def example_data(
-    where: Array | None, data: dict[str, Any], numbers: dict[str, Any]
+    where: ArrayLike | None, data: dict[str, Any], numbers: dict[str, Any]
 ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """Data ``[..., *event]`` of one shape and numbers ``[...]``, promoted by the data; masked data are 0, numbers 1."""
     data = dict(zip(data, checks.floating(**data), strict=True))
@@ -50,7 +50,7 @@ def mean_square(residuals: Array, batch_ndim: int) -> Array:
 
 
 def reduce_mean_square(
-    residuals: Array, loss_weights: Array, where: Array | None, weights: Array | None, reduction: Reduction
+    residuals: Array, loss_weights: Array, where: ArrayLike | None, weights: ArrayLike | None, reduction: Reduction
 ) -> Array:
     """Each example's mean square times its number, reduced."""
     values = loss_weights * mean_square(residuals, loss_weights.ndim)

@@ -11,20 +11,20 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.generative.diffusion._schedules import example_data, spread
 
 __all__ = ["consistency_loss", "mean_flow_target", "score_distillation_loss"]
 
 
 def consistency_loss(
-    predictions: Array,
-    targets: Array,
-    loss_weights: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    loss_weights: ArrayLike,
     *,
     c: Scalar = 0.00054,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Pseudo-Huber distance of a consistency model's output from its own output at less noise.
@@ -72,13 +72,13 @@ def consistency_loss(
 
 
 def score_distillation_loss(
-    samples: Array,
-    predictions: Array,
-    noise: Array,
-    loss_weights: Array,
+    samples: ArrayLike,
+    predictions: ArrayLike,
+    noise: ArrayLike,
+    loss_weights: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""A loss whose gradient moves samples to where a diffusion model finds them likely (SDS); its value says nothing.
@@ -124,10 +124,10 @@ def score_distillation_loss(
 def mean_flow_target(
     model: Callable[[Any, Array, Array, Array], Array],
     params: Any,
-    points: Array,
-    velocities: Array,
-    starts: Array,
-    times: Array,
+    points: ArrayLike,
+    velocities: ArrayLike,
+    starts: ArrayLike,
+    times: ArrayLike,
 ) -> tuple[Array, Array]:
     r"""Average velocity that a network predicts, and the one that its own derivative asks of it (MeanFlow).
 

@@ -6,21 +6,21 @@ Code bases differ in the direction of time; with data at time 0 put ``1 - times`
 from __future__ import annotations
 
 from jaxloss._floor import checks
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.generative.diffusion._schedules import example_data, reduce_mean_square, spread
 
 __all__ = ["flow_endpoints", "flow_matching_loss", "linear_flow_path"]
 
 
 def flow_matching_loss(
-    predictions: Array,
-    noise: Array,
-    samples: Array,
-    loss_weights: Array,
+    predictions: ArrayLike,
+    noise: ArrayLike,
+    samples: ArrayLike,
+    loss_weights: ArrayLike,
     *,
     sigma_min: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean squared error of the velocity that a network predicts on the way from noise to data (rectified flow).
@@ -64,7 +64,7 @@ def flow_matching_loss(
     return reduce_mean_square(residuals, loss_weights, where, weights, reduction)
 
 
-def linear_flow_path(noise: Array, samples: Array, times: Array, *, sigma_min: Scalar = 0.0) -> Array:
+def linear_flow_path(noise: ArrayLike, samples: ArrayLike, times: ArrayLike, *, sigma_min: Scalar = 0.0) -> Array:
     r"""Points on the lines from noise to data, at which the network of `flow_matching_loss` predicts.
 
     .. math:: x_t = (1 - (1 - \sigma_{\min}) t) \, \epsilon + t x
@@ -96,7 +96,9 @@ def linear_flow_path(noise: Array, samples: Array, times: Array, *, sigma_min: S
     return spread(1 - (1 - sigma_min) * times, noise) * noise + spread(times, samples) * samples
 
 
-def flow_endpoints(points: Array, velocities: Array, times: Array, *, sigma_min: Scalar = 0.0) -> tuple[Array, Array]:
+def flow_endpoints(
+    points: ArrayLike, velocities: ArrayLike, times: ArrayLike, *, sigma_min: Scalar = 0.0
+) -> tuple[Array, Array]:
     r"""Noise and data at the two ends of the line that passes a point with a velocity.
 
     .. math:: \epsilon = x_t - t u, \qquad x = u + (1 - \sigma_{\min}) \, \epsilon

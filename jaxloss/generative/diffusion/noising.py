@@ -5,13 +5,13 @@ The noise and its level are arguments: nothing here is random.
 
 from __future__ import annotations
 
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.generative.diffusion._schedules import example_data, spread
 
 __all__ = ["diffuse", "diffusion_velocity", "epsilon_from_score", "score_from_epsilon"]
 
 
-def diffuse(samples: Array, noise: Array, alphas: Array, sigmas: Array) -> Array:
+def diffuse(samples: ArrayLike, noise: ArrayLike, alphas: ArrayLike, sigmas: ArrayLike) -> Array:
     r"""Data with noise: the input of a denoising network.
 
     .. math:: z = \alpha x + \sigma \epsilon
@@ -43,7 +43,7 @@ def diffuse(samples: Array, noise: Array, alphas: Array, sigmas: Array) -> Array
     return spread(alphas, samples) * samples + spread(sigmas, noise) * noise
 
 
-def diffusion_velocity(samples: Array, noise: Array, alphas: Array, sigmas: Array) -> Array:
+def diffusion_velocity(samples: ArrayLike, noise: ArrayLike, alphas: ArrayLike, sigmas: ArrayLike) -> Array:
     r"""The velocity of data and noise, which the network of `v_prediction_loss` predicts.
 
     .. math:: v = \alpha \epsilon - \sigma x
@@ -77,7 +77,7 @@ def diffusion_velocity(samples: Array, noise: Array, alphas: Array, sigmas: Arra
     return spread(alphas, noise) * noise - spread(sigmas, samples) * samples
 
 
-def score_from_epsilon(noise: Array, sigmas: Array) -> Array:
+def score_from_epsilon(noise: ArrayLike, sigmas: ArrayLike) -> Array:
     r"""The score of noisy data, by the noise in them.
 
     .. math:: s = -\epsilon / \sigma
@@ -105,7 +105,7 @@ def score_from_epsilon(noise: Array, sigmas: Array) -> Array:
     return -noise / spread(sigmas, noise)
 
 
-def epsilon_from_score(scores: Array, sigmas: Array) -> Array:
+def epsilon_from_score(scores: ArrayLike, sigmas: ArrayLike) -> Array:
     r"""The noise in noisy data, by their score.
 
     .. math:: \epsilon = -\sigma s

@@ -6,19 +6,19 @@ every example are arguments; the functions of this module draw nothing.
 
 from __future__ import annotations
 
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.generative.diffusion._schedules import example_data, reduce_mean_square, spread
 
 __all__ = ["epsilon_prediction_loss", "v_prediction_loss", "x0_prediction_loss"]
 
 
 def epsilon_prediction_loss(
-    predictions: Array,
-    noise: Array,
-    loss_weights: Array,
+    predictions: ArrayLike,
+    noise: ArrayLike,
+    loss_weights: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean squared error of the predicted noise of each example, times a weight of its noise level.
@@ -58,12 +58,12 @@ def epsilon_prediction_loss(
 
 
 def x0_prediction_loss(
-    predictions: Array,
-    samples: Array,
-    loss_weights: Array,
+    predictions: ArrayLike,
+    samples: ArrayLike,
+    loss_weights: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean squared error of the predicted data of each example, times a weight of its noise level.
@@ -103,15 +103,15 @@ def x0_prediction_loss(
 
 
 def v_prediction_loss(
-    predictions: Array,
-    samples: Array,
-    noise: Array,
-    alphas: Array,
-    sigmas: Array,
-    loss_weights: Array,
+    predictions: ArrayLike,
+    samples: ArrayLike,
+    noise: ArrayLike,
+    alphas: ArrayLike,
+    sigmas: ArrayLike,
+    loss_weights: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean squared error of the predicted velocity of each example, times a weight of its noise level.

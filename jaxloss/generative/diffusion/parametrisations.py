@@ -7,7 +7,7 @@ Any schedule is allowed; :math:`\alpha^2 + \sigma^2 = 1` is not assumed. Given t
 
 from __future__ import annotations
 
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.generative.diffusion._schedules import example_data, spread
 
 __all__ = [
@@ -20,7 +20,9 @@ __all__ = [
 ]
 
 
-def _example(noisy: Array, quantity: dict[str, Array], alphas: Array, sigmas: Array) -> tuple[Array, ...]:
+def _example(
+    noisy: ArrayLike, quantity: dict[str, ArrayLike], alphas: ArrayLike, sigmas: ArrayLike
+) -> tuple[Array, ...]:
     """A noisy example, another of its quantities, and the two factors in front of their event axes."""
     (noisy, other), (alphas, sigmas) = example_data(
         None, {"noisy": noisy, **quantity}, {"alphas": alphas, "sigmas": sigmas}
@@ -28,7 +30,7 @@ def _example(noisy: Array, quantity: dict[str, Array], alphas: Array, sigmas: Ar
     return noisy, other, spread(alphas, noisy), spread(sigmas, noisy)
 
 
-def epsilon_from_x0(noisy: Array, samples: Array, alphas: Array, sigmas: Array) -> Array:
+def epsilon_from_x0(noisy: ArrayLike, samples: ArrayLike, alphas: ArrayLike, sigmas: ArrayLike) -> Array:
     r"""The noise of a noisy example whose data are known.
 
     .. math:: \epsilon = (z - \alpha x) / \sigma
@@ -59,7 +61,7 @@ def epsilon_from_x0(noisy: Array, samples: Array, alphas: Array, sigmas: Array) 
     return (noisy - alphas * samples) / sigmas
 
 
-def x0_from_epsilon(noisy: Array, noise: Array, alphas: Array, sigmas: Array) -> Array:
+def x0_from_epsilon(noisy: ArrayLike, noise: ArrayLike, alphas: ArrayLike, sigmas: ArrayLike) -> Array:
     r"""The data of a noisy example whose noise is known.
 
     .. math:: x = (z - \sigma \epsilon) / \alpha
@@ -90,7 +92,7 @@ def x0_from_epsilon(noisy: Array, noise: Array, alphas: Array, sigmas: Array) ->
     return (noisy - sigmas * noise) / alphas
 
 
-def x0_from_velocity(noisy: Array, velocities: Array, alphas: Array, sigmas: Array) -> Array:
+def x0_from_velocity(noisy: ArrayLike, velocities: ArrayLike, alphas: ArrayLike, sigmas: ArrayLike) -> Array:
     r"""The data of a noisy example whose velocity is known.
 
     .. math:: x = \frac{\alpha z - \sigma v}{\alpha^2 + \sigma^2}
@@ -121,7 +123,7 @@ def x0_from_velocity(noisy: Array, velocities: Array, alphas: Array, sigmas: Arr
     return (alphas * noisy - sigmas * velocities) / (alphas * alphas + sigmas * sigmas)
 
 
-def epsilon_from_velocity(noisy: Array, velocities: Array, alphas: Array, sigmas: Array) -> Array:
+def epsilon_from_velocity(noisy: ArrayLike, velocities: ArrayLike, alphas: ArrayLike, sigmas: ArrayLike) -> Array:
     r"""The noise of a noisy example whose velocity is known.
 
     .. math:: \epsilon = \frac{\sigma z + \alpha v}{\alpha^2 + \sigma^2}
@@ -152,7 +154,7 @@ def epsilon_from_velocity(noisy: Array, velocities: Array, alphas: Array, sigmas
     return (sigmas * noisy + alphas * velocities) / (alphas * alphas + sigmas * sigmas)
 
 
-def velocity_from_epsilon(noisy: Array, noise: Array, alphas: Array, sigmas: Array) -> Array:
+def velocity_from_epsilon(noisy: ArrayLike, noise: ArrayLike, alphas: ArrayLike, sigmas: ArrayLike) -> Array:
     r"""The velocity of a noisy example whose noise is known.
 
     .. math:: v = \frac{(\alpha^2 + \sigma^2) \, \epsilon - \sigma z}{\alpha}
@@ -183,7 +185,7 @@ def velocity_from_epsilon(noisy: Array, noise: Array, alphas: Array, sigmas: Arr
     return ((alphas * alphas + sigmas * sigmas) * noise - sigmas * noisy) / alphas
 
 
-def velocity_from_x0(noisy: Array, samples: Array, alphas: Array, sigmas: Array) -> Array:
+def velocity_from_x0(noisy: ArrayLike, samples: ArrayLike, alphas: ArrayLike, sigmas: ArrayLike) -> Array:
     r"""The velocity of a noisy example whose data are known.
 
     .. math:: v = \frac{\alpha z - (\alpha^2 + \sigma^2) \, x}{\sigma}

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.generative.diffusion._schedules import example_data, reduce_mean_square, spread
 
 __all__ = ["denoising_score_matching_loss", "implicit_score_matching_loss", "sliced_score_matching_loss"]
@@ -21,13 +21,13 @@ ScoreModel = Callable[[Any, Array], Array]
 
 
 def denoising_score_matching_loss(
-    scores: Array,
-    noise: Array,
-    sigmas: Array,
-    loss_weights: Array,
+    scores: ArrayLike,
+    noise: ArrayLike,
+    sigmas: ArrayLike,
+    loss_weights: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean squared error of the score of noisy data, weighted by the variance of the noise.
@@ -68,7 +68,7 @@ def denoising_score_matching_loss(
     return reduce_mean_square(spread(sigmas, scores) * scores + noise, loss_weights, where, weights, reduction)
 
 
-def _samples(where: Array | None, **arrays: Any) -> tuple[Array, ...]:
+def _samples(where: ArrayLike | None, **arrays: Any) -> tuple[Array, ...]:
     """Floating arrays ``[N, ...]`` of one shape, 0 where masked, in their own dtypes."""
     named = dict(zip(arrays, checks.floating(**arrays), strict=True))
     checks.same_shape(**named)
@@ -88,10 +88,10 @@ def _slice(model: ScoreModel, params: Any, samples: Array, directions: Array) ->
 def implicit_score_matching_loss(
     model: ScoreModel,
     params: Any,
-    samples: Array,
+    samples: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Fisher divergence of a model from the data up to a constant, by integration by parts: exact, for few dimensions.
@@ -138,11 +138,11 @@ def implicit_score_matching_loss(
 def sliced_score_matching_loss(
     model: ScoreModel,
     params: Any,
-    samples: Array,
-    directions: Array,
+    samples: ArrayLike,
+    directions: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Score matching along one random direction per example, at the price of one forward derivative.

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import promote
-from jaxloss._floor.typing import Array, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
 __all__ = ["edm_weights", "min_snr_weights_for_epsilon", "min_snr_weights_for_v", "min_snr_weights_for_x0"]
 
 
-def _powers(alphas: Array, sigmas: Array) -> tuple[Array, Array]:
+def _powers(alphas: ArrayLike, sigmas: ArrayLike) -> tuple[Array, Array]:
     """The shares of data and noise in the variance, which sum to 1."""
     alphas, sigmas = checks.floating(alphas=alphas, sigmas=sigmas)
     checks.same_shape(alphas=alphas, sigmas=sigmas)
@@ -32,7 +32,7 @@ def _capped_ratio(numerator: Array, denominator: Array, cap: Scalar) -> Array:
     return jnp.where(below, ratio, jnp.asarray(cap, numerator.dtype))
 
 
-def min_snr_weights_for_epsilon(alphas: Array, sigmas: Array, *, gamma: Scalar = 5.0) -> Array:
+def min_snr_weights_for_epsilon(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scalar = 5.0) -> Array:
     r"""Min-SNR weights of `epsilon_prediction_loss`.
 
     .. math:: w = \frac{\min(\mathrm{SNR}, \gamma)}{\mathrm{SNR}} = \min\left(1, \gamma \, \sigma^2 / \alpha^2 \right)
@@ -62,7 +62,7 @@ def min_snr_weights_for_epsilon(alphas: Array, sigmas: Array, *, gamma: Scalar =
     return _capped_ratio(gamma * noise, signal, 1.0)
 
 
-def min_snr_weights_for_x0(alphas: Array, sigmas: Array, *, gamma: Scalar = 5.0) -> Array:
+def min_snr_weights_for_x0(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scalar = 5.0) -> Array:
     r"""Min-SNR weights of `x0_prediction_loss`.
 
     .. math:: w = \min(\mathrm{SNR}, \gamma)
@@ -92,7 +92,7 @@ def min_snr_weights_for_x0(alphas: Array, sigmas: Array, *, gamma: Scalar = 5.0)
     return _capped_ratio(signal, noise, gamma)
 
 
-def min_snr_weights_for_v(alphas: Array, sigmas: Array, *, gamma: Scalar = 5.0) -> Array:
+def min_snr_weights_for_v(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scalar = 5.0) -> Array:
     r"""Min-SNR weights of `v_prediction_loss`.
 
     .. math:: w = \frac{\min(\mathrm{SNR}, \gamma)}{\mathrm{SNR} + 1}
@@ -122,7 +122,7 @@ def min_snr_weights_for_v(alphas: Array, sigmas: Array, *, gamma: Scalar = 5.0) 
     return jnp.minimum(signal, gamma * noise)
 
 
-def edm_weights(sigmas: Array, *, sigma_data: Scalar = 0.5) -> Array:
+def edm_weights(sigmas: ArrayLike, *, sigma_data: Scalar = 0.5) -> Array:
     r"""Weights of `x0_prediction_loss` for a preconditioned denoiser: the same loss at every noise level at first.
 
     .. math:: w = \frac{\sigma^2 + \sigma_d^2}{(\sigma \, \sigma_d)^2} = \frac1{\sigma^2} + \frac1{\sigma_d^2}

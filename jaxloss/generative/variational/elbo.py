@@ -10,12 +10,12 @@ import math
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["capacity_elbo_loss", "elbo_loss", "iwae_loss"]
 
 
-def _terms(where: Array | None, reconstruction_nlls: Array, kl_divergences: Array) -> tuple[Array, Array]:
+def _terms(where: ArrayLike | None, reconstruction_nlls: ArrayLike, kl_divergences: ArrayLike) -> tuple[Array, Array]:
     """The two terms of the bound: floating, of one shape, 0 where masked."""
     nlls, divergences = checks.floating(reconstruction_nlls=reconstruction_nlls, kl_divergences=kl_divergences)
     checks.same_shape(reconstruction_nlls=nlls, kl_divergences=divergences)
@@ -24,12 +24,12 @@ def _terms(where: Array | None, reconstruction_nlls: Array, kl_divergences: Arra
 
 
 def elbo_loss(
-    reconstruction_nlls: Array,
-    kl_divergences: Array,
+    reconstruction_nlls: ArrayLike,
+    kl_divergences: ArrayLike,
     *,
     beta: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative evidence lower bound of a variational autoencoder, with any likelihood.
@@ -72,13 +72,13 @@ def elbo_loss(
 
 
 def capacity_elbo_loss(
-    reconstruction_nlls: Array,
-    kl_divergences: Array,
+    reconstruction_nlls: ArrayLike,
+    kl_divergences: ArrayLike,
     *,
     capacity: Scalar,
     gamma: Scalar = 1000.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative evidence lower bound whose divergence is held at a capacity, which grows during training.
@@ -117,10 +117,10 @@ def capacity_elbo_loss(
 
 
 def iwae_loss(
-    log_importance_weights: Array,
+    log_importance_weights: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative importance-weighted evidence bound, tighter with every sample of the posterior.

@@ -6,17 +6,17 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["batch_free_bits_loss", "free_bits_loss"]
 
 
 def free_bits_loss(
-    kl_divergences: Array,
+    kl_divergences: ArrayLike,
     *,
     free_nats: Scalar,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Sum over groups of latents of each example's divergence, floored.
@@ -56,11 +56,11 @@ def free_bits_loss(
 
 
 def batch_free_bits_loss(
-    kl_divergences: Array,
+    kl_divergences: ArrayLike,
     *,
     free_nats: Scalar,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Sum over groups of latents of the divergence's average over a batch, floored: the rule of the paper.

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, promote, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["straight_through", "vq_codebook_loss", "vq_commitment_loss"]
 
 
-def _vectors(where: Array | None, **arrays: Array) -> tuple[Array, ...]:
+def _vectors(where: ArrayLike | None, **arrays: ArrayLike) -> tuple[Array, ...]:
     """Floating vectors ``[..., D]`` of one shape, 0 where masked."""
     named = dict(zip(arrays, checks.floating(**arrays), strict=True))
     checks.with_axes("features", allow_empty=False, **named)
@@ -21,11 +21,11 @@ def _vectors(where: Array | None, **arrays: Array) -> tuple[Array, ...]:
 
 
 def vq_codebook_loss(
-    codes: Array,
-    encodings: Array,
+    codes: ArrayLike,
+    encodings: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of codes from the encodings that chose them, which moves the codes alone.
@@ -62,11 +62,11 @@ def vq_codebook_loss(
 
 
 def vq_commitment_loss(
-    encodings: Array,
-    codes: Array,
+    encodings: ArrayLike,
+    codes: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of encodings from the codes that they chose, which moves the encodings alone.
@@ -103,7 +103,7 @@ def vq_commitment_loss(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def straight_through(encodings: Array, codes: Array) -> Array:
+def straight_through(encodings: ArrayLike, codes: ArrayLike) -> Array:
     r"""The codes, with the gradient of the encodings: what the decoder of a quantised autoencoder is given.
 
     .. math:: \operatorname{sg}(e) + (z - \operatorname{sg}(z))

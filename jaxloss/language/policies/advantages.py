@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, pool_root_mean_square
-from jaxloss._floor.typing import Array, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
 __all__ = [
     "batch_scaled_advantages",
@@ -16,7 +16,7 @@ __all__ = [
 ]
 
 
-def _centered(rewards: Array, where: Array | None) -> tuple[Array, Array | None, Array]:
+def _centered(rewards: ArrayLike, where: ArrayLike | None) -> tuple[Array, Array | None, Array]:
     """Rewards less the mean of their group, exactly 0 in a constant one; the mask; the members of each group."""
     (rewards,) = checks.floating(rewards=rewards)
     checks.with_axes("group", rewards=rewards)
@@ -37,7 +37,7 @@ def _deviation(centered: Array, mass: Array | None, members: Array) -> Array:
     return pool_root_mean_square(centered, mass)[..., None] * numerics.sqrt(correction)
 
 
-def group_advantages(rewards: Array, *, epsilon: Scalar = 1e-4, where: Array | None = None) -> Array:
+def group_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where: ArrayLike | None = None) -> Array:
     r"""Rewards standardised within their group: the advantages of GRPO.
 
     .. math:: A_i = \frac{r_i - \operatorname{mean}(r)}{\operatorname{std}(r) + \epsilon}
@@ -73,7 +73,7 @@ def group_advantages(rewards: Array, *, epsilon: Scalar = 1e-4, where: Array | N
     return numerics.divide(centered, jnp.broadcast_to(scale, centered.shape))
 
 
-def centered_advantages(rewards: Array, *, where: Array | None = None) -> Array:
+def centered_advantages(rewards: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Rewards less the mean of their group: the advantages of Dr. GRPO, which do not favour easy or hard prompts.
 
     .. math:: A_i = r_i - \operatorname{mean}(r)
@@ -100,7 +100,7 @@ def centered_advantages(rewards: Array, *, where: Array | None = None) -> Array:
     return _centered(rewards, where)[0]
 
 
-def leave_one_out_advantages(rewards: Array, *, where: Array | None = None) -> Array:
+def leave_one_out_advantages(rewards: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Rewards less the mean of the others of their group: the baseline of RLOO, which leaves no bias.
 
     .. math:: A_i = r_i - \frac{1}{G - 1} \sum_{j \ne i} r_j
@@ -128,7 +128,7 @@ def leave_one_out_advantages(rewards: Array, *, where: Array | None = None) -> A
     return centered * numerics.divide(members, jnp.maximum(members - 1, 0))
 
 
-def batch_scaled_advantages(rewards: Array, *, epsilon: Scalar = 1e-4, where: Array | None = None) -> Array:
+def batch_scaled_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where: ArrayLike | None = None) -> Array:
     r"""Rewards less the mean of their group, over the standard deviation of the whole batch.
 
     .. math:: A_{bi} = \frac{r_{bi} - \operatorname{mean}(r_b)}{\operatorname{std}(r) + \epsilon}

@@ -6,18 +6,18 @@ import jax.numpy as jnp
 
 from jaxloss._floor import numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["kl_estimate_k1", "kl_estimate_k2", "kl_estimate_k3"]
 
 
 def kl_estimate_k1(
-    log_probs: Array,
-    reference_log_probs: Array,
+    log_probs: ArrayLike,
+    reference_log_probs: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The log-ratio: the plain estimate of KL(policy || reference), for rewards and for monitoring.
@@ -51,11 +51,11 @@ def kl_estimate_k1(
 
 
 def kl_estimate_k2(
-    log_probs: Array,
-    reference_log_probs: Array,
+    log_probs: ArrayLike,
+    reference_log_probs: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared log-ratio: on samples of the policy its gradient is that of KL(policy || reference).
@@ -89,11 +89,11 @@ def kl_estimate_k2(
 
 
 def kl_estimate_k3(
-    log_probs: Array,
-    reference_log_probs: Array,
+    log_probs: ArrayLike,
+    reference_log_probs: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The log-ratio with a control variate: never negative, the divergence term of GRPO.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["cispo_loss", "grpo_loss", "ppo_clip_loss"]
@@ -33,15 +33,15 @@ def _clipped_surrogate(
 
 
 def ppo_clip_loss(
-    log_probs: Array,
-    old_log_probs: Array,
-    advantages: Array,
+    log_probs: ArrayLike,
+    old_log_probs: ArrayLike,
+    advantages: ArrayLike,
     *,
     clip_low: Scalar = 0.2,
     clip_high: Scalar = 0.2,
     dual_clip: Scalar = math.inf,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The clipped surrogate of proximal policy optimisation (PPO).
@@ -93,16 +93,16 @@ def ppo_clip_loss(
 
 
 def grpo_loss(
-    log_probs: Array,
-    old_log_probs: Array,
-    reference_log_probs: Array,
-    advantages: Array,
+    log_probs: ArrayLike,
+    old_log_probs: ArrayLike,
+    reference_log_probs: ArrayLike,
+    advantages: ArrayLike,
     *,
     clip_low: Scalar = 0.2,
     clip_high: Scalar = 0.2,
     beta: Scalar = 0.04,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Group relative policy optimisation (GRPO): the clipped surrogate and a divergence from a reference.
@@ -160,13 +160,13 @@ def grpo_loss(
 
 
 def cispo_loss(
-    log_probs: Array,
-    old_log_probs: Array,
-    advantages: Array,
+    log_probs: ArrayLike,
+    old_log_probs: ArrayLike,
+    advantages: ArrayLike,
     *,
     clip_high: Scalar = 4.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""REINFORCE with clipped importance weights (CISPO): every token keeps its gradient.

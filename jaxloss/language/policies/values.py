@@ -7,20 +7,20 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["ppo_value_clip_loss"]
 
 
 def ppo_value_clip_loss(
-    values: Array,
-    old_values: Array,
-    returns: Array,
+    values: ArrayLike,
+    old_values: ArrayLike,
+    returns: ArrayLike,
     *,
     clip: Scalar = 0.2,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Half the squared error of values, which gain nothing by moving far from the old ones.

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import log_ratio_margin, of_one_shape
 
 __all__ = ["dpo_positive_loss", "slic_loss"]
 
 
 def slic_loss(
-    chosen_logps: Array,
-    rejected_logps: Array,
-    reference_chosen_logps: Array,
-    reference_rejected_logps: Array,
+    chosen_logps: ArrayLike,
+    rejected_logps: ArrayLike,
+    reference_chosen_logps: ArrayLike,
+    reference_rejected_logps: ArrayLike,
     *,
     beta: Scalar = 0.1,
     margin: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Hinge on the difference of log-ratios: pairs that are far enough apart rest.
@@ -62,15 +62,15 @@ def slic_loss(
 
 
 def dpo_positive_loss(
-    chosen_logps: Array,
-    rejected_logps: Array,
-    reference_chosen_logps: Array,
-    reference_rejected_logps: Array,
+    chosen_logps: ArrayLike,
+    rejected_logps: ArrayLike,
+    reference_chosen_logps: ArrayLike,
+    reference_rejected_logps: ArrayLike,
     *,
     beta: Scalar = 0.3,
     penalty: Scalar = 50.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""DPO that does not let the chosen answer become less likely than under the reference (DPO-Positive).

@@ -6,22 +6,22 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import log_ratio_margin
 
 __all__ = ["dpo_loss", "ipo_loss", "robust_dpo_loss"]
 
 
 def dpo_loss(
-    chosen_logps: Array,
-    rejected_logps: Array,
-    reference_chosen_logps: Array,
-    reference_rejected_logps: Array,
+    chosen_logps: ArrayLike,
+    rejected_logps: ArrayLike,
+    reference_chosen_logps: ArrayLike,
+    reference_rejected_logps: ArrayLike,
     *,
     beta: Scalar = 0.1,
     label_smoothing: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Direct preference optimisation; with ``label_smoothing`` the conservative variant (cDPO).
@@ -66,15 +66,15 @@ def dpo_loss(
 
 
 def robust_dpo_loss(
-    chosen_logps: Array,
-    rejected_logps: Array,
-    reference_chosen_logps: Array,
-    reference_rejected_logps: Array,
+    chosen_logps: ArrayLike,
+    rejected_logps: ArrayLike,
+    reference_chosen_logps: ArrayLike,
+    reference_rejected_logps: ArrayLike,
     *,
     beta: Scalar = 0.1,
     flip_rate: Scalar = 0.1,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""DPO made unbiased under preferences that are flipped at a known rate.
@@ -120,14 +120,14 @@ def robust_dpo_loss(
 
 
 def ipo_loss(
-    chosen_logps: Array,
-    rejected_logps: Array,
-    reference_chosen_logps: Array,
-    reference_rejected_logps: Array,
+    chosen_logps: ArrayLike,
+    rejected_logps: ArrayLike,
+    reference_chosen_logps: ArrayLike,
+    reference_rejected_logps: ArrayLike,
     *,
     beta: Scalar = 0.1,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Identity preference optimisation: the log-ratios are led to a fixed margin instead of being driven apart.

@@ -6,20 +6,20 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["cpo_loss", "orpo_loss", "simpo_loss"]
 
 
 def simpo_loss(
-    chosen_logps: Array,
-    rejected_logps: Array,
+    chosen_logps: ArrayLike,
+    rejected_logps: ArrayLike,
     *,
     beta: Scalar = 2.0,
     margin: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Simple preference optimisation: log-probabilities per token as rewards, with a margin.
@@ -59,13 +59,13 @@ def simpo_loss(
 
 
 def cpo_loss(
-    chosen_logps: Array,
-    rejected_logps: Array,
+    chosen_logps: ArrayLike,
+    rejected_logps: ArrayLike,
     *,
     beta: Scalar = 0.1,
     nll_weight: Scalar = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Contrastive preference optimisation: DPO with a uniform reference, and the likelihood of the chosen answer.
@@ -103,12 +103,12 @@ def cpo_loss(
 
 
 def orpo_loss(
-    chosen_logps: Array,
-    rejected_logps: Array,
+    chosen_logps: ArrayLike,
+    rejected_logps: ArrayLike,
     *,
     beta: Scalar = 0.1,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Odds ratio preference optimisation: the likelihood of the chosen answer and the odds against the other one.

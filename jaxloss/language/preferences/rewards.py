@@ -6,20 +6,20 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["bradley_terry_reward_loss"]
 
 
 def bradley_terry_reward_loss(
-    chosen_rewards: Array,
-    rejected_rewards: Array,
+    chosen_rewards: ArrayLike,
+    rejected_rewards: ArrayLike,
     *,
     margin: Scalar = 0.0,
     centering: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Negative log-probability that the chosen answer wins, given two rewards: trains reward models.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, pool_mass, pool_mean, pool_sum
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["mean_sequence_logps", "sequence_logps"]
 
 
-def sequence_logps(token_logps: Array, *, where: Array | None = None) -> Array:
+def sequence_logps(token_logps: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Log-probability of each sequence, the sum over its tokens: for DPO, KTO and their kin.
 
     .. math:: \log \pi(y \mid x) = \sum_t m_t \log \pi(y_t \mid x, y_{<t})
@@ -38,7 +38,7 @@ def sequence_logps(token_logps: Array, *, where: Array | None = None) -> Array:
     return pool_sum(token_logps, pool_mass(where, None, token_logps)[0])
 
 
-def mean_sequence_logps(token_logps: Array, *, where: Array | None = None) -> Array:
+def mean_sequence_logps(token_logps: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""Log-probability per token of each sequence: for SimPO, ORPO and other length-normalised losses.
 
     .. math:: \frac{1}{|y|} \log \pi(y \mid x) = \frac{\sum_t m_t \log \pi(y_t \mid x, y_{<t})}{\sum_t m_t}
@@ -69,7 +69,7 @@ def mean_sequence_logps(token_logps: Array, *, where: Array | None = None) -> Ar
     return pool_mean(token_logps, pool_mass(where, None, token_logps)[0])
 
 
-def _token_logps(token_logps: Array, where: Array | None) -> Array:
+def _token_logps(token_logps: ArrayLike, where: ArrayLike | None) -> Array:
     (token_logps,) = checks.floating(token_logps=token_logps)
     checks.with_axes("tokens", allow_empty=True, token_logps=token_logps)
     return blank(where, token_logps)[0]

@@ -8,23 +8,23 @@ import jax.numpy as jnp
 from jaxloss import reductions
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["kto_loss", "kto_reference_point"]
 
 
 def kto_loss(
-    logps: Array,
-    reference_logps: Array,
-    labels: Array,
+    logps: ArrayLike,
+    reference_logps: ArrayLike,
+    labels: ArrayLike,
     *,
     beta: Scalar = 0.1,
     desirable_weight: Scalar = 1.0,
     undesirable_weight: Scalar = 1.0,
     reference_point: Scalar = 0.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Kahneman-Tversky optimisation: a saturating utility of single answers, good or bad, without pairs.
@@ -80,10 +80,10 @@ def kto_loss(
 
 
 def kto_reference_point(
-    logps: Array,
-    reference_logps: Array,
+    logps: ArrayLike,
+    reference_logps: ArrayLike,
     *,
-    where: Array | None = None,
+    where: ArrayLike | None = None,
     axis_name: str | tuple[str, ...] | None = None,
 ) -> Array:
     r"""The reference point of KTO: how far the policy is from the reference, from answers to other prompts.

@@ -8,7 +8,7 @@ from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import magnitude, poison, power
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.sigmoids import negative_log_sigmoids
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy
 from jaxloss.vision.segmentation._pixels import in_unit_interval, sigmoid_sides
@@ -17,12 +17,12 @@ __all__ = ["distribution_focal_loss", "gaussian_focal_loss", "quality_focal_loss
 
 
 def quality_focal_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     beta: Scalar = 2.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Binary cross-entropy with a quality, times a power of the distance to it, elementwise.
@@ -62,13 +62,13 @@ def quality_focal_loss(
 
 
 def varifocal_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     alpha: Scalar = 0.75,
     gamma: Scalar = 2.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Binary cross-entropy with a quality: positives count by their quality, easy negatives less, elementwise.
@@ -108,13 +108,13 @@ def varifocal_loss(
 
 
 def gaussian_focal_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     alpha: Scalar = 2.0,
     gamma: Scalar = 4.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Focal loss of a heat map with a peak of 1 per object, lenient around the peaks, elementwise.
@@ -158,11 +158,11 @@ def gaussian_focal_loss(
 
 
 def distribution_focal_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Cross-entropy of the two bins around a number, each by its nearness: a side of a box as a distribution.
@@ -206,7 +206,7 @@ def distribution_focal_loss(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _scores(logits: Array, targets: Array, where: Array | None) -> tuple[Array, Array]:
+def _scores(logits: ArrayLike, targets: ArrayLike, where: ArrayLike | None) -> tuple[Array, Array]:
     logits, targets = checks.values(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets)
     value_checks.ensure_probabilities(targets=targets)

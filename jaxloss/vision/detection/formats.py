@@ -5,12 +5,12 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["cxcywh_to_xyxy", "xywh_to_xyxy", "xyxy_to_cxcywh", "xyxy_to_xywh", "xyxy_to_yxyx", "yxyx_to_xyxy"]
 
 
-def xyxy_to_cxcywh(boxes: Array) -> Array:
+def xyxy_to_cxcywh(boxes: ArrayLike) -> Array:
     """Corners ``(x0, y0, x1, y1)`` to centre, width and height ``(cx, cy, w, h)``.
 
     Args:
@@ -31,7 +31,7 @@ def xyxy_to_cxcywh(boxes: Array) -> Array:
     return jnp.stack([x0 + 0.5 * (x1 - x0), y0 + 0.5 * (y1 - y0), x1 - x0, y1 - y0], axis=-1)
 
 
-def cxcywh_to_xyxy(boxes: Array) -> Array:
+def cxcywh_to_xyxy(boxes: ArrayLike) -> Array:
     """Centre, width and height ``(cx, cy, w, h)`` to corners ``(x0, y0, x1, y1)``.
 
     Args:
@@ -52,7 +52,7 @@ def cxcywh_to_xyxy(boxes: Array) -> Array:
     return jnp.stack([cx - 0.5 * w, cy - 0.5 * h, cx + 0.5 * w, cy + 0.5 * h], axis=-1)
 
 
-def xyxy_to_xywh(boxes: Array) -> Array:
+def xyxy_to_xywh(boxes: ArrayLike) -> Array:
     """Corners ``(x0, y0, x1, y1)`` to first corner, width and height ``(x0, y0, w, h)``, as in COCO files.
 
     Args:
@@ -73,7 +73,7 @@ def xyxy_to_xywh(boxes: Array) -> Array:
     return jnp.stack([x0, y0, x1 - x0, y1 - y0], axis=-1)
 
 
-def xywh_to_xyxy(boxes: Array) -> Array:
+def xywh_to_xyxy(boxes: ArrayLike) -> Array:
     """First corner, width and height ``(x0, y0, w, h)``, as in COCO files, to corners ``(x0, y0, x1, y1)``.
 
     Args:
@@ -94,7 +94,7 @@ def xywh_to_xyxy(boxes: Array) -> Array:
     return jnp.stack([x0, y0, x0 + w, y0 + h], axis=-1)
 
 
-def yxyx_to_xyxy(boxes: Array) -> Array:
+def yxyx_to_xyxy(boxes: ArrayLike) -> Array:
     """Corners ``(y0, x0, y1, x1)``, as in TensorFlow, to ``(x0, y0, x1, y1)``.
 
     Args:
@@ -115,7 +115,7 @@ def yxyx_to_xyxy(boxes: Array) -> Array:
     return jnp.stack([x0, y0, x1, y1], axis=-1)
 
 
-def xyxy_to_yxyx(boxes: Array) -> Array:
+def xyxy_to_yxyx(boxes: ArrayLike) -> Array:
     """Corners ``(x0, y0, x1, y1)`` to ``(y0, x0, y1, x1)``, as in TensorFlow.
 
     Args:
@@ -136,7 +136,7 @@ def xyxy_to_yxyx(boxes: Array) -> Array:
     return jnp.stack([y0, x0, y1, x1], axis=-1)
 
 
-def _parts(boxes: Array) -> list[Array]:
+def _parts(boxes: ArrayLike) -> list[Array]:
     (boxes,) = checks.floating(boxes=boxes)
     checks.with_axes("coordinates", boxes=boxes)
     checks.has_shape((*boxes.shape[:-1], 4), "four coordinates per box", boxes=boxes)

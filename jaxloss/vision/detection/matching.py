@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import magnitude, poison
 from jaxloss._floor.reduction import hide, pool_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 from jaxloss.vision.detection._hungarian import assign
 from jaxloss.vision.detection.formats import xyxy_to_cxcywh
@@ -18,7 +18,7 @@ from jaxloss.vision.detection.pairwise import generalized_box_iou
 __all__ = ["detr_set_loss", "hungarian_matching"]
 
 
-def hungarian_matching(costs: Array, *, where: Array | None = None) -> Array:
+def hungarian_matching(costs: ArrayLike, *, where: ArrayLike | None = None) -> Array:
     r"""The prediction that each target gets, at the least total cost.
 
     .. math:: \hat\sigma = \arg\min_{\sigma \text{ injective}} \sum_{m} C_{\sigma(m), m}
@@ -65,11 +65,11 @@ def hungarian_matching(costs: Array, *, where: Array | None = None) -> Array:
 
 
 def detr_set_loss(
-    logits: Array,
-    boxes: Array,
-    labels: Array,
-    target_boxes: Array,
-    present: Array,
+    logits: ArrayLike,
+    boxes: ArrayLike,
+    labels: ArrayLike,
+    target_boxes: ArrayLike,
+    present: ArrayLike,
     *,
     class_cost: Scalar = 1.0,
     l1_cost: Scalar = 5.0,
@@ -78,8 +78,8 @@ def detr_set_loss(
     l1_weight: Scalar = 5.0,
     giou_weight: Scalar = 2.0,
     no_object_weight: Scalar = 0.1,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Set loss of DETR: match predictions and targets one to one, then compare classes and boxes.
@@ -157,7 +157,12 @@ def detr_set_loss(
 
 
 def _sets(
-    logits: Array, boxes: Array, labels: Array, target_boxes: Array, present: Array, where: Array | None
+    logits: ArrayLike,
+    boxes: ArrayLike,
+    labels: ArrayLike,
+    target_boxes: ArrayLike,
+    present: ArrayLike,
+    where: ArrayLike | None,
 ) -> tuple[Array, ...]:
     """The arguments checked, promoted, and blanked where there is no target or no image."""
     logits, boxes = checks.floating(logits=logits, boxes=boxes)

@@ -10,18 +10,18 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import divide
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.vision.detection._overlap import beyond_union, lack_of_overlap, overlap
 
 __all__ = ["ciou_loss", "diou_loss", "giou_loss", "iou_loss"]
 
 
 def iou_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""One minus the intersection over union of two boxes.
@@ -59,11 +59,11 @@ def iou_loss(
 
 
 def giou_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""IoU loss plus the share of the smallest enclosing box C that neither box covers.
@@ -100,11 +100,11 @@ def giou_loss(
 
 
 def diou_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""IoU loss plus the squared distance of the centres, relative to the diagonal of the smallest enclosing box.
@@ -141,11 +141,11 @@ def diou_loss(
 
 
 def ciou_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Distance-IoU loss plus a term for the difference of the aspect ratios.
@@ -187,7 +187,7 @@ def ciou_loss(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _boxes(predictions: Array, targets: Array, where: Array | None) -> tuple[Array, ...]:
+def _boxes(predictions: ArrayLike, targets: ArrayLike, where: ArrayLike | None) -> tuple[Array, ...]:
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_axes("coordinates", predictions=predictions)
     checks.has_shape((*predictions.shape[:-1], 4), "four coordinates per box", predictions=predictions)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import promote
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.vision.detection._overlap import Overlap, beyond_union, lack_of_overlap, overlap
 
 __all__ = ["box_iou", "generalized_box_iou"]
 
 
-def box_iou(boxes: Array, others: Array) -> Array:
+def box_iou(boxes: ArrayLike, others: ArrayLike) -> Array:
     r"""Intersection over union of every box with every other: one minus `jaxloss.iou_loss` of the pairs.
 
     .. math:: \mathrm{IoU}_{nm} = \frac{|A_n \cap B_m|}{|A_n \cup B_m|}
@@ -39,7 +39,7 @@ def box_iou(boxes: Array, others: Array) -> Array:
     return 1 - lack_of_overlap(_pairs(boxes, others))
 
 
-def generalized_box_iou(boxes: Array, others: Array) -> Array:
+def generalized_box_iou(boxes: ArrayLike, others: ArrayLike) -> Array:
     r"""Generalised intersection over union of every box with every other: one minus `jaxloss.giou_loss` of the pairs.
 
     With C the smallest box that encloses both:
@@ -71,7 +71,7 @@ def generalized_box_iou(boxes: Array, others: Array) -> Array:
     return 1 - (lack_of_overlap(both) + beyond_union(both))
 
 
-def _pairs(boxes: Array, others: Array) -> Overlap:
+def _pairs(boxes: ArrayLike, others: ArrayLike) -> Overlap:
     boxes, others = checks.floating(boxes=boxes, others=others)
     for name, array in (("boxes", boxes), ("others", others)):
         checks.with_axes("boxes coordinates", allow_empty=True, **{name: array})

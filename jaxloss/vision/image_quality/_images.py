@@ -11,7 +11,7 @@ import numpy as np
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import positive_part, quotient
 from jaxloss._floor.reduction import blank
-from jaxloss._floor.typing import Array, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
 __all__ = ["capped", "check_window", "dissimilarities", "gaussian_window", "image_pair", "sum_and_difference"]
 
@@ -19,7 +19,7 @@ TILE = 64
 """Windows per matrix product: large enough for the matrix units, small enough that few entries of a band are 0."""
 
 
-def image_pair(where: Array | None, predictions: Array, targets: Array) -> tuple[Array, Array]:
+def image_pair(where: ArrayLike | None, predictions: ArrayLike, targets: ArrayLike) -> tuple[Array, Array]:
     """Two images ``[..., H, W, C]`` of one shape, promoted, those of masked examples blanked."""
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_axes("height width channels", predictions=predictions)

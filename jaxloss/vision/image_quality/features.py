@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import divide, norm, normalize, poison, scale_of
 from jaxloss._floor.reduction import hide, plain_mean, promote, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.image_quality import _images
 
 __all__ = ["content_loss", "lpips_loss", "style_loss"]
@@ -23,7 +23,7 @@ def _named_leaves(name: str, tree: Any) -> dict[str, Any]:
     return {name + jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
-def _layers(where: Array | None, predictions: Any, targets: Any) -> list[tuple[Array, Array]]:
+def _layers(where: ArrayLike | None, predictions: Any, targets: Any) -> list[tuple[Array, Array]]:
     """The two feature maps of every layer, promoted, those of masked examples blanked."""
     ours, theirs = _named_leaves("predictions", predictions), _named_leaves("targets", targets)
     found, expected = jax.tree.structure(targets), jax.tree.structure(predictions)
@@ -81,8 +81,8 @@ def content_loss(
     targets: Any,
     *,
     layer_weights: Scalar | Any = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared error of feature maps, summed over layers: the perceptual (feature reconstruction) loss.
@@ -128,8 +128,8 @@ def style_loss(
     targets: Any,
     *,
     layer_weights: Scalar | Any = 1.0,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Squared distance of the Gram matrices of feature maps, summed over layers: textures without their places.
@@ -188,8 +188,8 @@ def lpips_loss(
     targets: Any,
     heads: Any,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Learned perceptual image patch similarity (LPIPS): distance of unit feature vectors under learned weights.

@@ -11,7 +11,7 @@ from jax.core import Tracer
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import plain_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.image_quality import _images
 
 __all__ = ["ms_ssim", "ms_ssim_loss"]
@@ -20,7 +20,7 @@ PUBLISHED = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """The exponents of the five scales, finest first."""
 
 
-def _exponents(scale_weights: Array | Sequence[float], dtype: np.dtype) -> Array:
+def _exponents(scale_weights: ArrayLike | Sequence[float], dtype: np.dtype) -> Array:
     (array,) = checks.numeric(scale_weights=scale_weights)
     if array.ndim != 1 or not array.size:
         raise ValueError(f"scale_weights must be one number per scale, shape [scales]; found shape {array.shape}.")
@@ -52,11 +52,11 @@ def _product_dissimilarity(errors: Array, exponents: Array) -> Array:
 
 
 def _dissimilarity(
-    where: Array | None,
-    predictions: Array,
-    targets: Array,
+    where: ArrayLike | None,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     data_range: Scalar,
-    scale_weights: Array | Sequence[float],
+    scale_weights: ArrayLike | Sequence[float],
     window_size: int,
     sigma: Scalar,
     k1: Scalar,
@@ -85,17 +85,17 @@ def _dissimilarity(
 
 
 def ms_ssim(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     data_range: Scalar,
-    scale_weights: Array | Sequence[float] = PUBLISHED,
+    scale_weights: ArrayLike | Sequence[float] = PUBLISHED,
     window_size: int = 11,
     sigma: Scalar = 1.5,
     k1: Scalar = 0.01,
     k2: Scalar = 0.03,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The multi-scale structural similarity index (MS-SSIM), larger for images more alike; see `ms_ssim_loss`.
@@ -138,17 +138,17 @@ def ms_ssim(
 
 
 def ms_ssim_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     data_range: Scalar,
-    scale_weights: Array | Sequence[float] = PUBLISHED,
+    scale_weights: ArrayLike | Sequence[float] = PUBLISHED,
     window_size: int = 11,
     sigma: Scalar = 1.5,
     k1: Scalar = 0.01,
     k2: Scalar = 0.03,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""One less the multi-scale structural similarity index (MS-SSIM).

@@ -9,13 +9,15 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import guarded_log, scale_of, sqrt
 from jaxloss._floor.reduction import plain_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.image_quality import _images
 
 __all__ = ["psnr", "psnr_loss"]
 
 
-def _level(where: Array | None, predictions: Array, targets: Array, data_range: Scalar, epsilon: Scalar) -> Array:
+def _level(
+    where: ArrayLike | None, predictions: ArrayLike, targets: ArrayLike, data_range: Scalar, epsilon: Scalar
+) -> Array:
     """The level ``[...]`` of the error against ``data_range``, in decibels: the ratio, negated."""
     predictions, targets = _images.image_pair(where, predictions, targets)
     data_range = checks.scalar("data_range", data_range, predictions.dtype, above=0)
@@ -33,13 +35,13 @@ def _level(where: Array | None, predictions: Array, targets: Array, data_range: 
 
 
 def psnr(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     data_range: Scalar,
     epsilon: Scalar = 1e-10,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The peak signal-to-noise ratio (PSNR) in decibels, larger for images more alike; see `psnr_loss`.
@@ -77,13 +79,13 @@ def psnr(
 
 
 def psnr_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     data_range: Scalar,
     epsilon: Scalar = 1e-10,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The peak signal-to-noise ratio (PSNR), negated: the logarithm of the mean squared error of every image.

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import magnitude, norm
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["isotropic_total_variation_loss", "total_variation_loss"]
 
 
-def _contract(where: Array | None, images: Array) -> Array:
+def _contract(where: ArrayLike | None, images: ArrayLike) -> Array:
     (images,) = checks.floating(images=images)
     checks.with_axes("height width channels", images=images)
     (images,) = blank(where, images, event_ndim=3)
@@ -20,10 +20,10 @@ def _contract(where: Array | None, images: Array) -> Array:
 
 
 def total_variation_loss(
-    images: Array,
+    images: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Anisotropic total variation: the sum of the absolute differences of neighbouring pixels.
@@ -62,10 +62,10 @@ def total_variation_loss(
 
 
 def isotropic_total_variation_loss(
-    images: Array,
+    images: ArrayLike,
     *,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Isotropic total variation: the sum of the lengths of the gradients of an image.

@@ -7,16 +7,16 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import positive_part
 from jaxloss._floor.reduction import plain_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.image_quality import _images
 
 __all__ = ["ssim", "ssim_loss"]
 
 
 def _dissimilarity(
-    where: Array | None,
-    predictions: Array,
-    targets: Array,
+    where: ArrayLike | None,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     data_range: Scalar,
     window_size: int,
     sigma: Scalar,
@@ -40,16 +40,16 @@ def _dissimilarity(
 
 
 def ssim(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     data_range: Scalar,
     window_size: int = 11,
     sigma: Scalar = 1.5,
     k1: Scalar = 0.01,
     k2: Scalar = 0.03,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""The structural similarity index of two images (SSIM), larger for images more alike; see `ssim_loss`.
@@ -92,16 +92,16 @@ def ssim(
 
 
 def ssim_loss(
-    predictions: Array,
-    targets: Array,
+    predictions: ArrayLike,
+    targets: ArrayLike,
     *,
     data_range: Scalar,
     window_size: int = 11,
     sigma: Scalar = 1.5,
     k1: Scalar = 0.01,
     k2: Scalar = 0.03,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""One less the structural similarity index (SSIM), averaged over the windows and channels of an image.

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxloss._floor import value_checks
 from jaxloss._floor.numerics import divide, positive_part
 from jaxloss._floor.reduction import pool_mean
-from jaxloss._floor.typing import Array, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 from jaxloss.vision.segmentation._pixels import (
     in_unit_interval,
     label_pool,
@@ -42,7 +42,7 @@ def _of_memberships(both: Array, error: Array, mass: Array | None) -> Overlap:
 
 
 def prob_overlap(
-    probs: Array, targets: Array, pixel_ndim: int, where: Array | None, weights: Array | None
+    probs: ArrayLike, targets: ArrayLike, pixel_ndim: int, where: ArrayLike | None, weights: ArrayLike | None
 ) -> tuple[Overlap, Array | None]:
     """The overlap of probabilities with masks, and the pools present."""
     probs, targets, mass, present = mask_pool(pixel_ndim, where, weights, probs=probs, targets=targets)
@@ -52,7 +52,7 @@ def prob_overlap(
 
 
 def logit_overlap(
-    logits: Array, targets: Array, pixel_ndim: int, where: Array | None, weights: Array | None
+    logits: ArrayLike, targets: ArrayLike, pixel_ndim: int, where: ArrayLike | None, weights: ArrayLike | None
 ) -> tuple[Overlap, Array | None]:
     """The overlap of sigmoids with masks, and the pools present."""
     logits, targets, mass, present = mask_pool(pixel_ndim, where, weights, logits=logits, targets=targets)
@@ -61,7 +61,7 @@ def logit_overlap(
 
 
 def label_overlap(
-    logits: Array, labels: Array, pixel_ndim: int, where: Array | None, weights: Array | None
+    logits: ArrayLike, labels: ArrayLike, pixel_ndim: int, where: ArrayLike | None, weights: ArrayLike | None
 ) -> tuple[Overlap, Array | None]:
     """The overlap ``[..., K]`` of softmax probabilities with the pixels of each class, and the pools present."""
     probs, is_label, misses, mass, present = label_pool(pixel_ndim, where, weights, logits, labels)

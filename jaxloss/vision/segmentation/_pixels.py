@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, divide_sums, hide, plain_mean, pool_mass, pool_mean, weighted_sums
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["class_mean", "in_unit_interval", "label_pool", "mask_pool", "pixel_mean", "pooled", "sigmoid_sides"]
 
@@ -30,12 +30,12 @@ def _check_pixel_ndim(pixel_ndim: int, shape: tuple[int, ...], name: str) -> Non
         raise ValueError(f"{name} must have pixel_ndim={pixel_ndim} axes of pixels; found shape {shape}.")
 
 
-def _flat_mask(where: Array | None, shape: tuple[int, ...], pixel_ndim: int) -> Array | None:
+def _flat_mask(where: ArrayLike | None, shape: tuple[int, ...], pixel_ndim: int) -> Array | None:
     return None if where is None else _flat(checks.mask(where, shape), pixel_ndim)
 
 
 def _mass(
-    where: Array | None, weights: Array | None, shape: tuple[int, ...], pixel_ndim: int, entries: Array
+    where: ArrayLike | None, weights: ArrayLike | None, shape: tuple[int, ...], pixel_ndim: int, entries: Array
 ) -> tuple[Mass, Array | None]:
     """The mass of every pixel ``[..., N]`` and which pools have any; ``where`` is flat, ``weights`` are not."""
     if weights is not None:
@@ -44,7 +44,7 @@ def _mass(
 
 
 def mask_pool(
-    pixel_ndim: int, where: Array | None, weights: Array | None, **arrays: Array
+    pixel_ndim: int, where: ArrayLike | None, weights: ArrayLike | None, **arrays: ArrayLike
 ) -> tuple[Array, Array, Mass, Array | None]:
     """Predictions and targets of binary masks, blanked and flat ``[..., N]``, their mass and the pools present."""
     first, targets = checks.values(**arrays)
@@ -56,7 +56,7 @@ def mask_pool(
 
 
 def label_pool(
-    pixel_ndim: int, where: Array | None, weights: Array | None, logits: Array, labels: Array
+    pixel_ndim: int, where: ArrayLike | None, weights: ArrayLike | None, logits: ArrayLike, labels: ArrayLike
 ) -> tuple[Array, Array, Array, Mass, Array | None]:
     """Softmax probabilities ``[..., N, K]``, one-hot labels, misses ``[..., N]``, the mass and the pools present.
 
@@ -77,7 +77,9 @@ def label_pool(
     return probs, is_label, misses, *_mass(where, weights, shape, pixel_ndim, misses)
 
 
-def pooled(values: Array, pixel_ndim: int, where: Array | None, weights: Array | None) -> tuple[Array, Array | None]:
+def pooled(
+    values: Array, pixel_ndim: int, where: ArrayLike | None, weights: ArrayLike | None
+) -> tuple[Array, Array | None]:
     """The means over the pixels of losses ``[..., *pixels]``, 0 where masked, and which pools have any."""
     flat, where = _flat(values, pixel_ndim), _flat_mask(where, values.shape, pixel_ndim)
     mass, present = _mass(where, weights, values.shape, pixel_ndim, flat)
@@ -91,7 +93,7 @@ def pixel_mean(values: Array, mass: Mass) -> Array:
     return divide_sums(*weighted_sums(values, mass[..., None], -2))
 
 
-def class_mean(values: Array, class_weights: Array | None) -> Array:
+def class_mean(values: Array, class_weights: ArrayLike | None) -> Array:
     """The weighted mean over the classes, the last axis."""
     if class_weights is None:
         return plain_mean(values, -1)

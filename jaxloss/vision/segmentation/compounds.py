@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 from jaxloss.vision.segmentation._pixels import pooled
@@ -14,15 +14,15 @@ __all__ = ["sigmoid_dice_cross_entropy", "softmax_dice_cross_entropy"]
 
 
 def sigmoid_dice_cross_entropy(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     pixel_ndim: int,
     dice_weight: Scalar = 1.0,
     cross_entropy_weight: Scalar = 1.0,
     smoothing: Scalar = 1e-5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Dice loss of a mask plus the mean binary cross-entropy of its pixels.
@@ -68,16 +68,16 @@ def sigmoid_dice_cross_entropy(
 
 
 def softmax_dice_cross_entropy(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     pixel_ndim: int,
     dice_weight: Scalar = 1.0,
     cross_entropy_weight: Scalar = 1.0,
     smoothing: Scalar = 1e-5,
-    class_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Mean Dice loss of the classes plus the mean softmax cross-entropy of the pixels.
@@ -138,8 +138,8 @@ def _both(
     pixel_ndim: int,
     dice_weight: Scalar,
     cross_entropy_weight: Scalar,
-    where: Array | None,
-    weights: Array | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
     reduction: Reduction,
 ) -> Array:
     mean, present = pooled(each, pixel_ndim, where, weights)

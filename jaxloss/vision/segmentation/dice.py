@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import label_overlap, logit_overlap, miss, prob_overlap
 from jaxloss.vision.segmentation._pixels import class_mean
 
@@ -12,13 +12,13 @@ __all__ = ["dice_loss", "sigmoid_dice_loss", "softmax_dice_loss"]
 
 
 def dice_loss(
-    probs: Array,
-    targets: Array,
+    probs: ArrayLike,
+    targets: ArrayLike,
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Soft Dice loss of probabilities: the share of the two masks that does not overlap, or one minus the F1 score.
@@ -73,13 +73,13 @@ def dice_loss(
 
 
 def sigmoid_dice_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Soft Dice loss of the sigmoid of logits: one minus the F1 score of the pixels.
@@ -131,14 +131,14 @@ def sigmoid_dice_loss(
 
 
 def softmax_dice_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
-    class_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Soft Dice loss of every class under the softmax of logits, averaged over the classes.

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import divide
 from jaxloss._floor.reduction import pool_mean, reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import Overlap, label_overlap
 from jaxloss.vision.segmentation._pixels import in_unit_interval, mask_pool, sigmoid_sides
 
@@ -16,13 +16,13 @@ __all__ = ["sigmoid_squared_dice_loss", "softmax_generalized_dice_loss", "square
 
 
 def squared_dice_loss(
-    probs: Array,
-    targets: Array,
+    probs: ArrayLike,
+    targets: ArrayLike,
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Dice loss of probabilities with squared sizes, as in V-Net: smooth, and least at soft targets.
@@ -70,13 +70,13 @@ def squared_dice_loss(
 
 
 def sigmoid_squared_dice_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Dice loss of the sigmoid of logits with squared sizes, as in V-Net: smooth, and least at soft targets.
@@ -121,13 +121,13 @@ def sigmoid_squared_dice_loss(
 
 
 def softmax_generalized_dice_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     pixel_ndim: int,
-    class_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""One Dice loss of all classes, in which a class counts by the inverse square of its size.

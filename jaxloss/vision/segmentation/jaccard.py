@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import label_overlap, logit_overlap, miss, prob_overlap
 from jaxloss.vision.segmentation._pixels import class_mean
 
@@ -12,13 +12,13 @@ __all__ = ["jaccard_loss", "sigmoid_jaccard_loss", "softmax_jaccard_loss"]
 
 
 def jaccard_loss(
-    probs: Array,
-    targets: Array,
+    probs: ArrayLike,
+    targets: ArrayLike,
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Soft Jaccard (IoU) loss of probabilities: one minus intersection over union.
@@ -70,13 +70,13 @@ def jaccard_loss(
 
 
 def sigmoid_jaccard_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Soft Jaccard (IoU) loss of the sigmoid of logits: one minus intersection over union.
@@ -128,14 +128,14 @@ def sigmoid_jaccard_loss(
 
 
 def softmax_jaccard_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
-    class_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Soft Jaccard (IoU) loss of every class under the softmax of logits, averaged over the classes.

@@ -8,19 +8,19 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import divide, poison, positive_part
 from jaxloss._floor.reduction import divide_sums, reduce, weighted_sums
-from jaxloss._floor.typing import Array, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.vision.segmentation._pixels import label_pool, mask_pool
 
 __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
 
 
 def lovasz_hinge_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     pixel_ndim: int,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Convex surrogate of the Jaccard loss of one mask, from the hinge losses of its pixels.
@@ -71,13 +71,13 @@ def lovasz_hinge_loss(
 
 
 def lovasz_softmax_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     pixel_ndim: int,
-    class_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Surrogate of the Jaccard losses of the classes, from the probabilities that their pixels lack.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import power
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import label_overlap, logit_overlap, miss, prob_overlap
 from jaxloss.vision.segmentation._pixels import class_mean
 
@@ -13,16 +13,16 @@ __all__ = ["sigmoid_tversky_loss", "softmax_tversky_loss", "tversky_loss"]
 
 
 def tversky_loss(
-    probs: Array,
-    targets: Array,
+    probs: ArrayLike,
+    targets: ArrayLike,
     *,
     pixel_ndim: int,
     alpha: Scalar = 0.5,
     beta: Scalar = 0.5,
     gamma: Scalar = 1.0,
     smoothing: Scalar = 1e-5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Tversky loss of probabilities: overlap that trades false positives for false negatives; with ``gamma``, focal.
@@ -82,16 +82,16 @@ def tversky_loss(
 
 
 def sigmoid_tversky_loss(
-    logits: Array,
-    targets: Array,
+    logits: ArrayLike,
+    targets: ArrayLike,
     *,
     pixel_ndim: int,
     alpha: Scalar = 0.5,
     beta: Scalar = 0.5,
     gamma: Scalar = 1.0,
     smoothing: Scalar = 1e-5,
-    where: Array | None = None,
-    weights: Array | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Tversky loss of the sigmoid of logits: overlap that trades false positives for false negatives.
@@ -151,17 +151,17 @@ def sigmoid_tversky_loss(
 
 
 def softmax_tversky_loss(
-    logits: Array,
-    labels: Array,
+    logits: ArrayLike,
+    labels: ArrayLike,
     *,
     pixel_ndim: int,
     alpha: Scalar = 0.5,
     beta: Scalar = 0.5,
     gamma: Scalar = 1.0,
     smoothing: Scalar = 1e-5,
-    class_weights: Array | None = None,
-    where: Array | None = None,
-    weights: Array | None = None,
+    class_weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
     r"""Tversky loss of every class under the softmax of logits, averaged over the classes.
