@@ -48,7 +48,9 @@ def test_every_public_function_has_one_documented_path() -> None:
         if (
             info.ispkg
             or "._" in info.name
-            or info.name.startswith(("jaxloss.cli", "jaxloss.combine", "jaxloss.nn", "jaxloss.__main__"))
+            or info.name.startswith(
+                ("jaxloss.cli", "jaxloss.combine", "jaxloss.inspect", "jaxloss.nn", "jaxloss.__main__")
+            )
         ):
             continue
         module = importlib.import_module(info.name)

@@ -1,0 +1,1 @@
+"""What a loss promises, and the laws that hold it to that. `import jaxloss` alone does not load it."""
