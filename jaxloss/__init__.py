@@ -1,6 +1,5 @@
 """Loss functions for JAX under one contract: pure, masked, weighted, reduced and differentiated alike."""
 
-import sys as _sys
 import typing as _t
 
 from jaxloss import (
@@ -38,6 +37,7 @@ from jaxloss.generative import *
 from jaxloss.language import *
 from jaxloss.logic import *
 from jaxloss.margin import *
+from jaxloss.names import no_such_name as _no_such_name
 from jaxloss.penalties import *
 from jaxloss.physics import *
 from jaxloss.probabilistic import *
@@ -102,12 +102,5 @@ __version__ = "0.1.0"
 if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
 
     def __getattr__(name: str) -> _t.NoReturn:
-        """For names that do not exist: which of ours do what PyTorch, optax, Keras and TensorFlow call so."""
-        message = f"module 'jaxloss' has no attribute {name!r}"
-        if not name.startswith("_"):
-            from jaxloss._names import explain
-
-            public = [known for known, member in globals().items() if callable(member) and not known.startswith("_")]
-            message += explain(name, public)
-        # With ``obj`` and without ``name`` Python adds no guess of its own to the message.
-        raise AttributeError(message, obj=_sys.modules[__name__])
+        """For names that do not exist: what to write instead."""
+        _no_such_name(__name__, name)

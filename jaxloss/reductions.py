@@ -7,6 +7,7 @@ per-example losses, ``weights`` their weights, 0 where an example is masked.
 from __future__ import annotations
 
 import dataclasses
+import typing as _t
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 from jaxloss._floor import by_loss, checks
 from jaxloss._floor.reduction import divide_sums, weighted_sums
 from jaxloss._floor.typing import Array, Reducer, Scalar
+from jaxloss.names import no_such_name as _no_such_name
 
 __all__ = [
     "Term",
@@ -207,3 +209,10 @@ def worst_group(groups: Array, num_groups: int) -> Reducer:
         return jnp.where(some, jnp.max(jnp.where(some, means, 0)), jnp.zeros((), values.dtype))
 
     return reduction
+
+
+if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
+
+    def __getattr__(name: str) -> _t.NoReturn:
+        """For names that do not exist: what to write instead."""
+        _no_such_name(__name__, name)

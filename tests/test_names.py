@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
 import pickle
 import re
@@ -19,10 +20,12 @@ import numpy as np
 import pytest
 
 import jaxloss
-from jaxloss import _names
-from jaxloss._names import COMMON, KERAS, LIBRARIES, OPTAX, TENSORFLOW, TORCH, ForeignName, Library
+from jaxloss.names.page import markdown_page
+from jaxloss.names.table import ForeignName, Library, inputs, key, libraries, same_idea
 from tests import tensorflow_formulas
 
+LIBRARIES = libraries()
+TORCH, OPTAX, KERAS, TENSORFLOW, RAX, COMMON = LIBRARIES
 ROWS = [(library, row) for library in LIBRARIES for row in library.rows]
 IDS = [f"{library.title}-{row.names[0]}-{library.rows.index(row)}" for library, row in ROWS]
 
@@ -66,6 +69,7 @@ def speech(rng: np.random.Generator, logits: np.ndarray) -> dict[str, np.ndarray
     }
 
 
+@functools.cache
 def draw(seed: int) -> dict[str, np.ndarray]:
     """Every input that occurs in the table."""
     rng = np.random.default_rng(seed)
@@ -180,9 +184,9 @@ def theirs(library: Library, inputs: Mapping[str, np.ndarray]) -> tuple[Mapping[
     if library is TORCH:
         torch = pytest.importorskip("torch")
         inputs = {name: torch.tensor(value) for name, value in inputs.items()}
-    if library is KERAS:
-        pytest.importorskip("keras")
-    if library in (OPTAX, KERAS):
+    if library in (KERAS, RAX):
+        pytest.importorskip(library.title.casefold())
+    if library in (OPTAX, KERAS, RAX):
         inputs = {name: jnp.asarray(value) for name, value in inputs.items()}
     if library is TENSORFLOW:
         return inputs, {"tf": tensorflow_formulas.tf, "tfa": tensorflow_formulas.tfa, "np": np}
@@ -247,7 +251,7 @@ def test_a_row_is_about_its_names(library: Library, row: ForeignName) -> None:
 
 
 def test_every_input_is_described_and_used() -> None:
-    described = {name for names in _names.VARIABLES for name in names.split(", ")}
+    described = {name for names in inputs() for name in names.split(", ")}
     drawn = draw(0)
     assert described == set(drawn)
     calls = " ".join(" ".join([*row.theirs, row.ours]) for _, row in ROWS)
@@ -257,8 +261,8 @@ def test_every_input_is_described_and_used() -> None:
 def test_no_row_twice() -> None:
     calls = [(library.title, call) for library, row in ROWS for call in row.theirs]
     assert len(calls) == len(set(calls))
-    in_libraries = {_names.key(name) for library, row in ROWS if library is not COMMON for name in row.names}
-    assert not in_libraries & {_names.key(name) for row in COMMON.rows for name in row.names}, "a library has it"
+    in_libraries = {key(name) for library, row in ROWS if library is not COMMON for name in row.names}
+    assert not in_libraries & {key(name) for row in COMMON.rows for name in row.names}, "a library has it"
 
 
 NAN, INF = np.nan, np.inf
@@ -507,9 +511,9 @@ def test_no_loss_of_the_library_is_forgotten(library: Library) -> None:
 # ---- the error -------------------------------------------------------------------------------------------------
 
 
-def message(name: str) -> str:
+def message(name: str, module: Any = jaxloss) -> str:
     with pytest.raises(AttributeError) as raised:
-        getattr(jaxloss, name)
+        getattr(module, name)
     return str(raised.value)
 
 
@@ -519,23 +523,23 @@ def test_a_foreign_name_raises_an_error_that_names_ours(library: Library, row: F
         if name in vars(jaxloss):
             continue
         text = message(name)
-        assert text.startswith(f"module 'jaxloss' has no attribute {name!r}:")
+        assert text.startswith(f"jaxloss has no `{name}`; ")
         assert f"jaxloss.{row.functions[0]}(" in text
-        assert ("here it is " if library is COMMON else f"{library.title}: ") in text
+        assert library is COMMON or f" of {library.title} use " in text
 
 
 def test_the_error_shows_the_call_that_was_typed() -> None:
     assert message("MSELoss") == (
-        "module 'jaxloss' has no attribute 'MSELoss': PyTorch: nn.MSELoss()(predictions, targets) is "
-        "jaxloss.squared_error(predictions, targets). Shapes that differ raise an error, where PyTorch broadcasts "
+        "jaxloss has no `MSELoss`; for `nn.MSELoss()(predictions, targets)` of PyTorch use "
+        "`jaxloss.squared_error(predictions, targets)`. Shapes that differ raise an error, where PyTorch broadcasts "
         "them with a warning."
     )
 
 
 def test_a_name_in_common_use_goes_without_its_formula() -> None:
     assert message("RMSE") == (
-        "module 'jaxloss' has no attribute 'RMSE': here it is jaxloss.root_mean_squared_error(predictions.ravel(), "
-        "targets.ravel()). Ours pools the last axis; flatten for one root over everything."
+        "jaxloss has no `RMSE`; use `jaxloss.root_mean_squared_error(predictions.ravel(), targets.ravel())`. Ours "
+        "pools the last axis; flatten for one root over everything."
     )
 
 
@@ -544,8 +548,8 @@ def test_a_name_of_several_losses_shows_each_of_them() -> None:
     assert "jaxloss.softmax_cross_entropy_with_integer_labels(logits, labels)" in text
     assert "jaxloss.softmax_cross_entropy(logits, soft_targets)" in text
     text = message("l2_loss")
-    assert "optax: " in text
-    assert "TensorFlow: " in text
+    assert " of optax use " in text
+    assert " of TensorFlow use " in text
 
 
 def test_a_name_spelt_exactly_is_meant() -> None:
@@ -574,7 +578,64 @@ def test_a_slip_gets_a_guess(name: str, guess: str) -> None:
 
 @pytest.mark.parametrize("name", ["__wrapped__", "__path_of_nothing__", "_mse_loss", "zzz"])
 def test_other_names_raise_the_ordinary_error(name: str) -> None:
-    assert message(name) == f"module 'jaxloss' has no attribute {name!r}"
+    assert message(name) == f"jaxloss has no `{name}`."
+
+
+@pytest.mark.parametrize("name", ["mpo_loss", "q_lambda", "retrace", "td3_loss", "SmoothAPLoss", "poly1_softmax_loss"])
+def test_an_absent_loss_gets_no_guess(name: str) -> None:
+    assert re.fullmatch(
+        rf"jaxloss has no `{name}`; jaxloss has no counterpart of this loss of [\w -]+\.", message(name)
+    )
+
+
+@pytest.mark.parametrize("name", ["dpi_loss", "mpa_loss", "itrace_loss"])
+def test_short_names_of_other_losses_are_no_guesses(name: str) -> None:
+    assert message(name) == f"jaxloss has no `{name}`."
+
+
+def test_false_friends_are_told_apart() -> None:
+    assert "displacement field" in message("DiffusionLoss")
+    assert "epsilon_prediction_loss(" in message("diffusion_loss")
+    assert "jaxloss.ranking_softmax_loss(scores, relevance)" in message("softmax_loss")
+    assert "jaxloss.softmax_cross_entropy_with_integer_labels(" in message("softmax_loss")
+    assert "jaxloss.huber_quantile_loss(" in message("quantile_regression_loss")
+
+
+def test_an_argument_is_named_as_one() -> None:
+    text = message("class_weights")
+    assert text.startswith("jaxloss has no `class_weights`; it is an argument of `")
+    assert "`huber_loss`" in message("delta")
+
+
+def test_a_name_of_another_module_is_found_there() -> None:
+    assert message("upgrad") == "jaxloss has no `upgrad`; use `jaxloss.combine.upgrad`"
+    assert (
+        message("squared_error", jaxloss.combine)
+        == "jaxloss.combine has no `squared_error`; use `jaxloss.squared_error`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "answer"),
+    [
+        (jaxloss.combine, "PCGrad", "combine.pcgrad()"),
+        (jaxloss.combine, "pc_grd", "pcgrad"),
+        (jaxloss.combine, "gradient_reversal", "combine.reverse_gradient"),
+        (jaxloss.reductions, "batchmean", "reductions.mean_over(n)"),
+        (jaxloss.reductions, "top_k", "reductions.top_fraction"),
+        (jaxloss.reductions, "trimed_mean", "trimmed_mean"),
+    ],
+)
+def test_combine_and_reductions_help_too(module: Any, name: str, answer: str) -> None:
+    assert answer in message(name, module)
+
+
+@pytest.mark.parametrize("namespace", ["combine", "reductions"])
+def test_what_the_tables_of_modules_name_exists(namespace: str) -> None:
+    module = getattr(jaxloss, namespace)
+    for use in same_idea(namespace).values():
+        for called in re.findall(rf"`{namespace}\.(\w+)", use):
+            assert callable(vars(module)[called]), called
 
 
 def test_python_adds_no_guess_of_its_own() -> None:
@@ -597,7 +658,7 @@ def test_probing_for_attributes_works() -> None:
 def test_import_does_not_load_the_table() -> None:
     program = (
         "import sys, jaxloss\n"
-        "loaded = lambda: any(name.startswith('jaxloss._names') for name in sys.modules)\n"
+        "loaded = lambda: 'jaxloss.names.table' in sys.modules\n"
         "hasattr(jaxloss, '__wrapped__'), dir(jaxloss)\n"
         "assert not loaded()\n"
         "hasattr(jaxloss, 'mse_loss')\n"
@@ -611,18 +672,20 @@ def test_import_does_not_load_the_table() -> None:
 
 
 def test_the_page_holds_the_whole_table() -> None:
-    page = _names.markdown_page()
+    page = markdown_page()
     for library in LIBRARIES:
         assert f"\n## {library.title}\n" in page
     for _, row in ROWS:
         for piece in (*row.names, *row.theirs, row.ours, row.difference):
             assert piece.replace("|", "\\|") in page, piece
+    for library in LIBRARIES:
+        assert all(entry.says in page for entry in library.absent)
     for name in draw(0):
         assert name in page
 
 
 def test_every_line_of_a_table_has_its_columns() -> None:
-    tables = re.findall(r"(?:^\|.*\|\n)+", _names.markdown_page(), re.MULTILINE)
+    tables = re.findall(r"(?:^\|.*\|\n)+", markdown_page(), re.MULTILINE)
     assert len(tables) == 1 + len(LIBRARIES)
     for table in tables:
         assert {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} in ({3}, {5})

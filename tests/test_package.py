@@ -49,7 +49,7 @@ def test_every_public_function_has_one_documented_path() -> None:
             info.ispkg
             or "._" in info.name
             or info.name.startswith(
-                ("jaxloss.cli", "jaxloss.combine", "jaxloss.inspect", "jaxloss.nn", "jaxloss.__main__")
+                ("jaxloss.cli", "jaxloss.combine", "jaxloss.inspect", "jaxloss.names", "jaxloss.nn", "jaxloss.__main__")
             )
         ):
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaxloss._names import markdown_page
+from jaxloss.names.page import markdown_page
 
 
 def run() -> int:

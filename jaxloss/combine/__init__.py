@@ -4,6 +4,8 @@ The pieces have the shape of optax: a `LossTransform` is a pair of pure function
 `objective` is a differentiable function of the parameters with a state that is carried like an optimiser's.
 """
 
+import typing as _t
+
 from jaxloss.combine.aggregation import Aggregator, GramianState, from_gramian, gramian, players
 from jaxloss.combine.balance import (
     equal_norms,
@@ -55,6 +57,7 @@ from jaxloss.combine.training_rates import GradNormState, gradnorm, gradnorm_wei
 from jaxloss.combine.transforms import LossTransform, chain, derive, on, scale, stateless, weigh
 from jaxloss.combine.tuning import WeighTunableState, monitor, weigh_tunable
 from jaxloss.combine.variation import CovWeightingState, cov_weighting
+from jaxloss.names import no_such_name as _no_such_name
 
 __all__ = [
     "Aggregator",
@@ -171,3 +174,9 @@ __all__ = [
     "weigh_tunable",
     "worst_group",
 ]
+
+if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
+
+    def __getattr__(name: str) -> _t.NoReturn:
+        """For names that do not exist: what to write instead."""
+        _no_such_name(__name__, name)
