@@ -597,7 +597,7 @@ def test_false_friends_are_told_apart() -> None:
     assert "displacement field" in message("DiffusionLoss")
     assert "epsilon_prediction_loss(" in message("diffusion_loss")
     assert "jaxloss.ranking_softmax_loss(scores, relevance)" in message("softmax_loss")
-    assert "jaxloss.softmax_cross_entropy_with_integer_labels(" in message("softmax_loss")
+    assert "`jaxloss.softmax_cross_entropy_with_integer_labels`" in message("softmax_loss")
     assert "jaxloss.huber_quantile_loss(" in message("quantile_regression_loss")
 
 
