@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.survival`."""
+"""Cases of `jaxloss.survival.proportional_hazards`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,102 @@
+"""Cases of `jaxloss.vision.detection.matching`."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.optimize
+import scipy.special
+
+import jaxloss
+from tests.cases import Case
+from tests.cases.vision._boxes import boxes, giou
+
+N, M, K = 4, 3, 2
+
+
+def _scene(rng, batch):
+    """Four predictions and up to three targets, one at least; classes 0 and 1, and 2 for no object."""
+    return {
+        "logits": rng.normal(size=(*batch, N, K + 1)),
+        "boxes": boxes(rng, (*batch, N)),
+        "labels": rng.integers(0, K, size=(*batch, M)).astype(np.int32),
+        "target_boxes": boxes(rng, (*batch, M)),
+        "present": np.broadcast_to(np.arange(M) < 1, (*batch, M)) | (rng.uniform(size=(*batch, M)) < 0.5),
+    }
+
+
+def _found(rng, batch):
+    scene = _scene(rng, batch)
+    places = rng.permuted(np.broadcast_to(np.arange(N), (*batch, N)), axis=-1)[..., :M]
+    wanted = np.full((*batch, N), K)
+    np.put_along_axis(wanted, places, np.where(scene["present"], scene["labels"], K), axis=-1)
+    np.put_along_axis(scene["boxes"], places[..., None], scene["target_boxes"], axis=-2)
+    return {**scene, "logits": 1e4 * np.eye(K + 1)[wanted]}
+
+
+def _centred(box):
+    return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0], box[3] - box[1]])
+
+
+def _detr(logits, boxes, labels, target_boxes, present, class_cost=1, l1_cost=5, giou_cost=2, class_weight=1,
+          l1_weight=5, giou_weight=2, no_object_weight=0.1):  # fmt: skip
+    def one(index):
+        log_probs = scipy.special.log_softmax(logits[index], axis=-1)
+        wanted, rate = np.full(N, K), np.full(N, no_object_weight)
+        targets = np.flatnonzero(present[index])
+        l1 = lambda n, m: np.abs(_centred(boxes[index][n]) - _centred(target_boxes[index][m])).sum()
+        overlap = lambda n, m: giou(boxes[index][n], target_boxes[index][m])
+        costs = [
+            [
+                l1_cost * l1(n, m)
+                - class_cost * np.exp(log_probs[n, labels[index][m]])
+                + giou_cost * (overlap(n, m) - 1)
+                for m in targets
+            ]
+            for n in range(N)
+        ]
+        pairs = [(n, targets[j]) for n, j in zip(*scipy.optimize.linear_sum_assignment(costs), strict=True)]
+        for n, m in pairs:
+            wanted[n], rate[n] = labels[index][m], 1
+        named = np.average(-log_probs[np.arange(N), wanted], weights=rate)
+        near = sum(l1_weight * l1(*pair) + giou_weight * overlap(*pair) for pair in pairs) / len(pairs)
+        return class_weight * named + near
+
+    return np.reshape([one(index) for index in np.ndindex(present.shape[:-1])], present.shape[:-1])
+
+
+def _no_target(**changes):
+    scene = _scene(np.random.default_rng(0), (2,))
+    return {**scene, "present": np.zeros((2, M), bool), **changes}
+
+
+HELPERS = {
+    "hungarian_matching": "chooses which prediction a target gets; no loss",
+}
+
+CASES = [
+    Case(
+        fn=jaxloss.detr_set_loss,
+        draw=_scene,
+        oracle=_detr,
+        source="scipy.optimize.linear_sum_assignment and the formula of the paper",
+        hypers={
+            "class_cost": 2.0,
+            "l1_cost": 1.5,
+            "giou_cost": 1.0,
+            "class_weight": 0.7,
+            "l1_weight": 3.0,
+            "giou_weight": 1.3,
+            "no_object_weight": 0.3,
+        },
+        bad_hypers=tuple({name: -0.1} for name in ("class_cost", "l1_cost", "giou_cost", "no_object_weight")),
+        perfect=_found,
+        extremes={
+            "no target": _no_target(),
+            "saturated": _no_target(present=np.ones((2, M), bool), logits=1e4 * np.ones((2, N, 1)) * np.arange(K + 1)),
+            "points": _no_target(present=np.ones((2, M), bool), boxes=np.zeros((2, N, 4))),
+            "large": _no_target(present=np.ones((2, M), bool), boxes=np.full((2, N, 4), 1e30)),
+        },
+        labels="labels",
+        classes=lambda inputs: inputs["logits"].shape[-1] - 1,
+    ),
+]
