@@ -24,7 +24,7 @@ def xyxy_to_cxcywh(boxes: ArrayLike) -> Array:
         ValueError: If the last axis has not four entries.
 
     Example:
-        >>> jaxloss.xyxy_to_cxcywh(jnp.array([1.0, 2.0, 4.0, 4.0]))
+        >>> jaxloss.boxes.xyxy_to_cxcywh(jnp.array([1.0, 2.0, 4.0, 4.0]))
         Array([2.5, 3. , 3. , 2. ], dtype=float32)
     """
     x0, y0, x1, y1 = _parts(boxes)
@@ -45,7 +45,7 @@ def cxcywh_to_xyxy(boxes: ArrayLike) -> Array:
         ValueError: If the last axis has not four entries.
 
     Example:
-        >>> jaxloss.cxcywh_to_xyxy(jnp.array([2.5, 3.0, 3.0, 2.0]))
+        >>> jaxloss.boxes.cxcywh_to_xyxy(jnp.array([2.5, 3.0, 3.0, 2.0]))
         Array([1., 2., 4., 4.], dtype=float32)
     """
     cx, cy, w, h = _parts(boxes)
@@ -66,7 +66,7 @@ def xyxy_to_xywh(boxes: ArrayLike) -> Array:
         ValueError: If the last axis has not four entries.
 
     Example:
-        >>> jaxloss.xyxy_to_xywh(jnp.array([1.0, 2.0, 4.0, 4.0]))
+        >>> jaxloss.boxes.xyxy_to_xywh(jnp.array([1.0, 2.0, 4.0, 4.0]))
         Array([1., 2., 3., 2.], dtype=float32)
     """
     x0, y0, x1, y1 = _parts(boxes)
@@ -87,7 +87,7 @@ def xywh_to_xyxy(boxes: ArrayLike) -> Array:
         ValueError: If the last axis has not four entries.
 
     Example:
-        >>> jaxloss.xywh_to_xyxy(jnp.array([1.0, 2.0, 3.0, 2.0]))
+        >>> jaxloss.boxes.xywh_to_xyxy(jnp.array([1.0, 2.0, 3.0, 2.0]))
         Array([1., 2., 4., 4.], dtype=float32)
     """
     x0, y0, w, h = _parts(boxes)
@@ -108,7 +108,7 @@ def yxyx_to_xyxy(boxes: ArrayLike) -> Array:
         ValueError: If the last axis has not four entries.
 
     Example:
-        >>> jaxloss.yxyx_to_xyxy(jnp.array([2.0, 1.0, 4.0, 4.0]))
+        >>> jaxloss.boxes.yxyx_to_xyxy(jnp.array([2.0, 1.0, 4.0, 4.0]))
         Array([1., 2., 4., 4.], dtype=float32)
     """
     y0, x0, y1, x1 = _parts(boxes)
@@ -129,7 +129,7 @@ def xyxy_to_yxyx(boxes: ArrayLike) -> Array:
         ValueError: If the last axis has not four entries.
 
     Example:
-        >>> jaxloss.xyxy_to_yxyx(jnp.array([1.0, 2.0, 4.0, 4.0]))
+        >>> jaxloss.boxes.xyxy_to_yxyx(jnp.array([1.0, 2.0, 4.0, 4.0]))
         Array([2., 1., 4., 4.], dtype=float32)
     """
     x0, y0, x1, y1 = _parts(boxes)

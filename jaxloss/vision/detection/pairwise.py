@@ -28,7 +28,7 @@ def box_iou(boxes: ArrayLike, others: ArrayLike) -> Array:
 
     Example:
         >>> boxes = jnp.array([[0.0, 0.0, 2.0, 2.0], [5.0, 5.0, 6.0, 6.0]])
-        >>> jaxloss.box_iou(boxes, jnp.array([[1.0, 0.0, 3.0, 2.0]]))
+        >>> jaxloss.boxes.box_iou(boxes, jnp.array([[1.0, 0.0, 3.0, 2.0]]))
         Array([[0.3333333],
                [0.       ]], dtype=float32)
 
@@ -60,7 +60,7 @@ def generalized_box_iou(boxes: ArrayLike, others: ArrayLike) -> Array:
 
     Example:
         >>> boxes = jnp.array([[0.0, 0.0, 1.0, 1.0], [3.0, 0.0, 4.0, 1.0]])
-        >>> jaxloss.generalized_box_iou(boxes, jnp.array([[3.0, 0.0, 4.0, 1.0]]))
+        >>> jaxloss.boxes.generalized_box_iou(boxes, jnp.array([[3.0, 0.0, 4.0, 1.0]]))
         Array([[-0.5],
                [ 1. ]], dtype=float32)
 
