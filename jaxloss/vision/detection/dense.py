@@ -7,11 +7,10 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import magnitude, poison, power
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.sigmoids import negative_log_sigmoids
+from jaxloss._floor.sigmoids import in_unit_interval, negative_log_sigmoids, sigmoid_sides
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy
-from jaxloss.vision.segmentation._pixels import in_unit_interval, sigmoid_sides
 
 __all__ = ["distribution_focal_loss", "gaussian_focal_loss", "quality_focal_loss", "varifocal_loss"]
 
