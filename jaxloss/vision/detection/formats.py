@@ -1,4 +1,4 @@
-"""Converters between the ways to write a box down; the losses take corners, ``(x0, y0, x1, y1)``."""
+"""Converters between formats of boxes; the losses take corners, ``(x0, y0, x1, y1)``."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def xyxy_to_cxcywh(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``. An inverted side, x1 < x0, has a negative length.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
         >>> jaxloss.boxes.xyxy_to_cxcywh(jnp.array([1.0, 2.0, 4.0, 4.0]))
@@ -41,8 +41,8 @@ def cxcywh_to_xyxy(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
         >>> jaxloss.boxes.cxcywh_to_xyxy(jnp.array([2.5, 3.0, 3.0, 2.0]))
@@ -62,8 +62,8 @@ def xyxy_to_xywh(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``. An inverted side, x1 < x0, has a negative length.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
         >>> jaxloss.boxes.xyxy_to_xywh(jnp.array([1.0, 2.0, 4.0, 4.0]))
@@ -83,8 +83,8 @@ def xywh_to_xyxy(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
         >>> jaxloss.boxes.xywh_to_xyxy(jnp.array([1.0, 2.0, 3.0, 2.0]))
@@ -104,8 +104,8 @@ def yxyx_to_xyxy(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
         >>> jaxloss.boxes.yxyx_to_xyxy(jnp.array([2.0, 1.0, 4.0, 4.0]))
@@ -125,8 +125,8 @@ def xyxy_to_yxyx(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
         >>> jaxloss.boxes.xyxy_to_yxyx(jnp.array([1.0, 2.0, 4.0, 4.0]))

@@ -125,8 +125,8 @@ def softmax_generalized_dice_loss(
     .. math:: \ell = 1 - \frac{2 \sum_k w_k |p_k \cap y_k|}{\sum_k w_k (|p_k| + |y_k|)}, \qquad
               w_k = \frac{c_k}{|y_k|^2}
 
-    A class without a pixel, whose weight would be infinite, has the greatest weight of the others. The weights belong to
-    a pool.
+    A class without a pixel, whose weight would be infinite, has the largest weight of the others. Every pool has
+    its own weights.
 
     Args:
         logits: Scores of the classes, shape ``[..., *pixels, K]``, floating, unnormalised.

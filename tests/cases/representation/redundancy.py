@@ -30,18 +30,18 @@ def _in_sets(one):
     return oracle
 
 
-def _barlow_twins(a, b, redundancy=0.005):
+def _barlow_twins(a, b, redundancy_weight=0.005):
     correlation = np.corrcoef(a.T, b.T)[: a.shape[1], a.shape[1] :]
     gap = (correlation - np.eye(len(correlation))) ** 2
-    return np.trace(gap) + redundancy * (gap.sum() - np.trace(gap))
+    return np.trace(gap) + redundancy_weight * (gap.sum() - np.trace(gap))
 
 
-def _vicreg(a, b, invariance=25.0, variance=25.0, covariance=1.0, epsilon=1e-4):
-    total = invariance * np.mean((a - b) ** 2)
+def _vicreg(a, b, invariance_weight=25.0, variance_weight=25.0, covariance_weight=1.0, epsilon=1e-4):
+    total = invariance_weight * np.mean((a - b) ** 2)
     for z in (a, b):
         spread = np.atleast_2d(np.cov(z.T))
-        total += variance / 2 * np.mean(np.maximum(0, 1 - np.sqrt(np.diag(spread) + epsilon)))
-        total += covariance * (np.sum(spread**2) - np.sum(np.diag(spread) ** 2)) / len(spread)
+        total += variance_weight / 2 * np.mean(np.maximum(0, 1 - np.sqrt(np.diag(spread) + epsilon)))
+        total += covariance_weight * (np.sum(spread**2) - np.sum(np.diag(spread) ** 2)) / len(spread)
     return total
 
 
@@ -58,9 +58,9 @@ CASES = [
         draw=_views,
         oracle=_in_sets(_barlow_twins),
         source="numpy.corrcoef",
-        hypers={"redundancy": 0.3},
+        hypers={"redundancy_weight": 0.3},
         pooled=True,
-        bad_hypers=({"redundancy": -0.1},),
+        bad_hypers=({"redundancy_weight": -0.1},),
         perfect=_spread_view,
         ulps=16,  # a square of a correlation, which is a sum of products of both signs
         extremes={**VIEWS, "large": {"first": 1e30 * np.eye(3), "second": -1e30 * np.eye(3)}},
@@ -70,9 +70,14 @@ CASES = [
         draw=_views,
         oracle=_in_sets(_vicreg),
         source="numpy.cov",
-        hypers={"invariance": 7.0, "variance": 5.0, "covariance": 2.0, "epsilon": 0.01},
+        hypers={"invariance_weight": 7.0, "variance_weight": 5.0, "covariance_weight": 2.0, "epsilon": 0.01},
         pooled=True,
-        bad_hypers=({"invariance": -1.0}, {"variance": -1.0}, {"covariance": -1.0}, {"epsilon": 0.0}),
+        bad_hypers=(
+            {"invariance_weight": -1.0},
+            {"variance_weight": -1.0},
+            {"covariance_weight": -1.0},
+            {"epsilon": 0.0},
+        ),
         perfect=_spread_view,
         ulps=16,  # a square of a covariance, which is a sum of products of both signs
         exempt={"weight_is_repetition": "the unbiased covariance knows how many examples there are"},

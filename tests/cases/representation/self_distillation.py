@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 HELPERS = {
-    "dino_init": "the state of dino_loss before its first step",
+    "init_dino_loss": "the state of dino_loss before its first step",
     "dino_loss": "takes a centre and returns the loss with the next one",
 }
 

@@ -10,7 +10,8 @@ from tests.cases import Case
 from tests.cases.representation._shared import ROUNDED, SETS, cosine_table, in_sets, labelled, sides
 
 
-def _multi_similarity(x, y, alpha=2.0, beta=50.0, base=0.5):
+def _multi_similarity(x, y, positive_temperature=0.5, negative_temperature=0.02, base=0.5):
+    alpha, beta = 1 / positive_temperature, 1 / negative_temperature
     cosines = cosine_table(x, x)
     return [
         np.log1p(np.sum(np.exp(-alpha * (s[near] - base)))) / alpha
@@ -34,9 +35,9 @@ CASES = [
         draw=labelled,
         oracle=in_sets(_multi_similarity),
         source="formula of the paper, anchor by anchor",
-        hypers={"alpha": 1.5, "beta": 7.0, "base": 0.3},
+        hypers={"positive_temperature": 0.75, "negative_temperature": 0.15, "base": 0.3},
         meets=True,
-        bad_hypers=({"alpha": 0.0}, {"beta": -1.0}),
+        bad_hypers=({"positive_temperature": 0.0}, {"negative_temperature": -1.0}),
         ulps=ROUNDED,
         extremes=SETS,
     ),

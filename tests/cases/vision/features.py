@@ -9,7 +9,9 @@ from tests import draws
 from tests.cases import Case, Inputs, Shape
 from tests.cases.vision._images import each_image
 
-LISTS = {"lists_are_accepted": "a list is a list of feature maps, one per layer; tests/vision/test_image_quality.py uses one"}
+LISTS = {
+    "lists_are_accepted": "a list is a list of feature maps, one per layer; tests/vision/test_image_quality.py uses one"
+}
 
 
 def _features(rng: np.random.Generator, batch: Shape) -> Inputs:
