@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor.softmax_terms import target_terms
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.ranking._lists import lists, log1p_sum_exp, over_lists
+from jaxloss.ranking._lists import known_relevance, lists, log1p_sum_exp, over_lists
 
 __all__ = ["listmle_loss", "ranking_softmax_loss"]
 
@@ -50,8 +50,7 @@ def ranking_softmax_loss(
         https://doi.org/10.1145/1273496.1273513
     """
     items = lists(where, weights, scores, relevance)
-    known = jnp.where(items.relevance < 0, jnp.asarray(jnp.nan, items.scores.dtype), items.relevance)
-    targets = items.mass * known
+    targets = items.mass * known_relevance(items)
     # In a list without items all stay, so that the softmax is one; the list is absent from the reduction.
     keep = items.keep | jnp.logical_not(jnp.any(items.keep, axis=-1, keepdims=True))
     values = target_terms(jnp.where(keep, items.scores, -jnp.inf), targets)[0]

@@ -37,6 +37,7 @@ CASES = [
         ),
         source="Herbrich, Graepel and Obermayer (2000)",
         hypers={"margin": 0.5},
+        illegal={"targets": (0.0, 2.0)},
         bad_hypers=({"margin": -0.1},),
         fixed={"targets": "a choice of two values: -1 and +1"},
         perfect=_decided,

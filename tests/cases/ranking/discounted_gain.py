@@ -32,6 +32,7 @@ CASES = [
         oracle=each_list(_approx_ndcg),
         source="Qin, Liu and Li (2010), equations 9 and 14",
         hypers={"temperature": 0.5},
+        illegal={"relevance": (-1.0,)},
         pooled=True,
         bad_hypers=({"temperature": 0.0},),
         fixed={"relevance": TIES},

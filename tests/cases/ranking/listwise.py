@@ -27,6 +27,7 @@ CASES = [
         draw=_relevant,
         oracle=lambda scores, relevance: -np.sum(relevance * scipy.special.log_softmax(scores, axis=-1), axis=-1),
         source="scipy.special.log_softmax",
+        illegal={"relevance": (-1.0,)},
         pooled=True,
         convex=True,
         extremes={
@@ -42,6 +43,7 @@ CASES = [
         source="scipy.special.logsumexp",
         pooled=True,
         fixed={"relevance": ONLY_ORDER},
+        constant={"relevance": ONLY_ORDER},
         convex=True,
         extremes=EDGES,
         exempt={"weight_is_repetition": LABELLED},

@@ -9,8 +9,8 @@ GAPS = "a small violation is a difference of distances and a margin"
 D = 3
 
 
-def vectors(*names):
-    return lambda rng, batch: {name: rng.normal(size=(*batch, D)) for name in names}
+def vectors(*names, size=D):
+    return lambda rng, batch: {name: rng.normal(size=(*batch, size)) for name in names}
 
 
 def by_row(metric):
@@ -24,6 +24,11 @@ def by_row(metric):
 
 
 EUCLIDEAN, COSINE = by_row(scipy.spatial.distance.euclidean), by_row(scipy.spatial.distance.cosine)
+
+
+def in_the_plane(rng, batch):
+    """A labelled set of two features."""
+    return {**labelled(rng, batch), "embeddings": rng.normal(size=(*batch, 2))}
 
 
 def labelled(rng, batch):

@@ -34,6 +34,10 @@ CASES = [
     Case(
         fn=jaxloss.knowledge_distillation_loss,
         draw=two_arrays("logits", "teacher_logits", K),
+        structures={
+            "one class": two_arrays("logits", "teacher_logits", 1),
+            "two classes": two_arrays("logits", "teacher_logits", 2),
+        },
         oracle=_kd,
         source="scipy.stats.entropy of scipy.special.softmax",
         hypers={"temperature": 0.7},
@@ -46,6 +50,10 @@ CASES = [
     Case(
         fn=jaxloss.generalized_jensen_shannon_divergence,
         draw=two_arrays("logits", "teacher_logits", K),
+        structures={
+            "one class": two_arrays("logits", "teacher_logits", 1),
+            "two classes": two_arrays("logits", "teacher_logits", 2),
+        },
         oracle=_jsd,
         source="scipy.stats.entropy of scipy.special.softmax",
         hypers={"beta": 0.2},

@@ -42,6 +42,7 @@ CASES = [
     Case(
         fn=jaxloss.infonce_loss,
         draw=vectors("queries", "keys"),
+        structures={"two features": vectors("queries", "keys", size=2)},
         oracle=lambda queries, keys, **hypers: _of_pairs(_infonce)(queries, keys, **hypers),
         source="scipy.special.log_softmax of SciPy's cosines",
         hypers={"temperature": 0.6},
@@ -53,6 +54,7 @@ CASES = [
     Case(
         fn=jaxloss.clip_loss,
         draw=vectors("image_embeddings", "text_embeddings"),
+        structures={"two features": vectors("image_embeddings", "text_embeddings", size=2)},
         oracle=lambda image_embeddings, text_embeddings, **h: _of_pairs(_clip)(image_embeddings, text_embeddings, **h),
         source="scipy.special.log_softmax of SciPy's cosines",
         hypers={"temperature": 0.6},
@@ -64,6 +66,7 @@ CASES = [
     Case(
         fn=jaxloss.siglip_loss,
         draw=vectors("image_embeddings", "text_embeddings"),
+        structures={"two features": vectors("image_embeddings", "text_embeddings", size=2)},
         oracle=lambda image_embeddings, text_embeddings, **h: _of_pairs(_siglip)(
             image_embeddings, text_embeddings, **h
         ),
@@ -77,6 +80,7 @@ CASES = [
     Case(
         fn=jaxloss.n_pairs_loss,
         draw=vectors("anchors", "positives"),
+        structures={"two features": vectors("anchors", "positives", size=2)},
         oracle=lambda anchors, positives: _of_pairs(lambda x, y: _one_way(x @ y.T))(anchors, positives),
         source="scipy.special.log_softmax of inner products",
         meets=True,

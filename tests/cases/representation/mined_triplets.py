@@ -6,7 +6,7 @@ import numpy as np
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.representation._shared import GAPS, SETS, in_sets, labelled, sides
+from tests.cases.representation._shared import GAPS, SETS, in_sets, in_the_plane, labelled, sides
 
 
 def _clustered(rng, batch):
@@ -46,6 +46,7 @@ CASES = [
     Case(
         fn=jaxloss.batch_all_triplet_loss,
         draw=labelled,
+        structures={"two features": in_the_plane},
         oracle=in_sets(_batch_all),
         source="formula, triplet by triplet",
         hypers={"margin": 1.7},
@@ -58,6 +59,7 @@ CASES = [
     Case(
         fn=jaxloss.batch_hard_triplet_loss,
         draw=labelled,
+        structures={"two features": in_the_plane},
         oracle=in_sets(_batch_hard),
         source="formula, anchor by anchor",
         hypers={"margin": 1.7},
@@ -70,6 +72,7 @@ CASES = [
     Case(
         fn=jaxloss.batch_semi_hard_triplet_loss,
         draw=labelled,
+        structures={"two features": in_the_plane},
         oracle=in_sets(_semi_hard),
         source="formula of FaceNet, pair by pair",
         hypers={"margin": 1.7},

@@ -23,9 +23,9 @@ def _flags(rng, batch, other):
     return np.where(rng.uniform(size=batch) < 0.5, 1.0, float(other))
 
 
-def _pairs(other):
+def _pairs(other, size=D):
     return lambda rng, batch: {
-        **vectors("anchors", "others")(rng, batch),
+        **vectors("anchors", "others", size=size)(rng, batch),
         "targets": _flags(rng, batch, other),
     }
 
@@ -56,6 +56,9 @@ CASES = [
         source="formula, with scipy.spatial.distance.euclidean",
         hypers={"margin": 1.7},
         fixed={"targets": SIDES},
+        constant={"targets": SIDES},
+        illegal={"targets": (-1.0, 0.5)},
+        structures={"one feature": _pairs(0, 1)},
         bad_hypers=({"margin": 0.0},),
         perfect=_similar,
         cancels=GAPS,
@@ -75,6 +78,10 @@ CASES = [
         source="formula, with scipy.spatial.distance.cosine",
         hypers={"margin": -0.3},
         fixed={"targets": SIDES},
+        constant={"targets": SIDES},
+        illegal={"targets": (0.0, 0.5)},
+        ends=({"margin": -1.0}, {"margin": 1.0}),
+        structures={"two features": _pairs(-1, 2)},
         bad_hypers=({"margin": 1.5}, {"margin": -2.0}),
         perfect=_similar,
         cancels=GAPS,
@@ -94,6 +101,8 @@ CASES = [
         source="formula",
         hypers={"margin": 1.7},
         fixed={"targets": SIDES},
+        constant={"targets": SIDES},
+        illegal={"targets": (0.0, 0.5)},
         bad_hypers=({"margin": 0.0},),
         convex=True,
         cancels=GAPS,

@@ -9,6 +9,10 @@ from tests.cases import Case
 from tests.cases.representation._views import D
 
 
+def _one_feature(rng, batch):
+    return {name: x[..., :1] for name, x in _views(rng, batch).items()}
+
+
 def _views(rng, batch):
     """Two views that agree in part, of features that differ in scale and are correlated."""
     shared = rng.normal(size=(*batch, D))
@@ -52,13 +56,17 @@ VIEWS = {
     "one feature dead": {"first": np.array([[1.0, 0], [2, 0]]), "second": np.array([[1.0, 3], [2, 4]])},
 }
 
+VICREG = {"invariance_weight": 7.0, "variance_weight": 5.0, "covariance_weight": 2.0, "epsilon": 0.01}
+
 CASES = [
     Case(
         fn=jaxloss.barlow_twins_loss,
         draw=_views,
+        structures={"one feature": _one_feature},
         oracle=_in_sets(_barlow_twins),
         source="numpy.corrcoef",
         hypers={"redundancy_weight": 0.3},
+        ends=({"redundancy_weight": 0.0},),
         pooled=True,
         bad_hypers=({"redundancy_weight": -0.1},),
         perfect=_spread_view,
@@ -68,9 +76,11 @@ CASES = [
     Case(
         fn=jaxloss.vicreg_loss,
         draw=_views,
+        structures={"one feature": _one_feature},
         oracle=_in_sets(_vicreg),
         source="numpy.cov",
-        hypers={"invariance_weight": 7.0, "variance_weight": 5.0, "covariance_weight": 2.0, "epsilon": 0.01},
+        hypers=VICREG,
+        ends=tuple({**VICREG, name: 0.0} for name in VICREG if name != "epsilon"),
         pooled=True,
         bad_hypers=(
             {"invariance_weight": -1.0},

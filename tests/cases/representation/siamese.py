@@ -38,6 +38,7 @@ CASES = [
     Case(
         fn=jaxloss.negative_cosine_loss,
         draw=two_arrays("predictions", "targets"),
+        structures={"two features": two_arrays("predictions", "targets", 2)},
         oracle=lambda predictions, targets: -_cosine(predictions, targets),
         source="scipy.spatial.distance.cosine",
         bound=-1.0,
@@ -49,9 +50,11 @@ CASES = [
     Case(
         fn=jaxloss.byol_loss,
         draw=two_arrays("predictions", "targets"),
+        structures={"two features": two_arrays("predictions", "targets", 2)},
         oracle=lambda predictions, targets: 2 - 2 * _cosine(predictions, targets),
         source="scipy.spatial.distance.cosine",
         fixed={"targets": CONSTANT},
+        constant={"targets": CONSTANT},
         perfect=same_arrays("predictions", "targets"),
         extremes=named(VECTORS, "predictions", "targets"),
     ),
@@ -63,6 +66,7 @@ CASES = [
         ),
         source="scipy.spatial.distance.cosine",
         fixed={"first_projections": CONSTANT, "second_projections": CONSTANT},
+        constant={"first_projections": CONSTANT, "second_projections": CONSTANT},
         bound=-1.0,
         perfect=_agreeing,
         best=-1.0,

@@ -7,7 +7,7 @@ import scipy.special
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.representation._shared import ROUNDED, SETS, cosine_table, in_sets, labelled, sides
+from tests.cases.representation._shared import ROUNDED, SETS, cosine_table, in_sets, in_the_plane, labelled, sides
 
 
 def _ntxent(x, y, temperature=0.07):
@@ -32,6 +32,7 @@ CASES = [
     Case(
         fn=jaxloss.ntxent,
         draw=labelled,
+        structures={"two features": in_the_plane},
         oracle=in_sets(_ntxent),
         source="scipy.special.log_softmax of SciPy's cosines, pair by pair",
         hypers={"temperature": 0.6},
@@ -43,6 +44,7 @@ CASES = [
     Case(
         fn=jaxloss.supcon_loss,
         draw=labelled,
+        structures={"two features": in_the_plane},
         oracle=in_sets(_supcon),
         source="scipy.special.logsumexp of SciPy's cosines, anchor by anchor",
         hypers={"temperature": 0.6},

@@ -31,6 +31,8 @@ CASES = [
         oracle=_triplet,
         source="formula, with scipy.spatial.distance.minkowski",
         hypers={"margin": 2.5, "norm_degree": 3.5, "swap": True},
+        ends=({"margin": 2.5, "norm_degree": 1.0, "swap": True},),
+        structures={"one feature": vectors("anchors", "positives", "negatives", size=1)},
         static=("swap",),
         bad_hypers=({"margin": 0.0}, {"norm_degree": 0.5}, {"norm_degree": np.inf}),
         perfect=_far_negative,
@@ -49,6 +51,7 @@ CASES = [
             0, EUCLIDEAN(anchors, positives) - EUCLIDEAN(anchors, negatives)
         ),
         source="formula, with scipy.spatial.distance.euclidean",
+        structures={"one feature": vectors("anchors", "positives", "negatives", size=1)},
         ulps=8,  # an exponential of a difference of distances of up to 8
         extremes={
             "large": {

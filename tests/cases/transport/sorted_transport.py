@@ -66,6 +66,7 @@ CASES = [
         source="the north-west corner rule on every line",
         hypers={"p": 1.5, **MASSES},
         shared=("directions",),
+        ends=({"p": 1.0, **MASSES},),
         bad_hypers=({"p": 0.5}, {"p": np.inf}),
         ulps=16,  # widths between quantile levels are differences of cumulative sums
         extremes={n: {**x, "directions": np.eye(2)} for n, x in CLOUDS.items()}

@@ -9,11 +9,11 @@ from tests import draws
 from tests.cases import Inputs, Shape
 
 
-def similar(height: int, width: int):
-    """Two images in [0, 1] of two channels, correlated like an original and a reconstruction."""
+def similar(height: int, width: int, channels: int = 2):
+    """Two images in [0, 1], correlated like an original and a reconstruction."""
 
     def draw(rng: np.random.Generator, batch: Shape) -> Inputs:
-        targets = rng.uniform(size=(*batch, height, width, 2))
+        targets = rng.uniform(size=(*batch, height, width, channels))
         return {"predictions": 0.7 * targets + 0.3 * rng.uniform(size=targets.shape), "targets": targets}
 
     return draw

@@ -15,6 +15,10 @@ POOL = "one bad label makes its whole pool NaN; see test_segmentation"
 HYPERS = {"pixel_ndim": 1, "smoothing": 0.03}
 BAD = ({"pixel_ndim": 0}, {"pixel_ndim": 2}, {"pixel_ndim": 1.0}, {"smoothing": -0.1})
 SCALE = np.array([0.0, 1.0, 2.5])
+OUTSIDE = (-0.1, 1.5)
+NO_TARGETS = {"targets": OUTSIDE}
+NO_PROBABILITIES = {"probs": OUTSIDE, "targets": OUTSIDE}
+UNSMOOTHED = {**HYPERS, "smoothing": 0.0}
 
 
 def prob_masks(rng, batch):
@@ -96,7 +100,7 @@ LABEL_EDGES = {
 }
 
 
-def three_forms(stem, oracle, hypers, bad):
+def three_forms(stem, oracle, hypers, bad, ends=()):
     """The forms of one index: on probabilities, on logits of masks, on logits of classes."""
     of = lambda prefix: getattr(jaxloss, f"{prefix}{stem}_loss")
     source = "formula of the paper, pixel by pixel"
@@ -112,6 +116,8 @@ def three_forms(stem, oracle, hypers, bad):
             pooled=True,
             perfect=equal_masks,
             extremes=PROB_EDGES,
+            illegal=NO_PROBABILITIES,
+            ends=ends,
         ),
         Case(
             fn=of("sigmoid_"),
@@ -124,6 +130,8 @@ def three_forms(stem, oracle, hypers, bad):
             pooled=True,
             perfect=certain_masks,
             extremes=LOGIT_EDGES,
+            illegal=NO_TARGETS,
+            ends=ends,
         ),
         Case(
             fn=of("softmax_"),
@@ -138,5 +146,6 @@ def three_forms(stem, oracle, hypers, bad):
             extremes=LABEL_EDGES,
             labels="labels",
             exempt={"labels_out_of_range_never_train": POOL},
+            ends=tuple({**end, "class_weights": SCALE} for end in ends),
         ),
     ]

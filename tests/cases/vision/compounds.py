@@ -13,6 +13,7 @@ from tests.cases.vision._masks import (
     LABEL_EDGES,
     LABELLED,
     LOGIT_EDGES,
+    NO_TARGETS,
     POOL,
     SCALE,
     certain_labels,
@@ -23,6 +24,7 @@ from tests.cases.vision._masks import (
 )
 
 COMPOUND = {**HYPERS, "dice_weight": 0.7, "cross_entropy_weight": 0.4}
+ENDS = tuple({**COMPOUND, name: 0.0} for name in ("dice_weight", "cross_entropy_weight", "smoothing"))
 BAD_COMPOUND = (*BAD, {"dice_weight": -0.1}, {"cross_entropy_weight": -0.1})
 
 
@@ -52,6 +54,8 @@ CASES = [
         pooled=True,
         perfect=certain_masks,
         extremes={name: LOGIT_EDGES[name] for name in ("saturated", "nothing", "all missed")},
+        illegal=NO_TARGETS,
+        ends=ENDS,
     ),
     Case(
         fn=jaxloss.softmax_dice_cross_entropy,
@@ -66,5 +70,6 @@ CASES = [
         extremes={**LABEL_EDGES, "absent class": {**LABEL_EDGES["absent class"], "labels": np.array([1, 0])}},
         labels="labels",
         exempt={"labels_out_of_range_never_train": POOL},
+        ends=tuple({**end, "class_weights": SCALE} for end in ENDS),
     ),
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.cases.vision._masks import BAD, HYPERS, dice, three_forms
+from tests.cases.vision._masks import BAD, HYPERS, UNSMOOTHED, dice, three_forms
 
 CASES = [
-    *three_forms("dice", dice, HYPERS, BAD),
+    *three_forms("dice", dice, HYPERS, BAD, (UNSMOOTHED,)),
 ]

@@ -14,17 +14,23 @@ LISTS = {
 }
 
 
-def _features(rng: np.random.Generator, batch: Shape) -> Inputs:
-    shape = (*batch, 2, 3, 4)
-    return {"predictions": rng.gamma(2.0, size=shape), "targets": rng.gamma(2.0, size=shape)}
+def _maps(*shape: int):
+    def draw(rng: np.random.Generator, batch: Shape) -> Inputs:
+        size = (*batch, *shape)
+        return {"predictions": rng.gamma(2.0, size=size), "targets": rng.gamma(2.0, size=size)}
+
+    return draw
+
+
+_features = _maps(2, 3, 4)
 
 
 def _equal_features(rng: np.random.Generator, batch: Shape) -> Inputs:
     return draws.equal_pair()(rng, (*batch, 2, 3, 4))
 
 
-def _with_heads(draw):
-    return lambda rng, batch: {**draw(rng, batch), "heads": rng.uniform(0.2, 1.0, size=4)}
+def _with_heads(draw, channels=4):
+    return lambda rng, batch: {**draw(rng, batch), "heads": rng.uniform(0.2, 1.0, size=channels)}
 
 
 def _gram(features):
@@ -51,6 +57,8 @@ CASES = [
         ),
         source="formula",
         hypers={"layer_weights": 0.375},
+        ends=({"layer_weights": 0.0},),
+        structures={"one channel": _maps(3, 2, 1), "one position": _maps(1, 1, 5)},
         bad_hypers=({"layer_weights": -1.0},),
         perfect=_equal_features,
         convex=True,
@@ -65,6 +73,8 @@ CASES = [
         ),
         source="formula",
         hypers={"layer_weights": 0.375},
+        ends=({"layer_weights": 0.0},),
+        structures={"one channel": _maps(3, 2, 1), "one position": _maps(1, 1, 5)},
         bad_hypers=({"layer_weights": -1.0},),
         perfect=_equal_features,
         extremes=FLAT,
@@ -78,6 +88,7 @@ CASES = [
         ),
         source="formula",
         shared=("heads",),
+        structures={"two channels": _with_heads(_maps(3, 2, 2), 2), "one position": _with_heads(_maps(1, 1, 5), 5)},
         perfect=_with_heads(_equal_features),
         extremes={
             **{name: {**edge, "heads": np.ones(4)} for name, edge in FLAT.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cases.vision._masks import BAD, HYPERS, three_forms, tversky
+from tests.cases.vision._masks import BAD, HYPERS, UNSMOOTHED, three_forms, tversky
 
 
 def _jaccard(probs, targets, **hypers):
@@ -10,5 +10,5 @@ def _jaccard(probs, targets, **hypers):
 
 
 CASES = [
-    *three_forms("jaccard", _jaccard, HYPERS, BAD),
+    *three_forms("jaccard", _jaccard, HYPERS, BAD, (UNSMOOTHED,)),
 ]

@@ -10,18 +10,21 @@ import jaxloss
 from tests.cases import Case
 from tests.cases.vision._boxes import boxes, giou
 
-N, M, K = 4, 3, 2
+N, M, K = 3, 2, 2
 
 
-def _scene(rng, batch):
-    """Four predictions and up to three targets, one at least; classes 0 and 1, and 2 for no object."""
-    return {
-        "logits": rng.normal(size=(*batch, N, K + 1)),
-        "boxes": boxes(rng, (*batch, N)),
-        "labels": rng.integers(0, K, size=(*batch, M)).astype(np.int32),
-        "target_boxes": boxes(rng, (*batch, M)),
-        "present": np.broadcast_to(np.arange(M) < 1, (*batch, M)) | (rng.uniform(size=(*batch, M)) < 0.5),
+def _scenes(n, m, k):
+    """``n`` predictions and up to ``m`` targets, one at least; ``k`` classes, and one more for no object."""
+    return lambda rng, batch: {
+        "logits": rng.normal(size=(*batch, n, k + 1)),
+        "boxes": boxes(rng, (*batch, n)),
+        "labels": rng.integers(0, k, size=(*batch, m)).astype(np.int32),
+        "target_boxes": boxes(rng, (*batch, m)),
+        "present": np.broadcast_to(np.arange(m) < 1, (*batch, m)) | (rng.uniform(size=(*batch, m)) < 0.5),
     }
+
+
+_scene = _scenes(N, M, K)
 
 
 def _found(rng, batch):
@@ -41,7 +44,8 @@ def _detr(logits, boxes, labels, target_boxes, present, class_cost=1, l1_cost=5,
           l1_weight=5, giou_weight=2, no_object_weight=0.1):  # fmt: skip
     def one(index):
         log_probs = scipy.special.log_softmax(logits[index], axis=-1)
-        wanted, rate = np.full(N, K), np.full(N, no_object_weight)
+        count = len(log_probs)
+        wanted, rate = np.full(count, log_probs.shape[-1] - 1), np.full(count, float(no_object_weight))
         targets = np.flatnonzero(present[index])
         l1 = lambda n, m: np.abs(_centred(boxes[index][n]) - _centred(target_boxes[index][m])).sum()
         overlap = lambda n, m: giou(boxes[index][n], target_boxes[index][m])
@@ -52,12 +56,12 @@ def _detr(logits, boxes, labels, target_boxes, present, class_cost=1, l1_cost=5,
                 + giou_cost * (overlap(n, m) - 1)
                 for m in targets
             ]
-            for n in range(N)
+            for n in range(count)
         ]
         pairs = [(n, targets[j]) for n, j in zip(*scipy.optimize.linear_sum_assignment(costs), strict=True)]
         for n, m in pairs:
             wanted[n], rate[n] = labels[index][m], 1
-        named = np.average(-log_probs[np.arange(N), wanted], weights=rate)
+        named = np.average(-log_probs[np.arange(count), wanted], weights=rate)
         near = sum(l1_weight * l1(*pair) + giou_weight * overlap(*pair) for pair in pairs) / len(pairs)
         return class_weight * named + near
 
@@ -73,20 +77,29 @@ HELPERS = {
     "hungarian_matching": "chooses which prediction a target gets; no loss",
 }
 
+HYPERS = {
+    "class_cost": 2.0,
+    "l1_cost": 1.5,
+    "giou_cost": 1.0,
+    "class_weight": 0.7,
+    "l1_weight": 3.0,
+    "giou_weight": 1.3,
+    "no_object_weight": 0.3,
+}
+
 CASES = [
     Case(
         fn=jaxloss.detr_set_loss,
         draw=_scene,
         oracle=_detr,
         source="scipy.optimize.linear_sum_assignment and the formula of the paper",
-        hypers={
-            "class_cost": 2.0,
-            "l1_cost": 1.5,
-            "giou_cost": 1.0,
-            "class_weight": 0.7,
-            "l1_weight": 3.0,
-            "giou_weight": 1.3,
-            "no_object_weight": 0.3,
+        hypers=HYPERS,
+        ends=tuple({**HYPERS, name: 0.0} for name in HYPERS),
+        structures={
+            "as many targets as predictions": _scenes(3, 3, K),
+            "one prediction": _scenes(1, 1, K),
+            "one class": _scenes(N, M, 1),
+            "one target": _scenes(N, 1, 3),
         },
         bad_hypers=tuple({name: -0.1} for name in ("class_cost", "l1_cost", "giou_cost", "no_object_weight")),
         perfect=_found,

@@ -36,6 +36,7 @@ def ms_ssim_oracle(
 
 BAD_SCALES = ({"scale_weights": np.array([-1.0, 1.0])}, {"scale_weights": np.ones((1, 2))}, {"scale_weights": ()})
 SCALES = {**WINDOW, "scale_weights": np.array([0.25, 0.75])}
+FINEST, COARSEST = ({**SCALES, "scale_weights": np.array(exponents)} for exponents in ([0.5, 0.0], [0.0, 0.5]))
 
 CASES = [
     Case(
@@ -44,6 +45,8 @@ CASES = [
         oracle=ms_ssim_oracle,
         source="the formula of the paper by scipy.ndimage.correlate",
         hypers=SCALES,
+        ends=(FINEST, COARSEST),
+        structures={"one window": similar(6, 6, 1), "one row of windows": similar(6, 9, 1)},
         static=("window_size",),
         bad_hypers=BAD_WINDOW + BAD_SCALES,
         perfect=equal(7, 6),
@@ -57,6 +60,8 @@ CASES = [
         oracle=lambda *args, **kwargs: 1 - ms_ssim_oracle(*args, **kwargs),
         source="the formula of the paper by scipy.ndimage.correlate",
         hypers=SCALES,
+        ends=(FINEST, COARSEST),
+        structures={"one window": similar(6, 6, 1), "one row of windows": similar(6, 9, 1)},
         static=("window_size",),
         bad_hypers=BAD_WINDOW + BAD_SCALES,
         perfect=equal(7, 6),

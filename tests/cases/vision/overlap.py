@@ -6,6 +6,7 @@ import numpy as np
 
 import jaxloss
 from tests.cases import Case
+from tests.cases._complex_step import complex_step
 from tests.cases.vision._boxes import boxes, giou, measures
 
 
@@ -31,11 +32,23 @@ def diou(predictions, targets):
     return 1 - ratio + np.sum(((a + b) / 2 - (c + d) / 2) ** 2, -1) / np.sum((high - low) ** 2, -1)
 
 
-def ciou(predictions, targets):
-    ratio, _, _, (a, b, c, d) = measures(predictions, targets)
+def _tilt(predictions, targets):
+    _, _, _, (a, b, c, d) = measures(predictions, targets)
     angle = lambda low, high: np.arctan((high - low)[..., 0] / (high - low)[..., 1])
-    v = 4 / np.pi**2 * (angle(c, d) - angle(a, b)) ** 2
-    return diou(predictions, targets) + v * v / (1 - ratio + v)
+    return 4 / np.pi**2 * (angle(c, d) - angle(a, b)) ** 2
+
+
+def ciou(predictions, targets):
+    v = _tilt(predictions, targets)
+    return diou(predictions, targets) + v * v / (iou(predictions, targets) + v)
+
+
+def _ciou_slopes(predictions, targets):
+    """With the factor of the tilt held constant."""
+    v = _tilt(predictions, targets)
+    factor = v / (iou(predictions, targets) + v)
+    held = lambda predictions, targets: diou(predictions, targets) + factor * _tilt(predictions, targets)
+    return complex_step(held, {"predictions": predictions, "targets": targets}, ("predictions", "targets"))
 
 
 def _edge(prediction, target):
@@ -93,6 +106,7 @@ CASES = [
         source="formula of torchvision.ops.complete_box_iou_loss",
         perfect=_same,
         extremes=EDGES,
+        slopes=_ciou_slopes,
         exempt={"derivatives": "its factor alpha is a constant of differentiation by definition; see test_boxes"},
     ),
 ]

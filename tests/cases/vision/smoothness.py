@@ -9,6 +9,10 @@ from tests.cases import Case
 from tests.cases.vision._images import each_image
 
 
+def _image(height, width, channels):
+    return lambda rng, batch: {"images": rng.normal(size=(*batch, height, width, channels))}
+
+
 def _total_variation(image, isotropic):
     total = 0.0
     height, width, channels = image.shape
@@ -22,11 +26,12 @@ def _total_variation(image, isotropic):
 CASES = [
     Case(
         fn=jaxloss.total_variation_loss,
-        draw=lambda rng, batch: {"images": rng.normal(size=(*batch, 3, 4, 2))},
+        draw=_image(3, 4, 2),
         oracle=lambda images: each_image(lambda image: _total_variation(image, False), (images,)),
         source="formula",
         perfect=lambda rng, batch: {"images": np.broadcast_to(rng.normal(size=(*batch, 1, 1, 2)), (*batch, 3, 4, 2))},
         convex=True,
+        structures={"one row": _image(1, 3, 1), "one column": _image(4, 1, 2), "one pixel": _image(1, 1, 3)},
         extremes={
             "one pixel": {"images": np.ones((1, 1, 1, 2))},
             "large": {"images": np.array([[[1e37], [-1e37]], [[0.0], [1e-30]]])[None]},
@@ -34,11 +39,12 @@ CASES = [
     ),
     Case(
         fn=jaxloss.isotropic_total_variation_loss,
-        draw=lambda rng, batch: {"images": rng.normal(size=(*batch, 3, 4, 2))},
+        draw=_image(3, 4, 2),
         oracle=lambda images: each_image(lambda image: _total_variation(image, True), (images,)),
         source="formula",
         perfect=lambda rng, batch: {"images": np.broadcast_to(rng.normal(size=(*batch, 1, 1, 2)), (*batch, 3, 4, 2))},
         convex=True,
+        structures={"one row": _image(1, 3, 1), "one column": _image(4, 1, 2), "one pixel": _image(1, 1, 3)},
         extremes={
             "one pixel": {"images": np.ones((1, 1, 1, 2))},
             "large": {"images": np.array([[[1e37], [-1e37]], [[0.0], [1e-30]]])[None]},
