@@ -5,6 +5,7 @@ import typing as _t
 from jaxloss import (
     audio,
     augmentation,
+    boxes,
     classification,
     combine,
     divergences,
@@ -53,6 +54,7 @@ from jaxloss.vision import *
 __all__ = [
     "audio",
     "augmentation",
+    "boxes",
     "checked",
     "classification",
     "combine",

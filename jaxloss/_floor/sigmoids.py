@@ -1,13 +1,14 @@
-"""Logarithms of the sigmoid and of one minus the sigmoid, from one exponential."""
+"""Both sides of the sigmoid and their logarithms, each from one exponential, and the interval of probabilities."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.numerics import poison
 from jaxloss._floor.typing import Array
 
-__all__ = ["negative_log_sigmoids"]
+__all__ = ["in_unit_interval", "negative_log_sigmoids", "sigmoid_sides"]
 
 
 @jax.custom_jvp
@@ -24,3 +25,26 @@ def _negative_log_sigmoids_jvp(
     (logits,), (tangent,) = primals, tangents
     slopes = -jax.nn.sigmoid(-logits) * tangent, jax.nn.sigmoid(logits) * tangent
     return negative_log_sigmoids(logits), slopes
+
+
+def in_unit_interval(values: Array) -> Array:
+    """NaN, in value and gradient, outside [0, 1]."""
+    return poison(values, (values >= 0) & (values <= 1))
+
+
+@jax.custom_jvp
+def sigmoid_sides(logits: Array) -> tuple[Array, Array]:
+    """``(sigmoid(z), sigmoid(-z))``, both to full relative accuracy, from one exponential."""
+    small = jnp.exp(-jnp.abs(logits))
+    one = jnp.ones((), logits.dtype)
+    up = logits >= 0
+    return jnp.where(up, one, small) / (1 + small), jnp.where(up, small, one) / (1 + small)
+
+
+@sigmoid_sides.defjvp
+def _sigmoid_sides_jvp(
+    primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    sides = sigmoid_sides(*primals)
+    slope = sides[0] * sides[1] * tangents[0]
+    return sides, (slope, -slope)

@@ -1,4 +1,4 @@
-"""Losses of waveforms."""
+"""Losses of audio waveforms: signal-to-distortion ratio and spectrograms."""
 
 from jaxloss.audio import signal_distortion, spectrograms
 from jaxloss.audio.signal_distortion import *

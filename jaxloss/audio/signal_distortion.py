@@ -1,4 +1,4 @@
-"""The ratio of signal to distortion of a waveform, whatever its loudness."""
+"""Scale-invariant signal-to-distortion ratio (SI-SDR) of waveforms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def si_sdr(
     epsilon: Scalar = 1e-10,
     where: ArrayLike | None = None,
 ) -> Array:
-    r"""Scale-invariant ratio of signal to distortion, in decibels: the index, larger is better.
+    r"""Scale-invariant signal-to-distortion ratio (SI-SDR, SI-SNR) in decibels: a metric, larger is better.
 
     .. math:: \mathrm{SI\text{-}SDR} = 10 \log_{10} \frac{\lVert \alpha s \rVert^2}{\lVert \alpha s - \hat s \rVert^2},
               \qquad \alpha = \frac{\langle \hat s, s \rangle}{\lVert s \rVert^2}
@@ -28,18 +28,17 @@ def si_sdr(
     Means are not removed, as in torchmetrics; auraloss and asteroid remove them. `jaxloss.si_sdr_loss` is its negative.
 
     Args:
-        predictions: Waveforms :math:`\hat s`, shape ``[..., T]``, floating.
-        targets: Waveforms :math:`s`, shape ``[..., T]``, the same; never broadcast.
-        epsilon: Share > 0 of the energy of the prediction that is added to both energies, so that the index stays
-            within :math:`\pm 10 \log_{10}(1 + 1 / \epsilon)`, 100 dB.
+        predictions, targets: Waveforms, shape ``[..., T]``; see `jaxloss.si_sdr_loss`.
+        epsilon: Guard > 0 that keeps the ratio within :math:`\pm 10 \log_{10}(1 + 1 / \epsilon)`, 100 dB by default;
+            see `jaxloss.si_sdr_loss`.
         where: Shape ``[..., T]``, boolean; False for padding.
 
     Returns:
         Shape ``[...]``, in decibels: the largest for a prediction proportional to its target, the smallest if either
-        is silent, 0 over no sample.
+        is silent, 0 for an empty waveform.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If the shapes differ, or ``epsilon`` is not positive.
 
     Example:
@@ -62,23 +61,23 @@ def si_sdr_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative scale-invariant ratio of signal to distortion, in decibels, for separation and enhancement.
+    r"""Negative scale-invariant signal-to-distortion ratio (SI-SDR) in decibels, for separation and enhancement.
 
     .. math:: \ell = -10 \log_{10}
               \frac{\lVert \alpha s \rVert^2 + \epsilon \lVert \hat s \rVert^2}
               {\lVert \alpha s - \hat s \rVert^2 + \epsilon \lVert \hat s \rVert^2},
               \qquad \alpha = \frac{\langle \hat s, s \rangle}{\lVert s \rVert^2}
 
-    The guard is a share of the energy, so the loss does not depend on the scale of either waveform. Subtract means
+    The guard is relative to the energy, so the loss does not depend on the scale of either waveform. Subtract means
     beforehand if offsets should not count.
 
     Args:
         predictions: Waveforms :math:`\hat s`, shape ``[..., T]``, floating.
         targets: Waveforms :math:`s`, shape ``[..., T]``, the same; never broadcast.
-        epsilon: Guard :math:`\epsilon` > 0, a share of the energy. An example better than
-            :math:`-10 \log_{10} \epsilon` dB hardly trains any more; 1e-3 is the soft threshold at 30 dB of mixture
-            invariant training.
-        where, weights: Shape ``[..., T]``; False for padding. A waveform without a sample is absent. See
+        epsilon: Guard :math:`\epsilon` > 0, a share of the energy of the prediction that is added to both energies.
+            Above :math:`-10 \log_{10} \epsilon` dB the gradient vanishes; 1e-3 is the soft threshold at 30 dB of
+            mixture invariant training.
+        where, weights: Shape ``[..., T]``; False for padding. A waveform without samples is absent. See
             `jaxloss.reduce`.
         reduction: Over the waveforms ``[...]``; see `jaxloss.reduce`.
 
@@ -87,7 +86,7 @@ def si_sdr_loss(
         proportional to the target. A silent prediction or target has the largest loss and no gradient.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If the shapes differ, or ``epsilon`` is not positive.
 
     Example:

@@ -1,4 +1,4 @@
-"""Distances of waveforms by the magnitudes of their short-time Fourier transforms."""
+"""Spectrogram losses: distances of waveforms by the magnitudes of their short-time Fourier transforms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def multi_resolution_stft_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Spectral convergence plus the distance of log-magnitudes, averaged over several window lengths.
+    r"""Multi-resolution STFT loss: spectral convergence plus distance of log-magnitudes, averaged over resolutions.
 
     .. math:: \ell = \frac1R \sum_r \left( \frac{\lVert S_r - \hat S_r \rVert_F}{\lVert S_r \rVert_F}
               + \frac{1}{n_r} \lVert \log S_r - \log \hat S_r \rVert_1 \right), \qquad
@@ -48,8 +48,8 @@ def multi_resolution_stft_loss(
         A scalar >= 0; 0 exactly, with zero gradient, for equal waveforms.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, the waveforms are too short, or the resolutions do not fit.
+        TypeError: If ``predictions`` is not floating.
+        ValueError: If the shapes differ, the waveforms are too short, or the resolutions do not match.
 
     Example:
         >>> tone = jnp.sin(0.3 * jnp.arange(64.0))

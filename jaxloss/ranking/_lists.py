@@ -8,11 +8,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, pool_mass, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
-__all__ = ["Lists", "above", "gains", "lists", "log1p_sum_exp", "over_lists"]
+__all__ = ["Lists", "above", "gains", "known_relevance", "lists", "log1p_sum_exp", "over_lists"]
 
 
 class Lists(NamedTuple):
@@ -45,10 +45,16 @@ def over_lists(values: Array, present: Array, items: Lists, reduction: Reduction
     return reduce(values, where=present | broken, reduction=reduction)
 
 
+def known_relevance(items: Lists) -> Array:
+    """The relevance of every item; NaN, in value and gradient, where it is negative."""
+    known = items.relevance >= 0
+    value_checks.ensure(lambda: known, "relevance must be >= 0")
+    return numerics.poison(items.relevance, known)
+
+
 def gains(items: Lists) -> Array:
     """The gain of every item, ``weight * (2 ** relevance - 1)``; NaN for negative relevance."""
-    known = jnp.where(items.relevance < 0, jnp.asarray(jnp.nan, items.mass.dtype), items.relevance)
-    return items.mass * jnp.expm1(known * math.log(2.0))
+    return items.mass * jnp.expm1(known_relevance(items) * math.log(2.0))
 
 
 def above(keep: Array, *keys: Array) -> Array:

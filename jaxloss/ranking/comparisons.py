@@ -1,4 +1,4 @@
-"""Losses of two scores that were compared: which of the two should be the larger."""
+"""Losses of pairs of scores of which one should be the larger."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def bpr_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Bayesian personalised ranking: an item that was chosen should score above one that was not.
+    r"""Bayesian personalised ranking (BPR): the chosen item should score above the one that was not chosen.
 
     .. math:: \ell = -\log \sigma(s^+ - s^-)
 
@@ -31,7 +31,7 @@ def bpr_loss(
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; log 2 for equal scores; accurate relative to its size however small.
+        A scalar >= 0, in nats; log 2 for equal scores, with full relative accuracy for small values.
 
     Raises:
         TypeError: If an input is not floating.
@@ -62,17 +62,17 @@ def margin_ranking_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Hinge loss of a comparison: how much the winner's lead lacks to the margin.
+    r"""Margin ranking loss: how far the lead of the score that should be larger falls short of the margin.
 
     .. math:: \ell = \max\left( 0, m - y (s_1 - s_2) \right)
 
-    The slope where the lead is exactly the margin is 0.
+    The slope is 0 where the lead equals the margin exactly.
 
     Args:
         first_scores: Shape ``[...]``, floating.
         second_scores: Shape ``[...]``, the same; floating.
         targets: +1 if the first should be the larger, -1 if the second; shape ``[...]``, the same; integer or
-            floating. Any other value, 0 too, gives NaN.
+            floating. Any other value, including 0, gives NaN.
         margin: The lead :math:`m` that is enough, in units of the scores; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
@@ -80,7 +80,7 @@ def margin_ranking_loss(
         A scalar >= 0, in units of the scores; 0 exactly where the lead is at least the margin.
 
     Raises:
-        TypeError: If scores are not floating.
+        TypeError: If a score is not floating.
         ValueError: If the shapes differ or ``margin`` is negative.
 
     Example:

@@ -1,4 +1,4 @@
-"""The discounted cumulative gain made smooth: ranks become sums of sigmoids."""
+"""Smooth discounted cumulative gain (NDCG): ranks are sums of sigmoids."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def approx_ndcg_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""One minus the normalised discounted cumulative gain (NDCG), with smooth ranks.
+    r"""ApproxNDCG: one minus the normalised discounted cumulative gain (NDCG), with smooth ranks.
 
     .. math:: \ell = 1 - \frac{1}{\mathrm{IDCG}} \sum_i \frac{g_i}{\log_2(1 + \rho_i)}, \qquad
               \rho_i = 1 + \sum_{j \ne i} \sigma\left( \frac{s_j - s_i}{\tau} \right)
 
-    with gains :math:`g = w (2^y - 1)` and IDCG the same sum over the ranks of the best order. Towards a temperature of
-    0 it becomes 1 - NDCG. A list in which nothing is relevant is absent from the mean. It holds ``N * N`` numbers per
-    list.
+    with gains :math:`g = w (2^y - 1)` and IDCG the same sum over the ranks of the best order. As the temperature goes
+    to 0 it becomes 1 - NDCG. A list in which nothing is relevant is absent from the mean. It holds ``N * N`` numbers
+    per list.
 
     Args:
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer, in [0, 100]; a negative one gives NaN.
         temperature: Difference :math:`\tau` in score that counts as clear, > 0.
-        where, weights: Shape ``[..., N]``. A masked item is absent, from the ranks too; a weight scales the gain of
+        where, weights: Shape ``[..., N]``. A masked item is absent, also from the ranks; a weight scales the gain of
             an item. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
 
@@ -44,8 +44,8 @@ def approx_ndcg_loss(
         A scalar in [0, 1); 0 exactly where the order is right and the scores lie many temperatures apart.
 
     Raises:
-        TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, there is no last axis, or ``temperature`` is not positive.
+        TypeError: If ``scores`` is not floating.
+        ValueError: If the shapes differ, ``scores`` has no axis, or ``temperature`` is not positive.
 
     Example:
         >>> jaxloss.approx_ndcg_loss(jnp.array([[0.0, 100.0, -100.0]]), jnp.array([[1, 0, 0]]))

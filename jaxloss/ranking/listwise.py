@@ -1,4 +1,4 @@
-"""Listwise losses: the likelihood of a whole list under its scores."""
+"""Listwise ranking losses: the likelihood of a whole list under its scores (ListNet, ListMLE)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor.softmax_terms import target_terms
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.ranking._lists import lists, log1p_sum_exp, over_lists
+from jaxloss.ranking._lists import known_relevance, lists, log1p_sum_exp, over_lists
 
 __all__ = ["listmle_loss", "ranking_softmax_loss"]
 
@@ -25,12 +25,12 @@ def ranking_softmax_loss(
 
     Relevance is not normalised, as in optax and rax: a list counts in proportion to its sum; divide by the sum for
     the cross-entropy of distributions. A list in which nothing is relevant is absent from the mean (there it counts
-    as 0 and lowers it).
+    as 0).
 
     Args:
         scores: Shape ``[..., N]``, floating. An item of score -inf is absent if its relevance is 0.
         relevance: Shape ``[..., N]``, the same; floating or integer, >= 0; a negative one gives NaN.
-        where, weights: Shape ``[..., N]``. A masked item is absent from the softmax too; a weight scales the relevance
+        where, weights: Shape ``[..., N]``. A masked item is also absent from the softmax; a weight scales the relevance
             of an item and leaves it in the softmax. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
 
@@ -38,8 +38,8 @@ def ranking_softmax_loss(
         A scalar >= 0, in nats times units of relevance.
 
     Raises:
-        TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        TypeError: If ``scores`` is not floating.
+        ValueError: If the shapes differ or ``scores`` has no axis.
 
     Example:
         >>> jaxloss.ranking_softmax_loss(jnp.array([[2.0, 0.0, 0.0]]), jnp.array([[1, 0, 0]]))
@@ -50,8 +50,7 @@ def ranking_softmax_loss(
         https://doi.org/10.1145/1273496.1273513
     """
     items = lists(where, weights, scores, relevance)
-    known = jnp.where(items.relevance < 0, jnp.asarray(jnp.nan, items.scores.dtype), items.relevance)
-    targets = items.mass * known
+    targets = items.mass * known_relevance(items)
     # In a list without items all stay, so that the softmax is one; the list is absent from the reduction.
     keep = items.keep | jnp.logical_not(jnp.any(items.keep, axis=-1, keepdims=True))
     values = target_terms(jnp.where(keep, items.scores, -jnp.inf), targets)[0]
@@ -66,14 +65,14 @@ def listmle_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""ListMLE: likelihood of the order of a list, drawn without replacement from the top (Plackett-Luce).
+    r"""ListMLE: negative log-likelihood of the order of a list under the Plackett-Luce model of its scores.
 
     .. math:: \ell = -\sum_i w_i \log \frac{e^{s_i}}{\sum_{j : y_j \le y_i} e^{s_j}}
 
-    Items of equal relevance are all drawn from the same set, themselves included, so their places in the list do not
-    matter (rax orders them by place or by a random key; without ties the numbers are equal). A list in which all
-    items are equally relevant says nothing of an order and is absent from the mean. It holds ``N * N`` numbers per
-    list.
+    The order is drawn from the top without replacement. Items of equal relevance are all drawn from the same set, which
+    includes them, so their places in the list do not matter (rax orders them by place or by a random key; without ties
+    the numbers are equal). A list in which all items are equally relevant has no order and is absent from the mean. It
+    holds ``N * N`` numbers per list.
 
     Args:
         scores: Shape ``[..., N]``, floating.
@@ -83,11 +82,11 @@ def listmle_loss(
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size however small.
+        A scalar >= 0, in nats, with full relative accuracy for small values.
 
     Raises:
-        TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        TypeError: If ``scores`` is not floating.
+        ValueError: If the shapes differ or ``scores`` has no axis.
 
     Example:
         >>> jaxloss.listmle_loss(jnp.zeros((1, 3)), jnp.array([[3, 2, 1]]))

@@ -1,4 +1,4 @@
-"""Pairwise losses: of any two items of a list, the more relevant one should have the larger score."""
+"""Pairwise ranking losses: the more relevant of two items of a list should have the larger score."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _margins(items: Lists) -> tuple[Array, Array]:
 
 
 def _mean_over_pairs(losses: Array, pairs: Array, items: Lists, reduction: Reduction) -> Array:
-    """The mean over ordered pairs, weighed by the product of the weights of the two, then over lists."""
+    """The mean over ordered pairs, weighted by the product of the weights of the two, then over lists."""
     mass = items.mass / numerics.scale_of(items.mass)
     mass = jnp.where(pairs, mass[..., :, None] * mass[..., None, :], jnp.zeros((), mass.dtype))
     total = jnp.sum(mass, axis=(-2, -1))
@@ -49,7 +49,7 @@ def pairwise_logistic_loss(
 
     Args:
         scores: Shape ``[..., N]``, floating.
-        relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties are no pairs.
+        relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties do not form pairs.
         where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
 
@@ -57,8 +57,8 @@ def pairwise_logistic_loss(
         A scalar >= 0, in nats; log 2 where all scores are equal.
 
     Raises:
-        TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        TypeError: If ``scores`` is not floating.
+        ValueError: If the shapes differ or ``scores`` has no axis.
 
     Example:
         >>> jaxloss.pairwise_logistic_loss(jnp.array([[1.0, 0.0, 5.0]]), jnp.array([[1, 0, 1]]))
@@ -80,7 +80,7 @@ def pairwise_hinge_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Hinge loss of the score differences of all pairs of a list that differ in relevance: a ranking SVM.
+    r"""Ranking SVM: hinge loss of the score differences of all pairs of a list that differ in relevance.
 
     .. math:: \ell = \frac{\sum_{i, j : y_i > y_j} w_i w_j \max\left(0, 1 - (s_i - s_j)\right)}
               {\sum_{i, j : y_i > y_j} w_i w_j}
@@ -90,7 +90,7 @@ def pairwise_hinge_loss(
 
     Args:
         scores: Shape ``[..., N]``, floating.
-        relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties are no pairs.
+        relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties do not form pairs.
         where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
 
@@ -98,8 +98,8 @@ def pairwise_hinge_loss(
         A scalar >= 0, in units of ``scores``; 0 exactly where all pairs are in order and at least 1 apart.
 
     Raises:
-        TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        TypeError: If ``scores`` is not floating.
+        ValueError: If the shapes differ or ``scores`` has no axis.
 
     Example:
         >>> jaxloss.pairwise_hinge_loss(jnp.array([[0.5, 0.0, 5.0]]), jnp.array([[1, 0, 1]]))
@@ -121,20 +121,21 @@ def lambdarank_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""LambdaRank: logistic loss of pairs, each weighed by what swapping the two would change in the NDCG.
+    r"""LambdaRank: logistic loss of pairs, each weighted by the change of NDCG if the two were swapped.
 
     .. math:: \ell = \sum_{i, j : y_i > y_j} \mathrm{sg}\left( |\Delta_{ij}| \right)
               \log\left(1 + e^{-(s_i - s_j)}\right), \qquad
               \Delta_{ij} = \frac{(g_i - g_j) (d_i - d_j)}{\mathrm{IDCG}}
 
     with gains :math:`g = w (2^y - 1)`, discounts :math:`d = 1 / \log_2(1 + \text{rank})` of the present ranks by score
-    (equal scores by place), and IDCG the sum of gains times discounts in the best order. The weights of pairs pass no
-    gradient. A list in which nothing is relevant, or all alike, is absent. It holds ``N * N`` numbers per list.
+    (equal scores by place), and IDCG the sum of gains times discounts in the best order. No gradient flows
+    through the weights of pairs. A list in which no items differ in relevance is absent. It holds ``N * N``
+    numbers per list.
 
     Args:
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer, >= 0; a negative one gives NaN.
-        where, weights: Shape ``[..., N]``. A masked item is absent, from the ranks too; a weight scales the gain of
+        where, weights: Shape ``[..., N]``. A masked item is absent, also from the ranks; a weight scales the gain of
             an item. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
 
@@ -142,8 +143,8 @@ def lambdarank_loss(
         A scalar >= 0, in nats.
 
     Raises:
-        TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        TypeError: If ``scores`` is not floating.
+        ValueError: If the shapes differ or ``scores`` has no axis.
 
     Example:
         >>> jaxloss.lambdarank_loss(jnp.array([[1.0, 1.0]]), jnp.array([[0, 1]]))

@@ -1,4 +1,26 @@
-"""Losses of representations: pairs, triplets, batches that contrast their examples, views of one example, teachers."""
+"""Losses of embeddings: pairs, triplets, contrast within a batch, self-supervision and distillation.
+
+Two groups of these losses compare every example of a batch with the others, and share their arguments:
+
+``embeddings``, ``labels`` (labelled sets, such as `jaxloss.supcon_loss` and `jaxloss.batch_hard_triplet_loss`)
+    ``embeddings``: shape ``[..., N, D]``, floating. ``labels``: shape ``[..., N]``, any integers; examples with equal
+    labels are positives of each other, all others are negatives.
+Two matched sets (such as `jaxloss.infonce_loss` and `jaxloss.clip_loss`)
+    Both of shape ``[..., N, D]``, floating. Row i of one set belongs to row i of the other; all other rows are
+    negatives.
+``where``
+    Shape ``[..., N]``. A masked example is absent as an anchor, as a positive and as a negative.
+``weights``, ``reduction``
+    Shape ``[..., N]``, over the anchors; see `jaxloss.reduce`.
+
+The examples of the last batch axis meet; leading axes are independent sets. Where similarities are cosines, embeddings
+need not be normalised, and a zero vector is orthogonal to all others.
+
+Example:
+    >>> embeddings = jnp.array([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [0.1, 3.0]])
+    >>> print(f"{jaxloss.supcon_loss(embeddings, jnp.array([0, 0, 1, 1])):.6f}")
+    0.000168
+"""
 
 from jaxloss.representation import (
     distillation,

@@ -1,4 +1,4 @@
-"""Distillation: a student's distribution is drawn to a teacher's, both from logits."""
+"""Knowledge distillation: divergences of a student's distribution from a teacher's, both from logits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def knowledge_distillation_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Divergence of the student's softened distribution from the teacher's, times the square of the temperature.
+    r"""Knowledge distillation: KL divergence of softened teacher and student distributions, times squared temperature.
 
     .. math:: \ell = T^2 \, \mathrm{KL}(p \,\|\, q) = T^2 \sum_k p_k \log \frac{p_k}{q_k}, \qquad
               p = \mathrm{softmax}(t / T), \quad q = \mathrm{softmax}(z / T)
@@ -99,7 +99,7 @@ def generalized_jensen_shannon_divergence(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Divergence of teacher and student from their mixture (generalized knowledge distillation).
+    r"""Generalised Jensen-Shannon divergence (GKD): divergences of teacher and student from their mixture.
 
     .. math:: \ell = \beta \, \mathrm{KL}(p \,\|\, m) + (1 - \beta) \, \mathrm{KL}(q \,\|\, m), \qquad
               m = \beta p + (1 - \beta) q

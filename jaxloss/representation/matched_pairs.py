@@ -1,4 +1,4 @@
-"""Contrast of two matched sets: row i of the one belongs to row i of the other, all other rows are negatives."""
+"""Contrast of two matched sets (InfoNCE, CLIP, SigLIP, n-pairs): row i of one belongs to row i of the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
 
 
 def _against(logits: Array, own: Array, axis: int = -1) -> Array:
-    """``-log(e^own / (e^own + sum of e^logits over the strangers))`` along ``axis``, accurate however small."""
+    """``-log(e^own / (e^own + sum of e^logits over all other entries))`` along ``axis``, accurate however small."""
     return numerics.softplus(log_sum_of_strangers(logits, axis) - own)
 
 
@@ -27,24 +27,21 @@ def infonce_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softmax cross-entropy of every query's own key against all keys of the batch, by cosine.
+    r"""InfoNCE: softmax cross-entropy of the key of every query against all keys of the batch, by cosine similarity.
 
     .. math:: \ell_i = -\log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ij} / \tau}}, \qquad
               s_{ij} = \frac{\langle q_i, k_j \rangle}{\|q_i\| \, \|k_j\|}
 
-    Sentence-transformers' multiple negatives ranking loss is this with ``temperature=1 / 20``.
+    The multiple negatives ranking loss of sentence-transformers is this loss with ``temperature=1 / 20``.
 
     Args:
-        queries: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles to all.
-            The examples of the last batch axis meet.
+        queries: Shape ``[..., N, D]``, floating; need not be normalised.
         keys: Shape ``[..., N, D]``, the same; the key of query i is in row i.
         temperature: :math:`\tau` > 0.
-        where: Shape ``[..., N]``; a masked example is absent as a query and as a key.
-        weights: Shape ``[..., N]``, of the queries.
-        reduction: Over the queries ``[..., N]``; see `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
-        A scalar >= 0, in nats, accurate relative to its size however small; 0 without a negative.
+        A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
 
     Raises:
         TypeError: If an input is not floating.
@@ -75,7 +72,7 @@ def clip_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""InfoNCE in both directions: every image against all texts, every text against all images.
+    r"""CLIP loss: InfoNCE in both directions, every image against all texts and every text against all images.
 
     .. math:: \ell_i = -\frac12 \log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ij} / \tau}}
               - \frac12 \log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ji} / \tau}}, \qquad
@@ -85,16 +82,13 @@ def clip_loss(
     :math:`1 / \tau` at 100 or less: clip it before the call.
 
     Args:
-        image_embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles
-            to all. The examples of the last batch axis meet.
+        image_embeddings: Shape ``[..., N, D]``, floating; need not be normalised.
         text_embeddings: Shape ``[..., N, D]``, the same; the text of image i is in row i.
         temperature: :math:`\tau` > 0.
-        where: Shape ``[..., N]``; a masked pair is absent as an anchor and as a negative.
-        weights: Shape ``[..., N]``, of the anchors.
-        reduction: Over the pairs ``[..., N]``; see `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
-        A scalar >= 0, in nats, accurate relative to its size however small; 0 without a negative.
+        A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
 
     Raises:
         TypeError: If an input is not floating.
@@ -127,23 +121,21 @@ def siglip_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""A binary cross-entropy for every (image, text): does the text belong to the image? No softmax over the batch.
+    r"""SigLIP loss: binary cross-entropy of every image-text pair of a batch, instead of a softmax over the batch.
 
     .. math:: \ell_i = \sum_j \log\left( 1 + e^{-z_{ij} (s_{ij} / \tau + b)} \right), \qquad
               z_{ij} = \begin{cases} 1 & i = j \\ -1 & i \ne j \end{cases}
 
     with :math:`s_{ij}` the cosine of image i and text j. The mean is over images, as in the paper: it is divided by
-    N, not by the number of pairs. Temperature and bias are usually learned; the defaults are their start.
+    N, not by the number of pairs. Temperature and bias are usually learned; the defaults are the initial values of the
+    paper.
 
     Args:
-        image_embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles
-            to all. The examples of the last batch axis meet.
+        image_embeddings: Shape ``[..., N, D]``, floating; need not be normalised.
         text_embeddings: Shape ``[..., N, D]``, the same; the text of image i is in row i.
         temperature: :math:`\tau` > 0, the inverse of the paper's t.
         bias: Added to every logit.
-        where: Shape ``[..., N]``; a masked pair is absent as an anchor and as a negative.
-        weights: Shape ``[..., N]``, of the images.
-        reduction: Over the images ``[..., N]``; see `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats.
@@ -177,7 +169,7 @@ def n_pairs_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softmax cross-entropy of inner products: every anchor against the positives of all other anchors.
+    r"""N-pairs loss: softmax cross-entropy of inner products, every anchor against the positives of all other anchors.
 
     .. math:: \ell_i = \log\left( 1 + \sum_{j \ne i} e^{\langle a_i, p_j \rangle - \langle a_i, p_i \rangle} \right)
 
@@ -186,14 +178,12 @@ def n_pairs_loss(
     temperature 1.
 
     Args:
-        anchors: Shape ``[..., N, D]``, floating. The examples of the last batch axis meet.
+        anchors: Shape ``[..., N, D]``, floating.
         positives: Shape ``[..., N, D]``, the same; the positive of anchor i is in row i.
-        where: Shape ``[..., N]``; a masked pair is absent as an anchor and as a negative.
-        weights: Shape ``[..., N]``, of the anchors.
-        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
-        A scalar >= 0, in nats, accurate relative to its size however small; 0 without a negative.
+        A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
 
     Raises:
         TypeError: If an input is not floating.

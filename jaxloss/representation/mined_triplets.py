@@ -1,4 +1,4 @@
-"""Triplets mined inside a batch, with static shapes: all of them, the hardest, the semi-hard ones."""
+"""Triplet losses mined in a batch, with static shapes: all triplets, the hardest, the semi-hard ones."""
 
 from __future__ import annotations
 
@@ -26,31 +26,28 @@ def batch_all_triplet_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Triplet margin loss of all triplets of a batch, averaged over those that still cost something.
+    r"""Batch-all triplet loss: triplet margin loss of all triplets of a batch, averaged over those above 0.
 
     .. math:: \ell_i = \frac{1}{A_i} \sum_{p: y_p = y_i} \sum_{n: y_n \ne y_i}
               \max\left( 0, m + d_{ip} - d_{in} \right), \qquad d_{ij} = \| x_i - x_j \|_2
 
-    with :math:`A_i` the number of terms above 0. An anchor counts once for each of these, so that the mean is the
-    mean over all active triplets of the batch. Time grows with the cube of N, memory with its square.
+    with :math:`A_i` the number of terms above 0. An anchor counts once for each of these, so the mean is the mean over
+    all active triplets of the batch. Time grows with the cube of N, memory with its square.
 
-    The distances come from inner products: between points that are close compared with the spread of the batch, a
-    float32 distance is off by up to 3e-4 of that spread.
+    The distances come from inner products: between points that are close compared with the spread of the batch, the
+    error of a float32 distance is up to 3e-4 of that spread.
 
     Args:
-        embeddings: Shape ``[..., N, D]``, floating. The examples of the last batch axis meet.
-        labels: Which examples belong together, shape ``[..., N]``, any integers.
-        margin: The lead :math:`m`, in units of the distance; > 0.
-        where: Shape ``[..., N]``; a masked example is absent as an anchor, a positive and a negative.
-        weights: Shape ``[..., N]``, of the anchors.
-        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. One without an active triplet is absent.
+        embeddings, labels, where, weights: See `jaxloss.representation`.
+        margin: Margin :math:`m`, in units of the distance; > 0.
+        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without active triplets is absent.
 
     Returns:
-        A scalar >= 0; 0 exactly where every negative is further than every positive by ``margin``.
+        A scalar >= 0; 0 exactly where every negative is further than every positive by at least ``margin``.
 
     Raises:
-        TypeError: If ``embeddings`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, or ``margin`` is not positive.
+        TypeError: If ``embeddings`` is not floating or ``labels`` is not integer.
+        ValueError: If the shapes do not match, or ``margin`` is not positive.
 
     Example:
         >>> embeddings, labels = jnp.array([[0.0], [1.0], [1.5]]), jnp.array([0, 0, 1])
@@ -97,7 +94,7 @@ def batch_hard_triplet_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Triplet margin loss of the furthest positive and the nearest negative of every anchor.
+    r"""Batch-hard triplet loss: triplet margin loss of the furthest positive and nearest negative of every anchor.
 
     .. math:: \ell_i = \max\left( 0, m + \max_{p: y_p = y_i} d_{ip} - \min_{n: y_n \ne y_i} d_{in} \right),
               \qquad d_{ij} = \| x_i - x_j \|_2
@@ -106,20 +103,17 @@ def batch_hard_triplet_loss(
     differences of the vectors.
 
     Args:
-        embeddings: Shape ``[..., N, D]``, floating. The examples of the last batch axis meet.
-        labels: Which examples belong together, shape ``[..., N]``, any integers.
-        margin: The lead :math:`m`, in units of the distance; > 0.
-        where: Shape ``[..., N]``; a masked example is absent as an anchor, a positive and a negative.
-        weights: Shape ``[..., N]``, of the anchors.
-        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. One without a positive or without a negative
-            is absent.
+        embeddings, labels, where, weights: See `jaxloss.representation`.
+        margin: Margin :math:`m`, in units of the distance; > 0.
+        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives or without
+            negatives is absent.
 
     Returns:
-        A scalar >= 0; 0 exactly where every negative is further than every positive by ``margin``.
+        A scalar >= 0; 0 exactly where every negative is further than every positive by at least ``margin``.
 
     Raises:
-        TypeError: If ``embeddings`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, or ``margin`` is not positive.
+        TypeError: If ``embeddings`` is not floating or ``labels`` is not integer.
+        ValueError: If the shapes do not match, or ``margin`` is not positive.
 
     Example:
         >>> embeddings, labels = jnp.array([[0.0], [1.0], [1.5]]), jnp.array([0, 0, 1])
@@ -157,7 +151,7 @@ def batch_semi_hard_triplet_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Triplet margin loss of every positive pair and the nearest negative that is further away than the positive.
+    r"""Semi-hard triplet loss (FaceNet): every positive pair and the nearest negative further away than the positive.
 
     .. math:: \ell_i = \frac{1}{P_i} \sum_{p: y_p = y_i} \max\left( 0, m + d_{ip} - d_{in(p)} \right),
               \qquad d_{in(p)} = \min \{ d_{in} : y_n \ne y_i, \, d_{in} > d_{ip} \}
@@ -166,24 +160,21 @@ def batch_semi_hard_triplet_loss(
     counts once for each of its :math:`P_i` positives, so that the mean is the mean over all positive pairs, as in
     TensorFlow Addons. Negatives are found in the sorted row of the anchor, not by comparing all triplets.
 
-    The distances come from inner products: between points that are close compared with the spread of the batch, a
-    float32 distance is off by up to 3e-4 of that spread.
+    The distances come from inner products: between points that are close compared with the spread of the batch, the
+    error of a float32 distance is up to 3e-4 of that spread.
 
     Args:
-        embeddings: Shape ``[..., N, D]``, floating. The examples of the last batch axis meet.
-        labels: Which examples belong together, shape ``[..., N]``, any integers.
-        margin: The lead :math:`m`, in units of the distance; > 0.
-        where: Shape ``[..., N]``; a masked example is absent as an anchor, a positive and a negative.
-        weights: Shape ``[..., N]``, of the anchors.
-        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. One without a positive or without a negative
-            is absent.
+        embeddings, labels, where, weights: See `jaxloss.representation`.
+        margin: Margin :math:`m`, in units of the distance; > 0.
+        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives or without
+            negatives is absent.
 
     Returns:
-        A scalar >= 0; 0 exactly where every negative is further than every positive by ``margin``.
+        A scalar >= 0; 0 exactly where every negative is further than every positive by at least ``margin``.
 
     Raises:
-        TypeError: If ``embeddings`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, or ``margin`` is not positive.
+        TypeError: If ``embeddings`` is not floating or ``labels`` is not integer.
+        ValueError: If the shapes do not match, or ``margin`` is not positive.
 
     Example:
         >>> embeddings, labels = jnp.array([[0.0], [1.0], [1.5]]), jnp.array([0, 0, 1])

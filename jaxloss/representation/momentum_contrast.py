@@ -1,4 +1,4 @@
-"""Contrast with a queue: every query against its own key and a set of negatives that all queries share."""
+"""Contrast with a queue (MoCo): every query against its own key and negatives that all queries share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def infonce_with_queue_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softmax cross-entropy of a query's own key against a queue of negatives, by cosine (momentum contrast, MoCo).
+    r"""InfoNCE with a queue (MoCo): softmax cross-entropy of the key of a query against a queue of negatives.
 
     .. math:: \ell = -\log \frac{e^{\cos(q, k) / \tau}}{e^{\cos(q, k) / \tau} + \sum_m e^{\cos(q, n_m) / \tau}}
 
@@ -31,7 +31,7 @@ def infonce_with_queue_loss(
     after it.
 
     Args:
-        queries: Shape ``[..., D]``, floating; need not be normalised, a zero vector is at right angles to all.
+        queries: Shape ``[..., D]``, floating; need not be normalised; a zero vector is orthogonal to all.
         keys: The positive of each query, shape ``[..., D]``, the same; never broadcast.
         negatives: Shape ``[M, D]``, floating, the same for all queries.
         temperature: :math:`\tau` > 0.
@@ -39,11 +39,11 @@ def infonce_with_queue_loss(
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats, accurate relative to its size however small.
+        A scalar >= 0, in nats, with full relative accuracy for small values.
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, there is no negative, or ``temperature`` is not positive.
+        ValueError: If the shapes do not match, ``negatives`` is empty, or ``temperature`` is not positive.
 
     Example:
         >>> queries, negatives = jnp.array([[2.0, 0.0]]), jnp.array([[0.0, 1.0], [0.0, -3.0]])

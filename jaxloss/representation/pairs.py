@@ -1,4 +1,4 @@
-"""Losses of pairs that are known to be similar or dissimilar."""
+"""Losses of pairs of embeddings that are known to be similar or dissimilar."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ def contrastive_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of a similar pair, squared lack of distance of a dissimilar one (siamese networks).
+    r"""Contrastive loss: squared distance of a similar pair; squared hinge on the distance of a dissimilar pair.
 
     .. math:: \ell = \begin{cases} d^2 & y = 1 \\ \max(0, m - d)^2 & y = 0 \end{cases},
               \qquad d = \| a - b \|_2
 
     The paper has a factor 1/2 and marks similar pairs by 0. pytorch-metric-learning's default of this name does
     not square and normalises the embeddings. At distance 0 the direction in which a dissimilar pair should part is
-    not defined; its gradient there is 0.
+    undefined, and its gradient is 0.
 
     Args:
         anchors: Embeddings, shape ``[..., D]``, floating.
         others: The embeddings to compare with, shape ``[..., D]``, the same; never broadcast.
         targets: 1 for a similar pair, 0 for a dissimilar one, shape ``[...]``; floating or integer.
-        margin: Distance from which a dissimilar pair costs nothing; > 0.
+        margin: Distance at which the loss of a dissimilar pair reaches 0; > 0.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -67,8 +67,8 @@ def contrastive_loss(
         target is neither 0 nor 1.
 
     Raises:
-        TypeError: If ``anchors`` are not floating.
-        ValueError: If the shapes do not fit, or ``margin`` is not positive.
+        TypeError: If ``anchors`` is not floating.
+        ValueError: If the shapes do not match, or ``margin`` is not positive.
 
     Example:
         >>> anchors, others = jnp.zeros((2, 2)), jnp.array([[0.3, 0.4], [0.3, 0.4]])
@@ -96,7 +96,7 @@ def cosine_embedding_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""One minus the cosine of a similar pair, the cosine above a margin of a dissimilar one.
+    r"""Cosine embedding loss: one minus the cosine of a similar pair; hinge on the cosine of a dissimilar pair.
 
     .. math:: \ell = \begin{cases} 1 - c & y = 1 \\ \max(0, c - m) & y = -1 \end{cases},
               \qquad c = \frac{\langle a, b \rangle}{\|a\| \, \|b\|}
@@ -107,7 +107,7 @@ def cosine_embedding_loss(
         anchors: Embeddings, shape ``[..., D]``, floating; need not be normalised.
         others: The embeddings to compare with, shape ``[..., D]``, the same; never broadcast.
         targets: 1 for a similar pair, -1 for a dissimilar one, shape ``[...]``; floating or integer.
-        margin: Cosine down to which a dissimilar pair costs; in [-1, 1].
+        margin: Cosine at which the loss of a dissimilar pair reaches 0; in [-1, 1].
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -116,8 +116,8 @@ def cosine_embedding_loss(
         is neither 1 nor -1.
 
     Raises:
-        TypeError: If ``anchors`` are not floating.
-        ValueError: If the shapes do not fit, or ``margin`` is out of range.
+        TypeError: If ``anchors`` is not floating.
+        ValueError: If the shapes do not match, or ``margin`` is out of range.
 
     Example:
         >>> anchors, others = jnp.array([[3.0, 4.0], [3.0, 4.0]]), jnp.array([[6.0, 8.0], [6.0, 8.0]])
@@ -143,21 +143,21 @@ def hinge_embedding_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The distance of a similar pair, the lack of distance of a dissimilar one, from distances of any kind.
+    r"""Hinge embedding loss: distance of a similar pair; hinge on the distance of a dissimilar pair.
 
     .. math:: \ell = \begin{cases} d & y = 1 \\ \max(0, m - d) & y = -1 \end{cases}
 
     Args:
         distances: Distances of the pairs, shape ``[...]``, floating, >= 0. (Negative ones are taken as they are.)
         targets: 1 for a similar pair, -1 for a dissimilar one, shape ``[...]``; floating or integer.
-        margin: Distance from which a dissimilar pair costs nothing; > 0.
+        margin: Distance at which the loss of a dissimilar pair reaches 0; > 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
         A scalar, in units of ``distances``; >= 0 where they are. NaN where a target is neither 1 nor -1.
 
     Raises:
-        TypeError: If ``distances`` are not floating.
+        TypeError: If ``distances`` is not floating.
         ValueError: If the shapes differ, or ``margin`` is not positive.
 
     Example:

@@ -1,4 +1,4 @@
-"""Self-supervision without negatives: two views agree, and no feature is constant or repeats another."""
+"""Self-supervision without negatives (Barlow Twins, VICReg): two views agree, features vary and do not repeat."""
 
 from __future__ import annotations
 
@@ -59,25 +59,25 @@ def barlow_twins_loss(
     first: ArrayLike,
     second: ArrayLike,
     *,
-    redundancy: Scalar = 0.005,
+    redundancy_weight: Scalar = 0.005,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Makes the correlation of the features of two views the identity.
+    r"""Barlow Twins loss: squared distance of the cross-correlation of the features of two views from the identity.
 
     .. math:: \ell = \sum_i (1 - C_{ii})^2 + \lambda \sum_{i \ne j} C_{ij}^2, \qquad
               C_{ij} = \frac{\sum_n w_n a_{ni} b_{nj}}{\sqrt{\sum_n w_n a_{ni}^2} \sqrt{\sum_n w_n b_{nj}^2}}
 
-    where :math:`a, b` are the features of the two views less their weighted means over the examples. A feature that is
-    constant has no correlation: its row and column of :math:`C` are 0. The examples are pooled, so ``where`` and
+    where :math:`a, b` are the features of the two views minus their weighted means over the examples. A constant
+    feature has no correlation: its row and column of :math:`C` are 0. The examples are pooled, so ``where`` and
     ``weights`` belong to them.
 
     Args:
         first: Embeddings of one view, shape ``[..., N, D]``, floating.
         second: Embeddings of the other view, shape ``[..., N, D]``, the same; row n belongs to row n.
-        redundancy: Factor :math:`\lambda` >= 0 of the correlations between features.
-        where, weights: Shape ``[..., N]``; a set without an example is absent. See `jaxloss.reduce`.
+        redundancy_weight: Factor :math:`\lambda` >= 0 of the correlations between features.
+        where, weights: Shape ``[..., N]``; a set without examples is absent. See `jaxloss.reduce`.
         reduction: Over the sets ``[...]``; see `jaxloss.reduce`.
 
     Returns:
@@ -85,7 +85,7 @@ def barlow_twins_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or ``redundancy`` is negative.
+        ValueError: If the shapes differ, or ``redundancy_weight`` is negative.
 
     Example:
         >>> view = jnp.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
@@ -97,11 +97,11 @@ def barlow_twins_loss(
         https://arxiv.org/abs/2103.03230
     """
     views, share, mass, present = _views(where, weights, first, second)
-    redundancy = checks.scalar("redundancy", redundancy, share.dtype, at_least=0)
+    factor = checks.scalar("redundancy_weight", redundancy_weight, share.dtype, at_least=0)
     each = None if mass is None else jnp.broadcast_to(share[..., None, :], views[0].shape)
     lack = pearson_correlation_loss(*views, weights=each, reduction="none")
     one, other = (_standardised(_deviations(x, mass), share) for x in views)
-    values = jnp.sum(jnp.square(lack), axis=-1) + redundancy * _off_diagonal(_moments(one, other, share))
+    values = jnp.sum(jnp.square(lack), axis=-1) + factor * _off_diagonal(_moments(one, other, share))
     return reduce(values, where=present, reduction=reduction)
 
 
@@ -116,15 +116,15 @@ def vicreg_loss(
     first: ArrayLike,
     second: ArrayLike,
     *,
-    invariance: Scalar = 25.0,
-    variance: Scalar = 25.0,
-    covariance: Scalar = 1.0,
+    invariance_weight: Scalar = 25.0,
+    variance_weight: Scalar = 25.0,
+    covariance_weight: Scalar = 1.0,
     epsilon: Scalar = 1e-4,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Invariance between two views, a floor under the spread of every feature, no covariance between features.
+    r"""VICReg: invariance between two views, variance of every feature, and no covariance between features.
 
     .. math:: \ell = \lambda \frac{1}{D} \overline{\| z_n - z'_n \|^2} + \frac{\mu}{2} \left( v(Z) + v(Z') \right)
               + \nu \left( c(Z) + c(Z') \right)
@@ -139,11 +139,11 @@ def vicreg_loss(
     Args:
         first: Embeddings of one view, shape ``[..., N, D]``, floating.
         second: Embeddings of the other view, shape ``[..., N, D]``, the same; row n belongs to row n.
-        invariance: Factor :math:`\lambda` >= 0.
-        variance: Factor :math:`\mu` >= 0.
-        covariance: Factor :math:`\nu` >= 0.
+        invariance_weight: Factor :math:`\lambda` >= 0.
+        variance_weight: Factor :math:`\mu` >= 0.
+        covariance_weight: Factor :math:`\nu` >= 0.
         epsilon: Added to the variances under the root; > 0.
-        where, weights: Shape ``[..., N]``; a set without an example is absent. See `jaxloss.reduce`.
+        where, weights: Shape ``[..., N]``; a set without examples is absent. See `jaxloss.reduce`.
         reduction: Over the sets ``[...]``; see `jaxloss.reduce`.
 
     Returns:
@@ -163,7 +163,11 @@ def vicreg_loss(
         Learning. https://arxiv.org/abs/2105.04906
     """
     views, share, mass, present = _views(where, weights, first, second)
-    factors = {"invariance": invariance, "variance": variance, "covariance": covariance}
+    factors = {
+        "invariance_weight": invariance_weight,
+        "variance_weight": variance_weight,
+        "covariance_weight": covariance_weight,
+    }
     lam, mu, nu = (checks.scalar(n, x, share.dtype, at_least=0) for n, x in factors.items())
     epsilon = checks.scalar("epsilon", epsilon, share.dtype, above=0)
     size = views[0].shape[-2]

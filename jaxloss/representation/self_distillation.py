@@ -1,8 +1,8 @@
-"""Self-distillation: a student matches the centred, sharpened outputs of a teacher on other views of the image."""
+"""Self-distillation (DINO): a student matches the centred, sharpened outputs of a teacher on other views."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jaxloss._floor.reduction import blank, divide_sums, hide, reduce, weighted_
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import diagonal
 
-__all__ = ["DinoState", "dino_init", "dino_loss"]
+__all__ = ["DinoState", "dino_loss", "init_dino_loss"]
 
 
 class DinoState(NamedTuple):
@@ -21,20 +21,21 @@ class DinoState(NamedTuple):
     center: Array
 
 
-def dino_init(num_prototypes: int) -> DinoState:
-    """The state of `jaxloss.dino_loss` before the first step: a centre of zeros.
+def init_dino_loss(num_prototypes: int, dtype: Any = jnp.float32) -> DinoState:
+    """Initial state of `jaxloss.dino_loss`: a centre of zeros.
 
     Args:
         num_prototypes: Size K of the outputs.
+        dtype: Of the centre.
 
     Returns:
-        A `DinoState`, in float32.
+        A `DinoState`.
 
     Example:
-        >>> jaxloss.dino_init(3)
+        >>> jaxloss.init_dino_loss(3)
         DinoState(center=Array([0., 0., 0.], dtype=float32))
     """
-    return DinoState(jnp.zeros((num_prototypes,), jnp.float32))
+    return DinoState(jnp.zeros((num_prototypes,), dtype))
 
 
 def dino_loss(
@@ -49,23 +50,23 @@ def dino_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, DinoState]:
-    r"""Cross-entropy between a teacher's distribution and the student's on every other view (DINO).
+    r"""DINO loss: cross-entropy between the distribution of a teacher and that of the student on every other view.
 
     .. math:: \ell = \frac{1}{|\{s \ne t\}|} \sum_{s \ne t} \sum_k -q_{tk} \log p_{sk}, \qquad
               p_s = \mathrm{softmax}(z_s / \tau), \quad q_t = \mathrm{softmax}((z'_t - c) / \tau')
 
     .. math:: c \leftarrow m c + (1 - m) \, \overline{z'}
 
-    The mean in the new centre is over the images that are kept and all teacher views; the loss uses the old centre.
-    On several devices average the new centre over them. Teacher and centre are constants of differentiation.
+    The mean in the new centre is over the images that are not masked and all teacher views; the loss uses the old
+    centre. On several devices average the new centre over them. Teacher and centre are constants of differentiation.
 
     Args:
         logits: Outputs of the student, shape ``[..., S, K]``, floating. The first views are those of the teacher.
         teacher_logits: Outputs of the teacher, shape ``[..., T, K]``, floating.
-        state: The centre :math:`c`, from `jaxloss.dino_init` or the last step.
+        state: The centre :math:`c`, from `jaxloss.init_dino_loss` or the last step.
         temperature: :math:`\tau` > 0 of the student.
         teacher_temperature: :math:`\tau'` > 0, smaller than the student's: the teacher is sharpened.
-        momentum: :math:`m`, in [0, 1].
+        momentum: Share :math:`m` of the centre that is kept, in [0, 1].
         where, weights: Shape ``[...]``, of the images; see `jaxloss.reduce`.
         reduction: Over the images; see `jaxloss.reduce`.
 
@@ -74,11 +75,11 @@ def dino_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, no pair of different views is left, or a hyperparameter is out of range.
+        ValueError: If the shapes do not match, no pair of different views is left, or a hyperparameter is out of range.
 
     Example:
         >>> views = jnp.array([[[0.1, 0.0], [0.0, 0.1]]])
-        >>> loss, state = jaxloss.dino_loss(views, views, jaxloss.dino_init(2))
+        >>> loss, state = jaxloss.dino_loss(views, views, jaxloss.init_dino_loss(2))
         >>> print(f"{loss:.4f}", state.center)
         1.2374 [0.005 0.005]
 

@@ -1,4 +1,4 @@
-"""Self-supervision by prediction: one branch predicts the embedding of the other, which is held constant."""
+"""Self-supervision by prediction (BYOL, SimSiam): one branch predicts the embedding of the other branch."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def negative_cosine_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Minus the cosine of prediction and target; both are differentiated.
+    r"""Negative cosine similarity of prediction and target; gradients flow to both.
 
     .. math:: \ell = -\frac{\langle p, z \rangle}{\|p\| \, \|z\|}
 
-    It is `jaxloss.cosine_distance` less 1. `jaxloss.byol_loss` and `jaxloss.simsiam_loss` hold the target constant.
+    It is `jaxloss.cosine_distance` minus 1. `jaxloss.byol_loss` and `jaxloss.simsiam_loss` hold the target constant.
 
     Args:
         predictions: Shape ``[..., D]``, floating; need not be normalised, a zero vector has cosine 0.
@@ -40,8 +40,8 @@ def negative_cosine_loss(
         A scalar in ``[-1, 1]``, up to rounding at 1; -1 exactly for equal vectors, with zero gradient there.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        TypeError: If ``predictions`` is not floating.
+        ValueError: If the shapes differ, or there is no feature axis.
 
     Example:
         >>> vectors = jnp.array([[3.0, 4.0], [0.0, 1.0]])
@@ -63,11 +63,11 @@ def byol_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of a normalised prediction from the normalised target, which is held constant.
+    r"""BYOL loss: squared distance of the normalised prediction from the normalised target, which gets no gradient.
 
     .. math:: \ell = \left\| \frac{p}{\|p\|} - \mathrm{sg}\frac{z}{\|z\|} \right\|^2 = 2 - 2 \cos(p, \mathrm{sg}\, z)
 
-    BYOL adds the same with the two views exchanged.
+    BYOL adds the same loss with the two views exchanged.
 
     Args:
         predictions: Of the online network, shape ``[..., D]``, floating; need not be normalised, a zero vector has
@@ -80,8 +80,8 @@ def byol_loss(
         A scalar in ``[0, 4]``, up to rounding at 4; 0 exactly for equal vectors, with zero gradient there.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        TypeError: If ``predictions`` is not floating.
+        ValueError: If the shapes differ, or there is no feature axis.
 
     Example:
         >>> vectors = jnp.array([[3.0, 4.0], [0.0, 1.0]])
@@ -107,7 +107,7 @@ def simsiam_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Minus the cosine of each view's prediction with the other view's projection, which is held constant.
+    r"""SimSiam loss: negative cosine similarity of each view's prediction and the other view's constant projection.
 
     .. math:: \ell = -\tfrac12 \cos(p_1, \mathrm{sg}\, z_2) - \tfrac12 \cos(p_2, \mathrm{sg}\, z_1)
 
@@ -124,7 +124,7 @@ def simsiam_loss(
 
     Raises:
         TypeError: If ``first_predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or there is no feature axis.
 
     Example:
         >>> p1, p2 = jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 1.0]])

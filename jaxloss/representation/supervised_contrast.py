@@ -1,4 +1,4 @@
-"""Softmax contrast inside one labelled set: examples of one label attract, all others are in the denominator."""
+"""Softmax contrast in a labelled set (NT-Xent, SupCon): equal labels attract, all others are in the denominator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ntxent(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Normalised temperature-scaled cross-entropy of positive pairs against the negatives of the anchor (SimCLR).
+    r"""NT-Xent (SimCLR): normalised temperature-scaled cross-entropy of positive pairs against the negatives.
 
     .. math:: \ell_i = -\frac{1}{P_i} \sum_{p: y_p = y_i} \log
               \frac{e^{s_{ip} / \tau}}{e^{s_{ip} / \tau} + \sum_{n: y_n \ne y_i} e^{s_{in} / \tau}}, \qquad
@@ -32,20 +32,17 @@ def ntxent(
     each of its :math:`P_i` positives: the mean is over all positive pairs, as in optax.
 
     Args:
-        embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles to all.
-            The examples of the last batch axis meet.
-        labels: Which examples belong together, shape ``[..., N]``, any integers.
+        embeddings, labels, where, weights: See `jaxloss.representation`.
         temperature: :math:`\tau` > 0; the paper uses 0.5 and 0.1.
-        where: Shape ``[..., N]``; a masked example is absent as an anchor, a positive and a negative.
-        weights: Shape ``[..., N]``, of the anchors.
-        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. One without a positive is absent.
+        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives is absent.
 
     Returns:
-        A scalar >= 0, in nats, accurate relative to its size however small; 0 without a negative or a positive.
+        A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives or no
+        positives.
 
     Raises:
-        TypeError: If ``embeddings`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, or ``temperature`` is not positive.
+        TypeError: If ``embeddings`` is not floating or ``labels`` is not integer.
+        ValueError: If the shapes do not match, or ``temperature`` is not positive.
 
     Example:
         >>> views = jnp.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
@@ -76,7 +73,7 @@ def supcon_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Supervised contrast: the mean log-share of an anchor's positives among all other examples.
+    r"""Supervised contrastive loss (SupCon): mean log-share of the positives of an anchor among all other examples.
 
     .. math:: \ell_i = -\frac{1}{P_i} \sum_{p: y_p = y_i} \log
               \frac{e^{s_{ip} / \tau}}{\sum_{a \ne i} e^{s_{ia} / \tau}}, \qquad
@@ -86,20 +83,16 @@ def supcon_loss(
     is `jaxloss.ntxent`.
 
     Args:
-        embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles to all.
-            The examples of the last batch axis meet.
-        labels: Which examples belong together, shape ``[..., N]``, any integers.
+        embeddings, labels, where, weights: See `jaxloss.representation`.
         temperature: :math:`\tau` > 0.
-        where: Shape ``[..., N]``; a masked example is absent as an anchor, a positive and a negative.
-        weights: Shape ``[..., N]``, of the anchors.
-        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. One without a positive is absent.
+        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives is absent.
 
     Returns:
-        A scalar >= 0 in nats: at least the mean of :math:`\log P_i`, and accurate relative to its size.
+        A scalar >= 0 in nats: at least the mean of :math:`\log P_i`, and keeps full relative accuracy near it.
 
     Raises:
-        TypeError: If ``embeddings`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, or ``temperature`` is not positive.
+        TypeError: If ``embeddings`` is not floating or ``labels`` is not integer.
+        ValueError: If the shapes do not match, or ``temperature`` is not positive.
 
     Example:
         >>> views = jnp.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])

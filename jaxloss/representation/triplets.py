@@ -1,4 +1,4 @@
-"""Losses of given triplets: an anchor should lie nearer to its positive than to its negative."""
+"""Losses of given triplets: an anchor should be nearer to its positive than to its negative."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def triplet_margin_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Hinge of the difference of two distances: the positive should be nearer than the negative by a margin.
+    r"""Triplet margin loss: the positive should be nearer to the anchor than the negative by a margin.
 
     .. math:: \ell = \max\left( 0, m + \| a - p \| - \| a - n \| \right)
 
@@ -45,9 +45,9 @@ def triplet_margin_loss(
         anchors: Embeddings, shape ``[..., D]``, floating.
         positives: Embeddings that should be near, shape ``[..., D]``, the same; never broadcast.
         negatives: Embeddings that should be far, shape ``[..., D]``, the same.
-        margin: The lead :math:`m`, in units of the distance; > 0.
+        margin: Margin :math:`m`, in units of the distance; > 0.
         norm_degree: Degree of the norm; >= 1 and finite: 2 is Euclidean, 1 the sum of magnitudes.
-        swap: Whether the positive may take the anchor's place before the negative.
+        swap: Whether the positive replaces the anchor where it is nearer to the negative.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -88,7 +88,7 @@ def soft_margin_triplet_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softplus of the difference of two distances: the triplet loss without a margin to choose.
+    r"""Soft-margin triplet loss: softplus of the difference of two distances, without a margin to choose.
 
     .. math:: \ell = \log\left( 1 + e^{\| a - p \|_2 - \| a - n \|_2} \right)
 
@@ -100,11 +100,11 @@ def soft_margin_triplet_loss(
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, accurate relative to its size however small; log 2 where both are equally far.
+        A scalar >= 0, with full relative accuracy for small values; log 2 where both are equally far.
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or there is no feature axis.
 
     Example:
         >>> anchors, positives, negatives = jnp.zeros((1, 2)), jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 6.0]])

@@ -1,4 +1,4 @@
-"""Losses of a labelled set that weigh every pair by how far it is from where it should be."""
+"""Losses of a labelled set that weight every pair by its distance from its optimum (multi-similarity, circle)."""
 
 from __future__ import annotations
 
@@ -17,37 +17,36 @@ def multi_similarity_loss(
     embeddings: ArrayLike,
     labels: ArrayLike,
     *,
-    alpha: Scalar = 2.0,
-    beta: Scalar = 50.0,
+    positive_temperature: Scalar = 0.5,
+    negative_temperature: Scalar = 0.02,
     base: Scalar = 0.5,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Soft hinges on cosines: positives should be above a threshold, negatives below, and the worst count most.
+    r"""Multi-similarity loss: soft hinges that move cosines of positives above a threshold and of negatives below it.
 
-    .. math:: \ell_i = \frac{1}{\alpha} \log\Big( 1 + \sum_{p: y_p = y_i} e^{-\alpha (s_{ip} - \lambda)} \Big)
-              + \frac{1}{\beta} \log\Big( 1 + \sum_{n: y_n \ne y_i} e^{\beta (s_{in} - \lambda)} \Big)
+    .. math:: \ell_i = \tau_p \log\Big( 1 + \sum_{p: y_p = y_i} e^{-(s_{ip} - \lambda) / \tau_p} \Big)
+              + \tau_n \log\Big( 1 + \sum_{n: y_n \ne y_i} e^{(s_{in} - \lambda) / \tau_n} \Big)
 
-    with :math:`s_{ij}` the cosine of examples i and j. No pair is dropped: the paper's mining is not part of it.
+    with :math:`s_{ij}` the cosine of examples i and j. The paper has the inverse temperatures
+    :math:`\alpha = 1 / \tau_p = 2` and :math:`\beta = 1 / \tau_n = 50`. Its mining, which drops easy pairs, is not part
+    of the loss.
 
     Args:
-        embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles to all.
-            The examples of the last batch axis meet.
-        labels: Which examples belong together, shape ``[..., N]``, any integers.
-        alpha: Sharpness :math:`\alpha` > 0 of the positive side.
-        beta: Sharpness :math:`\beta` > 0 of the negative side.
+        embeddings, labels, where, weights: See `jaxloss.representation`.
+        positive_temperature: :math:`\tau_p` > 0. The smaller, the more the least similar positive counts.
+        negative_temperature: :math:`\tau_n` > 0. The smaller, the more the most similar negative counts.
         base: Threshold :math:`\lambda`, a cosine.
-        where: Shape ``[..., N]``; a masked example is absent as an anchor, a positive and a negative.
-        weights: Shape ``[..., N]``, of the anchors.
-        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. One without a positive still has negatives.
+        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives still has
+            negatives.
 
     Returns:
         A scalar >= 0, in units of a cosine.
 
     Raises:
-        TypeError: If ``embeddings`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, or ``alpha`` or ``beta`` is not positive.
+        TypeError: If ``embeddings`` is not floating or ``labels`` is not integer.
+        ValueError: If the shapes do not match, or a temperature is not positive.
 
     Example:
         >>> embeddings, labels = jnp.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), jnp.array([0, 0, 1])
@@ -59,13 +58,13 @@ def multi_similarity_loss(
         https://arxiv.org/abs/1904.06627
     """
     x, positives, negatives = grouped(where, embeddings, labels)
-    alpha = checks.scalar("alpha", alpha, x.dtype, above=0)
-    beta = checks.scalar("beta", beta, x.dtype, above=0)
+    near = checks.scalar("positive_temperature", positive_temperature, x.dtype, above=0)
+    far = checks.scalar("negative_temperature", negative_temperature, x.dtype, above=0)
     base = checks.scalar("base", base, x.dtype)
     x = unit(x)
     excess = similarities(x, x) - base
-    attracted = numerics.softplus(gathered(-alpha * excess, positives)) / alpha
-    repelled = numerics.softplus(gathered(beta * excess, negatives)) / beta
+    attracted = near * numerics.softplus(gathered(-excess / near, positives))
+    repelled = far * numerics.softplus(gathered(excess / far, negatives))
     return reduce(attracted + repelled, where=where, weights=weights, reduction=reduction)
 
 
@@ -79,7 +78,7 @@ def circle_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softplus of the best negative against the worst positive, each weighed by its distance from its optimum.
+    r"""Circle loss: softplus of negative against positive cosines, each weighted by its distance from its optimum.
 
     .. math:: \ell_i = \log\Big( 1 + \sum_{n: y_n \ne y_i} e^{\gamma \alpha_n (s_{in} - m)}
               \sum_{p: y_p = y_i} e^{-\gamma \alpha_p (s_{ip} - 1 + m)} \Big), \qquad
@@ -89,22 +88,18 @@ def circle_loss(
     differentiation, so the gradient is not that of the value (Keras differentiates them).
 
     Args:
-        embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is at right angles to all.
-            The examples of the last batch axis meet.
-        labels: Which examples belong together, shape ``[..., N]``, any integers.
+        embeddings, labels, where, weights: See `jaxloss.representation`.
         margin: Relaxation :math:`m`, a cosine, in [0, 1]; the paper uses 0.4 for retrieval and 0.25 for faces.
         scale: :math:`\gamma` > 0; the paper uses 80 and 256.
-        where: Shape ``[..., N]``; a masked example is absent as an anchor, a positive and a negative.
-        weights: Shape ``[..., N]``, of the anchors.
-        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. One without a positive or without a negative
-            is absent.
+        reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives or without
+            negatives is absent.
 
     Returns:
-        A scalar >= 0, accurate relative to its size however small.
+        A scalar >= 0, with full relative accuracy for small values.
 
     Raises:
-        TypeError: If ``embeddings`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, ``margin`` is out of range or ``scale`` not positive.
+        TypeError: If ``embeddings`` is not floating or ``labels`` is not integer.
+        ValueError: If the shapes do not match, ``margin`` is out of range or ``scale`` not positive.
 
     Example:
         >>> embeddings, labels = jnp.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), jnp.array([0, 0, 1])

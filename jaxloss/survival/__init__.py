@@ -1,4 +1,4 @@
-"""Losses of times to an event, some of them censored."""
+"""Survival analysis: losses of times to an event, some of them censored."""
 
 from jaxloss.survival import proportional_hazards
 from jaxloss.survival.proportional_hazards import *

@@ -1,4 +1,4 @@
-"""Cox's partial likelihood: which of those at risk had the event, with ties after Breslow or Efron."""
+"""Cox proportional hazards: negative log partial likelihood, with ties by the method of Breslow or of Efron."""
 
 from __future__ import annotations
 
@@ -24,27 +24,28 @@ def cox_breslow_nll(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative log partial likelihood of proportional hazards, per event; tied events each face the whole risk set.
+    r"""Negative log partial likelihood of Cox proportional hazards, per event, with Breslow's method for ties.
 
     .. math:: \ell = -\frac{\sum_i w_i \delta_i \log p_i}{\sum_i w_i \delta_i}, \qquad
               p_i = \frac{w_i e^{\eta_i}}{\sum_{j : t_j \ge t_i} w_j e^{\eta_j}}
 
-    The N subjects of the last batch axis are one cohort, so ``where`` and ``weights`` belong to them. Times need not
-    be sorted; it costs a sort and scans, no array ``[N, N]``.
+    All of the events at one time face the whole risk set. The N subjects of the last batch axis are one cohort, so
+    ``where`` and ``weights`` belong to them. Times need not be sorted; it costs a sort and scans, not an array
+    ``[N, N]``.
 
     Args:
         log_hazards: Log of the relative hazard :math:`\eta` of every subject, shape ``[..., N]``, floating; a constant
             added to all changes nothing.
         times: Time of the event or of censoring, shape ``[..., N]``, floating or integer; not differentiated.
         events: True where the event :math:`\delta` was observed, False where censored, shape ``[..., N]``, boolean.
-        where, weights: Shape ``[..., N]``. A cohort without an event is absent. See `jaxloss.reduce`.
+        where, weights: Shape ``[..., N]``. A cohort without events is absent. See `jaxloss.reduce`.
         reduction: Over the cohorts ``[...]``; see `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats per event; accurate relative to its size as the order becomes certain.
+        A scalar >= 0, in nats per event, with full relative accuracy as the order becomes certain.
 
     Raises:
-        TypeError: If ``log_hazards`` are not floating or ``events`` not boolean.
+        TypeError: If ``log_hazards`` is not floating or ``events`` is not boolean.
         ValueError: If the shapes differ.
 
     Example:
@@ -70,27 +71,24 @@ def cox_efron_nll(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative log partial likelihood of proportional hazards, per event; tied events leave the risk set in turn.
+    r"""Negative log partial likelihood of Cox proportional hazards, per event, with Efron's method for ties.
 
     .. math:: \ell = -\frac{1}{\sum_i w_i \delta_i} \sum_g \left( \sum_{i \in g} w_i \log p_i
               - \bar w_g \sum_{k=0}^{d_g - 1} \log\left(1 - \frac{k}{d_g} \sum_{i \in g} p_i\right) \right), \qquad
               p_i = \frac{w_i e^{\eta_i}}{\sum_{j : t_j \ge t_i} w_j e^{\eta_j}}
 
-    over groups g of :math:`d_g` events at the same time, with mean weight :math:`\bar w_g`. Closer to the truth than
-    `cox_breslow_nll`, and the same without ties. For the rest see there.
+    over groups g of :math:`d_g` events at the same time, with mean weight :math:`\bar w_g`: tied events leave the risk
+    set one after the other. With ties it is more accurate than `jaxloss.cox_breslow_nll`; without, the two are equal.
 
     Args:
-        log_hazards: Log of the relative hazard :math:`\eta` of every subject, shape ``[..., N]``, floating.
-        times: Time of the event or of censoring, shape ``[..., N]``, floating or integer; not differentiated.
-        events: True where the event was observed, False where censored, shape ``[..., N]``, boolean.
-        where, weights: Shape ``[..., N]``. A cohort without an event is absent. See `jaxloss.reduce`.
-        reduction: Over the cohorts ``[...]``; see `jaxloss.reduce`.
+        log_hazards, times, events: One entry per subject, shape ``[..., N]``; see `jaxloss.cox_breslow_nll`.
+        where, weights, reduction: See `jaxloss.cox_breslow_nll`.
 
     Returns:
         A scalar, in nats per event; >= 0 for equal weights.
 
     Raises:
-        TypeError: If ``log_hazards`` are not floating or ``events`` not boolean.
+        TypeError: If ``log_hazards`` is not floating or ``events`` is not boolean.
         ValueError: If the shapes differ.
 
     Example:

@@ -1,4 +1,21 @@
-"""Optimal transport and discrepancies of samples and point sets."""
+"""Optimal transport, kernel discrepancies and distances of samples and point clouds.
+
+The losses of this package compare two sets of points, and share their arguments:
+
+``predictions``, ``targets``
+    Points ``[..., N, D]`` and ``[..., M, D]``, floating; ``[..., N]`` and ``[..., M]`` on the line. The numbers of
+    points may differ; the leading axes, one pair of samples per entry, must be equal.
+``prediction_weights``, ``target_weights``
+    Masses >= 0 of the points, of shape ``[N]`` or ``[..., N]`` and ``[M]`` or ``[..., M]``; scaled to sum to one. A
+    point of mass 0 is absent, even if it is NaN. None gives all points of a sample equal masses.
+``where``, ``weights``, ``reduction``
+    One entry per pair of samples, shape ``[...]``; see `jaxloss.reduce`.
+
+Example:
+    >>> masses = jnp.array([1.0, 1.0, 0.0])
+    >>> jaxloss.energy_distance(jnp.array([[0.0], [2.0], [99.0]]), jnp.array([[3.0]]), prediction_weights=masses)
+    Array(3., dtype=float32)
+"""
 
 from jaxloss.transport import discrepancy, entropic, point_clouds, sorted_transport
 from jaxloss.transport.discrepancy import *

@@ -1,4 +1,4 @@
-"""Discrepancies of two samples from the distances of all their points: kernel mean embeddings and energy."""
+"""Discrepancies of two samples from the distances of all their points: MMD and energy distance."""
 
 from __future__ import annotations
 
@@ -47,30 +47,26 @@ def energy_distance(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""How much further the points of two samples are from each other than from their own kind.
+    r"""Energy distance of two samples: distances between the samples minus those within each of them.
 
     .. math:: \ell = 2 \, \mathbb E \| X - Y \| - \mathbb E \| X - X' \| - \mathbb E \| Y - Y' \|
 
-    over all pairs of points, those of a point with itself included (the V-statistic, never negative). In one dimension
+    over all pairs of points, including each point with itself (the V-statistic, never negative). In one dimension
     it is the square of ``scipy.stats.energy_distance``. Time and memory grow with :math:`(N + M)^2`. The distances come
-    from inner products: between points that are close compared with the spread of all points, a float32 distance is
-    off by up to 3e-4 of that spread.
+    from inner products: between points that are close compared with the spread of all points, the error of a
+    float32 distance is up to 3e-4 of that spread.
 
     Args:
         predictions: Points of one sample, shape ``[..., N, D]``, floating.
         targets: Points of the other sample, shape ``[..., M, D]``, floating.
-        prediction_weights: Masses >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; scaled to sum
-            to one. A point of mass 0 is absent. None for equal masses.
-        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
-        where, weights: Shape ``[...]``, of the pairs of samples; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar >= 0, in units of ``targets``; 0 for equal samples, up to the rounding of a distance.
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, or a sample is empty.
+        ValueError: If the shapes do not match or a sample is empty.
 
     Example:
         >>> jaxloss.energy_distance(jnp.array([[0.0], [2.0]]), jnp.array([[3.0]]))
@@ -97,12 +93,12 @@ def mmd_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared maximum mean discrepancy of two samples under a mean of Gaussian kernels; the biased estimate.
+    r"""Squared maximum mean discrepancy (MMD) of two samples under a mean of Gaussian kernels; the biased estimate.
 
     .. math:: \ell = \mathbb E \, k(X, X') + \mathbb E \, k(Y, Y') - 2 \, \mathbb E \, k(X, Y), \qquad
               k(x, y) = \frac1K \sum_b e^{-\|x - y\|^2 / (2 \sigma_b^2)}
 
-    over all pairs of points, those of a point with itself included (the V-statistic, never negative). A bandwidth that
+    over all pairs of points, including each point with itself (the V-statistic, never negative). A bandwidth that
     is a median of the distances depends on the data: compute it and pass it through ``jax.lax.stop_gradient``. Time
     and memory grow with :math:`(N + M)^2`.
 
@@ -110,11 +106,7 @@ def mmd_loss(
         predictions: Points of one sample, shape ``[..., N, D]``, floating.
         targets: Points of the other sample, shape ``[..., M, D]``, floating.
         bandwidths: Widths :math:`\sigma_b` > 0 of the kernels, in units of a distance, shape ``[K]``.
-        prediction_weights: Masses >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; scaled to sum
-            to one. A point of mass 0 is absent. None for equal masses.
-        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
-        where, weights: Shape ``[...]``, of the pairs of samples; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar in ``[0, 2]``; 0 for equal samples, up to the rounding of a distance. NaN if a bandwidth is not
@@ -122,7 +114,7 @@ def mmd_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, or a sample is empty.
+        ValueError: If the shapes do not match or a sample is empty.
 
     Example:
         >>> jaxloss.mmd_loss(jnp.array([[0.0], [2.0]]), jnp.array([[3.0]]))
@@ -147,7 +139,7 @@ def unbiased_mmd_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared maximum mean discrepancy of two samples, without the bias of pairs of a point with itself.
+    r"""Squared maximum mean discrepancy (MMD) of two samples under a mean of Gaussian kernels; the unbiased estimate.
 
     .. math:: \ell = \sum_{i \ne j} \frac{a_i a_j k(x_i, x_j)}{1 - \sum_i a_i^2}
               + \sum_{i \ne j} \frac{b_i b_j k(y_i, y_j)}{1 - \sum_i b_i^2}
@@ -161,18 +153,14 @@ def unbiased_mmd_loss(
         predictions: Points of one sample, shape ``[..., N, D]``, floating; at least two of them.
         targets: Points of the other sample, shape ``[..., M, D]``, floating; at least two of them.
         bandwidths: Widths :math:`\sigma_b` > 0 of the kernels, in units of a distance, shape ``[K]``.
-        prediction_weights: Masses >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; scaled to sum
-            to one. A point of mass 0 is absent. None for equal masses.
-        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
-        where, weights: Shape ``[...]``, of the pairs of samples; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar in ``[-1, 2]``. NaN if a bandwidth is not positive.
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, or a sample has less than two points.
+        ValueError: If the shapes do not match or a sample has fewer than two points.
 
     Example:
         >>> jaxloss.unbiased_mmd_loss(jnp.array([[0.0], [2.0]]), jnp.array([[3.0], [3.0]]))

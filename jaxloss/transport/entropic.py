@@ -1,4 +1,4 @@
-"""Entropic optimal transport between two point clouds, solved by ott-jax (the extra ``transport``)."""
+"""Entropic optimal transport (Sinkhorn) between two samples, solved by ott-jax (the extra ``transport``)."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def entropic_transport_loss(
     predictions: ArrayLike,
     targets: ArrayLike,
     *,
-    epsilon: Scalar,
+    regularization: Scalar,
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cost of moving one sample to another by squared distance, with entropic regularization.
+    r"""Entropic optimal transport (Sinkhorn) cost of moving one sample to another by squared distance.
 
     .. math:: \ell = \min_P \sum_{nm} P_{nm} \| x_n - y_m \|^2 + \epsilon \, \mathrm{KL}(P \,\|\, a b^\top)
 
@@ -65,12 +65,8 @@ def entropic_transport_loss(
     Args:
         predictions: Points of one sample, shape ``[..., N, D]``, floating.
         targets: Points of the other sample, shape ``[..., M, D]``, floating.
-        epsilon: Strength of the regularization > 0, in squared units of ``targets``.
-        prediction_weights: Masses >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; scaled to sum
-            to one. None for equal masses.
-        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
-        where, weights: Shape ``[...]``, of the pairs of samples; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        regularization: Strength :math:`\epsilon` of the regularization > 0, in squared units of ``targets``.
+        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar >= 0, in squared units of ``targets``.
@@ -78,11 +74,11 @@ def entropic_transport_loss(
     Raises:
         ImportError: If ott-jax is not installed.
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, a sample is empty, or ``epsilon`` is not positive.
+        ValueError: If the shapes do not match, a sample is empty, or ``regularization`` is not positive.
 
     Example:
         >>> points = jnp.array([[0.0], [1.0]])
-        >>> print(f"{jaxloss.entropic_transport_loss(points, points + 3, epsilon=0.1):.2f}")
+        >>> print(f"{jaxloss.entropic_transport_loss(points, points + 3, regularization=0.1):.2f}")
         9.07
 
     Reference:
@@ -91,8 +87,8 @@ def entropic_transport_loss(
     """
     pointcloud, linear, _ = _solvers()
     samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
-    epsilon = checks.scalar("epsilon", epsilon, samples[0].dtype, above=0)
-    solve = lambda x, y, a, b: linear.solve(pointcloud.PointCloud(x, y, epsilon=epsilon), a, b).reg_ot_cost
+    strength = checks.scalar("regularization", regularization, samples[0].dtype, above=0)
+    solve = lambda x, y, a, b: linear.solve(pointcloud.PointCloud(x, y, epsilon=strength), a, b).reg_ot_cost
     return reduce(_for_each_pair(solve, samples), where=where, weights=weights, reduction=reduction)
 
 
@@ -100,14 +96,14 @@ def sinkhorn_divergence(
     predictions: ArrayLike,
     targets: ArrayLike,
     *,
-    epsilon: Scalar,
+    regularization: Scalar,
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Entropic transport cost less what the samples cost against themselves: 0 for equal samples.
+    r"""Sinkhorn divergence: entropic transport cost minus half that of each sample to itself; 0 for equal samples.
 
     .. math:: \ell = \mathrm{OT}_\epsilon(x, y) - \tfrac12 \mathrm{OT}_\epsilon(x, x)
               - \tfrac12 \mathrm{OT}_\epsilon(y, y)
@@ -118,12 +114,8 @@ def sinkhorn_divergence(
     Args:
         predictions: Points of one sample, shape ``[..., N, D]``, floating.
         targets: Points of the other sample, shape ``[..., M, D]``, floating.
-        epsilon: Strength of the regularization > 0, in squared units of ``targets``.
-        prediction_weights: Masses >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; scaled to sum
-            to one. None for equal masses.
-        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
-        where, weights: Shape ``[...]``, of the pairs of samples; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        regularization: Strength :math:`\epsilon` of the regularization > 0, in squared units of ``targets``.
+        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar, in squared units of ``targets``; >= 0 up to the error of the solver.
@@ -131,11 +123,11 @@ def sinkhorn_divergence(
     Raises:
         ImportError: If ott-jax is not installed.
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, a sample is empty, or ``epsilon`` is not positive.
+        ValueError: If the shapes do not match, a sample is empty, or ``regularization`` is not positive.
 
     Example:
         >>> points = jnp.array([[0.0], [1.0]])
-        >>> print(f"{jaxloss.sinkhorn_divergence(points, points + 3, epsilon=0.1):.2f}")
+        >>> print(f"{jaxloss.sinkhorn_divergence(points, points + 3, regularization=0.1):.2f}")
         9.00
 
     Reference:
@@ -144,9 +136,9 @@ def sinkhorn_divergence(
     """
     pointcloud, _, divergence = _solvers()
     samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
-    epsilon = checks.scalar("epsilon", epsilon, samples[0].dtype, above=0)
+    strength = checks.scalar("regularization", regularization, samples[0].dtype, above=0)
 
     def solve(x: Array, y: Array, a: Array, b: Array) -> Array:
-        return divergence.sinkhorn_divergence(pointcloud.PointCloud, x=x, y=y, a=a, b=b, epsilon=epsilon)[0]
+        return divergence.sinkhorn_divergence(pointcloud.PointCloud, x=x, y=y, a=a, b=b, epsilon=strength)[0]
 
     return reduce(_for_each_pair(solve, samples), where=where, weights=weights, reduction=reduction)

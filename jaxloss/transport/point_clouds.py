@@ -1,4 +1,4 @@
-"""The distance of two point clouds by nearest neighbours."""
+"""Chamfer distance of two point clouds: distances to nearest neighbours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def chamfer_distance(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Mean squared distance of every point from the nearest one of the other cloud, both ways.
+    r"""Chamfer distance: mean squared distance of every point from the nearest one of the other cloud, both ways.
 
     .. math:: \ell = \frac1N \sum_i \min_j \lVert x_i - y_j \rVert_2^2
               + \frac1M \sum_j \min_i \lVert x_i - y_j \rVert_2^2
@@ -37,19 +37,17 @@ def chamfer_distance(
     Args:
         predictions: Points :math:`x` of one cloud, shape ``[..., N, D]``, floating.
         targets: Points :math:`y` of the other, shape ``[..., M, D]``, floating.
-        prediction_weights: Numbers >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; a point of
-            weight 0 is absent, as a neighbour too, and the means are weighted. None for equal weights.
-        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
-        where, weights: Shape ``[...]``, of the pairs of clouds; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        prediction_weights, target_weights: Weights of the means; a point of weight 0 is absent, also as a neighbour.
+            See `jaxloss.transport`.
+        where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
-        A scalar >= 0, in squared units of a coordinate; 0 exactly, with zero gradient, for clouds of the same points,
-        and if one cloud has no point of positive weight.
+        A scalar >= 0, in squared units of a coordinate; 0 exactly, with zero gradient, for clouds of the same points
+        and if a cloud has no point of positive weight.
 
     Raises:
         TypeError: If a cloud is not floating.
-        ValueError: If the shapes do not fit, or a cloud has no point or no coordinate.
+        ValueError: If the shapes do not match or a cloud has no points or no coordinates.
 
     Example:
         >>> jaxloss.chamfer_distance(jnp.array([[0.0, 0.0], [2.0, 0.0]]), jnp.array([[0.0, 1.0]]))

@@ -1,4 +1,4 @@
-"""Optimal transport on the line, where sorting solves it, and its mean over projections to lines."""
+"""Optimal transport on the line, which sorting solves, and its mean over projections to lines (sliced)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def wasserstein_1d_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The p-th power of the Wasserstein distance of two samples on the line.
+    r"""Wasserstein distance of two samples on the line, to the power p (earth mover's distance for p = 1).
 
     .. math:: \ell = W_p^p = \int_0^1 \left| F^{-1}(t) - G^{-1}(t) \right|^p dt
 
@@ -65,18 +65,14 @@ def wasserstein_1d_loss(
         predictions: Points of one sample, shape ``[..., N]``, floating.
         targets: Points of the other sample, shape ``[..., M]``, floating.
         p: Exponent, >= 1 and finite.
-        prediction_weights: Masses >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; scaled to sum
-            to one. A point of mass 0 is absent. None for equal masses.
-        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
-        where, weights: Shape ``[...]``, of the pairs of samples; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar >= 0, in the p-th power of the units of ``targets``; 0 exactly for equal samples of equal masses.
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, a sample is empty, or ``p`` is out of range.
+        ValueError: If the shapes do not match, a sample is empty, or ``p`` is out of range.
 
     Example:
         >>> jaxloss.wasserstein_1d_loss(jnp.array([3.0, 0.0, 1.0]), jnp.array([5.0, 6.0, 8.0]))
@@ -103,7 +99,7 @@ def sliced_wasserstein_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Mean over directions of the p-th power of the Wasserstein distance of the projected samples.
+    r"""Sliced Wasserstein distance to the power p: mean over directions of that of the projected samples.
 
     .. math:: \ell = \frac1K \sum_k W_p^p\left( \{ \langle \theta_k, x_n \rangle \}, \{ \langle \theta_k, y_m \rangle \}
               \right), \qquad \| \theta_k \| = 1
@@ -116,18 +112,14 @@ def sliced_wasserstein_loss(
         targets: Points of the other sample, shape ``[..., M, D]``, floating.
         directions: Shape ``[K, D]``, floating; need not be normalised.
         p: Exponent, >= 1 and finite.
-        prediction_weights: Masses >= 0 of the points of ``predictions``, shape ``[N]`` or ``[..., N]``; scaled to sum
-            to one. A point of mass 0 is absent. None for equal masses.
-        target_weights: The same for ``targets``, shape ``[M]`` or ``[..., M]``.
-        where, weights: Shape ``[...]``, of the pairs of samples; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar >= 0, in the p-th power of the units of ``targets``; 0 exactly for equal samples of equal masses.
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, a sample is empty, or ``p`` is out of range.
+        ValueError: If the shapes do not match, a sample is empty, or ``p`` is out of range.
 
     Example:
         >>> points = jnp.array([[0.0, 1.0], [2.0, 1.0]])
@@ -152,12 +144,12 @@ def sliced_wasserstein_loss(
 
 
 def random_directions(key: Array, num_directions: int, num_features: int) -> Array:
-    """Unit vectors, uniform on the sphere: the directions of `jaxloss.sliced_wasserstein_loss`.
+    """Random unit vectors, uniform on the sphere: the directions of `jaxloss.sliced_wasserstein_loss`.
 
     Args:
         key: A random key.
-        num_directions: How many.
-        num_features: Their size.
+        num_directions: Number of vectors.
+        num_features: Size of a vector.
 
     Returns:
         Shape ``[num_directions, num_features]``, float32.

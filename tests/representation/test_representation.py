@@ -194,7 +194,7 @@ def test_circle_equals_keras_on_unit_vectors(batch):
         (lambda x, y: jaxloss.supcon_loss(x, y, temperature=0.3), lambda m, d: m.SupConLoss(temperature=0.3)),
         (lambda x, y: jaxloss.ntxent(x, y, temperature=0.3), lambda m, d: m.NTXentLoss(temperature=0.3)),
         (
-            lambda x, y: jaxloss.multi_similarity_loss(x, y, beta=9.0),
+            lambda x, y: jaxloss.multi_similarity_loss(x, y, negative_temperature=1 / 9),
             lambda m, d: m.MultiSimilarityLoss(alpha=2, beta=9, base=0.5),
         ),
         (lambda x, y: jaxloss.circle_loss(x, y, margin=0.3, scale=5.0), lambda m, d: m.CircleLoss(m=0.3, gamma=5)),

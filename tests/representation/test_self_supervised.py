@@ -51,10 +51,10 @@ def test_equal_weights_are_no_weights_in_vicreg(rng):
     np.testing.assert_allclose(jaxloss.vicreg_loss(x, y, weights=3.0 * keep), fewer, rtol=1e-5)
 
 
-@pytest.mark.parametrize("factor", ["invariance", "variance", "covariance"])
+@pytest.mark.parametrize("factor", ["invariance_weight", "variance_weight", "covariance_weight"])
 def test_terms_of_vicreg(factor, rng):
     x, y = rng.normal(size=(2, 6, 3)).astype(np.float32)
-    terms = {"invariance": 0.0, "variance": 0.0, "covariance": 0.0}
+    terms = {"invariance_weight": 0.0, "variance_weight": 0.0, "covariance_weight": 0.0}
     one = lambda size: float(jaxloss.vicreg_loss(x, y, **{**terms, factor: size}))
     np.testing.assert_allclose(one(3.0), 3 * one(1.0), rtol=1e-6)
     assert one(1.0) > 0
@@ -124,7 +124,7 @@ class TestDino:
     def test_scans_and_starts_from_zeros(self, views):
         student, teacher, _ = views
         step = lambda state, _: jaxloss.dino_loss(student, teacher, state)[::-1]
-        state, losses = jax.lax.scan(step, jaxloss.dino_init(5), length=3)
+        state, losses = jax.lax.scan(step, jaxloss.init_dino_loss(5), length=3)
         assert losses.shape == (3,)
         np.testing.assert_allclose(state.center, (1 - 0.9**3) * teacher.mean((0, 1)), rtol=1e-4)
 
@@ -133,7 +133,7 @@ class TestDino:
         with pytest.raises(ValueError, match="view"):
             jaxloss.dino_loss(student[:, :1], teacher[:, :1], state)
         with pytest.raises(ValueError, match="center"):
-            jaxloss.dino_loss(student, teacher, jaxloss.dino_init(4))
+            jaxloss.dino_loss(student, teacher, jaxloss.init_dino_loss(4))
         with pytest.raises(ValueError, match="teacher_logits"):
             jaxloss.dino_loss(student, teacher[:3], state)
         with pytest.raises(ValueError, match="temperature"):

@@ -145,48 +145,50 @@ class TestEntropic:
         plan = ot.sinkhorn(a, b, cost, reg=0.5, stopThr=1e-12, numItermax=100000)
         expected = np.sum(plan * cost) + 0.5 * np.sum(plan * np.log(plan / np.outer(a, b)))
         with jax.enable_x64(True):
-            ours = jaxloss.entropic_transport_loss(x, y, epsilon=0.5, prediction_weights=a)
+            ours = jaxloss.entropic_transport_loss(x, y, regularization=0.5, prediction_weights=a)
         np.testing.assert_allclose(ours, expected, rtol=1e-3)
 
     def test_divergence_of_equal_samples_is_0(self, clouds):
         x, y = clouds
-        value, slope = jax.value_and_grad(lambda z: jaxloss.sinkhorn_divergence(z, x, epsilon=0.5))(x)
+        value, slope = jax.value_and_grad(lambda z: jaxloss.sinkhorn_divergence(z, x, regularization=0.5))(x)
         assert abs(float(value)) < 1e-3
         assert np.all(np.isfinite(slope))
-        assert float(jaxloss.sinkhorn_divergence(x, y, epsilon=0.5)) > 0.1
+        assert float(jaxloss.sinkhorn_divergence(x, y, regularization=0.5)) > 0.1
 
     def test_divergence_is_the_costs_of_the_three(self, clouds):
         x, y = clouds
-        cost = lambda x, y: float(jaxloss.entropic_transport_loss(x, y, epsilon=0.5))
+        cost = lambda x, y: float(jaxloss.entropic_transport_loss(x, y, regularization=0.5))
         expected = cost(x, y) - cost(x, x) / 2 - cost(y, y) / 2
-        np.testing.assert_allclose(jaxloss.sinkhorn_divergence(x, y, epsilon=0.5), expected, rtol=1e-2, atol=1e-3)
+        np.testing.assert_allclose(
+            jaxloss.sinkhorn_divergence(x, y, regularization=0.5), expected, rtol=1e-2, atol=1e-3
+        )
 
     @pytest.mark.parametrize("fn", [jaxloss.entropic_transport_loss, jaxloss.sinkhorn_divergence])
     def test_masks_batches_and_jit(self, fn, clouds):
         x, y = (np.stack([z, 0.5 * z, np.full_like(z, np.nan)]) for z in clouds)
         keep = jnp.array([True, True, False])
-        loss = jax.jit(lambda x: fn(x, y, epsilon=0.5, where=keep))
+        loss = jax.jit(lambda x: fn(x, y, regularization=0.5, where=keep))
         value, slope = jax.value_and_grad(loss)(x)
-        alone = [float(fn(a, b, epsilon=0.5)) for a, b in zip(x[:2], y[:2], strict=True)]
+        alone = [float(fn(a, b, regularization=0.5)) for a, b in zip(x[:2], y[:2], strict=True)]
         np.testing.assert_allclose(value, np.mean(alone), rtol=1e-3)
         assert np.all(np.isfinite(slope))
         assert not np.any(slope[2])
-        assert fn(x, y, epsilon=0.5, reduction="none").shape == (3,)
-        assert float(fn(x[:0], y[:0], epsilon=0.5)) == 0
+        assert fn(x, y, regularization=0.5, reduction="none").shape == (3,)
+        assert float(fn(x[:0], y[:0], regularization=0.5)) == 0
 
     def test_gradient_is_that_of_differences(self, clouds):
         x, y = clouds
-        fn = lambda t: jaxloss.entropic_transport_loss(x + t, y, epsilon=0.5)
+        fn = lambda t: jaxloss.entropic_transport_loss(x + t, y, regularization=0.5)
         numeric = (float(fn(0.01)) - float(fn(-0.01))) / 0.02
         np.testing.assert_allclose(jax.grad(fn)(0.0), numeric, rtol=1e-2)
 
     def test_refuses(self, clouds):
         x, y = clouds
         for fn in (jaxloss.entropic_transport_loss, jaxloss.sinkhorn_divergence):
-            with pytest.raises(ValueError, match="epsilon"):
-                fn(x, y, epsilon=0.0)
+            with pytest.raises(ValueError, match="regularization"):
+                fn(x, y, regularization=0.0)
             with pytest.raises(ValueError, match="targets"):
-                fn(x, y[:, :2], epsilon=0.5)
+                fn(x, y[:, :2], regularization=0.5)
 
 
 @pytest.mark.parametrize("fn", [jaxloss.entropic_transport_loss, jaxloss.sinkhorn_divergence])
@@ -195,4 +197,4 @@ def test_says_which_extra_is_missing(fn, clouds, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "ott", None)
     with pytest.raises(ImportError, match=r"jaxloss\[transport\]"):
-        fn(*clouds, epsilon=0.5)
+        fn(*clouds, regularization=0.5)

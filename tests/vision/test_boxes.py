@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import jaxloss
-from tests.cases.boxes import boxes, ciou, giou, iou
+from tests.cases.vision._boxes import boxes, giou
+from tests.cases.vision.overlap import ciou, iou
 
 LOSSES = ("iou_loss", "giou_loss", "diou_loss", "ciou_loss")
 PULLING = LOSSES[1:]
@@ -98,7 +99,7 @@ def test_nearly_equal_boxes_keep_their_relative_accuracy() -> None:
 
 @pytest.mark.parametrize(
     ("table", "loss"),
-    [(jaxloss.box_iou, jaxloss.iou_loss), (jaxloss.generalized_box_iou, jaxloss.giou_loss)],
+    [(jaxloss.boxes.box_iou, jaxloss.iou_loss), (jaxloss.boxes.generalized_box_iou, jaxloss.giou_loss)],
     ids=["iou", "giou"],
 )
 def test_tables_are_the_losses_of_pairs(table, loss) -> None:
@@ -121,7 +122,7 @@ def test_tables_are_the_losses_of_pairs(table, loss) -> None:
 
 @pytest.mark.parametrize("form", ["cxcywh", "xywh", "yxyx"])
 def test_formats(form: str) -> None:
-    there, back = (getattr(jaxloss, name) for name in (f"xyxy_to_{form}", f"{form}_to_xyxy"))
+    there, back = (getattr(jaxloss.boxes, name) for name in (f"xyxy_to_{form}", f"{form}_to_xyxy"))
     corners = jnp.array([[1.0, 2.0, 4.0, 4.0]])
     expected = {"cxcywh": [2.5, 3, 3, 2], "xywh": [1, 2, 3, 2], "yxyx": [2, 1, 4, 4]}[form]
     np.testing.assert_array_equal(there(corners), [expected])

@@ -9,7 +9,10 @@ import pytest
 import scipy.ndimage
 
 import jaxloss
-from tests.cases.image_quality import gaussian, ms_ssim_oracle, psnr_oracle, ssim_oracle
+from tests.cases.vision._images import gaussian
+from tests.cases.vision.multi_scale_similarity import ms_ssim_oracle
+from tests.cases.vision.signal_to_noise import psnr_oracle
+from tests.cases.vision.structural_similarity import ssim_oracle
 
 SSIM = (jaxloss.ssim, jaxloss.ssim_loss)
 SMALL = {"data_range": 1.0, "window_size": 3}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jaxloss
+from tests.support import run_examples
 
 B, H, W, K = 2, 3, 4, 3
 PIXELS = H * W
@@ -289,3 +290,8 @@ def test_classes_without_a_pixel() -> None:
     )
     gone = jaxloss.softmax_dice_loss(logits.at[:, 2].set(-jnp.inf), labels, pixel_ndim=1)
     assert gone < jaxloss.softmax_dice_loss(logits, labels, pixel_ndim=1)
+
+
+def test_the_example_of_the_shared_arguments_runs() -> None:
+    module = jaxloss.vision.segmentation
+    assert run_examples(module, module.__name__, {"jaxloss": jaxloss, "jnp": jnp})

@@ -9,7 +9,7 @@ import pytest
 import scipy.optimize
 
 import jaxloss
-from tests.cases.boxes import CASES
+from tests.cases.vision.matching import CASES
 
 DETR = next(case for case in CASES if case.fn is jaxloss.detr_set_loss)
 
@@ -126,7 +126,9 @@ def test_weights_of_the_match_do_not_weigh_the_loss(scene: dict) -> None:
     free = {"l1_cost": 0.0, "giou_cost": 0.0, "class_weight": 0.0, "giou_weight": 0.0, "l1_weight": 1.0}
     actual = jax.jit(lambda x: jaxloss.detr_set_loss(**x, **free))(one)
     chosen = jnp.argmax(jax.nn.softmax(one["logits"][0], axis=-1)[:, one["labels"][0, 0]])
-    near = jaxloss.xyxy_to_cxcywh(one["boxes"][0, chosen]) - jaxloss.xyxy_to_cxcywh(one["target_boxes"][0, 0])
+    near = jaxloss.boxes.xyxy_to_cxcywh(one["boxes"][0, chosen]) - jaxloss.boxes.xyxy_to_cxcywh(
+        one["target_boxes"][0, 0]
+    )
     np.testing.assert_allclose(actual, jnp.sum(jnp.abs(near)), rtol=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""Focal losses of dense detectors, whose targets are qualities, heat maps or distances instead of classes."""
+"""Focal losses of dense detectors, with qualities, heat maps or distances as targets instead of classes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import magnitude, poison, power
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.sigmoids import negative_log_sigmoids
+from jaxloss._floor.sigmoids import in_unit_interval, negative_log_sigmoids, sigmoid_sides
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy
-from jaxloss.vision.segmentation._pixels import in_unit_interval, sigmoid_sides
 
 __all__ = ["distribution_focal_loss", "gaussian_focal_loss", "quality_focal_loss", "varifocal_loss"]
 
@@ -25,12 +24,12 @@ def quality_focal_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Binary cross-entropy with a quality, times a power of the distance to it, elementwise.
+    r"""Quality focal loss: binary cross-entropy with a soft target, times a power of the distance to it, elementwise.
 
     .. math:: \ell = |y - \sigma(z)|^\beta \left(-y \log \sigma(z) - (1 - y) \log \sigma(-z)\right)
 
     For targets of 0 and 1 it is `jaxloss.sigmoid_focal_loss` with ``gamma`` = ``beta``; a target between is a quality,
-    such as the IoU of the box that is scored, and the loss is least, 0, where the score equals it.
+    such as the IoU of the box that is scored, and the loss has its minimum, 0, where the score equals it.
 
     Args:
         logits: Shape ``[...]``, floating, unnormalised.
@@ -42,7 +41,7 @@ def quality_focal_loss(
         A scalar >= 0, in nats.
 
     Raises:
-        TypeError: If ``logits`` are not floating.
+        TypeError: If ``logits`` is not floating.
         ValueError: If the shapes differ or ``beta`` is out of range.
 
     Example:
@@ -71,7 +70,7 @@ def varifocal_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Binary cross-entropy with a quality: positives count by their quality, easy negatives less, elementwise.
+    r"""Varifocal loss: binary cross-entropy that weights positives by quality and easy negatives less, elementwise.
 
     .. math:: \ell = \begin{cases}
               y \left(-y \log \sigma(z) - (1 - y) \log \sigma(-z)\right) & y > 0 \\
@@ -89,7 +88,7 @@ def varifocal_loss(
         A scalar >= 0, in nats; over the logit of a positive its minimum is y times the entropy of y.
 
     Raises:
-        TypeError: If ``logits`` are not floating.
+        TypeError: If ``logits`` is not floating.
         ValueError: If the shapes differ or a hyperparameter is out of range.
 
     Example:
@@ -117,7 +116,7 @@ def gaussian_focal_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Focal loss of a heat map with a peak of 1 per object, lenient around the peaks, elementwise.
+    r"""Gaussian focal loss (CenterNet): focal loss of a heat map with a peak of 1 per object, lenient near the peaks.
 
     .. math:: \ell = \begin{cases}
               -\sigma(-z)^\alpha \log \sigma(z) & y = 1 \\
@@ -131,14 +130,14 @@ def gaussian_focal_loss(
         targets: Shape ``[...]``, the same; heat, floating or integer, in [0, 1], exactly 1 at a peak; outside
             gives NaN.
         alpha: Exponent that focuses on hard places; >= 0.
-        gamma: Exponent of the leniency near a peak; >= 0.
+        gamma: Exponent that reduces the loss near a peak; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
         A scalar >= 0, in nats.
 
     Raises:
-        TypeError: If ``logits`` are not floating.
+        TypeError: If ``logits`` is not floating.
         ValueError: If the shapes differ or a hyperparameter is out of range.
 
     Example:
@@ -165,7 +164,7 @@ def distribution_focal_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy of the two bins around a number, each by its nearness: a side of a box as a distribution.
+    r"""Distribution focal loss: cross-entropy of the two bins around a number, each weighted by its nearness.
 
     With :math:`i = \lfloor y \rfloor` and :math:`p = \mathrm{softmax}(z)`:
 
@@ -180,8 +179,8 @@ def distribution_focal_loss(
         A scalar >= 0, in nats; its minimum over the logits is the entropy of the two shares, and 0 at a whole target.
 
     Raises:
-        TypeError: If ``logits`` are not floating.
-        ValueError: If ``targets`` have not the shape of ``logits`` without its last axis, or there is no bin.
+        TypeError: If ``logits`` is not floating.
+        ValueError: If ``targets.shape != logits.shape[:-1]`` or the axis of the bins is empty.
 
     Example:
         >>> jaxloss.distribution_focal_loss(jnp.array([0.0, 2.0, 1.0]), jnp.array(1.25))

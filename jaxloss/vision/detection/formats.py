@@ -1,4 +1,4 @@
-"""Converters between the ways to write a box down; the losses take corners, ``(x0, y0, x1, y1)``."""
+"""Converters between formats of boxes; the losses take corners, ``(x0, y0, x1, y1)``."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def xyxy_to_cxcywh(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``. An inverted side, x1 < x0, has a negative length.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
-        >>> jaxloss.xyxy_to_cxcywh(jnp.array([1.0, 2.0, 4.0, 4.0]))
+        >>> jaxloss.boxes.xyxy_to_cxcywh(jnp.array([1.0, 2.0, 4.0, 4.0]))
         Array([2.5, 3. , 3. , 2. ], dtype=float32)
     """
     x0, y0, x1, y1 = _parts(boxes)
@@ -41,11 +41,11 @@ def cxcywh_to_xyxy(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
-        >>> jaxloss.cxcywh_to_xyxy(jnp.array([2.5, 3.0, 3.0, 2.0]))
+        >>> jaxloss.boxes.cxcywh_to_xyxy(jnp.array([2.5, 3.0, 3.0, 2.0]))
         Array([1., 2., 4., 4.], dtype=float32)
     """
     cx, cy, w, h = _parts(boxes)
@@ -62,11 +62,11 @@ def xyxy_to_xywh(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``. An inverted side, x1 < x0, has a negative length.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
-        >>> jaxloss.xyxy_to_xywh(jnp.array([1.0, 2.0, 4.0, 4.0]))
+        >>> jaxloss.boxes.xyxy_to_xywh(jnp.array([1.0, 2.0, 4.0, 4.0]))
         Array([1., 2., 3., 2.], dtype=float32)
     """
     x0, y0, x1, y1 = _parts(boxes)
@@ -83,11 +83,11 @@ def xywh_to_xyxy(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
-        >>> jaxloss.xywh_to_xyxy(jnp.array([1.0, 2.0, 3.0, 2.0]))
+        >>> jaxloss.boxes.xywh_to_xyxy(jnp.array([1.0, 2.0, 3.0, 2.0]))
         Array([1., 2., 4., 4.], dtype=float32)
     """
     x0, y0, w, h = _parts(boxes)
@@ -104,11 +104,11 @@ def yxyx_to_xyxy(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
-        >>> jaxloss.yxyx_to_xyxy(jnp.array([2.0, 1.0, 4.0, 4.0]))
+        >>> jaxloss.boxes.yxyx_to_xyxy(jnp.array([2.0, 1.0, 4.0, 4.0]))
         Array([1., 2., 4., 4.], dtype=float32)
     """
     y0, x0, y1, x1 = _parts(boxes)
@@ -125,11 +125,11 @@ def xyxy_to_yxyx(boxes: ArrayLike) -> Array:
         Shape ``[..., 4]``, in the dtype of ``boxes``.
 
     Raises:
-        TypeError: If ``boxes`` are not floating.
-        ValueError: If the last axis has not four entries.
+        TypeError: If ``boxes`` is not floating.
+        ValueError: If the last axis does not have four entries.
 
     Example:
-        >>> jaxloss.xyxy_to_yxyx(jnp.array([1.0, 2.0, 4.0, 4.0]))
+        >>> jaxloss.boxes.xyxy_to_yxyx(jnp.array([1.0, 2.0, 4.0, 4.0]))
         Array([2., 1., 4., 4.], dtype=float32)
     """
     x0, y0, x1, y1 = _parts(boxes)

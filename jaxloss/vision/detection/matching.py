@@ -1,4 +1,4 @@
-"""Set prediction: every target is matched to a prediction of its own before the loss is taken."""
+"""Set prediction: every target is matched to one prediction (Hungarian algorithm) before the loss is taken."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["detr_set_loss", "hungarian_matching"]
 
 
 def hungarian_matching(costs: ArrayLike, *, where: ArrayLike | None = None) -> Array:
-    r"""The prediction that each target gets, at the least total cost.
+    r"""Hungarian matching: the prediction assigned to each target at the smallest total cost.
 
     .. math:: \hat\sigma = \arg\min_{\sigma \text{ injective}} \sum_{m} C_{\sigma(m), m}
 
     The Hungarian algorithm, exact, in time :math:`O(M^2 N)` under ``jax.jit`` and on accelerators. The match is not
-    differentiated. Masked targets change nothing and get what is left over.
+    differentiated. Masked targets change nothing and are assigned the predictions left over.
 
     Args:
         costs: Cost of prediction n for target m, shape ``[..., N, M]``, floating, with N >= M. A NaN counts as more
@@ -35,7 +35,7 @@ def hungarian_matching(costs: ArrayLike, *, where: ArrayLike | None = None) -> A
         int32 indices of predictions, shape ``[..., M]``, all different within a set.
 
     Raises:
-        TypeError: If ``costs`` are not floating or ``where`` not boolean.
+        TypeError: If ``costs`` is not floating or ``where`` is not boolean.
         ValueError: If there are more targets than predictions.
 
     Example:
@@ -82,9 +82,9 @@ def detr_set_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Set loss of DETR: match predictions and targets one to one, then compare classes and boxes.
+    r"""Set prediction loss of DETR: predictions and targets are matched one to one, then classes and boxes compared.
 
-    The match :math:`\sigma` of the M targets of an image to its N predictions has the least sum of
+    The match :math:`\sigma` of the M targets of an image to its N predictions has the smallest sum of
 
     .. math:: C_{nm} = -a_1 \, p_n(y_m) + a_2 \, |b_n - b'_m|_1 - a_3 \, \mathrm{GIoU}(b_n, b'_m)
 
@@ -96,7 +96,7 @@ def detr_set_loss(
 
     where :math:`c` is ``no_object_weight`` for "no object" and 1 otherwise. The L1 distance is that of centre, width
     and height. Both means are taken per image; the original code takes them over a batch, which
-    `jaxloss.hungarian_matching` and the losses of classes and boxes give, one by one. An image without a target has
+    `jaxloss.hungarian_matching` and the losses of classes and boxes give, one by one. An image without targets has
     the first term only.
 
     Args:
@@ -113,16 +113,15 @@ def detr_set_loss(
         l1_weight: Weight :math:`w_2` of the L1 distance; >= 0.
         giou_weight: Weight :math:`w_3` of the generalised IoU loss; >= 0.
         no_object_weight: Weight of a prediction without a target in the mean of the cross-entropy; >= 0.
-        where, weights: Over the images, shape ``[...]``. See `jaxloss.reduce`.
-        reduction: Over the images ``[...]``; see `jaxloss.reduce`.
+        where, weights, reduction: One entry per image, shape ``[...]``; see `jaxloss.reduce`.
 
     Returns:
         A scalar >= 0; 0 exactly if every target has a certain prediction with its box, and all others are certain
         of no object.
 
     Raises:
-        TypeError: If ``logits`` or ``boxes`` are not floating, ``labels`` not integer or ``present`` not boolean.
-        ValueError: If the shapes do not fit, there are more targets than predictions, or a weight is negative.
+        TypeError: If ``logits`` or ``boxes`` is not floating, ``labels`` is not integer or ``present`` is not boolean.
+        ValueError: If the shapes do not match, there are more targets than predictions, or a weight is negative.
 
     Example:
         >>> logits = jnp.array([[0.0, 4.0], [4.0, 0.0]])

@@ -1,4 +1,4 @@
-"""Box losses: one minus the overlap of two boxes, and what keeps pulling once they do not overlap."""
+"""IoU losses of boxes: one minus the overlap of two boxes, plus terms that attract boxes that do not overlap."""
 
 from __future__ import annotations
 
@@ -24,27 +24,25 @@ def iou_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""One minus the intersection over union of two boxes.
+    r"""IoU loss: one minus the intersection over union of two boxes.
 
     .. math:: \ell = 1 - \frac{|A \cap B|}{|A \cup B|}
 
     Boxes that do not overlap have loss 1 and no gradient: `jaxloss.giou_loss`, `jaxloss.diou_loss` and
-    `jaxloss.ciou_loss` pull them together. (Some libraries mean :math:`-\log` of the same ratio by this name.)
-
-    An inverted side, x1 < x0, makes a box that covers nothing: its loss is 1.
+    `jaxloss.ciou_loss` attract them. (Some libraries mean :math:`-\log` of the same ratio by this name.) A box with an
+    inverted side, x1 < x0, covers nothing: its loss is 1.
 
     Args:
         predictions: Boxes ``(x0, y0, x1, y1)``, shape ``[..., 4]``, floating.
-        targets: Shape ``[..., 4]``, the same; floating or integer; never broadcast.
-        where, weights: Shape ``[...]``. See `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        targets: Boxes of the same shape; floating or integer.
+        where, weights, reduction: One entry per box, shape ``[...]``; see `jaxloss.reduce`.
 
     Returns:
-        A scalar in [0, 1]; 0 exactly at a perfect fit, that of a point or line to itself included.
+        A scalar in [0, 1]; 0 exactly at a perfect fit, also of a point or a line.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or the last axis has not four entries.
+        TypeError: If ``predictions`` is not floating.
+        ValueError: If the shapes differ or the last axis does not have four entries.
 
     Example:
         >>> jaxloss.iou_loss(jnp.array([0.0, 0.0, 2.0, 2.0]), jnp.array([1.0, 0.0, 3.0, 2.0]))
@@ -66,25 +64,25 @@ def giou_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""IoU loss plus the share of the smallest enclosing box C that neither box covers.
+    r"""Generalised IoU loss (GIoU): IoU loss plus the share of the smallest enclosing box that neither box covers.
 
     .. math:: \ell = 1 - \frac{|A \cap B|}{|A \cup B|} + \frac{|C| - |A \cup B|}{|C|}
 
-    An inverted side, x1 < x0, makes a box that covers nothing, and widens C by its length: the loss is at least 1
-    and the gradient turns the box round. A C without area adds 0.
+    with C the smallest enclosing box.     A box with an inverted side, x1 < x0,
+    covers nothing and widens C by the length of that side: the loss is at least 1 and the gradient turns the box round.
+    If C has no area it adds 0.
 
     Args:
         predictions: Boxes ``(x0, y0, x1, y1)``, shape ``[..., 4]``, floating.
-        targets: Shape ``[..., 4]``, the same; floating or integer; never broadcast.
-        where, weights: Shape ``[...]``. See `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        targets: Boxes of the same shape; floating or integer.
+        where, weights, reduction: One entry per box, shape ``[...]``; see `jaxloss.reduce`.
 
     Returns:
         A scalar in [0, 2]; 0 exactly at a perfect fit.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or the last axis has not four entries.
+        TypeError: If ``predictions`` is not floating.
+        ValueError: If the shapes differ or the last axis does not have four entries.
 
     Example:
         >>> jaxloss.giou_loss(jnp.array([0.0, 0.0, 1.0, 1.0]), jnp.array([3.0, 0.0, 4.0, 1.0]))
@@ -107,25 +105,26 @@ def diou_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""IoU loss plus the squared distance of the centres, relative to the diagonal of the smallest enclosing box.
+    r"""Distance-IoU loss (DIoU): IoU loss plus the relative squared distance of the centres.
 
     .. math:: \ell = 1 - \mathrm{IoU} + \frac{\rho^2}{c^2}
 
-    An inverted side, x1 < x0, counts as one of length 0 at its middle: the loss is at least 1, and moves the box
-    and leaves the side as it is. A diagonal of length 0 adds 0.
+    with :math:`\rho` the distance of the centres and :math:`c` the diagonal of the smallest enclosing box.
+
+    An inverted side, x1 < x0, counts as a side of length 0 at its middle: the loss is at least 1, and its gradient
+    moves the box but does not turn the side. A diagonal of length 0 adds 0.
 
     Args:
         predictions: Boxes ``(x0, y0, x1, y1)``, shape ``[..., 4]``, floating; x and y in the same unit.
-        targets: Shape ``[..., 4]``, the same; floating or integer; never broadcast.
-        where, weights: Shape ``[...]``. See `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        targets: Boxes of the same shape; floating or integer.
+        where, weights, reduction: One entry per box, shape ``[...]``; see `jaxloss.reduce`.
 
     Returns:
         A scalar in [0, 2]; 0 exactly at a perfect fit.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or the last axis has not four entries.
+        TypeError: If ``predictions`` is not floating.
+        ValueError: If the shapes differ or the last axis does not have four entries.
 
     Example:
         >>> jaxloss.diou_loss(jnp.array([0.0, 0.0, 1.0, 1.0]), jnp.array([3.0, 0.0, 4.0, 1.0]))
@@ -148,7 +147,7 @@ def ciou_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Distance-IoU loss plus a term for the difference of the aspect ratios.
+    r"""Complete IoU loss (CIoU): distance-IoU loss plus a term for the difference of the aspect ratios.
 
     .. math:: \ell = 1 - \mathrm{IoU} + \frac{\rho^2}{c^2} + \alpha v, \qquad
               v = \frac{4}{\pi^2} \left(\arctan \frac{w'}{h'} - \arctan \frac{w}{h}\right)^2, \quad
@@ -160,16 +159,15 @@ def ciou_loss(
 
     Args:
         predictions: Boxes ``(x0, y0, x1, y1)``, shape ``[..., 4]``, floating; x and y in the same unit.
-        targets: Shape ``[..., 4]``, the same; floating or integer; never broadcast.
-        where, weights: Shape ``[...]``. See `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        targets: Boxes of the same shape; floating or integer.
+        where, weights, reduction: One entry per box, shape ``[...]``; see `jaxloss.reduce`.
 
     Returns:
         A scalar in [0, 3]; 0 exactly at a perfect fit.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or the last axis has not four entries.
+        TypeError: If ``predictions`` is not floating.
+        ValueError: If the shapes differ or the last axis does not have four entries.
 
     Example:
         >>> jaxloss.ciou_loss(jnp.array([0.0, 0.0, 2.0, 1.0]), jnp.array([0.0, 0.0, 1.0, 2.0]))

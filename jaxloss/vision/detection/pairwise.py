@@ -1,4 +1,4 @@
-"""Overlaps of all pairs of two sets of boxes, for matching and suppression."""
+"""IoU and generalised IoU of all pairs of two sets of boxes, for matching and suppression."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def box_iou(boxes: ArrayLike, others: ArrayLike) -> Array:
     .. math:: \mathrm{IoU}_{nm} = \frac{|A_n \cap B_m|}{|A_n \cup B_m|}
 
     Args:
-        boxes: Boxes ``(x0, y0, x1, y1)``, shape ``[..., N, 4]``, floating. An inverted one covers nothing.
+        boxes: Boxes ``(x0, y0, x1, y1)``, shape ``[..., N, 4]``, floating. An inverted box covers nothing.
         others: Shape ``[..., M, 4]``, floating, with the same leading axes.
 
     Returns:
         Shape ``[..., N, M]``, in [0, 1]; float32, or float64 if an input is. 1 exactly for equal boxes.
 
     Raises:
-        TypeError: If the inputs are not floating.
-        ValueError: If the leading axes differ, or a last axis has not four entries.
+        TypeError: If an input is not floating.
+        ValueError: If the leading axes differ or a last axis does not have four entries.
 
     Example:
         >>> boxes = jnp.array([[0.0, 0.0, 2.0, 2.0], [5.0, 5.0, 6.0, 6.0]])
-        >>> jaxloss.box_iou(boxes, jnp.array([[1.0, 0.0, 3.0, 2.0]]))
+        >>> jaxloss.boxes.box_iou(boxes, jnp.array([[1.0, 0.0, 3.0, 2.0]]))
         Array([[0.3333333],
                [0.       ]], dtype=float32)
 
@@ -48,19 +48,19 @@ def generalized_box_iou(boxes: ArrayLike, others: ArrayLike) -> Array:
               - \frac{|C_{nm}| - |A_n \cup B_m|}{|C_{nm}|}
 
     Args:
-        boxes: Boxes ``(x0, y0, x1, y1)``, shape ``[..., N, 4]``, floating. An inverted one is never rewarded.
+        boxes: Boxes ``(x0, y0, x1, y1)``, shape ``[..., N, 4]``, floating. An inverted box is never rewarded.
         others: Shape ``[..., M, 4]``, floating, with the same leading axes.
 
     Returns:
         Shape ``[..., N, M]``, in [-1, 1]; float32, or float64 if an input is. 1 exactly for equal boxes.
 
     Raises:
-        TypeError: If the inputs are not floating.
-        ValueError: If the leading axes differ, or a last axis has not four entries.
+        TypeError: If an input is not floating.
+        ValueError: If the leading axes differ or a last axis does not have four entries.
 
     Example:
         >>> boxes = jnp.array([[0.0, 0.0, 1.0, 1.0], [3.0, 0.0, 4.0, 1.0]])
-        >>> jaxloss.generalized_box_iou(boxes, jnp.array([[3.0, 0.0, 4.0, 1.0]]))
+        >>> jaxloss.boxes.generalized_box_iou(boxes, jnp.array([[3.0, 0.0, 4.0, 1.0]]))
         Array([[-0.5],
                [ 1. ]], dtype=float32)
 

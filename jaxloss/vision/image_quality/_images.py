@@ -108,7 +108,7 @@ def sum_and_difference(predictions: Array, targets: Array, data_range: Scalar) -
 def dissimilarities(
     total: Array, difference: Array, data_range: Array, *, window: Array, k1: Scalar, k2: Scalar
 ) -> tuple[Array, Array]:
-    """One less luminance and one less contrast and structure, in [0, 2], for every window ``[..., C, W', H']``.
+    """One minus luminance and one minus contrast and structure, in [0, 2], for every window ``[..., C, W', H']``.
 
     With ``d`` half the difference and ``s`` half the sum of the images, these are ``2 mean(d)**2`` over
     ``mean(s)**2 + mean(d)**2`` and the same of the variances: exactly 0 where the images are equal, and accurate near.

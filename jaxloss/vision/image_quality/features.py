@@ -85,13 +85,13 @@ def content_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared error of feature maps, summed over layers: the perceptual (feature reconstruction) loss.
+    r"""Perceptual loss (content, feature reconstruction loss): squared error of feature maps, summed over layers.
 
     .. math:: \ell = \sum_l \lambda_l \operatorname{mean}_{h, w, c} \left( \phi_l(\hat y) - \phi_l(y) \right)^2
 
     Both arguments are what a network makes of images: an array for one layer, or a list, a dict or another pytree of
-    arrays. Weights, and the range and normalisation of the images, are matters of that network; a wrong range is the
-    usual reason for poor results. (piq sums over the channels instead of averaging.)
+    arrays. The network decides the range and normalisation of the images; a wrong range is the most frequent reason for
+    poor results. (piq sums over the channels instead of averaging.)
 
     Args:
         predictions: Feature maps, each of shape ``[..., H, W, C]``, floating; the batch axes ``[...]`` are those of
@@ -105,7 +105,7 @@ def content_loss(
         A scalar >= 0, in squared units of the features; 0 exactly for equal features.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If structures, shapes or batch axes differ, or a weight is negative.
 
     Example:
@@ -132,28 +132,24 @@ def style_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of the Gram matrices of feature maps, summed over layers: textures without their places.
+    r"""Style loss: squared distance of the Gram matrices of feature maps, which compares textures, not positions.
 
     .. math:: \ell = \sum_l \lambda_l \left\| G(\phi_l(\hat y)) - G(\phi_l(y)) \right\|_F^2, \qquad
               G(\phi)_{c d} = \frac{1}{H W C} \sum_{h, w} \phi_{h w c} \phi_{h w d}
 
     The normaliser :math:`HWC` and the sum over the entries are those of Johnson et al. Others divide by less, or
     average over the :math:`C^2` entries (piq: neither divides the Gram matrix nor sums; PyTorch's example divides and
-    averages), which only rescales every layer: ``layer_weights`` can follow any of them.
+    averages). This only rescales every layer: choose ``layer_weights`` to follow any of them.
 
     Args:
-        predictions: Feature maps, each of shape ``[..., H, W, C]``, floating; the batch axes ``[...]`` are those of
-            all layers, the others may differ between them.
-        targets: Feature maps of the same structure and shapes.
-        layer_weights: Factors :math:`\lambda_l` >= 0: one number for all layers, or a pytree like ``predictions``.
-        where, weights: One per image, shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        predictions, targets: Feature maps of one structure; see `jaxloss.content_loss`.
+        layer_weights, where, weights, reduction: See `jaxloss.content_loss`.
 
     Returns:
         A scalar >= 0; 0 exactly for equal features, and accurate near it.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If structures, shapes or batch axes differ, or a weight is negative.
 
     Example:
@@ -192,7 +188,7 @@ def lpips_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Learned perceptual image patch similarity (LPIPS): distance of unit feature vectors under learned weights.
+    r"""Learned perceptual image patch similarity (LPIPS): weighted squared distance of unit feature vectors.
 
     .. math:: \ell = \sum_l \operatorname{mean}_{h, w} \sum_c a_{l c}
               \left( \frac{\phi_l(\hat y)_{h w c}}{\|\phi_l(\hat y)_{h w}\|}
@@ -203,19 +199,16 @@ def lpips_loss(
     with heads of ones this is the distance of the paper's untrained baseline.
 
     Args:
-        predictions: Feature maps, each of shape ``[..., H, W, C]``, floating; the batch axes ``[...]`` are those of
-            all layers, the others may differ between them.
-        targets: Feature maps of the same structure and shapes.
+        predictions, targets: Feature maps of one structure; see `jaxloss.content_loss`.
         heads: Weights of the channels, a vector ``[C]`` per layer, in the structure of ``predictions``; each >= 0, a
             negative one gives NaN.
-        where, weights: One per image, shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        where, weights, reduction: One entry per image; see `jaxloss.reduce`.
 
     Returns:
         A scalar >= 0, without unit; 0 exactly for equal features, and accurate near it.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If structures, shapes or batch axes differ.
 
     Example:

@@ -62,7 +62,7 @@ def _dissimilarity(
     k1: Scalar,
     k2: Scalar,
 ) -> Array:
-    """One less the index of every image ``[...]``."""
+    """One minus the index of every image ``[...]``."""
     predictions, targets = _images.image_pair(where, predictions, targets)
     dtype = predictions.dtype
     exponents = _exponents(scale_weights, dtype)
@@ -98,21 +98,17 @@ def ms_ssim(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The multi-scale structural similarity index (MS-SSIM), larger for images more alike; see `ms_ssim_loss`.
+    r"""Multi-scale structural similarity index of two images (MS-SSIM): a metric, larger for more similar images.
 
     .. math:: \text{MS-SSIM} = \operatorname{mean}_c\; \max(\mathrm{SSIM}_M, 0)^{w_M}
               \prod_{j=1}^{M-1} \max(\mathrm{CS}_j, 0)^{w_j}
 
+    One minus `jaxloss.ms_ssim_loss`; what the factors are and how packages differ is described there.
+
     Args:
         predictions: Images, shape ``[..., H, W, C]``, floating.
         targets: Shape ``[..., H, W, C]``, the same; floating or integer; never broadcast.
-        data_range: The distance between the least and the greatest possible value: 1 for images in ``[0, 1]``, 255
-            for bytes; > 0.
-        scale_weights: Exponents :math:`w_j`, shape ``[M]``, finest scale first; each >= 0.
-        window_size: Pixels along a side of a window, at every scale; an integer >= 1.
-        sigma: Standard deviation of the Gaussian weights of a window, in pixels; > 0.
-        k1: Constant :math:`K_1` of the luminance; > 0.
-        k2: Constant :math:`K_2` of contrast and structure; > 0.
+        data_range, scale_weights, window_size, sigma, k1, k2: See `jaxloss.ms_ssim_loss`.
         where, weights: One per image, shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -120,8 +116,8 @@ def ms_ssim(
         A scalar in [0, 1]; 1 exactly for equal images, with zero gradient there.
 
     Raises:
-        TypeError: If ``predictions`` are not floating, or ``window_size`` is not an integer.
-        ValueError: If the shapes differ, an image has less than ``window_size * 2 ** (M - 1)`` pixels along a side,
+        TypeError: If ``predictions`` is not floating, or ``window_size`` is not an integer.
+        ValueError: If the shapes differ, an image has fewer than ``window_size * 2 ** (M - 1)`` pixels along a side,
             or a constant is out of range.
 
     Example:
@@ -151,15 +147,15 @@ def ms_ssim_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""One less the multi-scale structural similarity index (MS-SSIM).
+    r"""One minus the multi-scale structural similarity index (MS-SSIM), averaged over the channels.
 
     .. math:: \ell = 1 - \operatorname{mean}_c\; \max(\mathrm{SSIM}_M, 0)^{w_M}
               \prod_{j=1}^{M-1} \max(\mathrm{CS}_j, 0)^{w_j}
 
     :math:`\mathrm{CS}_j` is the mean over the windows of the factor of contrast and structure after :math:`j - 1`
-    halvings, and :math:`\mathrm{SSIM}_M` that of the whole `ssim` at the coarsest scale. Such a mean can be negative,
-    where a power with a fractional exponent has no value: it counts as 0, as in piq, TensorFlow and most others, so a
-    channel with one is as bad as can be (its loss is 1) and has zero gradient. The product is taken for every channel
+    halvings, and :math:`\mathrm{SSIM}_M` that of the whole `ssim` at the coarsest scale. Such a mean can be
+    negative, and a fractional power of a negative number does not exist: it counts as 0, as in piq, TensorFlow and most
+    others, so the loss of such a channel is 1, its maximum, with zero gradient. The product is taken for every channel
     and then averaged (torchmetrics averages over the channels first). A halving averages blocks of two by two pixels
     and drops an odd last row or column (piq and TensorFlow pad it). This is not Kornia's ``MS_SSIMLoss``, which mixes
     in an absolute error.
@@ -167,7 +163,7 @@ def ms_ssim_loss(
     Args:
         predictions: Images, shape ``[..., H, W, C]``, floating.
         targets: Shape ``[..., H, W, C]``, the same; floating or integer; never broadcast.
-        data_range: The distance between the least and the greatest possible value: 1 for images in ``[0, 1]``, 255
+        data_range: Difference between the largest and the smallest possible value: 1 for images in ``[0, 1]``, 255
             for bytes; > 0.
         scale_weights: Exponents :math:`w_j`, shape ``[M]``, finest scale first; each >= 0. The published five need
             images of 176 by 176 pixels; give fewer for smaller images. They are not normalised.
@@ -182,8 +178,8 @@ def ms_ssim_loss(
         A scalar in [0, 1]; 0 exactly for equal images, with zero gradient there, and accurate near it.
 
     Raises:
-        TypeError: If ``predictions`` are not floating, or ``window_size`` is not an integer.
-        ValueError: If the shapes differ, an image has less than ``window_size * 2 ** (M - 1)`` pixels along a side,
+        TypeError: If ``predictions`` is not floating, or ``window_size`` is not an integer.
+        ValueError: If the shapes differ, an image has fewer than ``window_size * 2 ** (M - 1)`` pixels along a side,
             or a constant is out of range.
 
     Example:

@@ -1,4 +1,4 @@
-"""The peak signal-to-noise ratio: the mean squared error of an image, in decibels."""
+"""Peak signal-to-noise ratio (PSNR): the mean squared error of an image, in decibels."""
 
 from __future__ import annotations
 
@@ -44,17 +44,16 @@ def psnr(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The peak signal-to-noise ratio (PSNR) in decibels, larger for images more alike; see `psnr_loss`.
+    r"""Peak signal-to-noise ratio (PSNR) of two images in decibels: a metric, larger for more similar images.
 
     .. math:: \mathrm{PSNR} = 10 \log_{10} \frac{L^2}{\operatorname{mean}_{h, w, c} (\hat y - y)^2}
+
+    Minus `jaxloss.psnr_loss`.
 
     Args:
         predictions: Images, shape ``[..., H, W, C]``, floating.
         targets: Shape ``[..., H, W, C]``, the same; floating or integer; never broadcast.
-        data_range: The distance :math:`L` between the least and the greatest possible value: 1 for images in
-            ``[0, 1]``, 255 for bytes; > 0.
-        epsilon: Mean squared error, in units of :math:`L^2` and in (0, 1], below which the logarithm goes on as its
-            tangent. The default is 100 dB: images apart by less count as up to 104.3 dB, equal ones as that.
+        data_range, epsilon: See `jaxloss.psnr_loss`. Equal images have 104.3 dB with the default ``epsilon``.
         where, weights: One per image, shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`. The mean is that of the decibels of the images.
 
@@ -62,7 +61,7 @@ def psnr(
         A scalar in decibels, with zero gradient for equal images; at most :math:`10\,(1 - \ln\epsilon) / \ln 10`.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If the shapes differ, or a hyperparameter is out of range.
 
     Example:
@@ -88,30 +87,32 @@ def psnr_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The peak signal-to-noise ratio (PSNR), negated: the logarithm of the mean squared error of every image.
+    r"""Negative peak signal-to-noise ratio (PSNR) in decibels: the logarithm of the mean squared error of every image.
 
     .. math:: \ell = 10 \log_{10} \frac{\operatorname{mean}_{h, w, c} (\hat y - y)^2}{L^2}
 
-    The logarithm gives images with small and large errors the same pull. For equal images it would be infinite, with
-    an infinite slope: below ``epsilon`` it goes on as its tangent, so that value and gradient stay finite and every
-    error above has its exact value. (Kornia returns ``-inf`` there, piq adds 1e-8 to every error.)
+    The logarithm gives images with small and large errors gradients of the same relative size. It would be infinite,
+    with an infinite slope, for equal images: below ``epsilon`` it continues as its tangent, so that value and gradient
+    stay finite and every larger error has its exact value. (Kornia returns ``-inf`` there; piq adds 1e-8 to every
+    error.)
 
     Args:
         predictions: Images, shape ``[..., H, W, C]``, floating.
         targets: Shape ``[..., H, W, C]``, the same; floating or integer; never broadcast.
-        data_range: The distance :math:`L` between the least and the greatest possible value: 1 for images in
+        data_range: Difference :math:`L` between the largest and the smallest possible value: 1 for images in
             ``[0, 1]``, 255 for bytes; > 0.
-        epsilon: Mean squared error, in units of :math:`L^2` and in (0, 1], below which the logarithm goes on as its
-            tangent; the default is -100 dB.
+        epsilon: Mean squared error, in units of :math:`L^2` and in (0, 1], below which the logarithm continues
+            as its tangent; the default is -100 dB: images with a smaller error have at least -104.3 dB, equal ones
+            exactly that.
         where, weights: One per image, shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`. The mean is that of the decibels of the images.
 
     Returns:
-        A scalar in decibels, negative where the error is below ``data_range``; least for equal images, with zero
+        A scalar in decibels, negative where the error is below ``data_range``; smallest for equal images, with zero
         gradient there.
 
     Raises:
-        TypeError: If ``predictions`` are not floating.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If the shapes differ, or a hyperparameter is out of range.
 
     Example:

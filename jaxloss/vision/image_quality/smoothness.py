@@ -1,4 +1,4 @@
-"""Total variation: how much an image changes from pixel to pixel."""
+"""Total variation losses: how much an image changes from pixel to pixel."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def total_variation_loss(
 
     .. math:: \ell = \sum_{h, w, c} |x_{h+1, w, c} - x_{h, w, c}| + |x_{h, w+1, c} - x_{h, w, c}|
 
-    A sum, as in TensorFlow, Kornia and torchmetrics: it grows with the number of pixels. Noise is dear and an edge is
-    not more so than a slope of the same height. Corners along the axes are favoured: see
-    `isotropic_total_variation_loss`.
+    A sum, as in TensorFlow, Kornia and torchmetrics: it grows with the number of pixels. Noise is
+    expensive; a sharp edge costs as much as a gradual slope of the same height. Edges along the axes are cheaper than
+    diagonal ones, unlike in `jaxloss.isotropic_total_variation_loss`.
 
     Args:
         images: Shape ``[..., H, W, C]``, floating.
@@ -43,8 +43,8 @@ def total_variation_loss(
         A scalar >= 0, in units of ``images``; 0 exactly for a constant image, with zero gradient there.
 
     Raises:
-        TypeError: If ``images`` are not floating.
-        ValueError: If there are no three axes of an image.
+        TypeError: If ``images`` is not floating.
+        ValueError: If ``images.ndim < 3`` or an axis of the image is empty.
 
     Example:
         >>> image = jnp.array([[0.0, 3.0], [4.0, 0.0]])[..., None]
@@ -84,8 +84,8 @@ def isotropic_total_variation_loss(
         A scalar >= 0, in units of ``images``; 0 exactly for a constant image, with zero gradient there.
 
     Raises:
-        TypeError: If ``images`` are not floating.
-        ValueError: If there are no three axes of an image.
+        TypeError: If ``images`` is not floating.
+        ValueError: If ``images.ndim < 3`` or an axis of the image is empty.
 
     Example:
         >>> image = jnp.array([[0.0, 3.0], [4.0, 0.0]])[..., None]

@@ -23,7 +23,7 @@ def _dissimilarity(
     k1: Scalar,
     k2: Scalar,
 ) -> Array:
-    """One less the index of every image ``[...]``."""
+    """One minus the index of every image ``[...]``."""
     predictions, targets = _images.image_pair(where, predictions, targets)
     _images.check_window(window_size, predictions)
     dtype = predictions.dtype
@@ -52,22 +52,18 @@ def ssim(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The structural similarity index of two images (SSIM), larger for images more alike; see `ssim_loss`.
+    r"""Structural similarity index of two images (SSIM): a metric, larger for more similar images.
 
     .. math:: \mathrm{SSIM} = \operatorname{mean}_{c, w}
               \frac{(2 \mu_x \mu_y + C_1)(2 \sigma_{xy} + C_2)}
               {(\mu_x^2 + \mu_y^2 + C_1)(\sigma_x^2 + \sigma_y^2 + C_2)}, \qquad C_i = (K_i L)^2
 
+    One minus `jaxloss.ssim_loss`; what the windows are and how packages differ is described there.
+
     Args:
         predictions: Images, shape ``[..., H, W, C]``, floating.
         targets: Shape ``[..., H, W, C]``, the same; floating or integer; never broadcast.
-        data_range: The distance :math:`L` between the least and the greatest possible value: 1 for images in
-            ``[0, 1]``, 255 for bytes, 2 for ``[-1, 1]``; > 0.
-        window_size: Pixels along a side of a window; an integer >= 1, at most ``H`` and ``W``.
-        sigma: Standard deviation of the Gaussian weights of a window, in pixels; > 0, ``float("inf")`` weighs all
-            pixels of a window alike.
-        k1: Constant :math:`K_1` of the luminance; > 0.
-        k2: Constant :math:`K_2` of contrast and structure; > 0.
+        data_range, window_size, sigma, k1, k2: See `jaxloss.ssim_loss`.
         where, weights: One per image, shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -75,7 +71,7 @@ def ssim(
         A scalar in [-1, 1]; 1 exactly for equal images, with zero gradient there.
 
     Raises:
-        TypeError: If ``predictions`` are not floating, or ``window_size`` is not an integer.
+        TypeError: If ``predictions`` is not floating, or ``window_size`` is not an integer.
         ValueError: If the shapes differ, an image is smaller than a window, or a constant is not > 0.
 
     Example:
@@ -104,24 +100,24 @@ def ssim_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""One less the structural similarity index (SSIM), averaged over the windows and channels of an image.
+    r"""One minus the structural similarity index (SSIM), averaged over the windows and channels of an image.
 
     .. math:: \ell = 1 - \operatorname{mean}_{c, w}
               \frac{(2 \mu_x \mu_y + C_1)(2 \sigma_{xy} + C_2)}
               {(\mu_x^2 + \mu_y^2 + C_1)(\sigma_x^2 + \sigma_y^2 + C_2)}, \qquad C_i = (K_i L)^2
 
     Means, variances and the covariance are weighted by a Gaussian window; the defaults are those of the paper.
-    Packages differ: only windows that lie inside of the image count here (Kornia and torchmetrics pad), variances are
-    those of the window itself, not of a sample (scikit-image), a large image is not shrunk first (piq), and the loss
-    is not halved (Kornia).
+    Packages differ: only windows inside the image count here (Kornia and torchmetrics pad), variances are
+    those of the window itself, not of a sample (scikit-image), large images are not downsampled first (piq), and the
+    loss is not halved (Kornia).
 
     Args:
         predictions: Images, shape ``[..., H, W, C]``, floating.
         targets: Shape ``[..., H, W, C]``, the same; floating or integer; never broadcast.
-        data_range: The distance :math:`L` between the least and the greatest possible value: 1 for images in
+        data_range: Difference :math:`L` between the largest and the smallest possible value: 1 for images in
             ``[0, 1]``, 255 for bytes, 2 for ``[-1, 1]``; > 0.
         window_size: Pixels along a side of a window; an integer >= 1, at most ``H`` and ``W``.
-        sigma: Standard deviation of the Gaussian weights of a window, in pixels; > 0, ``float("inf")`` weighs all
+        sigma: Standard deviation of the Gaussian weights of a window, in pixels; > 0; ``float("inf")`` weights all
             pixels of a window alike.
         k1: Constant :math:`K_1` of the luminance; > 0.
         k2: Constant :math:`K_2` of contrast and structure; > 0.
@@ -132,7 +128,7 @@ def ssim_loss(
         A scalar in [0, 2]; 0 exactly for equal images, with zero gradient there, and accurate near it.
 
     Raises:
-        TypeError: If ``predictions`` are not floating, or ``window_size`` is not an integer.
+        TypeError: If ``predictions`` is not floating, or ``window_size`` is not an integer.
         ValueError: If the shapes differ, an image is smaller than a window, or a constant is not > 0.
 
     Example:

@@ -1,4 +1,40 @@
-"""Losses of segmentation masks."""
+"""Losses of segmentation masks, and what their arguments mean.
+
+All of them compare a predicted set of pixels with a target set. They share their arguments:
+
+``pixel_ndim``
+    Number of pixel axes that make one pool; an integer >= 1, static. The pixels of a pool are summed before the
+    quotient is taken, and nothing else is: with masks ``[B, H, W]``, 2 gives one loss per image and 3 gives one loss
+    for the whole batch. Volumes have 3 pixel axes.
+``probs``, ``targets``
+    Shape ``[..., *pixels]``. ``probs`` is floating, the probability that a pixel belongs to the mask. ``targets`` has
+    the same shape, floating or integer, and says how far a pixel belongs to it. Both lie in [0, 1]; a value outside
+    makes its pool NaN. The axis of several independent classes comes before the pixels, as in ``[B, K, H, W]``.
+``logits``
+    Unnormalised scores: shape ``[..., *pixels]`` for the sigmoid losses, ``[..., *pixels, K]`` for the softmax losses.
+    In the latter a class of logit -inf is absent.
+``labels``
+    Shape ``[..., *pixels]``, integer class indices in ``[0, K)``; an index outside makes its pool NaN.
+``smoothing``
+    Agreement added to the numerator and the denominator, as a share of the pixels of a pool; >= 0. With an empty target
+    the loss then shrinks with the number of false positives; without it, the loss is 1 for any number. Other packages
+    count in pixels: ``smooth=1`` of optax is ``1 / N`` here, for N pixels. Where numerator and denominator are doubled,
+    as in MONAI, it is half of that.
+``class_weights``
+    Shape ``[K]``, >= 0: weights of the classes in their mean. 0 leaves a class out, such as the background; None
+    weights all classes alike. A class without pixels counts too: its loss falls to 0 with its probability.
+``where``, ``weights``
+    Shape ``[..., *pixels]``: they belong to the pixels. A pool without a pixel is absent; see `jaxloss.reduce`.
+``reduction``
+    Over the pools ``[...]``; see `jaxloss.reduce`.
+
+Example:
+    >>> probs, targets = jnp.array([[0.5, 0.5], [0.0, 0.0]]), jnp.array([[1, 0], [0, 0]])
+    >>> jaxloss.dice_loss(probs, targets, pixel_ndim=1, reduction="none")  # each row is a pool
+    Array([0.49999, 0.     ], dtype=float32)
+    >>> jaxloss.dice_loss(probs, targets, pixel_ndim=2, where=targets == 1)  # one pool, of one pixel
+    Array(0.33332887, dtype=float32)
+"""
 
 from jaxloss.vision.segmentation import compounds, dice, dice_variants, jaccard, lovasz, tversky
 from jaxloss.vision.segmentation.compounds import *

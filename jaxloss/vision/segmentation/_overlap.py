@@ -11,17 +11,12 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from jaxloss._floor import value_checks
+from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import divide, positive_part
 from jaxloss._floor.reduction import pool_mean
+from jaxloss._floor.sigmoids import in_unit_interval, sigmoid_sides
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
-from jaxloss.vision.segmentation._pixels import (
-    in_unit_interval,
-    label_pool,
-    mask_pool,
-    pixel_mean,
-    sigmoid_sides,
-)
+from jaxloss.vision.segmentation._pixels import label_pool, mask_pool, pixel_mean
 
 __all__ = ["Overlap", "label_overlap", "logit_overlap", "miss", "prob_overlap"]
 
@@ -74,5 +69,6 @@ def label_overlap(
 
 def miss(overlap: Overlap, alpha: Scalar, beta: Scalar, smoothing: Scalar) -> Array:
     """One minus the Tversky index; 0 with zero gradient where nothing is predicted of nothing."""
+    smoothing = checks.scalar("smoothing", smoothing, overlap.both.dtype, at_least=0)
     wrong = alpha * overlap.extra + beta * overlap.missed
     return divide(wrong, overlap.both + wrong + smoothing)

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, divide_sums, hide, plain_mean, pool_mass, pool_mean, weighted_sums
+from jaxloss._floor.sigmoids import in_unit_interval
 from jaxloss._floor.typing import Array, ArrayLike
 
-__all__ = ["class_mean", "in_unit_interval", "label_pool", "mask_pool", "pixel_mean", "pooled", "sigmoid_sides"]
+__all__ = ["class_mean", "label_pool", "mask_pool", "pixel_mean", "pooled"]
 
 Mass = Array | None
 
@@ -99,26 +100,3 @@ def class_mean(values: Array, class_weights: ArrayLike | None) -> Array:
         return plain_mean(values, -1)
     (scale,) = checks.class_vector(values.shape[-1], values.dtype, class_weights=class_weights)
     return divide_sums(*weighted_sums(values, jnp.broadcast_to(scale, values.shape), -1))
-
-
-def in_unit_interval(values: Array) -> Array:
-    """NaN, in value and gradient, outside [0, 1]."""
-    return numerics.poison(values, (values >= 0) & (values <= 1))
-
-
-@jax.custom_jvp
-def sigmoid_sides(logits: Array) -> tuple[Array, Array]:
-    """``(sigmoid(z), sigmoid(-z))``, both to full relative accuracy, from one exponential."""
-    small = jnp.exp(-jnp.abs(logits))
-    one = jnp.ones((), logits.dtype)
-    up = logits >= 0
-    return jnp.where(up, one, small) / (1 + small), jnp.where(up, small, one) / (1 + small)
-
-
-@sigmoid_sides.defjvp
-def _sigmoid_sides_jvp(
-    primals: tuple[Array], tangents: tuple[Array]
-) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    sides = sigmoid_sides(*primals)
-    slope = sides[0] * sides[1] * tangents[0]
-    return sides, (slope, -slope)

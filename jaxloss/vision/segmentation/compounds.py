@@ -1,4 +1,4 @@
-"""Dice and cross-entropy in one: the overlap of whole masks, and a gradient at every pixel."""
+"""Dice loss plus cross-entropy: the overlap of whole masks, and a gradient at every pixel."""
 
 from __future__ import annotations
 
@@ -25,29 +25,24 @@ def sigmoid_dice_cross_entropy(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Dice loss of a mask plus the mean binary cross-entropy of its pixels.
+    r"""Dice loss plus mean binary cross-entropy of the pixels of a mask (DiceBCE), from logits.
 
     .. math:: \ell = \lambda_1 \, \mathrm{Dice}(\sigma(z), y) + \lambda_2 \, \overline{\mathrm{BCE}(z, y)}
 
     `jaxloss.sigmoid_dice_loss` plus `jaxloss.sigmoid_binary_cross_entropy`, both over the same pools of pixels.
 
     Args:
-        logits: Shape ``[..., *pixels]``, floating, unnormalised.
-        targets: Shape ``[..., *pixels]``, the same; membership of the mask, floating or integer, in [0, 1]; a target
-            outside gives NaN.
-        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
-            a batch of images into one.
+        logits: Scores of the mask, shape ``[..., *pixels]``, floating, unnormalised.
+        targets: Membership of the mask, shape ``[..., *pixels]``, floating or integer, in [0, 1].
         dice_weight: Weight :math:`\lambda_1`; >= 0.
         cross_entropy_weight: Weight :math:`\lambda_2`; >= 0.
-        smoothing: That of `jaxloss.sigmoid_dice_loss`, as a share of the pixels; >= 0.
-        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar >= 0; for targets of 0 and 1 its infimum is 0.
 
     Raises:
-        TypeError: If ``logits`` are not floating.
+        TypeError: If ``logits`` is not floating.
         ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or a hyperparameter is out of
             range.
 
@@ -80,7 +75,7 @@ def softmax_dice_cross_entropy(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Mean Dice loss of the classes plus the mean softmax cross-entropy of the pixels.
+    r"""Mean Dice loss of the classes plus mean softmax cross-entropy of the pixels (DiceCE), from logits.
 
     .. math:: \ell = \lambda_1 \frac{\sum_k c_k \, \mathrm{Dice}_k(z, y)}{\sum_k c_k}
               + \lambda_2 \, \overline{-\log \mathrm{softmax}(z)_y}
@@ -89,24 +84,20 @@ def softmax_dice_cross_entropy(
     pixels.
 
     Args:
-        logits: Shape ``[..., *pixels, K]``, floating, unnormalised. A class of logit -inf is absent.
-        labels: Shape ``[..., *pixels]``, integer class indices in ``[0, K)``; one outside makes its pool NaN.
-        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
-            a batch of images into one.
+        logits: Scores of the classes, shape ``[..., *pixels, K]``, floating, unnormalised.
+        labels: Class indices, shape ``[..., *pixels]``, integer, in ``[0, K)``.
         dice_weight: Weight :math:`\lambda_1`; >= 0.
         cross_entropy_weight: Weight :math:`\lambda_2`; >= 0.
-        smoothing: That of `jaxloss.softmax_dice_loss`, as a share of the pixels; >= 0.
-        class_weights: Shape ``[K]``, >= 0: the weights :math:`c` of the classes in the mean of the Dice losses, not
-            in the cross-entropy. 0 leaves a class out, such as the background; None weighs all alike.
-        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        class_weights: Weights :math:`c` of the classes in the mean of the Dice losses, not in the cross-entropy; shape
+            ``[K]``, >= 0.
+        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar >= 0; 0 exactly where every pixel has all probability on its label.
 
     Raises:
-        TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there are fewer than
+        TypeError: If ``logits`` is not floating or ``labels`` is not integer.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, there are fewer than
             ``pixel_ndim`` pixel axes, or a hyperparameter is out of range.
 
     Example:

@@ -1,4 +1,4 @@
-"""Kin of the Dice loss: squared sizes, classes weighed by their rarity, and the sum with cross-entropy."""
+"""Variants of the Dice loss: squared sizes in the denominator, and classes weighted by their rarity."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.numerics import divide
 from jaxloss._floor.reduction import pool_mean, reduce
+from jaxloss._floor.sigmoids import in_unit_interval, sigmoid_sides
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import Overlap, label_overlap
-from jaxloss.vision.segmentation._pixels import in_unit_interval, mask_pool, sigmoid_sides
+from jaxloss.vision.segmentation._pixels import mask_pool
 
 __all__ = ["sigmoid_squared_dice_loss", "softmax_generalized_dice_loss", "squared_dice_loss"]
 
@@ -25,32 +26,26 @@ def squared_dice_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Dice loss of probabilities with squared sizes, as in V-Net: smooth, and least at soft targets.
+    r"""Dice loss of probabilities with squared sizes (V-Net): smooth and minimal when predictions equal soft targets.
 
     With :math:`\overline{x}` the mean over the pixels:
 
     .. math:: \ell = 1 - \frac{2 \, \overline{p y} + s}{\overline{p^2} + \overline{y^2} + s}
               = \frac{\overline{(p - y)^2}}{\overline{p^2} + \overline{y^2} + s}
 
-    An error of one half costs less here than in `jaxloss.dice_loss`: 0.2 instead of 1/3 on a pixel of the mask. With
-    ``[B, H, W]``, a ``pixel_ndim`` of 2 gives a loss per image and 3 one of the whole batch.
+    An error of one half costs less here than in `jaxloss.dice_loss`: 0.2 instead of 1/3 on a pixel of the mask.
 
     Args:
-        probs: Probabilities of the mask, shape ``[..., *pixels]``, floating; outside [0, 1] gives NaN.
-        targets: Shape ``[..., *pixels]``, the same; membership of the mask, floating or integer, in [0, 1]; a target
-            outside gives NaN.
-        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
-            a batch of images into one.
-        smoothing: Agreement :math:`s` added to both sides of the quotient, as a share of the pixels; >= 0.
-        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        probs: Probabilities of the mask, shape ``[..., *pixels]``, floating, in [0, 1].
+        targets: Membership of the mask, shape ``[..., *pixels]``, floating or integer, in [0, 1].
+        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
-        A scalar in [0, 1]; 0 exactly at a perfect fit, an empty prediction of an empty target included, with zero
+        A scalar in [0, 1]; 0 exactly at a perfect fit, including an empty prediction for an empty target, with zero
         gradient there.
 
     Raises:
-        TypeError: If ``probs`` are not floating.
+        TypeError: If ``probs`` is not floating.
         ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or ``smoothing`` is out of range.
 
     Example:
@@ -79,30 +74,23 @@ def sigmoid_squared_dice_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Dice loss of the sigmoid of logits with squared sizes, as in V-Net: smooth, and least at soft targets.
+    r"""Dice loss of the sigmoid of logits with squared sizes (V-Net): smooth and minimal at soft targets.
 
     With :math:`p = \sigma(z)` and :math:`\overline{x}` the mean over the pixels:
 
     .. math:: \ell = 1 - \frac{2 \, \overline{p y} + s}{\overline{p^2} + \overline{y^2} + s}
               = \frac{\overline{(p - y)^2}}{\overline{p^2} + \overline{y^2} + s}
 
-    With ``[B, H, W]``, a ``pixel_ndim`` of 2 gives a loss per image and 3 one of the whole batch.
-
     Args:
-        logits: Shape ``[..., *pixels]``, floating, unnormalised.
-        targets: Shape ``[..., *pixels]``, the same; membership of the mask, floating or integer, in [0, 1]; a target
-            outside gives NaN.
-        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
-            a batch of images into one.
-        smoothing: Agreement :math:`s` added to both sides of the quotient, as a share of the pixels; >= 0.
-        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        logits: Scores of the mask, shape ``[..., *pixels]``, floating, unnormalised.
+        targets: Membership of the mask, shape ``[..., *pixels]``, floating or integer, in [0, 1].
+        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly at a perfect fit, with zero gradient there.
 
     Raises:
-        TypeError: If ``logits`` are not floating.
+        TypeError: If ``logits`` is not floating.
         ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or ``smoothing`` is out of range.
 
     Example:
@@ -130,33 +118,28 @@ def softmax_generalized_dice_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""One Dice loss of all classes, in which a class counts by the inverse square of its size.
+    r"""Generalised Dice loss: one quotient for all classes, each weighted by the inverse square of its size.
 
     With :math:`p = \mathrm{softmax}(z)`, and :math:`|y_k|` the pixels of class k:
 
     .. math:: \ell = 1 - \frac{2 \sum_k w_k |p_k \cap y_k|}{\sum_k w_k (|p_k| + |y_k|)}, \qquad
               w_k = \frac{c_k}{|y_k|^2}
 
-    A class without a pixel, whose weight would be infinite, has the greatest weight of the others. With
-    ``[B, H, W, K]``, a ``pixel_ndim`` of 2 gives a loss and weights per image and 3 one of the whole batch.
+    A class without a pixel, whose weight would be infinite, has the largest weight of the others. Every pool has
+    its own weights.
 
     Args:
-        logits: Shape ``[..., *pixels, K]``, floating, unnormalised. A class of logit -inf is absent.
-        labels: Shape ``[..., *pixels]``, integer class indices in ``[0, K)``; one outside makes its pool NaN.
-        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
-            a batch of images into one.
-        class_weights: Further factors :math:`c` of the classes, shape ``[K]``, >= 0. 0 leaves a class out, such as
-            the background; None is 1 for all.
-        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        logits: Scores of the classes, shape ``[..., *pixels, K]``, floating, unnormalised.
+        labels: Class indices, shape ``[..., *pixels]``, integer, in ``[0, K)``.
+        class_weights: Further factors :math:`c` of the classes, shape ``[K]``, >= 0; None is 1 for all.
+        pixel_ndim, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly where every pixel has all probability on its label.
 
     Raises:
-        TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis or there are fewer than
-            ``pixel_ndim`` pixel axes.
+        TypeError: If ``logits`` is not floating or ``labels`` is not integer.
+        ValueError: If ``labels.shape != logits.shape[:-1]`` or there are fewer than ``pixel_ndim`` pixel axes.
 
     Example:
         >>> logits, labels = jnp.array([[3.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), jnp.array([0, 0, 1])

@@ -1,8 +1,7 @@
-"""Jaccard losses: one minus the intersection of two masks over their union."""
+"""Jaccard losses: one minus the intersection of two masks over their union (IoU)."""
 
 from __future__ import annotations
 
-from jaxloss._floor import checks
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import label_overlap, logit_overlap, miss, prob_overlap
@@ -21,35 +20,27 @@ def jaccard_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Soft Jaccard (IoU) loss of probabilities: one minus intersection over union.
+    r"""Soft Jaccard (IoU) loss of probabilities: one minus intersection over union of the pixels.
 
     With the shares of the pixels :math:`|p \cap y| = \overline{\min(p, y)}`, :math:`|p| = \overline{p}` and
     :math:`|y| = \overline{y}`:
 
     .. math:: \ell = 1 - \frac{|p \cap y| + s}{|p| + |y| - |p \cap y| + s}
 
-    The pixels of a pool are counted before the quotient, so nothing is averaged over images unless ``pixel_ndim``
-    says so: with ``[B, H, W]``, 2 gives a loss per image and 3 one of the whole batch. Masks of several classes go
-    first, ``[B, K, H, W]``. Where targets are 0 or 1 the minimum is the product
-    :math:`p y` of other packages; with soft targets it has the least loss, 0, at :math:`p = y`, and the product not.
+    The intersection is the minimum, not the product :math:`p y` of other packages. Both are equal for targets of 0 and
+    1; with soft targets only the minimum has its smallest loss, 0, at :math:`p = y`.
 
     Args:
-        probs: Probabilities of the mask, shape ``[..., *pixels]``, floating; outside [0, 1] gives NaN.
-        targets: Shape ``[..., *pixels]``, the same; membership of the mask, floating or integer, in [0, 1]; a target
-            outside gives NaN.
-        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
-            a batch of images into one.
-        smoothing: Agreement :math:`s` added to both sides of the quotient, as a share of the pixels; >= 0. It takes
-            false alarms on an empty target down to 0, where without it the loss is 1 however few they are.
-        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        probs: Probabilities of the mask, shape ``[..., *pixels]``, floating, in [0, 1].
+        targets: Membership of the mask, shape ``[..., *pixels]``, floating or integer, in [0, 1].
+        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
-        A scalar in [0, 1]; 0 exactly at a perfect fit, an empty prediction of an empty target included, with zero
+        A scalar in [0, 1]; 0 exactly at a perfect fit, including an empty prediction for an empty target, with zero
         gradient there.
 
     Raises:
-        TypeError: If ``probs`` are not floating.
+        TypeError: If ``probs`` is not floating.
         ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or a hyperparameter is out of
             range.
 
@@ -65,7 +56,6 @@ def jaccard_loss(
         https://arxiv.org/abs/2302.05666
     """
     overlap, present = prob_overlap(probs, targets, pixel_ndim, where, weights)
-    smoothing = checks.scalar("smoothing", smoothing, overlap.both.dtype, at_least=0)
     return reduce(miss(overlap, 1.0, 1.0, smoothing), where=present, reduction=reduction)
 
 
@@ -79,35 +69,26 @@ def sigmoid_jaccard_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Soft Jaccard (IoU) loss of the sigmoid of logits: one minus intersection over union.
+    r"""Soft Jaccard (IoU) loss of the sigmoid of logits: one minus intersection over union of the pixels.
 
     With the shares of the pixels :math:`|p \cap y| = \overline{\min(p, y)}`, :math:`|p| = \overline{p}` and
     :math:`|y| = \overline{y}`, at :math:`p = \sigma(z)`:
 
     .. math:: \ell = 1 - \frac{|p \cap y| + s}{|p| + |y| - |p \cap y| + s}
 
-    The pixels of a pool are counted before the quotient, so nothing is averaged over images unless ``pixel_ndim``
-    says so: with ``[B, H, W]``, 2 gives a loss per image and 3 one of the whole batch. Masks of several classes go
-    first, ``[B, K, H, W]``. Where targets are 0 or 1 the minimum is the product
-    :math:`p y` of other packages; with soft targets it has the least loss, 0, at :math:`p = y`, and the product not.
+    `jaxloss.jaccard_loss` of :math:`\sigma(z)`, with full relative accuracy for confident logits.
 
     Args:
-        logits: Shape ``[..., *pixels]``, floating, unnormalised.
-        targets: Shape ``[..., *pixels]``, the same; membership of the mask, floating or integer, in [0, 1]; a target
-            outside gives NaN.
-        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
-            a batch of images into one.
-        smoothing: Agreement :math:`s` added to both sides of the quotient, as a share of the pixels; >= 0. It takes
-            false alarms on an empty target down to 0, where without it the loss is 1 however few they are.
-        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        logits: Scores of the mask, shape ``[..., *pixels]``, floating, unnormalised.
+        targets: Membership of the mask, shape ``[..., *pixels]``, floating or integer, in [0, 1].
+        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
-        A scalar in [0, 1]; 0 exactly at a perfect fit, an empty prediction of an empty target included, with zero
+        A scalar in [0, 1]; 0 exactly at a perfect fit, including an empty prediction for an empty target, with zero
         gradient there.
 
     Raises:
-        TypeError: If ``logits`` are not floating.
+        TypeError: If ``logits`` is not floating.
         ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or a hyperparameter is out of
             range.
 
@@ -123,7 +104,6 @@ def sigmoid_jaccard_loss(
         https://arxiv.org/abs/2302.05666
     """
     overlap, present = logit_overlap(logits, targets, pixel_ndim, where, weights)
-    smoothing = checks.scalar("smoothing", smoothing, overlap.both.dtype, at_least=0)
     return reduce(miss(overlap, 1.0, 1.0, smoothing), where=present, reduction=reduction)
 
 
@@ -138,37 +118,29 @@ def softmax_jaccard_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Soft Jaccard (IoU) loss of every class under the softmax of logits, averaged over the classes.
+    r"""Soft Jaccard (IoU) loss of the softmax of logits, averaged over the classes.
 
     With the shares of the pixels :math:`|p \cap y| = \overline{\min(p, y)}`, :math:`|p| = \overline{p}` and
-    :math:`|y| = \overline{y}`, where :math:`p = \mathrm{softmax}(z)_k` and y tells whether the label is k:
+    :math:`|y| = \overline{y}`, for :math:`p = \mathrm{softmax}(z)_k` and y = 1 where the label is k:
 
-    .. math:: \ell = 1 - \frac{|p \cap y| + s}{|p| + |y| - |p \cap y| + s}
+    .. math:: \ell_k = 1 - \frac{|p \cap y| + s}{|p| + |y| - |p \cap y| + s}, \qquad
+              \ell = \frac{\sum_k c_k \ell_k}{\sum_k c_k}
 
-    for every class k, and the loss is the mean over the classes, weighted by ``class_weights``. A class without a
-    pixel counts too: its loss falls to 0 with the probability that it is given. With ``[B, H, W, K]``, a
-    ``pixel_ndim`` of 2 gives a loss per image and 3 one of the whole batch. For soft labels or for independent
-    classes put the classes first and call `jaxloss.jaccard_loss` or `jaxloss.sigmoid_jaccard_loss`.
+    For soft labels or independent classes put the class axis before the pixels and call `jaxloss.jaccard_loss` or
+    `jaxloss.sigmoid_jaccard_loss`.
 
     Args:
-        logits: Shape ``[..., *pixels, K]``, floating, unnormalised. A class of logit -inf is absent.
-        labels: Shape ``[..., *pixels]``, integer class indices in ``[0, K)``; one outside makes its pool NaN.
-        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
-            a batch of images into one.
-        smoothing: Agreement :math:`s` added to both sides of the quotient, as a share of the pixels; >= 0. It takes
-            false alarms on an empty target down to 0, where without it the loss is 1 however few they are.
-        class_weights: Shape ``[K]``, >= 0: the weights of the classes in their mean. 0 leaves a class out, such as
-            the background; None weighs all alike.
-        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        logits: Scores of the classes, shape ``[..., *pixels, K]``, floating, unnormalised.
+        labels: Class indices, shape ``[..., *pixels]``, integer, in ``[0, K)``.
+        pixel_ndim, smoothing, class_weights, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly where every pixel has all probability on its label.
 
     Raises:
-        TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there are fewer than
-            ``pixel_ndim`` pixel axes, or a hyperparameter is out of range.
+        TypeError: If ``logits`` is not floating or ``labels`` is not integer.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, there are fewer than ``pixel_ndim`` pixel axes, or a
+            hyperparameter is out of range.
 
     Example:
         >>> logits, labels = jnp.array([[3.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), jnp.array([0, 1, 255])
@@ -182,6 +154,5 @@ def softmax_jaccard_loss(
         https://arxiv.org/abs/2302.05666
     """
     overlap, present = label_overlap(logits, labels, pixel_ndim, where, weights)
-    smoothing = checks.scalar("smoothing", smoothing, overlap.both.dtype, at_least=0)
     values = class_mean(miss(overlap, 1.0, 1.0, smoothing), class_weights)
     return reduce(values, where=present, reduction=reduction)

@@ -1,4 +1,4 @@
-"""Lovász losses: the Jaccard index of hard predictions, extended to a continuous function of the errors of pixels."""
+"""Lovász losses: the Jaccard (IoU) loss of hard predictions, extended to a continuous function of pixel errors."""
 
 from __future__ import annotations
 
@@ -23,32 +23,29 @@ def lovasz_hinge_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Convex surrogate of the Jaccard loss of one mask, from the hinge losses of its pixels.
+    r"""Lovász hinge loss: convex surrogate of the Jaccard (IoU) loss of one mask, from the hinge losses of its pixels.
 
-    With the hinge losses :math:`m_i = \max(0, 1 - z_i (2 y_i - 1))` from the greatest down, and
+    With the hinge losses :math:`m_i = \max(0, 1 - z_i (2 y_i - 1))` in decreasing order, and
     :math:`J_i` the Jaccard loss of a prediction that is wrong at the first i of them:
 
     .. math:: \ell = \sum_i m_i (J_i - J_{i - 1}), \qquad
               J_i = 1 - \frac{|y| - |\{j \le i: y_j = 1\}|}{|y| + |\{j \le i: y_j = 0\}|}
 
-    On an empty target it is the greatest hinge loss. With ``[B, H, W]``, a ``pixel_ndim`` of 2 gives a loss per image
-    and 3 one of the whole batch.
+    With an empty target it is the largest hinge loss.
 
     Args:
         logits: Shape ``[..., *pixels]``, floating; their sign is the prediction.
-        targets: Shape ``[..., *pixels]``, the same; floating or integer, 0 or 1. Another target gives NaN.
-        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
-            a batch of images into one.
-        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. A weight of k is k copies of the
-            pixel in the counts. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        targets: Shape ``[..., *pixels]``, the same; floating or integer, 0 or 1. Any other value gives NaN.
+        pixel_ndim, reduction: See `jaxloss.vision.segmentation`.
+        where, weights: Shape ``[..., *pixels]``. A weight of k is k copies of the pixel. See
+            `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar >= 0; 0 exactly where no pixel is within the margin. Where pixels tie, the gradient is one of the
         subgradients: the order of the pixels decides.
 
     Raises:
-        TypeError: If ``logits`` are not floating.
+        TypeError: If ``logits`` is not floating.
         ValueError: If the shapes differ or there are fewer than ``pixel_ndim`` axes.
 
     Example:
@@ -80,36 +77,30 @@ def lovasz_softmax_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Surrogate of the Jaccard losses of the classes, from the probabilities that their pixels lack.
+    r"""Lovász-softmax loss: surrogate of the Jaccard (IoU) losses of the classes, from errors of probabilities.
 
-    For every class k that has a pixel, with the errors :math:`m_i = |p_{ik} - [y_i = k]|` from the greatest down and
+    For every class k that has a pixel, with the errors :math:`m_i = |p_{ik} - [y_i = k]|` in decreasing order and
     :math:`J_i` the Jaccard loss of a prediction that is wrong at the first i of them:
 
     .. math:: \ell_k = \sum_i m_i (J_i - J_{i - 1}), \qquad
               \ell = \frac{\sum_k c_k \ell_k}{\sum_k c_k}
 
-    Classes without a pixel are left out of the mean. With ``[B, H, W, K]``, a ``pixel_ndim`` of 2 gives a loss per
-    image and 3 one of the whole batch.
+    Classes without a pixel are left out of the mean.
 
     Args:
-        logits: Shape ``[..., *pixels, K]``, floating, unnormalised. A class of logit -inf is absent.
-        labels: Shape ``[..., *pixels]``, integer class indices in ``[0, K)``; one outside makes its pool NaN.
-        pixel_ndim: Number of pixel axes that make one pool; >= 1, static. 2 pools an image ``[H, W]``; 3 a volume, or
-            a batch of images into one.
-        class_weights: Shape ``[K]``, >= 0: the weights of the classes in their mean. 0 leaves a class out, such as
-            the background; None weighs all alike.
-        where, weights: Shape ``[..., *pixels]``; a pool without a pixel is absent. A weight of k is k copies of the
-            pixel in the counts. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        logits: Scores of the classes, shape ``[..., *pixels, K]``, floating, unnormalised.
+        labels: Class indices, shape ``[..., *pixels]``, integer, in ``[0, K)``.
+        pixel_ndim, class_weights, reduction: See `jaxloss.vision.segmentation`.
+        where, weights: Shape ``[..., *pixels]``. A weight of k is k copies of the pixel. See
+            `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly where every pixel has all probability on its label. Where pixels tie, the
         gradient is one of the subgradients: the order of the pixels decides.
 
     Raises:
-        TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis or there are fewer than
-            ``pixel_ndim`` pixel axes.
+        TypeError: If ``logits`` is not floating or ``labels`` is not integer.
+        ValueError: If ``labels.shape != logits.shape[:-1]`` or there are fewer than ``pixel_ndim`` pixel axes.
 
     Example:
         >>> logits, labels = jnp.array([[3.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), jnp.array([0, 1, 255])

@@ -9,6 +9,7 @@ import jaxloss
 from tests.cases import Case
 
 BINS = 5
+OUTSIDE = {"targets": (-0.1, 1.5)}
 CERTAIN = {"logits": np.array([1e4, -1e4, 0.0, 1e30]), "targets": np.array([0.0, 1.0, 0.5, 1.0])}
 
 
@@ -31,8 +32,11 @@ def _certain(rng, batch):
     return {"logits": 1e4 * (2.0 * bits - 1), "targets": bits.astype(float)}
 
 
-def _distances(rng, batch):
-    return {"logits": 2 * rng.normal(size=(*batch, BINS)), "targets": rng.uniform(0.01, BINS - 1.01, size=batch)}
+def _distances(bins):
+    return lambda rng, batch: {
+        "logits": 2 * rng.normal(size=(*batch, bins)),
+        "targets": rng.uniform(0, 1, size=batch) * (bins - 1.02) + 0.01 if bins > 1 else np.zeros(batch),
+    }
 
 
 def _sure_bins(rng, batch):
@@ -60,7 +64,7 @@ def _gaussian(logits, targets, alpha=2.0, gamma=4.0):
 
 def _two_bins(logits, targets):
     log_probs = scipy.special.log_softmax(logits, axis=-1)
-    nearness = np.maximum(0, 1 - np.abs(targets[..., None] - np.arange(BINS)))
+    nearness = np.maximum(0, 1 - np.abs(targets[..., None] - np.arange(logits.shape[-1])))
     return -np.sum(nearness * log_probs, axis=-1)
 
 
@@ -71,6 +75,8 @@ CASES = [
         oracle=_quality,
         source="formula of the paper",
         hypers={"beta": 1.5},
+        ends=({"beta": 0.0},),
+        illegal=OUTSIDE,
         bad_hypers=({"beta": -0.1},),
         perfect=_certain,
         cancels="a score near its target is a difference of the two",
@@ -82,6 +88,8 @@ CASES = [
         oracle=_varifocal,
         source="formula of the paper",
         hypers={"alpha": 0.4, "gamma": 1.5},
+        ends=({"alpha": 0.0, "gamma": 1.5}, {"alpha": 0.4, "gamma": 0.0}),
+        illegal=OUTSIDE,
         fixed={"targets": "the background is exactly 0, where the loss jumps"},
         bad_hypers=({"alpha": -0.1}, {"gamma": -0.1}),
         perfect=_certain,
@@ -93,6 +101,8 @@ CASES = [
         oracle=_gaussian,
         source="formula of the paper",
         hypers={"alpha": 1.5, "gamma": 2.5},
+        ends=({"alpha": 0.0, "gamma": 2.5}, {"alpha": 1.5, "gamma": 0.0}),
+        illegal=OUTSIDE,
         fixed={"targets": "a peak is exactly 1, where the loss jumps"},
         bad_hypers=({"alpha": -0.1}, {"gamma": -0.1}),
         perfect=_certain,
@@ -100,11 +110,13 @@ CASES = [
     ),
     Case(
         fn=jaxloss.distribution_focal_loss,
-        draw=_distances,
+        draw=_distances(BINS),
         oracle=_two_bins,
         source="formula of the paper, with the nearness to every bin",
         perfect=_sure_bins,
         convex=True,
+        illegal={"targets": (-0.1, BINS - 0.9)},
+        structures={"one bin": _distances(1), "two bins": _distances(2)},
         extremes={
             "ends": {"logits": np.zeros((2, BINS)), "targets": np.array([0.0, BINS - 1.0])},
             "saturated": {"logits": np.array([[1e4, -1e4, 0.0, 0.0, 0.0]]), "targets": np.array([1.5])},

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.survival`."""
+"""Cases of `jaxloss.survival.proportional_hazards`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ CASES = [
         source="risk sets, in loops",
         pooled=True,
         fixed={"times": TIMES},
+        constant={"times": TIMES},
         convex=convex,
         extremes=EXTREMES,
         exempt={"weight_is_repetition": COPIES},

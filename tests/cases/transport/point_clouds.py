@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.geometry`."""
+"""Cases of `jaxloss.transport.point_clouds`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ N, M = 4, 5
 
 def _clouds(rng: np.random.Generator, batch: Shape) -> Inputs:
     return {"predictions": rng.normal(size=(*batch, N, 3)), "targets": rng.normal(size=(*batch, M, 3))}
-
-
-def _same(rng: np.random.Generator, batch: Shape) -> Inputs:
-    points = rng.normal(size=(*batch, N + 1, 3))
-    return {"predictions": points, "targets": np.flip(points, -2).copy()}
 
 
 def _nearest(predictions, targets, prediction_weights=None, target_weights=None):

@@ -1,0 +1,1 @@
+"""Cases of `jaxloss.audio`, one module for each of its modules."""

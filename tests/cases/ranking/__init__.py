@@ -1,0 +1,1 @@
+"""Cases of `jaxloss.ranking`, one module for each of its modules."""

@@ -1,0 +1,51 @@
+"""Cases of `jaxloss.ranking.listwise`."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.special
+
+import jaxloss
+from tests.cases import Case
+from tests.cases.ranking._shared import EDGES, ONLY_ORDER, each_list, graded
+
+LABELLED = "a weight scales the part of an item in the sum, a copy would also compete with it"
+
+
+def _relevant(rng, batch):
+    return {"scores": 2 * rng.normal(size=batch), "relevance": rng.gamma(1.0, size=batch)}
+
+
+def _plackett_luce(scores, relevance):
+    nlls = [scipy.special.logsumexp(scores[relevance <= y]) - s for s, y in zip(scores, relevance, strict=True)]
+    return np.sum(nlls)
+
+
+CASES = [
+    Case(
+        fn=jaxloss.ranking_softmax_loss,
+        draw=_relevant,
+        oracle=lambda scores, relevance: -np.sum(relevance * scipy.special.log_softmax(scores, axis=-1), axis=-1),
+        source="scipy.special.log_softmax",
+        illegal={"relevance": (-1.0,)},
+        pooled=True,
+        convex=True,
+        extremes={
+            **EDGES,
+            "an absent item": {"scores": np.array([[-np.inf, 1.0]]), "relevance": np.array([[0.0, 1.0]])},
+        },
+        exempt={"weight_is_repetition": LABELLED},
+    ),
+    Case(
+        fn=jaxloss.listmle_loss,
+        draw=graded,
+        oracle=each_list(_plackett_luce),
+        source="scipy.special.logsumexp",
+        pooled=True,
+        fixed={"relevance": ONLY_ORDER},
+        constant={"relevance": ONLY_ORDER},
+        convex=True,
+        extremes=EDGES,
+        exempt={"weight_is_repetition": LABELLED},
+    ),
+]

@@ -1,0 +1,1 @@
+"""Cases of `jaxloss.representation`, one module for each of its modules."""

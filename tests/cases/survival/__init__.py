@@ -1,0 +1,1 @@
+"""Cases of `jaxloss.survival`, one module for each of its modules."""

@@ -1,0 +1,1 @@
+"""Cases of `jaxloss.transport`, one module for each of its modules."""

@@ -1,0 +1,1 @@
+"""Cases of `jaxloss.vision`, one module for each of its modules."""
