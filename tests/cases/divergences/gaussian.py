@@ -1,25 +1,11 @@
-"""Cases of Kullback-Leibler divergences, discrete and Gaussian."""
+"""Cases of the Kullback-Leibler divergences of Gaussians."""
 
 from __future__ import annotations
 
 import numpy as np
-import scipy.special
 
 import jaxloss
-from tests import draws
 from tests.cases import Case, Inputs, Shape
-
-NO_LOG = np.array([[0.0, -np.inf, -np.inf], [np.log(0.5), np.log(0.5), -np.inf]])
-ONE_HOT = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
-CANCELS = "terms of both signs add up to a divergence that is small where the distributions are near"
-
-
-def _distributions(rng: np.random.Generator, batch: Shape) -> Inputs:
-    return {"log_predictions": np.log(draws.simplex(rng, batch, 5)), "targets": draws.simplex(rng, batch, 5)}
-
-
-def _log_distributions(rng: np.random.Generator, batch: Shape) -> Inputs:
-    return {n: np.log(draws.simplex(rng, batch, 5)) for n in ("log_predictions", "log_targets")}
 
 
 def _gaussian(rng: np.random.Generator, batch: Shape) -> Inputs:
@@ -51,37 +37,37 @@ def _normal_kl(mean_p, log_variance_p, mean_q, log_variance_q):
     return np.sum(np.log(q / p) + (p**2 + (mean_p - mean_q) ** 2) / (2 * q**2) - 0.5, axis=-1)
 
 
+def _factor(rng: np.random.Generator, batch: Shape) -> np.ndarray:
+    lower = np.tril(0.5 * rng.normal(size=(*batch, 3, 3)), -1)
+    return lower + np.eye(3) * rng.uniform(0.6, 1.8, size=(*batch, 1, 3))
+
+
+def _full_gaussians(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {
+        "mean_p": rng.normal(size=(*batch, 3)),
+        "scale_tril_p": _factor(rng, batch),
+        "mean_q": rng.normal(size=(*batch, 3)),
+        "scale_tril_q": _factor(rng, batch),
+    }
+
+
+def _equal_full_gaussians(rng: np.random.Generator, batch: Shape) -> Inputs:
+    mean, factor = rng.normal(size=(*batch, 3)), _factor(rng, batch)
+    return {"mean_p": mean, "scale_tril_p": factor, "mean_q": mean.copy(), "scale_tril_q": factor.copy()}
+
+
+def _full_gaussian_kl(mean_p, scale_tril_p, mean_q, scale_tril_q):
+    """From covariances, their inverses and determinants."""
+    values = np.zeros(mean_p.shape[:-1])
+    for i in np.ndindex(values.shape):
+        p, q = (f[i] @ f[i].T for f in (scale_tril_p, scale_tril_q))
+        shift, precision = mean_p[i] - mean_q[i], np.linalg.inv(q)
+        trace = np.trace(precision @ p) + shift @ precision @ shift - len(shift)
+        values[i] = 0.5 * (trace + np.log(np.linalg.det(q) / np.linalg.det(p)))
+    return values
+
+
 CASES = [
-    Case(
-        fn=jaxloss.kl_divergence,
-        draw=_distributions,
-        oracle=lambda log_predictions, targets: scipy.special.rel_entr(targets, np.exp(log_predictions)).sum(-1),
-        source="scipy.special.rel_entr",
-        bound=None,
-        convex=True,
-        cancels=CANCELS,
-        extremes={
-            "one hot": {"log_predictions": NO_LOG, "targets": ONE_HOT},
-            "far": {"log_predictions": np.array([[-1e4, 0.0]]), "targets": np.array([[1.0, 0.0]])},
-            "rare": {"log_predictions": np.array([[-80.0, 0.0]]), "targets": np.array([[1e-37, 1.0]])},
-        },
-    ),
-    Case(
-        fn=jaxloss.kl_divergence_with_log_targets,
-        draw=_log_distributions,
-        oracle=lambda log_predictions, log_targets: scipy.special.rel_entr(
-            np.exp(log_targets), np.exp(log_predictions)
-        ).sum(-1),
-        source="scipy.special.rel_entr",
-        bound=None,
-        convex=True,
-        cancels=CANCELS,
-        extremes={
-            "one hot": {"log_predictions": NO_LOG, "log_targets": np.array([[0.0, -np.inf, -np.inf]] * 2)},
-            "far": {"log_predictions": np.array([[-1e4, 0.0]]), "log_targets": np.array([[0.0, -1e4]])},
-            "below the dtype": {"log_predictions": np.array([[-np.inf, 0.0]]), "log_targets": np.array([[-1e9, 0.0]])},
-        },
-    ),
     Case(
         fn=jaxloss.gaussian_kl_standard_normal,
         draw=_gaussian,
@@ -116,6 +102,23 @@ CASES = [
                     strict=True,
                 )
             ),
+        },
+    ),
+    Case(
+        fn=jaxloss.multivariate_gaussian_kl,
+        draw=_full_gaussians,
+        oracle=_full_gaussian_kl,
+        source="formula with covariances, numpy.linalg",
+        tolerance=1e-11,
+        perfect=_equal_full_gaussians,
+        convex=True,
+        extremes={
+            "small and large scales": {
+                "mean_p": np.array([[0.0, 1e6]]),
+                "scale_tril_p": np.array([[[1e-9, 0.0], [0.0, 1e9]]]),
+                "mean_q": np.array([[0.0, -1e6]]),
+                "scale_tril_q": np.array([[[1e-6, 0.0], [0.0, 1e6]]]),
+            }
         },
     ),
 ]
