@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.entropies import relative_entropy
 from jaxloss._floor.ratios import gap
 from jaxloss._floor.reduction import blank, hide, promote, reduce
@@ -55,6 +55,7 @@ def generalized_kl_divergence(
     log_q, p = checks.scores_and_targets(log_predictions=log_predictions, targets=targets)
     log_q, p = promote(log_q, p)
     log_q, p = hide(where, log_q, event_ndim=1), hide(where, p, event_ndim=1, fill=1)
+    value_checks.ensure(lambda: p >= 0, "targets must be >= 0")
     log_p = jnp.log(jnp.where(p == 0, jnp.ones((), p.dtype), p))
     values = jnp.sum(relative_entropy(p, log_p, log_q), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -96,6 +97,8 @@ def itakura_saito_divergence(
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets, fill=1)
+    value_checks.ensure(lambda: predictions > 0, "predictions must be positive")
+    value_checks.ensure(lambda: targets >= 0, "targets must be >= 0")
     values = gap(targets, predictions, targets - predictions)
     values = numerics.poison(values, (predictions > 0) & (targets >= 0))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -255,11 +255,11 @@ def factors(rng, n, d):
 
 
 def test_diagonal_factors_are_the_diagonal_case(rng):
-    mean_p, s, mean_q, t = rng.normal(size=(4, 5, 3))
+    means_p, s, means_q, t = rng.normal(size=(4, 5, 3))
     full = lambda x: np.eye(3) * np.exp(x / 2)[..., None, :]
     with jax.enable_x64(True):
-        value = jaxloss.multivariate_gaussian_kl(mean_p, full(s), mean_q, full(t), reduction="none")
-        np.testing.assert_allclose(value, jaxloss.gaussian_kl(mean_p, s, mean_q, t, reduction="none"), rtol=1e-12)
+        value = jaxloss.multivariate_gaussian_kl(means_p, full(s), means_q, full(t), reduction="none")
+        np.testing.assert_allclose(value, jaxloss.gaussian_kl(means_p, s, means_q, t, reduction="none"), rtol=1e-12)
 
 
 def test_full_kl_keeps_small_divergences(rng):

@@ -35,8 +35,7 @@ def flow_matching_loss(
         predictions: Predicted velocity :math:`\hat u`, shape ``[..., *event]``, floating.
         samples: End :math:`x` of each line, the data at time 1, shape ``[..., *event]``, the same; never broadcast.
         noise: Start :math:`\epsilon` of each line, at time 0, shape ``[..., *event]``, the same.
-        loss_weights: Weight :math:`w` of each example, shape ``[...]``, which says what the batch axes are: D counts
-            the entries of the others. It multiplies the loss; ``weights`` also divide the mean by their sum.
+        loss_weights: As in `epsilon_prediction_loss`.
         sigma_min: Standard deviation :math:`\sigma_{\min}` of the noise that is left at time 1, in [0, 1].
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.

@@ -8,11 +8,23 @@ import scipy.spatial.distance
 import jaxloss
 from tests import draws
 from tests.cases import Case, Inputs, Shape
-from tests.cases.divergences._shared import ABSENT, PRESENT, equal_log_distributions, log_distributions
+from tests.cases.divergences._shared import (
+    ABSENT,
+    FEW,
+    NOT_LOG_PROBABILITIES,
+    PRESENT,
+    equal_log_distributions,
+    log_distributions,
+)
+from tests.draws import Draw
 
 
 def _jensen_shannon(log_predictions, log_targets):
     return scipy.spatial.distance.jensenshannon(np.exp(log_targets), np.exp(log_predictions), axis=-1) ** 2
+
+
+def _probs(classes: int) -> Draw:
+    return lambda rng, batch: {n: draws.simplex(rng, batch, classes) for n in ("probs", "targets")}
 
 
 def _equal_probs(rng: np.random.Generator, batch: Shape) -> Inputs:
@@ -31,6 +43,8 @@ CASES = [
         oracle=_jensen_shannon,
         source="scipy.spatial.distance.jensenshannon, squared",
         perfect=equal_log_distributions,
+        illegal=NOT_LOG_PROBABILITIES,
+        structures=FEW,
         extremes={
             "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
             "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},
@@ -40,10 +54,12 @@ CASES = [
     ),
     Case(
         fn=jaxloss.total_variation_distance,
-        draw=lambda rng, batch: {n: draws.simplex(rng, batch, 5) for n in ("probs", "targets")},
+        draw=_probs(5),
         oracle=lambda probs, targets: np.maximum(probs - targets, 0).sum(-1),
         source="the probability that the prediction has too much",
         perfect=_equal_probs,
+        illegal={"probs": (-0.1, 1.5), "targets": (-0.1, 1.5)},
+        structures={"one class": _probs(1), "two classes": _probs(2)},
         convex=True,
         extremes={"corners": {"probs": np.array([[1.0, 0.0], [0.0, 1.0]]), "targets": np.array([[0, 1], [0, 1]])}},
     ),
@@ -51,8 +67,10 @@ CASES = [
         fn=jaxloss.squared_hellinger_distance,
         draw=log_distributions,
         oracle=lambda log_predictions, log_targets: 1 - _overlap(log_predictions, log_targets),
-        source="one less the overlap",
+        source="one minus the overlap",
         perfect=equal_log_distributions,
+        illegal=NOT_LOG_PROBABILITIES,
+        structures=FEW,
         extremes={
             "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
             "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},
@@ -66,6 +84,8 @@ CASES = [
         oracle=lambda log_predictions, log_targets: -np.log(_overlap(log_predictions, log_targets)),
         source="logarithm of the overlap",
         perfect=equal_log_distributions,
+        illegal=NOT_LOG_PROBABILITIES,
+        structures=FEW,
         extremes={
             "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
             "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},

@@ -10,8 +10,8 @@ from tests.cases import Case, Inputs, Shape
 from tests.draws import Draw
 
 
-def _latents(*names: str) -> Draw:
-    return lambda rng, batch: {n: rng.normal(size=(*batch, 4)) for n in names}
+def _latents(*names: str, size: int = 4) -> Draw:
+    return lambda rng, batch: {n: rng.normal(size=(*batch, size)) for n in names}
 
 
 def _equal_latents(*names: str) -> Draw:
@@ -29,12 +29,12 @@ def _bernoulli_kl(logits_p, logits_q):
     return (scipy.special.rel_entr(p, q) + scipy.special.rel_entr(1 - p, 1 - q)).sum(-1)
 
 
-def _laplace_kl(location_p, log_scale_p, location_q, log_scale_q):
-    p, q, distance = np.exp(log_scale_p), np.exp(log_scale_q), np.abs(location_p - location_q)
+def _laplace_kl(locations_p, log_scales_p, locations_q, log_scales_q):
+    p, q, distance = np.exp(log_scales_p), np.exp(log_scales_q), np.abs(locations_p - locations_q)
     return (np.log(q / p) + (p * np.exp(-distance / p) + distance) / q - 1).sum(-1)
 
 
-LAPLACE = ("location_p", "log_scale_p", "location_q", "log_scale_q")
+LAPLACE = ("locations_p", "log_scales_p", "locations_q", "log_scales_q")
 
 
 CASES = [
@@ -44,6 +44,7 @@ CASES = [
         oracle=_bernoulli_kl,
         source="scipy.special.rel_entr and expit",
         perfect=_equal_latents("logits_p", "logits_q"),
+        structures={"one latent": _latents("logits_p", "logits_q", size=1)},
         cancels="log-probabilities are rounded before they meet, and near equality their difference is small",
         extremes={"sure": {"logits_p": np.array([[1e4, -1e4, 0.0]]), "logits_q": np.array([[-1e4, -1e4, 1e4]])}},
     ),
@@ -54,6 +55,7 @@ CASES = [
         source="formula with scales",
         tolerance=1e-11,
         perfect=_equal_latents(*LAPLACE),
+        structures={"one latent": _latents(*LAPLACE, size=1)},
         convex=True,
         extremes={
             "narrow": dict(zip(LAPLACE, (np.ones((1, 2)), np.full((1, 2), -300.0)) * 2, strict=True)),
@@ -63,14 +65,15 @@ CASES = [
     ),
     Case(
         fn=jaxloss.poisson_kl,
-        draw=_latents("log_rate_p", "log_rate_q"),
-        oracle=lambda log_rate_p, log_rate_q: scipy.special.kl_div(np.exp(log_rate_p), np.exp(log_rate_q)).sum(-1),
+        draw=_latents("log_rates_p", "log_rates_q"),
+        oracle=lambda log_rates_p, log_rates_q: scipy.special.kl_div(np.exp(log_rates_p), np.exp(log_rates_q)).sum(-1),
         source="scipy.special.kl_div",
-        perfect=_equal_latents("log_rate_p", "log_rate_q"),
+        perfect=_equal_latents("log_rates_p", "log_rates_q"),
+        structures={"one latent": _latents("log_rates_p", "log_rates_q", size=1)},
         extremes={
             "any rate": {
-                "log_rate_p": np.array([[-np.inf, -80.0, 80.0, 0.0]]),
-                "log_rate_q": np.array([[-np.inf, 80.0, -80.0, 1e-30]]),
+                "log_rates_p": np.array([[-np.inf, -80.0, 80.0, 0.0]]),
+                "log_rates_q": np.array([[-np.inf, 80.0, -80.0, 1e-30]]),
             }
         },
     ),

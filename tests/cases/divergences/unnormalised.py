@@ -7,10 +7,14 @@ import scipy.special
 
 import jaxloss
 from tests.cases import Case, Inputs, Shape
+from tests.draws import Draw
 
 
-def _masses(rng: np.random.Generator, batch: Shape) -> Inputs:
-    return {"log_predictions": rng.normal(size=(*batch, 5)), "targets": 0.1 + rng.gamma(2.0, size=(*batch, 5))}
+def _masses(classes: int) -> Draw:
+    return lambda rng, batch: {
+        "log_predictions": rng.normal(size=(*batch, classes)),
+        "targets": 0.1 + rng.gamma(2.0, size=(*batch, classes)),
+    }
 
 
 def _powers(rng: np.random.Generator, batch: Shape) -> Inputs:
@@ -25,10 +29,12 @@ def _equal_powers(rng: np.random.Generator, batch: Shape) -> Inputs:
 CASES = [
     Case(
         fn=jaxloss.generalized_kl_divergence,
-        draw=_masses,
+        draw=_masses(5),
         oracle=lambda log_predictions, targets: scipy.special.kl_div(targets, np.exp(log_predictions)).sum(-1),
         source="scipy.special.kl_div",
         convex=True,
+        illegal={"targets": (-0.5,)},
+        structures={"one class": _masses(1)},
         cancels="the logarithm of a target is rounded before it meets the prediction's",
         extremes={
             "nothing": {"log_predictions": np.array([[-np.inf, -100.0, 3.0]]), "targets": np.zeros((1, 3))},
@@ -43,6 +49,7 @@ CASES = [
         source="Fevotte et al. (2009), equation 1",
         tolerance=1e-11,
         perfect=_equal_powers,
+        illegal={"predictions": (0.0, -1.0), "targets": (-1.0,)},
         extremes={"any scale": {"predictions": np.array([1e-30, 1e30, 1.0]), "targets": np.array([1e-30, 1.0, 1e30])}},
     ),
 ]

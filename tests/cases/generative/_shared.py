@@ -15,7 +15,8 @@ SURE_FAKES = {"fake_logits": np.array([-HUGE, HUGE, 0.0, 100.0, -100.0])}
 EVENT = (3, 2)
 V_NUMBERS = ("alphas", "sigmas", "loss_weights")
 SIGNED = "a density has values on both sides of 1, so its logarithm crosses 0"
-STOPPED = "a stop-gradient, as the paper has it; the zero gradient has a test of its own"
+CAST = "the function that is differentiated computes in the dtype of its examples"
+STOPPED = "a stop-gradient, as the paper has it"
 
 
 def only(name: str, scale: float = 2.0) -> Draw:
@@ -30,8 +31,8 @@ def log_expit(x):
     return scipy.special.log_expit(x)
 
 
-def vector_pair(first: str, second: str) -> Draw:
-    return lambda rng, batch: {first: rng.normal(size=(*batch, 3)), second: rng.normal(size=(*batch, 3))}
+def vector_pair(first: str, second: str, size: int = 3) -> Draw:
+    return lambda rng, batch: {n: rng.normal(size=(*batch, size)) for n in (first, second)}
 
 
 def equal_vectors(first: str, second: str) -> Draw:
@@ -46,10 +47,18 @@ def far_vectors(first: str, second: str) -> Inputs:
     return {first: np.array([[1e18, 0.0, 1e-30]]), second: np.array([[-1e18, 0.0, -1e-30]])}
 
 
-def noisy(*data: str, numbers: tuple[str, ...] = ("loss_weights",)) -> Draw:
+def noisy(*data: str, numbers: tuple[str, ...] = ("loss_weights",), event: Shape = EVENT) -> Draw:
     return lambda rng, batch: {
-        **{n: rng.normal(size=(*batch, *EVENT)) for n in data},
+        **{n: rng.normal(size=(*batch, *event)) for n in data},
         **{n: rng.uniform(0.2, 2.0, size=batch) for n in numbers},
+    }
+
+
+def other_events(*data: str, numbers: tuple[str, ...] = ("loss_weights",)) -> dict[str, Draw]:
+    """Examples of one entry and of one column."""
+    return {
+        "one entry": noisy(*data, numbers=numbers, event=(1, 1)),
+        "one column": noisy(*data, numbers=numbers, event=(4, 1)),
     }
 
 

@@ -20,6 +20,7 @@ CASES = [
         source="scipy.special.log_expit",
         hypers={"real_smoothing": 0.125},
         bad_hypers=({"real_smoothing": -0.5}, {"real_smoothing": 1.5}),
+        ends=({"real_smoothing": 0.0}, {"real_smoothing": 1.0}),
         convex=True,
         extremes={"sure": SURE},
     ),

@@ -6,7 +6,16 @@ import numpy as np
 
 import jaxloss
 from tests.cases import Case, Inputs, Shape
-from tests.cases.generative._shared import V_NUMBERS, each_mean_square, equal_data, exact, far, noisy, of_example
+from tests.cases.generative._shared import (
+    V_NUMBERS,
+    each_mean_square,
+    equal_data,
+    exact,
+    far,
+    noisy,
+    of_example,
+    other_events,
+)
 
 
 def _perfect_velocity(rng: np.random.Generator, batch: Shape) -> Inputs:
@@ -24,6 +33,7 @@ CASES = [
     Case(
         fn=jaxloss.epsilon_prediction_loss,
         draw=noisy("predictions", "noise"),
+        structures=other_events("predictions", "noise"),
         oracle=lambda predictions, noise, loss_weights: each_mean_square(predictions - noise, loss_weights),
         source="Ho et al. (2020), equation 14, entry by entry",
         perfect=equal_data("predictions", "noise"),
@@ -33,6 +43,7 @@ CASES = [
     Case(
         fn=jaxloss.x0_prediction_loss,
         draw=noisy("predictions", "samples"),
+        structures=other_events("predictions", "samples"),
         oracle=lambda predictions, samples, loss_weights: each_mean_square(samples - predictions, loss_weights),
         source="Salimans and Ho (2022), entry by entry",
         perfect=equal_data("predictions", "samples"),
@@ -42,6 +53,7 @@ CASES = [
     Case(
         fn=jaxloss.v_prediction_loss,
         draw=noisy("predictions", "samples", "noise", numbers=V_NUMBERS),
+        structures=other_events("predictions", "samples", "noise", numbers=V_NUMBERS),
         oracle=_v_prediction,
         source="Salimans and Ho (2022), entry by entry",
         perfect=_perfect_velocity,

@@ -8,7 +8,8 @@ import numpy as np
 import scipy.special
 
 import jaxloss
-from tests.cases import Case, Inputs, Shape
+from tests.cases import Case
+from tests.draws import Draw
 
 MODELS = np.array([[1, 0, 0, 1], [0, 1, 1, 0], [1, 1, 1, 1]], bool)
 
@@ -28,12 +29,12 @@ def _count(logits, models):
     return values
 
 
-def _scores(rng: np.random.Generator, batch: Shape) -> Inputs:
-    return {"logits": 2 * rng.normal(size=(*batch, 4))}
+def _scores(variables: int) -> Draw:
+    return lambda rng, batch: {"logits": 2 * rng.normal(size=(*batch, variables))}
 
 
-def _one_hot(size):
-    return np.eye(size, dtype=bool)
+def _with_models(models: np.ndarray) -> Draw:
+    return lambda rng, batch: {**_scores(models.shape[-1])(rng, batch), "assignments": models}
 
 
 CERTAIN = np.array([[1e4, -1e4, -1e4, -1e4], [1e4, 1e4, 1e4, 1e4], [-1e4, -1e4, -1e4, -1e4], [0.0, 0.0, 0.0, 0.0]])
@@ -42,7 +43,7 @@ CERTAIN = np.array([[1e4, -1e4, -1e4, -1e4], [1e4, 1e4, 1e4, 1e4], [-1e4, -1e4, 
 CASES = [
     Case(
         fn=jaxloss.semantic_loss,
-        draw=_scores,
+        draw=_scores(4),
         oracle=lambda logits, formula: _count(
             logits, [m for m in itertools.product((False, True), repeat=4) if formula(*map(np.bool_, m))]
         ),
@@ -53,7 +54,12 @@ CASES = [
     ),
     Case(
         fn=jaxloss.semantic_loss_of_assignments,
-        draw=lambda rng, batch: {**_scores(rng, batch), "assignments": MODELS},
+        draw=_with_models(MODELS),
+        structures={
+            "one model": _with_models(MODELS[:1]),
+            "one variable": _with_models(MODELS[:1, :1]),
+            "as many models as variables": _with_models(MODELS[:, 1:]),
+        },
         oracle=lambda logits, assignments: _count(logits, assignments),
         source="weighted model count, model by model",
         shared=("assignments",),
@@ -62,8 +68,9 @@ CASES = [
     ),
     Case(
         fn=jaxloss.exactly_one_loss,
-        draw=_scores,
-        oracle=lambda logits: _count(logits, _one_hot(4)),
+        draw=_scores(4),
+        oracle=lambda logits: _count(logits, np.eye(logits.shape[-1], dtype=bool)),
+        structures={"one variable": _scores(1), "two variables": _scores(2)},
         source="weighted model count, model by model",
         extremes={"certain": {"logits": CERTAIN}},
     ),

@@ -6,13 +6,16 @@ import numpy as np
 import scipy.stats
 
 import jaxloss
-from tests.cases import Case, Inputs, Shape
+from tests.cases import Case
+from tests.draws import Draw
 
-UNITS = 4
+
+def _normal(name: str, size: int) -> Draw:
+    return lambda rng, batch: {name: 2 * rng.normal(size=(*batch, size))}
 
 
-def _logits(rng: np.random.Generator, batch: Shape) -> Inputs:
-    return {"logits": 2 * rng.normal(size=(*batch, 5))}
+def _rates(units: int) -> Draw:
+    return lambda rng, batch: {"activations": rng.uniform(0.02, 0.9, size=(*batch, units))}
 
 
 def _sparsity(activations, sparsity=0.05, epsilon=1e-6):
@@ -43,7 +46,9 @@ CASES = [
     ),
     Case(
         fn=jaxloss.kl_sparsity_penalty,
-        draw=lambda rng, batch: {"activations": rng.uniform(0.02, 0.9, size=(*batch, UNITS))},
+        draw=_rates(4),
+        illegal={"activations": (-0.1, 1.5)},
+        structures={"one unit": _rates(1)},
         oracle=_sparsity,
         source="scipy.stats.entropy of two coins",
         pooled=True,
@@ -56,7 +61,8 @@ CASES = [
     ),
     Case(
         fn=jaxloss.representation_orthogonality_penalty,
-        draw=lambda rng, batch: {"representations": rng.normal(size=(*batch, 3))},
+        draw=_normal("representations", 3),
+        structures={"one feature": _normal("representations", 1), "many features": _normal("representations", 7)},
         oracle=_cosines,
         source="formula, pair by pair",
         pooled=True,
@@ -71,7 +77,8 @@ CASES = [
     ),
     Case(
         fn=jaxloss.spectral_decoupling_penalty,
-        draw=_logits,
+        draw=_normal("logits", 5),
+        structures={"one class": _normal("logits", 1)},
         oracle=lambda logits: 0.5 * np.linalg.norm(logits, axis=-1) ** 2,
         source="numpy.linalg.norm",
         perfect=lambda rng, batch: {"logits": np.zeros((*batch, 3))},

@@ -8,10 +8,11 @@ import scipy.stats
 
 import jaxloss
 from tests.cases import Case, Inputs, Shape
+from tests.draws import Draw
 
 
-def _logits(rng: np.random.Generator, batch: Shape) -> Inputs:
-    return {"logits": 2 * rng.normal(size=(*batch, 5))}
+def _logits(classes: int) -> Draw:
+    return lambda rng, batch: {"logits": 2 * rng.normal(size=(*batch, classes))}
 
 
 def _certain(rng: np.random.Generator, batch: Shape) -> Inputs:
@@ -23,8 +24,9 @@ SATURATED = np.array([[1e4, 0.0, -1e4], [-np.inf, 0.0, 1.0], [1e30, -1e30, 0.0],
 
 CASES = [
     Case(
-        fn=jaxloss.entropy_minimization_loss,
-        draw=_logits,
+        fn=jaxloss.entropy,
+        draw=_logits(5),
+        structures={"one class": _logits(1), "two classes": _logits(2)},
         oracle=lambda logits: scipy.stats.entropy(scipy.special.softmax(logits, -1), axis=-1),
         source="scipy.stats.entropy",
         perfect=_certain,
@@ -32,7 +34,8 @@ CASES = [
     ),
     Case(
         fn=jaxloss.confidence_penalty,
-        draw=_logits,
+        draw=_logits(5),
+        structures={"one class": _logits(1), "two classes": _logits(2)},
         oracle=lambda logits: -scipy.stats.entropy(scipy.special.softmax(logits, -1), axis=-1),
         source="scipy.stats.entropy",
         bound=-float(np.log(5)) - 1e-6,
