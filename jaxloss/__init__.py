@@ -8,8 +8,10 @@ from jaxloss import (
     boxes,
     classification,
     combine,
+    diffusion,
     divergences,
     experts,
+    fields,
     generative,
     language,
     logic,
@@ -36,7 +38,8 @@ from jaxloss.divergences import *
 from jaxloss.experts import *
 from jaxloss.generative import *
 from jaxloss.language import *
-from jaxloss.logic import *
+from jaxloss.logic import semantic as _semantic
+from jaxloss.logic.semantic import *
 from jaxloss.margin import *
 from jaxloss.names import no_such_name as _no_such_name
 from jaxloss.penalties import *
@@ -58,8 +61,10 @@ __all__ = [
     "checked",
     "classification",
     "combine",
+    "diffusion",
     "divergences",
     "experts",
+    "fields",
     "generative",
     "language",
     "logic",
@@ -85,7 +90,7 @@ __all__ += divergences.__all__
 __all__ += experts.__all__
 __all__ += generative.__all__
 __all__ += language.__all__
-__all__ += logic.__all__
+__all__ += _semantic.__all__
 __all__ += margin.__all__
 __all__ += penalties.__all__
 __all__ += physics.__all__

@@ -43,8 +43,11 @@ def differentiable(case: Case, inputs: Mapping[str, Any]) -> list[str]:
 
 
 def call(case: Case, inputs: Mapping[str, Any], **kwargs: Any) -> Any:
-    """The loss as it stands, operation by operation."""
-    return case.fn(**inputs, **kwargs)
+    """The loss as it stands, operation by operation, without the state that it may return."""
+    dtypes = [x.dtype for x in inputs.values() if hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating)]
+    wide = lambda x: jnp.asarray(x, dtypes[0] if dtypes else jnp.float32) if isinstance(x, np.ndarray) else x
+    result = case.fn(*jax.tree.map(wide, case.leading), **inputs, **kwargs)
+    return result[0] if case.carries else result
 
 
 def loss(case: Case, inputs: Mapping[str, Any], **kwargs: Any) -> Any:

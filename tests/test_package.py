@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "transport": {"ott"},
 }
 """Folder to the optional packages that its functions may import when they are called."""
-VOCABULARIES = ("boxes",)
+VOCABULARIES = ("boxes", "diffusion", "fields", "logic", "returns", "tokens")
 """Public modules of helpers that are not in the flat namespace."""
 
 

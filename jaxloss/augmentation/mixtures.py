@@ -33,11 +33,11 @@ def mixup_cross_entropy(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy of a mixture of two examples with the labels of both, for mixup and CutMix.
+    r"""Cross-entropy of mixed examples with the labels of both partners, for mixup and CutMix.
 
     .. math:: \ell = \lambda \, \mathrm{CE}(z, y) + (1 - \lambda) \, \mathrm{CE}(z, y')
 
-    The same as `jaxloss.softmax_cross_entropy` with the mixture of one-hot targets.
+    It equals `jaxloss.softmax_cross_entropy` with the mixture of one-hot targets.
 
     Args:
         logits: Scores of the mixture, shape ``[..., K]``, floating, unnormalised.
@@ -53,7 +53,7 @@ def mixup_cross_entropy(
 
     Raises:
         TypeError: If ``logits`` are not floating or labels not integer.
-        ValueError: If the shapes do not fit, there is no class, or a hyperparameter is out of range.
+        ValueError: If the shapes do not match, the class axis is empty, or a hyperparameter is out of range.
 
     Example:
         >>> logits = jnp.array([[2.0, 0.0, 0.0]])
@@ -83,7 +83,7 @@ def _permuted(permutation: ArrayLike, examples: Array) -> Array:
 
 
 def mixup(examples: ArrayLike, permutation: ArrayLike, lam: Scalar) -> Array:
-    r"""Convex combinations of examples and their partners.
+    r"""Mixup: convex combinations of examples and their partners.
 
     .. math:: \tilde x_i = \lambda x_i + (1 - \lambda) x_{\pi(i)}
 
@@ -101,7 +101,7 @@ def mixup(examples: ArrayLike, permutation: ArrayLike, lam: Scalar) -> Array:
 
     Raises:
         TypeError: If ``examples`` are not floating or ``permutation`` not integer.
-        ValueError: If the shapes do not fit or ``lam`` is out of range.
+        ValueError: If the shapes do not match, or ``lam`` is out of range.
 
     Example:
         >>> jaxloss.mixup(jnp.array([[0.0], [4.0]]), jnp.array([1, 0]), 0.75)
@@ -119,7 +119,7 @@ def mixup(examples: ArrayLike, permutation: ArrayLike, lam: Scalar) -> Array:
 
 
 def cutmix(images: ArrayLike, permutation: ArrayLike, lam: Scalar, centers: ArrayLike) -> tuple[Array, Array]:
-    r"""Images with a box of their partners pasted in, and the share of each image that is left.
+    r"""CutMix: images with a box of their partner pasted in, and the share of each image that is left.
 
     .. math:: \tilde x_i = M_i \odot x_i + (1 - M_i) \odot x_{\pi(i)}
 
@@ -140,7 +140,7 @@ def cutmix(images: ArrayLike, permutation: ArrayLike, lam: Scalar, centers: Arra
 
     Raises:
         TypeError: If ``images`` or ``centers`` are not floating or ``permutation`` not integer.
-        ValueError: If the shapes do not fit or ``lam`` is out of range.
+        ValueError: If the shapes do not match, or ``lam`` is out of range.
 
     Example:
         >>> images = jnp.stack([jnp.zeros((2, 2, 1)), jnp.ones((2, 2, 1))])

@@ -1,19 +1,92 @@
-"""Bounded distances of discrete distributions: total variation, Hellinger, Bhattacharyya."""
+"""Symmetric distances of discrete distributions: Jensen-Shannon, total variation, Hellinger, Bhattacharyya."""
 
 from __future__ import annotations
 
+import math
+
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.divergences.discrete import log_distributions
-from jaxloss.divergences.relative_entropy import ensure_normalised
+from jaxloss.divergences._distributions import log_distributions, valid_probs
 
-__all__ = ["bhattacharyya_distance", "squared_hellinger_distance", "total_variation_distance"]
+__all__ = [
+    "bhattacharyya_distance",
+    "jensen_shannon_divergence",
+    "squared_hellinger_distance",
+    "total_variation_distance",
+]
 
 _FAR = 20.0
 """Log-ratio beyond which the roots of two probabilities do not cancel in their difference."""
+
+
+_APART = 1e30
+"""In the place of an infinite log-ratio: a share is 0 there in every precision, but not times infinity."""
+
+
+@jax.custom_jvp
+def _divergence_of_shares(ratio: Array) -> Array:
+    """``log 2`` minus the entropy of ``(s, 1 - s)``, s the sigmoid of ``ratio``; accurate from 0 to ``log 2``."""
+    distance = jnp.abs(ratio)
+    tangent, rest = jnp.tanh(0.5 * distance), jnp.exp(-distance)
+    near = distance < 2
+    safe = jnp.where(near, tangent, jnp.zeros((), ratio.dtype))
+    close = 0.5 * (jnp.log1p(-jnp.square(safe)) + safe * distance)
+    return jnp.where(near, close, math.log(2.0) - jnp.log1p(rest) - distance * rest / (1 + rest))
+
+
+_divergence_of_shares.defjvps(lambda tangent, _, x: tangent * x * jax.nn.sigmoid(x) * jax.nn.sigmoid(-x))
+
+
+def jensen_shannon_divergence(
+    log_predictions: ArrayLike,
+    log_targets: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Jensen-Shannon divergence: mean Kullback-Leibler divergence from the mixture, symmetric and bounded.
+
+    .. math:: \ell = \tfrac12 \mathrm{KL}(p \,\|\, m) + \tfrac12 \mathrm{KL}(q \,\|\, m), \qquad m = \tfrac12 (p + q)
+
+    Its square root is a metric (SciPy's ``jensenshannon``). Both arguments are log-probabilities: in probabilities
+    the slope at 0 is infinite.
+
+    Args:
+        log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
+        log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
+            A row with an entry above 0, in either argument, gives NaN.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, log 2], in nats; 0 exactly where the two are equal, with zero gradient; log 2 where no class
+        has probability in both.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> log_predictions, log_targets = jnp.log(jnp.array([[1.0, 0.0], [0.0, 1.0]]))
+        >>> jaxloss.jensen_shannon_divergence(log_predictions, log_targets)
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Lin (1991), Divergence Measures Based on the Shannon Entropy.
+        https://doi.org/10.1109/18.61115
+    """
+    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    absent = jnp.isneginf(log_q) & jnp.isneginf(log_p)
+    zero = jnp.zeros((), log_q.dtype)
+    ratio = jnp.clip(jnp.where(absent, zero, log_q) - jnp.where(absent, zero, log_p), -_APART, _APART)
+    mixture = 0.5 * (jnp.exp(log_q) + jnp.exp(log_p))
+    values = jnp.sum(mixture * _divergence_of_shares(ratio), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 def total_variation_distance(
@@ -24,13 +97,14 @@ def total_variation_distance(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Largest difference of the probabilities that two distributions give to one event.
+    r"""Total variation distance: the largest difference in probability that two distributions give to one event.
 
     .. math:: \ell = \tfrac12 \sum_k | q_k - p_k |
 
     Args:
         probs: Predicted probabilities :math:`q`, shape ``[..., K]``, floating.
-        targets: Probabilities :math:`p`, shape ``[..., K]``, the same; floating or integer; never broadcast.
+        targets: Probabilities :math:`p`, shape ``[..., K]``, the same; floating or integer; never broadcast. A
+            row with an entry outside [0, 1], here or in ``probs``, gives NaN.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -54,7 +128,7 @@ def total_variation_distance(
     even = 1 / probs.shape[-1]
     probs, targets = hide(where, probs, event_ndim=1, fill=even), hide(where, targets, event_ndim=1, fill=even)
     value_checks.ensure_probabilities(probs=probs, targets=targets, sum_to_one=True)
-    values = 0.5 * jnp.sum(numerics.magnitude(probs - targets), axis=-1)
+    values = 0.5 * jnp.sum(numerics.magnitude(valid_probs(probs) - valid_probs(targets)), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -77,7 +151,7 @@ def squared_hellinger_distance(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared distance of the roots of two distributions.
+    r"""Squared Hellinger distance: half the squared distance of the square roots of two distributions.
 
     .. math:: \ell = \tfrac12 \sum_k \left( \sqrt{q_k} - \sqrt{p_k} \right)^2 = 1 - \sum_k \sqrt{q_k p_k}
 
@@ -86,6 +160,7 @@ def squared_hellinger_distance(
     Args:
         log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
         log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
+            A row with an entry above 0, in either argument, gives NaN.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -106,7 +181,6 @@ def squared_hellinger_distance(
         https://doi.org/10.1007/b13794
     """
     log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
-    ensure_normalised(log_predictions=log_q, log_targets=log_p)
     values = _squared_hellinger(log_q, log_p)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -119,7 +193,7 @@ def bhattacharyya_distance(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative logarithm of the overlap of two distributions.
+    r"""Bhattacharyya distance: negative logarithm of the overlap of two distributions.
 
     .. math:: \ell = -\log \sum_k \sqrt{q_k p_k}
 
@@ -128,6 +202,7 @@ def bhattacharyya_distance(
     Args:
         log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
         log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
+            A row with an entry above 0, in either argument, gives NaN.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -148,6 +223,5 @@ def bhattacharyya_distance(
         https://www.jstor.org/stable/25047882
     """
     log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
-    ensure_normalised(log_predictions=log_q, log_targets=log_p)
     values = -jnp.log1p(-_squared_hellinger(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -30,12 +30,12 @@ def bernoulli_kl(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Divergence KL(p || q) of vectors of independent bits, from logits; the expectation is over the first, ``p``.
+    r"""Kullback-Leibler divergence KL(p || q) of independent Bernoulli variables, from logits.
 
     .. math:: \ell = \sum_d p_d \log \frac{p_d}{q_d} + (1 - p_d) \log \frac{1 - p_d}{1 - q_d}
 
-    Summed over the last axis and averaged over examples, like `gaussian_kl`. `kl_divergence_from_logits` is that of
-    one categorical variable.
+    The expectation is over ``p``, the first. Summed over the last axis and averaged over examples, like `gaussian_kl`.
+    `kl_divergence_from_logits` is that of one categorical variable.
 
     Args:
         logits_p: Log-odds of :math:`p`, shape ``[..., D]``, floating.
@@ -64,39 +64,39 @@ def bernoulli_kl(
     return reduce(jnp.sum(heads + tails, axis=-1), where=where, weights=weights, reduction=reduction)
 
 
-def _laplace_shift(distance: Array, ratio: Array, log_scale_p: Array, log_scale_q: Array) -> Array:
-    """``(b_p (exp(-a) - 1) + distance) / b_q`` for ``a = distance / b_p``, however narrow the scales."""
+def _laplace_shift(distance: Array, ratio: Array, log_scales_p: Array, log_scales_q: Array) -> Array:
+    """``(b_p (exp(-a) - 1) + distance) / b_q`` for ``a = distance / b_p``, for scales of any size."""
     same, zero = distance == 0, jnp.zeros((), distance.dtype)
     # Beyond, exp(-a) is nothing beside a, and a may overflow.
-    apart = ~same & (jnp.log(jnp.where(same, jnp.ones((), distance.dtype), distance)) - log_scale_p > 6)
-    steps = distance * jnp.exp(-jnp.where(same | apart, zero, log_scale_p))
+    apart = ~same & (jnp.log(jnp.where(same, jnp.ones((), distance.dtype), distance)) - log_scales_p > 6)
+    steps = distance * jnp.exp(-jnp.where(same | apart, zero, log_scales_p))
     near = (steps < 1) & ~apart
     drop = jnp.where(apart, zero - 1, jnp.expm1(-jnp.where(near | apart, zero, steps)))
-    far = distance * jnp.exp(-jnp.where(same, zero, log_scale_q)) + jnp.exp(ratio) * drop
+    far = distance * jnp.exp(-jnp.where(same, zero, log_scales_q)) + jnp.exp(ratio) * drop
     return jnp.where(near, jnp.exp(ratio) * numerics.exp_excess(-jnp.where(near, steps, zero)), far)
 
 
 def laplace_kl(
-    location_p: ArrayLike,
-    log_scale_p: ArrayLike,
-    location_q: ArrayLike,
-    log_scale_q: ArrayLike,
+    locations_p: ArrayLike,
+    log_scales_p: ArrayLike,
+    locations_q: ArrayLike,
+    log_scales_q: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Divergence KL(p || q) of vectors of independent Laplace variables; the expectation is over the first, ``p``.
+    r"""Kullback-Leibler divergence KL(p || q) of independent Laplace variables.
 
     .. math:: \ell = \sum_d \log \frac{b_q}{b_p} + \frac{b_p e^{-|\mu - \nu| / b_p} + |\mu - \nu|}{b_q} - 1
 
-    Summed over the last axis and averaged over examples, like `gaussian_kl`.
+    The expectation is over ``p``, the first. Summed over the last axis and averaged over examples, like `gaussian_kl`.
 
     Args:
-        location_p: Locations :math:`\mu`, shape ``[..., D]``, floating.
-        log_scale_p: Logarithms of the scales :math:`b_p`, shape ``[..., D]``, the same; never broadcast.
-        location_q: Locations :math:`\nu`, shape ``[..., D]``, the same.
-        log_scale_q: Logarithms of the scales :math:`b_q`, shape ``[..., D]``, the same.
+        locations_p: Locations :math:`\mu`, shape ``[..., D]``, floating.
+        log_scales_p: Logarithms of the scales :math:`b_p`, shape ``[..., D]``, the same; never broadcast.
+        locations_q: Locations :math:`\nu`, shape ``[..., D]``, the same.
+        log_scales_q: Logarithms of the scales :math:`b_q`, shape ``[..., D]``, the same.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -115,32 +115,32 @@ def laplace_kl(
         Meyer (2021), An Alternative Probabilistic Interpretation of the Huber Loss, section 3.
         https://arxiv.org/abs/1911.02088
     """
-    location_p, log_scale_p, location_q, log_scale_q = _parameters(
-        where, location_p=location_p, log_scale_p=log_scale_p, location_q=location_q, log_scale_q=log_scale_q
+    locations_p, log_scales_p, locations_q, log_scales_q = _parameters(
+        where, locations_p=locations_p, log_scales_p=log_scales_p, locations_q=locations_q, log_scales_q=log_scales_q
     )
-    distance, ratio = magnitude(location_p - location_q), log_scale_p - log_scale_q
-    shift = _laplace_shift(distance, ratio, log_scale_p, log_scale_q)
+    distance, ratio = magnitude(locations_p - locations_q), log_scales_p - log_scales_q
+    shift = _laplace_shift(distance, ratio, log_scales_p, log_scales_q)
     values = jnp.sum(numerics.exp_excess(ratio) + shift, axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 def poisson_kl(
-    log_rate_p: ArrayLike,
-    log_rate_q: ArrayLike,
+    log_rates_p: ArrayLike,
+    log_rates_q: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Divergence KL(p || q) of vectors of independent Poisson counts; the expectation is over the first, ``p``.
+    r"""Kullback-Leibler divergence KL(p || q) of independent Poisson counts.
 
     .. math:: \ell = \sum_d \lambda_d \log \frac{\lambda_d}{\kappa_d} - \lambda_d + \kappa_d
 
-    Summed over the last axis and averaged over examples, like `gaussian_kl`.
+    The expectation is over ``p``, the first. Summed over the last axis and averaged over examples, like `gaussian_kl`.
 
     Args:
-        log_rate_p: Logarithms of the rates :math:`\lambda`, shape ``[..., D]``, floating; -inf for a rate of 0.
-        log_rate_q: Logarithms of the rates :math:`\kappa`, shape ``[..., D]``, the same; never broadcast.
+        log_rates_p: Logarithms of the rates :math:`\lambda`, shape ``[..., D]``, floating; -inf for a rate of 0.
+        log_rates_q: Logarithms of the rates :math:`\kappa`, shape ``[..., D]``, the same; never broadcast.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -159,6 +159,6 @@ def poisson_kl(
         Csiszar (1991), Why Least Squares and Maximum Entropy?
         https://doi.org/10.1214/aos/1176348385
     """
-    log_rate_p, log_rate_q = _parameters(where, log_rate_p=log_rate_p, log_rate_q=log_rate_q)
-    values = jnp.sum(relative_entropy(jnp.exp(log_rate_p), log_rate_p, log_rate_q), axis=-1)
+    log_rates_p, log_rates_q = _parameters(where, log_rates_p=log_rates_p, log_rates_q=log_rates_q)
+    values = jnp.sum(relative_entropy(jnp.exp(log_rates_p), log_rates_p, log_rates_q), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)

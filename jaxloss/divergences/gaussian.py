@@ -13,24 +13,24 @@ __all__ = ["gaussian_kl", "gaussian_kl_standard_normal", "multivariate_gaussian_
 
 
 def gaussian_kl_standard_normal(
-    mean: ArrayLike,
-    log_variance: ArrayLike,
+    means: ArrayLike,
+    log_variances: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Divergence of a diagonal Gaussian from the standard normal: the regulariser of the variational autoencoder.
+    r"""Kullback-Leibler divergence of a diagonal Gaussian from the standard normal: the KL term of a VAE.
 
     .. math:: \ell = \mathrm{KL}\left( \mathcal N(\mu, \operatorname{diag} e^s) \,\|\, \mathcal N(0, I) \right)
               = \frac12 \sum_d \left( \mu_d^2 + e^{s_d} - 1 - s_d \right)
 
     Summed over the latent axis and averaged over examples, the reduction under which the evidence lower bound is
-    a bound. ``log_variance`` is :math:`\log \sigma^2`, twice the log of the standard deviation.
+    a bound. ``log_variances`` is :math:`\log \sigma^2`, twice the log of the standard deviation.
 
     Args:
-        mean: Means :math:`\mu`, shape ``[..., D]``, floating.
-        log_variance: Log-variances :math:`s`, shape ``[..., D]``, the same; floating; never broadcast.
+        means: Means :math:`\mu`, shape ``[..., D]``, floating.
+        log_variances: Log-variances :math:`s`, shape ``[..., D]``, the same; floating; never broadcast.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -49,25 +49,25 @@ def gaussian_kl_standard_normal(
         Kingma and Welling (2014), Auto-Encoding Variational Bayes, appendix B.
         https://arxiv.org/abs/1312.6114
     """
-    mean, log_variance = checks.floating(mean=mean, log_variance=log_variance)
-    checks.with_axes("latent", mean=mean)
-    checks.same_shape(mean=mean, log_variance=log_variance)
-    mean, log_variance = blank(where, mean, log_variance, event_ndim=1)
-    values = 0.5 * jnp.sum(jnp.square(mean) + numerics.exp_excess(log_variance), axis=-1)
+    means, log_variances = checks.floating(means=means, log_variances=log_variances)
+    checks.with_axes("latent", means=means)
+    checks.same_shape(means=means, log_variances=log_variances)
+    means, log_variances = blank(where, means, log_variances, event_ndim=1)
+    values = 0.5 * jnp.sum(jnp.square(means) + numerics.exp_excess(log_variances), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 def gaussian_kl(
-    mean_p: ArrayLike,
-    log_variance_p: ArrayLike,
-    mean_q: ArrayLike,
-    log_variance_q: ArrayLike,
+    means_p: ArrayLike,
+    log_variances_p: ArrayLike,
+    means_q: ArrayLike,
+    log_variances_q: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Divergence KL(p || q) of two diagonal Gaussians; the expectation is over the first, ``p``.
+    r"""Kullback-Leibler divergence KL(p || q) of two diagonal Gaussians; the expectation is over ``p``, the first.
 
     .. math:: \ell = \mathrm{KL}(p \,\|\, q) = \frac12 \sum_d \left( e^{s_d - t_d} - 1 - (s_d - t_d)
               + (\mu_d - \nu_d)^2 e^{-t_d} \right)
@@ -76,10 +76,10 @@ def gaussian_kl(
     Summed over the last axis. The log-variances are :math:`\log \sigma^2`, twice the log of the standard deviation.
 
     Args:
-        mean_p: Means :math:`\mu`, shape ``[..., D]``, floating.
-        log_variance_p: Log-variances :math:`s`, shape ``[..., D]``, the same; floating; never broadcast.
-        mean_q: Means :math:`\nu`, shape ``[..., D]``, the same.
-        log_variance_q: Log-variances :math:`t`, shape ``[..., D]``, the same.
+        means_p: Means :math:`\mu`, shape ``[..., D]``, floating.
+        log_variances_p: Log-variances :math:`s`, shape ``[..., D]``, the same; floating; never broadcast.
+        means_q: Means :math:`\nu`, shape ``[..., D]``, the same.
+        log_variances_q: Log-variances :math:`t`, shape ``[..., D]``, the same.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -91,55 +91,60 @@ def gaussian_kl(
         ValueError: If the shapes differ, or there is no last axis.
 
     Example:
-        >>> mean_p, log_variance_p = jnp.zeros(1), jnp.zeros(1)
-        >>> jaxloss.gaussian_kl(mean_p, log_variance_p, jnp.ones(1), 2 * jnp.log(2 * jnp.ones(1)))
+        >>> means_p, log_variances_p = jnp.zeros(1), jnp.zeros(1)
+        >>> jaxloss.gaussian_kl(means_p, log_variances_p, jnp.ones(1), 2 * jnp.log(2 * jnp.ones(1)))
         Array(0.44314718, dtype=float32)
 
     Reference:
         Ho, Jain and Abbeel (2020), Denoising Diffusion Probabilistic Models.
         https://arxiv.org/abs/2006.11239
     """
-    inputs = {"mean_p": mean_p, "log_variance_p": log_variance_p, "mean_q": mean_q, "log_variance_q": log_variance_q}
+    inputs = {
+        "means_p": means_p,
+        "log_variances_p": log_variances_p,
+        "means_q": means_q,
+        "log_variances_q": log_variances_q,
+    }
     inputs = dict(zip(inputs, checks.floating(**inputs), strict=True))
-    checks.with_axes("latent", mean_p=inputs["mean_p"])
+    checks.with_axes("latent", means_p=inputs["means_p"])
     checks.same_shape(**inputs)
-    mean_p, log_variance_p, mean_q, log_variance_q = blank(where, *inputs.values(), event_ndim=1)
-    shift = _standardised(mean_p - mean_q, log_variance_q)
-    values = 0.5 * jnp.sum(numerics.exp_excess(log_variance_p - log_variance_q) + jnp.square(shift), axis=-1)
+    means_p, log_variances_p, means_q, log_variances_q = blank(where, *inputs.values(), event_ndim=1)
+    shift = _standardised(means_p - means_q, log_variances_q)
+    values = 0.5 * jnp.sum(numerics.exp_excess(log_variances_p - log_variances_q) + jnp.square(shift), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _standardised(shift: Array, log_variance: Array) -> Array:
-    """``shift`` in standard deviations; 0 where it is 0, however small the deviation is."""
+def _standardised(shift: Array, log_variances: Array) -> Array:
+    """``shift`` in standard deviations; 0 where it is 0, for any deviation, 0 included."""
     none = shift == 0
-    deviation = jnp.exp(-0.5 * jnp.where(none, jnp.zeros((), shift.dtype), log_variance))
+    deviation = jnp.exp(-0.5 * jnp.where(none, jnp.zeros((), shift.dtype), log_variances))
     return shift * deviation
 
 
 def multivariate_gaussian_kl(
-    mean_p: ArrayLike,
-    scale_tril_p: ArrayLike,
-    mean_q: ArrayLike,
-    scale_tril_q: ArrayLike,
+    means_p: ArrayLike,
+    scale_trils_p: ArrayLike,
+    means_q: ArrayLike,
+    scale_trils_q: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Divergence KL(p || q) of two Gaussians with full covariances; the expectation is over the first, ``p``.
+    r"""Kullback-Leibler divergence KL(p || q) of two Gaussians with full covariances, from Cholesky factors.
 
     .. math:: \ell = \tfrac12 \left( \lVert L_q^{-1} L_p \rVert_F^2 - D + \lVert L_q^{-1} (\mu - \nu) \rVert_2^2
               \right) + \sum_d \log \frac{(L_q)_{dd}}{(L_p)_{dd}}
 
-    for :math:`p = \mathcal N(\mu, L_p L_p^\top)` and :math:`q = \mathcal N(\nu, L_q L_q^\top)`. The covariances come as
-    Cholesky factors, of which any lower triangular matrix with a positive diagonal is one.
+    for :math:`p = \mathcal N(\mu, L_p L_p^\top)` and :math:`q = \mathcal N(\nu, L_q L_q^\top)`; the expectation is over
+    ``p``. Any lower triangular matrix with a positive diagonal is a Cholesky factor of a covariance.
 
     Args:
-        mean_p: Means :math:`\mu`, shape ``[..., D]``, floating.
-        scale_tril_p: Factors :math:`L_p`, shape ``[..., D, D]``, floating; a diagonal that is not > 0 gives NaN, and
+        means_p: Means :math:`\mu`, shape ``[..., D]``, floating.
+        scale_trils_p: Factors :math:`L_p`, shape ``[..., D, D]``, floating; a diagonal that is not > 0 gives NaN, and
             what stands above it is not read.
-        mean_q: Means :math:`\nu`, shape ``[..., D]``, the same as ``mean_p``.
-        scale_tril_q: Factors :math:`L_q`, shape ``[..., D, D]``.
+        means_q: Means :math:`\nu`, shape ``[..., D]``, the same as ``means_p``.
+        scale_trils_q: Factors :math:`L_q`, shape ``[..., D, D]``.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -148,31 +153,31 @@ def multivariate_gaussian_kl(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, or D is 0.
+        ValueError: If the shapes do not match, or D is 0.
 
     Example:
-        >>> mean_p, mean_q = jnp.zeros(2), jnp.ones(2)
-        >>> jaxloss.multivariate_gaussian_kl(mean_p, jnp.eye(2), mean_q, 2 * jnp.eye(2))
+        >>> means_p, means_q = jnp.zeros(2), jnp.ones(2)
+        >>> jaxloss.multivariate_gaussian_kl(means_p, jnp.eye(2), means_q, 2 * jnp.eye(2))
         Array(0.88629436, dtype=float32)
 
     Reference:
         Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, appendix A.5.
         https://gaussianprocess.org/gpml/chapters/RWA.pdf
     """
-    mean_p, scale_tril_p, mean_q, scale_tril_q = checks.floating(
-        mean_p=mean_p, scale_tril_p=scale_tril_p, mean_q=mean_q, scale_tril_q=scale_tril_q
+    means_p, scale_trils_p, means_q, scale_trils_q = checks.floating(
+        means_p=means_p, scale_trils_p=scale_trils_p, means_q=means_q, scale_trils_q=scale_trils_q
     )
-    checks.with_axes("dimensions", mean_p=mean_p)
-    checks.same_shape(mean_p=mean_p, mean_q=mean_q)
-    square = (*mean_p.shape, mean_p.shape[-1])
-    checks.has_shape(square, "one factor [D, D] per mean", scale_tril_p=scale_tril_p, scale_tril_q=scale_tril_q)
+    checks.with_axes("dimensions", means_p=means_p)
+    checks.same_shape(means_p=means_p, means_q=means_q)
+    square = (*means_p.shape, means_p.shape[-1])
+    checks.has_shape(square, "one factor [D, D] per mean", scale_trils_p=scale_trils_p, scale_trils_q=scale_trils_q)
     # Filled with ones, the triangle is invertible.
-    factors = (hide(where, factor, event_ndim=2, fill=1) for factor in (scale_tril_p, scale_tril_q))
-    means = (hide(where, mean, event_ndim=1) for mean in (mean_p, mean_q))
-    mean_p, mean_q, scale_tril_p, scale_tril_q = promote(*means, *factors)
-    lower_p, lower_q = jnp.tril(scale_tril_p), jnp.tril(scale_tril_q)
+    factors = (hide(where, factor, event_ndim=2, fill=1) for factor in (scale_trils_p, scale_trils_q))
+    means = (hide(where, mean, event_ndim=1) for mean in (means_p, means_q))
+    means_p, means_q, scale_trils_p, scale_trils_q = promote(*means, *factors)
+    lower_p, lower_q = jnp.tril(scale_trils_p), jnp.tril(scale_trils_q)
     # In units of q, what p has more of: zero to the last bit where the two are equal.
-    columns = jnp.concatenate([lower_p - lower_q, (mean_p - mean_q)[..., None]], axis=-1)
+    columns = jnp.concatenate([lower_p - lower_q, (means_p - means_q)[..., None]], axis=-1)
     excess = jax.lax.linalg.triangular_solve(lower_q, columns, left_side=True, lower=True)
     scales = jnp.diagonal(excess, axis1=-2, axis2=-1)
     rest = jnp.sum(jnp.square(jnp.tril(excess[..., :-1], -1)), axis=(-2, -1)) + jnp.sum(

@@ -1,4 +1,4 @@
-"""What every fuzzy logic shares: negation, and quantifiers that are means, so that every instance learns."""
+"""Quantifiers that are power means, so that every instance receives a gradient; for every fuzzy logic."""
 
 from __future__ import annotations
 
@@ -7,36 +7,9 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import pool_mass, pool_mean
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
-from jaxloss.logic._truths import truth_values, truths_of_pools
+from jaxloss.logic._truths import truths_of_pools
 
-__all__ = ["exists_p_mean", "forall_p_mean", "fuzzy_not"]
-
-
-def fuzzy_not(a: ArrayLike) -> Array:
-    r"""Negation of truth values, the same in product, Gödel and Łukasiewicz logic.
-
-    .. math:: \neg a = 1 - a
-
-    With it each of the three logics keeps De Morgan's laws, and its implication is "not a or b".
-
-    Args:
-        a: Truth values in [0, 1], any shape, floating.
-
-    Returns:
-        Truth values of that shape, float32 at least.
-
-    Raises:
-        TypeError: If ``a`` is not floating.
-
-    Example:
-        >>> jaxloss.fuzzy_not(jnp.array([0.0, 0.25]))
-        Array([1.  , 0.75], dtype=float32)
-
-    Reference:
-        van Krieken, Acar and van Harmelen (2022), Analyzing Differentiable Fuzzy Logic Operators.
-        https://arxiv.org/abs/2002.06100
-    """
-    return 1 - truth_values(a=a)[0]
+__all__ = ["exists_p_mean", "forall_p_mean"]
 
 
 def _power_mean(x: Array, where: ArrayLike | None, p: Scalar) -> Array:
@@ -49,12 +22,12 @@ def _power_mean(x: Array, where: ArrayLike | None, p: Scalar) -> Array:
 
 
 def forall_p_mean(truths: ArrayLike, *, p: Scalar = 2.0, where: ArrayLike | None = None) -> Array:
-    r"""Universal quantifier as one minus the mean of the doubts, in the sense of the p-norm.
+    r"""Universal quantifier as one minus the power mean of the doubts (pMeanError of Logic Tensor Networks).
 
     .. math:: \forall_i \, a_i = 1 - \left(\frac1N \sum_i (1 - a_i)^p\right)^{1/p}
 
-    Its slopes do not vanish with the number of instances. p = 1 is the mean truth, p = 2 weighs false instances more,
-    p to infinity is the minimum of Gödel logic.
+    Its slopes do not vanish with the number of instances. p = 1 is the mean truth, p = 2 gives false instances more
+    weight, and p to infinity is the minimum of Gödel logic.
 
     Args:
         truths: Truth values of the instances in [0, 1], shape ``[..., N]``, floating.
@@ -66,10 +39,10 @@ def forall_p_mean(truths: ArrayLike, *, p: Scalar = 2.0, where: ArrayLike | None
 
     Raises:
         TypeError: If ``truths`` are not floating or ``where`` is not boolean.
-        ValueError: If there is no axis of instances or ``p`` is below 1.
+        ValueError: If there is no axis of instances, or ``p < 1``.
 
     Example:
-        >>> jaxloss.forall_p_mean(jnp.array([1.0, 0.0, 1.0, 1.0]))
+        >>> jaxloss.logic.forall_p_mean(jnp.array([1.0, 0.0, 1.0, 1.0]))
         Array(0.5, dtype=float32)
 
     Reference:
@@ -79,12 +52,12 @@ def forall_p_mean(truths: ArrayLike, *, p: Scalar = 2.0, where: ArrayLike | None
 
 
 def exists_p_mean(truths: ArrayLike, *, p: Scalar = 2.0, where: ArrayLike | None = None) -> Array:
-    r"""Existential quantifier as the mean of the truths, in the sense of the p-norm.
+    r"""Existential quantifier as the power mean of the truths (pMean of Logic Tensor Networks).
 
     .. math:: \exists_i \, a_i = \left(\frac1N \sum_i a_i^p\right)^{1/p}
 
     p = 1 is the mean truth, p to infinity the maximum of Gödel logic. At p > 1 an instance of truth exactly 0
-    does not learn beside others; where all are 0 they learn alike.
+    receives no gradient beside others; where all are 0, all receive the same.
 
     Args:
         truths: Truth values of the instances in [0, 1], shape ``[..., N]``, floating.
@@ -96,10 +69,10 @@ def exists_p_mean(truths: ArrayLike, *, p: Scalar = 2.0, where: ArrayLike | None
 
     Raises:
         TypeError: If ``truths`` are not floating or ``where`` is not boolean.
-        ValueError: If there is no axis of instances or ``p`` is below 1.
+        ValueError: If there is no axis of instances, or ``p < 1``.
 
     Example:
-        >>> jaxloss.exists_p_mean(jnp.array([1.0, 0.0, 0.0, 0.0]))
+        >>> jaxloss.logic.exists_p_mean(jnp.array([1.0, 0.0, 0.0, 0.0]))
         Array(0.5, dtype=float32)
 
     Reference:

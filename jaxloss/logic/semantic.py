@@ -1,9 +1,8 @@
-"""The semantic loss: minus the logarithm of the probability that a logical formula holds."""
+"""The semantic loss: the negative log-probability that a logical formula is true."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,54 +11,9 @@ import numpy as np
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss.logic.formulas import Formula, assignments_and_truth
 
-__all__ = ["exactly_one_loss", "satisfying_assignments", "semantic_loss", "semantic_loss_of_assignments"]
-
-Formula = Callable[..., Any]
-"""Boolean arrays, one per variable, to a boolean array: ``lambda a, b: ~a | b``."""
-
-MOST_VARIABLES = 16
-
-
-def _table(formula: Formula, num_variables: int) -> tuple[np.ndarray, np.ndarray]:
-    """All assignments ``[2**V, V]``, and which of them the formula holds for."""
-    if not 1 <= num_variables <= MOST_VARIABLES:
-        raise ValueError(
-            f"a formula is enumerated over at most {MOST_VARIABLES} variables; found {num_variables}. Give its models "
-            "to semantic_loss_of_assignments."
-        )
-    index = np.arange(2**num_variables)
-    assignments = (index[:, None] >> np.arange(num_variables)[::-1]) % 2 == 1
-    holds = np.asarray(formula(*assignments.T))
-    if holds.dtype != np.bool_:
-        raise TypeError(f"formula must give booleans, from operators such as &, |, ~ and ^; found {holds.dtype}.")
-    return assignments, np.broadcast_to(holds, index.shape)
-
-
-def satisfying_assignments(formula: Formula, num_variables: int) -> np.ndarray:
-    """All assignments of truth values under which a formula holds, its models, by enumeration.
-
-    Args:
-        formula: A function of ``num_variables`` boolean NumPy arrays, by the operators ``&``, ``|``, ``~`` and ``^``.
-        num_variables: Number of variables V, at most 16.
-
-    Returns:
-        A boolean NumPy array ``[models, V]``, in the order of binary numbers.
-
-    Raises:
-        TypeError: If the formula does not give booleans.
-        ValueError: If there are too many variables, or none.
-
-    Example:
-        >>> jaxloss.satisfying_assignments(lambda a, b: a & ~b, 2).tolist()
-        [[True, False]]
-
-    Reference:
-        Xu et al. (2018), A Semantic Loss Function for Deep Learning with Symbolic Knowledge.
-        https://arxiv.org/abs/1711.11157
-    """
-    assignments, holds = _table(formula, num_variables)
-    return assignments[holds]
+__all__ = ["exactly_one_loss", "semantic_loss", "semantic_loss_of_assignments"]
 
 
 def semantic_loss(
@@ -70,7 +24,7 @@ def semantic_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Minus the logarithm of the probability that independent variables satisfy a formula: exact, by enumeration.
+    r"""Semantic loss: negative log-probability that independent variables satisfy a formula, by enumeration.
 
     .. math:: \ell = -\log \sum_{s \models \alpha} \prod_{i : s_i} p_i \prod_{i : \neg s_i} (1 - p_i), \qquad
               p_i = \frac{1}{1 + e^{-z_i}}
@@ -85,11 +39,11 @@ def semantic_loss(
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size as the formula becomes certain, 0 for a tautology.
+        A scalar >= 0, in nats; 0 for a tautology. It keeps full relative accuracy as the formula becomes certain.
 
     Raises:
         TypeError: If ``logits`` are not floating or the formula does not give booleans.
-        ValueError: If there is no variable or there are too many, or the formula is never true.
+        ValueError: If there are no variables or more than 16, or if the formula is never true.
 
     Example:
         >>> implies = lambda rain, wet: ~rain | wet
@@ -102,7 +56,7 @@ def semantic_loss(
     """
     (logits,) = checks.floating(logits=logits)
     checks.with_axes("variables", logits=logits)
-    _, holds = _table(formula, logits.shape[-1])
+    _, holds = assignments_and_truth(formula, logits.shape[-1])
     if not np.any(holds):
         raise ValueError("formula is false under every assignment: no prediction can satisfy it.")
     (logits,) = blank(where, logits, event_ndim=1)
@@ -134,7 +88,7 @@ def semantic_loss_of_assignments(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The semantic loss of a formula that is given by its models: for many variables and few models.
+    r"""Semantic loss of a formula given by its satisfying assignments: for many variables and few models.
 
     .. math:: \ell = -\log \sum_{s} \prod_{i : s_i} p_i \prod_{i : \neg s_i} (1 - p_i), \qquad
               p_i = \frac{1}{1 + e^{-z_i}}
@@ -144,16 +98,17 @@ def semantic_loss_of_assignments(
     Args:
         logits: One per variable, shape ``[..., V]``, floating, finite.
         assignments: The models, shape ``[models, V]``, boolean, each once: a repeated row counts twice. See
-            `jaxloss.satisfying_assignments`.
+            `jaxloss.logic.satisfying_assignments`.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats. Near 0 it is accurate to the rounding of 1; with a single model, relative to its size.
+        A scalar >= 0, in nats. Its absolute error near 0 is the rounding of 1; with a single model it keeps full
+        relative accuracy.
 
     Raises:
         TypeError: If ``logits`` are not floating or ``assignments`` not boolean.
-        ValueError: If the shapes do not fit, or there is no model.
+        ValueError: If the shapes do not match, or if there are no models.
 
     Example:
         >>> jaxloss.semantic_loss_of_assignments(jnp.zeros((1, 2)), jnp.array([[True, False], [False, True]]))
@@ -184,11 +139,11 @@ def exactly_one_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The semantic loss of "exactly one of the variables is true", in time linear in their number.
+    r"""Semantic loss of "exactly one variable is true", in time linear in the number of variables.
 
     .. math:: \ell = -\log \sum_k p_k \prod_{j \ne k} (1 - p_j) = \sum_k \log(1 + e^{z_k}) - \log \sum_k e^{z_k}
 
-    On unlabelled examples of a classifier with independent sigmoids it asks for one clear answer, whichever.
+    On unlabelled examples of a classifier with independent sigmoids it asks for one clear answer, no matter which.
 
     Args:
         logits: One per variable, shape ``[..., K]``, floating, finite.
@@ -196,11 +151,11 @@ def exactly_one_loss(
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size as one variable becomes certain.
+        A scalar >= 0, in nats; it keeps full relative accuracy as one variable becomes certain.
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If there is no variable.
+        ValueError: If the variable axis is missing or empty.
 
     Example:
         >>> jaxloss.exactly_one_loss(jnp.array([[2.0, -1.0, -1.0], [0.0, 0.0, 0.0]]), reduction="none")

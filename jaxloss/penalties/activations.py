@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor.ratios import gap
 from jaxloss._floor.reduction import blank, divide_sums, plain_mean, pool_mass, reduce, weighted_sums
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.probabilistic._stable import gap
 
 __all__ = [
     "activity_l1_penalty",
@@ -25,7 +25,7 @@ def activity_l1_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Absolute value of activations, under which many are 0, as in sparse autoencoders.
+    r"""L1 penalty on activations, which drives many of them to 0, as in sparse autoencoders.
 
     .. math:: \ell = |h|
 
@@ -62,12 +62,13 @@ def kl_sparsity_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Divergence of the mean activation of every unit from a small rate: each is on for a few examples only.
+    r"""Sparsity penalty: divergence of each unit's mean activation from a small target rate.
 
     .. math:: \ell = \sum_j \left( \rho \log \frac{\rho}{\hat\rho_j} + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_j}
               \right), \qquad \hat\rho_j = \frac{\sum_i w_i a_{i j}}{\sum_i w_i}
 
-    The N examples of the last batch axis are pooled, so ``where`` and ``weights`` belong to them.
+    Each unit is active for a few examples only. The N examples of the last batch axis are pooled, so ``where`` and
+    ``weights`` belong to them.
 
     Args:
         activations: Outputs of a sigmoid in [0, 1], shape ``[..., N, units]``, floating; outside gives NaN.
@@ -133,7 +134,7 @@ def representation_orthogonality_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Mean squared cosine between all pairs of vectors, such as heads, codes or prototypes.
+    r"""Orthogonality penalty: mean squared cosine between all pairs of vectors, such as heads or prototypes.
 
     .. math:: \ell = \frac{\sum_{i \ne j} w_i w_j \cos^2(h_i, h_j)}{\sum_{i \ne j} w_i w_j}
 
@@ -185,7 +186,7 @@ def spectral_decoupling_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared norm of the logits: a feature that is learned first no longer starves the others.
+    r"""Spectral decoupling: half the squared norm of the logits, against gradient starvation of later features.
 
     .. math:: \ell = \tfrac12 \lVert z \rVert_2^2
 
@@ -201,7 +202,7 @@ def spectral_decoupling_penalty(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If there is no class.
+        ValueError: If the class axis is missing or empty.
 
     Example:
         >>> jaxloss.spectral_decoupling_penalty(jnp.array([[3.0, 4.0]]))

@@ -26,7 +26,7 @@ class CenterState(NamedTuple):
 
 
 def init_center_loss(num_classes: int, num_features: int, dtype: Any = jnp.float32) -> CenterState:
-    """The first state of `center_loss`: all centres at 0.
+    """Initial state of `center_loss`: all centres at 0.
 
     Args:
         num_classes: Number of classes, > 0.
@@ -62,14 +62,14 @@ def center_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, CenterState]:
-    r"""Half the squared distance of an embedding from the centre of its class, beside a softmax cross-entropy.
+    r"""Centre loss: half the squared distance of an embedding from the running centre of its class.
 
     .. math:: \ell = \tfrac12 \lVert f - c_y \rVert_2^2, \qquad
               c_j \leftarrow c_j - \alpha \,
               \frac{\sum_i w_i \, 1[y_i = j] \, (c_j - f_i)}{1 + \sum_i w_i \, 1[y_i = j]}
 
-    Gradients flow to the embeddings and not to the centres, which are used before they move. The loss is summed over
-    features and, unlike the paper's, a mean over examples.
+    Add it to a softmax cross-entropy. Gradients flow to the embeddings and not to the centres, which are used before
+    they move. The loss is summed over features and, unlike in the paper, averaged over examples.
 
     Args:
         embeddings: Shape ``[..., D]``, floating.
@@ -85,7 +85,7 @@ def center_loss(
 
     Raises:
         TypeError: If ``embeddings`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit or ``rate`` is out of range.
+        ValueError: If the shapes do not match or ``rate`` is out of range.
 
     Example:
         >>> state = jaxloss.init_center_loss(2, 2)

@@ -1,4 +1,4 @@
-"""The entropy of a prediction as a term beside a loss: held up against overconfidence, or pushed down."""
+"""Entropy of a predicted distribution, to be minimised on unlabelled examples or held up against overconfidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.softmax_terms import below_peak
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
-__all__ = ["confidence_penalty", "entropy_minimization_loss"]
+__all__ = ["confidence_penalty", "entropy"]
 
 
 def _entropy(logits: Array) -> Array:
@@ -23,14 +23,14 @@ def _entropy(logits: Array) -> Array:
     return jnp.sum(jnp.exp(below - spread) * information, axis=-1)
 
 
-def entropy_minimization_loss(
+def entropy(
     logits: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Entropy of the predicted distribution, pushed down on examples without a label.
+    r"""Entropy of the softmax of logits; entropy minimization on examples without labels.
 
     .. math:: \ell = H(p) = -\sum_k p_k \log p_k, \qquad p = \mathrm{softmax}(z)
 
@@ -39,14 +39,14 @@ def entropy_minimization_loss(
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar in [0, log K], in nats; accurate relative to its size as the prediction becomes certain.
+        A scalar in [0, log K], in nats; it keeps full relative accuracy as the prediction becomes certain.
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If there is no class.
+        ValueError: If the class axis is missing or empty.
 
     Example:
-        >>> jaxloss.entropy_minimization_loss(jnp.array([[0.0, 0.0], [50.0, 0.0]]), reduction="none")
+        >>> jaxloss.entropy(jnp.array([[0.0, 0.0], [50.0, 0.0]]), reduction="none")
         Array([6.9314718e-01, 9.8366956e-21], dtype=float32)
 
     Reference:
@@ -66,12 +66,12 @@ def confidence_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative entropy of the predicted distribution, which discourages overconfidence.
+    r"""Confidence penalty: negative entropy of the softmax of logits, which discourages overconfidence.
 
     .. math:: \ell = -H(p) = \sum_k p_k \log p_k, \qquad p = \mathrm{softmax}(z)
 
     Add it to a cross-entropy with a small factor :math:`\beta`, such as 0.1. In reinforcement learning the same term
-    keeps a policy exploring.
+    keeps a policy exploring. It is minus `entropy`.
 
     Args:
         logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent: its gradient is 0.
@@ -82,7 +82,7 @@ def confidence_penalty(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If there is no class.
+        ValueError: If the class axis is missing or empty.
 
     Example:
         >>> jaxloss.confidence_penalty(jnp.zeros((1, 2)))

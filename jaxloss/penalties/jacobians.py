@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.masked_points import stand_in
-from jaxloss._floor.reduction import plain_mean, promote, reduce
+from jaxloss._floor.reduction import hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["jacobian_penalty"]
@@ -27,20 +27,21 @@ def jacobian_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared Frobenius norm of the Jacobian of a network in its input, estimated with random probes (Hutchinson).
+    r"""Jacobian penalty: squared Frobenius norm of a network's input Jacobian, estimated with random probes.
 
     .. math:: \ell = \frac1P \sum_p \lVert J(x) \, v_p \rVert_2^2, \qquad
               \mathbb E \, \ell = \lVert J(x) \rVert_F^2 \text{ if } \mathbb E \, v v^\top = I
 
-    One forward-mode pass per probe, and no Jacobian in memory. The paper projects on directions of the output
-    instead, in reverse mode; both estimate the same norm, and the gradient of a forward pass is cheaper. Probes that
-    are the D unit vectors times the root of D give the norm exactly.
+    Hutchinson's estimator takes one forward-mode pass per probe and keeps no Jacobian in memory. The paper projects on
+    directions of the output instead, in reverse mode; both estimate the same norm, and the gradient of a forward pass
+    is cheaper. Probes that are the D unit vectors times the root of D give the norm exactly.
 
     Args:
         function: ``(params, inputs) -> outputs`` for inputs ``[N, ...]`` and outputs ``[N, ...]``, each example by
             itself: no batch norm.
         params: The parameters of the function, any pytree; gradients flow to them.
-        inputs: Shape ``[N, ...]``, floating. In the place of a masked example stands the first that counts.
+        inputs: Shape ``[N, ...]``, floating. A masked example is replaced by the first that is
+            not masked.
         probes: Directions :math:`v_p`, shape ``[P, N, ...]``, floating, such as
             ``jax.random.rademacher(key, (P, *inputs.shape), inputs.dtype)``; drawn anew in every step.
         where, weights: Shape ``[N]``; see `jaxloss.reduce`.
@@ -51,7 +52,7 @@ def jacobian_penalty(
 
     Raises:
         TypeError: If an input or the outputs are not floating.
-        ValueError: If the shapes do not fit, or there is no probe.
+        ValueError: If the shapes do not match, or there are no probes.
 
     Example:
         >>> inputs = jnp.ones((4, 2))
@@ -73,7 +74,9 @@ def jacobian_penalty(
     fn = lambda x: function(params, x)
 
     def size(probe: Array) -> Array:
-        _, moved = jax.jvp(fn, (inputs,), (probe.astype(inputs.dtype),))
+        # Hidden, too: the first example stands at the masked places, and is not to meet what their probes hold.
+        probe = hide(where, probe.astype(inputs.dtype), event_ndim=inputs.ndim - 1)
+        _, moved = jax.jvp(fn, (inputs,), (probe,))
         (moved,) = promote(*checks.floating(outputs=moved))
         checks.has_shape((*inputs.shape[:1], *moved.shape[1:]), "the outputs of the examples", outputs=moved)
         return jnp.sum(jnp.square(jnp.reshape(moved, (inputs.shape[0], math.prod(moved.shape[1:])))), axis=-1)

@@ -15,23 +15,21 @@ __all__ = ["elastic_net_penalty", "l1_penalty", "l2_penalty", "l2_sp_penalty"]
 
 
 def l1_penalty(params: Any, *, mask: Mask | None = None) -> Array:
-    r"""Sum of the absolute values of all parameters: the lasso, under which many end at 0.
+    r"""L1 penalty (lasso): sum of the absolute values of all parameters, which drives many of them to 0.
 
     .. math:: \ell = \sum_{i} |\theta_i|
 
     The subgradient at 0 is 0, so parameters that are exactly 0 are not disturbed.
 
     Args:
-        params: Any pytree of arrays. Integer and boolean leaves and random keys are ignored; an empty tree gives 0.
-        mask: The leaves that count: a pytree of booleans with the structure of ``params`` or a prefix of it, or a
-            function ``(path, leaf) -> bool``, see `l2_penalty`. None counts all.
+        params, mask: As in `l2_penalty`.
 
     Returns:
         A scalar >= 0, 0 exactly at 0; float32, or float64 if a leaf is.
 
     Raises:
-        TypeError: If a leaf is not a real array, or ``mask`` says something else than True or False.
-        ValueError: If ``mask`` does not fit ``params``.
+        TypeError: If a leaf is not a real array, or ``mask`` gives something other than True or False.
+        ValueError: If the structure of ``mask`` does not match ``params``.
 
     Example:
         >>> jaxloss.l1_penalty({"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([3.0])})
@@ -45,7 +43,7 @@ def l1_penalty(params: Any, *, mask: Mask | None = None) -> Array:
 
 
 def l2_penalty(params: Any, *, mask: Mask | None = None) -> Array:
-    r"""Sum of the squares of all parameters: ridge regression, weight decay as a term of the loss.
+    r"""L2 penalty (ridge, weight decay): sum of the squares of all parameters.
 
     .. math:: \ell = \sum_{i} \theta_i^2
 
@@ -60,12 +58,12 @@ def l2_penalty(params: Any, *, mask: Mask | None = None) -> Array:
             (``jax.tree_util.keystr`` writes it out). None counts all.
 
     Returns:
-        A scalar >= 0, 0 exactly at 0; float32, or float64 if a leaf is, whatever the other dtypes: leaves of 16
-        bits are raised before they are squared, and their gradients come back in 16 bits.
+        A scalar >= 0, 0 exactly at 0; float32, or float64 if a leaf is. Leaves of 16 bits are raised before they
+        are squared, and their gradients come back in 16 bits.
 
     Raises:
-        TypeError: If a leaf is not a real array, or ``mask`` says something else than True or False.
-        ValueError: If ``mask`` does not fit ``params``.
+        TypeError: If a leaf is not a real array, or ``mask`` gives something other than True or False.
+        ValueError: If the structure of ``mask`` does not match ``params``.
 
     Example:
         >>> params = {"dense": {"kernel": jnp.array([[1.0, 2.0]]), "bias": jnp.array([3.0])}}
@@ -82,7 +80,7 @@ def l2_penalty(params: Any, *, mask: Mask | None = None) -> Array:
 
 
 def elastic_net_penalty(params: Any, *, l1_factor: Scalar, l2_factor: Scalar, mask: Mask | None = None) -> Array:
-    r"""A sum of lasso and ridge: sparse as the first, and stable as the second where features are correlated.
+    r"""Elastic net penalty: weighted sum of the L1 and L2 penalties; sparse, and stable for correlated features.
 
     .. math:: \ell = \lambda_1 \sum_{i} |\theta_i| + \lambda_2 \sum_i \theta_i^2
 
@@ -90,18 +88,17 @@ def elastic_net_penalty(params: Any, *, l1_factor: Scalar, l2_factor: Scalar, ma
     ``l1_factor=alpha * l1_ratio`` and ``l2_factor=alpha * (1 - l1_ratio) / 2``.
 
     Args:
-        params: Any pytree of arrays. Integer and boolean leaves and random keys are ignored; an empty tree gives 0.
+        params: As in `l2_penalty`.
         l1_factor: :math:`\lambda_1` >= 0.
         l2_factor: :math:`\lambda_2` >= 0.
-        mask: The leaves that count: a pytree of booleans with the structure of ``params`` or a prefix of it, or a
-            function ``(path, leaf) -> bool``, see `l2_penalty`. None counts all.
+        mask: As in `l2_penalty`.
 
     Returns:
         A scalar >= 0, 0 exactly at 0; float32, or float64 if a leaf is.
 
     Raises:
-        TypeError: If a leaf is not a real array, or ``mask`` says something else than True or False.
-        ValueError: If ``mask`` does not fit ``params``, or a factor is negative.
+        TypeError: If a leaf is not a real array, or ``mask`` gives something other than True or False.
+        ValueError: If the structure of ``mask`` does not match ``params``, or a factor is negative.
 
     Example:
         >>> params = {"kernel": jnp.array([[1.0, -2.0]])}
@@ -121,7 +118,7 @@ def elastic_net_penalty(params: Any, *, l1_factor: Scalar, l2_factor: Scalar, ma
 
 
 def l2_sp_penalty(params: Any, initial: Any, *, mask: Mask | None = None) -> Array:
-    r"""Sum of the squared distances of all parameters from where they started.
+    r"""L2-SP penalty: sum of the squared distances of all parameters from their initial values.
 
     .. math:: \ell = \sum_{i} (\theta_i - \theta_i^0)^2
 
@@ -129,17 +126,16 @@ def l2_sp_penalty(params: Any, initial: Any, *, mask: Mask | None = None) -> Arr
     keeps a network able to learn (L2 init).
 
     Args:
-        params: Any pytree of arrays. Integer and boolean leaves and random keys are ignored; an empty tree gives 0.
+        params: As in `l2_penalty`.
         initial: The parameters at the start, of the structure and shapes of ``params``; no gradient flows to them.
-        mask: The leaves that count: a pytree of booleans with the structure of ``params`` or a prefix of it, or a
-            function ``(path, leaf) -> bool``, see `l2_penalty`. None counts all.
+        mask: As in `l2_penalty`.
 
     Returns:
         A scalar >= 0, 0 exactly at the start; float32, or float64 if a leaf is.
 
     Raises:
-        TypeError: If a leaf is not a real array, or ``mask`` says something else than True or False.
-        ValueError: If ``mask`` does not fit ``params``, or ``initial`` does not.
+        TypeError: If a leaf is not a real array, or ``mask`` gives something other than True or False.
+        ValueError: If the structure of ``mask`` or ``initial`` does not match ``params``.
 
     Example:
         >>> jaxloss.l2_sp_penalty({"kernel": jnp.array([1.0, 2.0])}, {"kernel": jnp.array([1.0, -1.0])})

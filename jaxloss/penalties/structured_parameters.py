@@ -22,7 +22,7 @@ def _columns(leaf: Array) -> Array:
 
 
 def group_lasso_penalty(params: Any, *, mask: Mask | None = None) -> Array:
-    r"""Sum of the norms of the weights that lead into each unit: whole units end at 0 and can be cut out.
+    r"""Group lasso penalty: sum of the norms of the weights into each unit, which drives whole units to 0.
 
     .. math:: \ell = \sum_g \sqrt{d_g} \, \lVert \theta_g \rVert_2
 
@@ -30,16 +30,14 @@ def group_lasso_penalty(params: Any, *, mask: Mask | None = None) -> Array:
     their number. Transpose a kernel to group by input. In a vector, such as a bias, every entry is a group.
 
     Args:
-        params: Any pytree of arrays. Integer and boolean leaves and random keys are ignored; an empty tree gives 0.
-        mask: The leaves that count: a pytree of booleans with the structure of ``params`` or a prefix of it, or a
-            function ``(path, leaf) -> bool``, see `l2_penalty`. None counts all.
+        params, mask: As in `l2_penalty`.
 
     Returns:
         A scalar >= 0, 0 exactly at 0; float32, or float64 if a leaf is. A group that is 0 has zero gradient.
 
     Raises:
-        TypeError: If a leaf is not a real array, or ``mask`` says something else than True or False.
-        ValueError: If ``mask`` does not fit ``params``.
+        TypeError: If a leaf is not a real array, or ``mask`` gives something other than True or False.
+        ValueError: If the structure of ``mask`` does not match ``params``.
 
     Example:
         >>> kernel = jnp.array([[3.0, 0.0], [4.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
@@ -55,7 +53,7 @@ def group_lasso_penalty(params: Any, *, mask: Mask | None = None) -> Array:
 
 
 def weight_orthogonality_penalty(params: Any, *, mask: Mask | None = None) -> Array:
-    r"""Squared distance of the Gram matrices of weights from the identity: layers that keep lengths.
+    r"""Weight orthogonality penalty: squared distance of the Gram matrices of weights from the identity.
 
     .. math:: \ell = \sum_W \lVert W^\top W - I \rVert_F^2
 
@@ -64,16 +62,14 @@ def weight_orthogonality_penalty(params: Any, *, mask: Mask | None = None) -> Ar
     (Keras's ``OrthogonalRegularizer`` is another function: the mean absolute cosine between rows.)
 
     Args:
-        params: Any pytree of arrays. Integer and boolean leaves and random keys are ignored; an empty tree gives 0.
-        mask: The leaves that count: a pytree of booleans with the structure of ``params`` or a prefix of it, or a
-            function ``(path, leaf) -> bool``, see `l2_penalty`. None counts all.
+        params, mask: As in `l2_penalty`.
 
     Returns:
         A scalar >= 0; float32, or float64 if a leaf is.
 
     Raises:
-        TypeError: If a leaf is not a real array, or ``mask`` says something else than True or False.
-        ValueError: If ``mask`` does not fit ``params``.
+        TypeError: If a leaf is not a real array, or ``mask`` gives something other than True or False.
+        ValueError: If the structure of ``mask`` does not match ``params``.
 
     Example:
         >>> jaxloss.weight_orthogonality_penalty({"kernel": 2 * jnp.eye(2), "bias": jnp.ones(2)})

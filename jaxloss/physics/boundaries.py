@@ -1,4 +1,4 @@
-"""Conditions that single out one solution of a differential equation: at the boundary and at the start."""
+"""Boundary and initial conditions of a differential equation, which single out one of its solutions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.physics._points import at_each, kept_points, reduce_squares, targets_like
-from jaxloss.physics.fields import Field, field_derivative
+from jaxloss.physics.fields import Field, derivative
 
-__all__ = ["dirichlet_loss", "initial_condition_loss", "neumann_loss", "periodic_loss", "robin_loss"]
+__all__ = [
+    "dirichlet_boundary_loss",
+    "initial_condition_loss",
+    "neumann_boundary_loss",
+    "periodic_boundary_loss",
+    "robin_boundary_loss",
+]
 
 
-def dirichlet_loss(
+def dirichlet_boundary_loss(
     u: Field,
     params: Any,
     points: ArrayLike,
@@ -25,15 +31,15 @@ def dirichlet_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of a field from given values at the boundary, or at sensors.
+    r"""Dirichlet boundary condition: squared error of a field's values at the boundary, or at sensors.
 
     .. math:: \ell = \lVert u(x) - g \rVert_2^2
 
     Args:
         u: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``.
         params: The parameters of the field, any pytree.
-        points: Points of the boundary, shape ``[..., D]``, floating; a masked one is stood in for by the first that
-            counts.
+        points: Points of the boundary, shape ``[..., D]``, floating. A masked point is replaced by the first that is
+            not masked, so that ``u`` is evaluated at points of its domain only.
         targets: Values :math:`g` there, shape ``[..., *value]``; never broadcast.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
@@ -43,11 +49,11 @@ def dirichlet_loss(
 
     Raises:
         TypeError: If ``points`` or the values are not floating.
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> u = lambda params, x: params * x[0]
-        >>> jaxloss.dirichlet_loss(u, 2.0, jnp.array([[0.0], [1.0]]), jnp.array([0.0, 1.0]))
+        >>> jaxloss.dirichlet_boundary_loss(u, 2.0, jnp.array([[0.0], [1.0]]), jnp.array([0.0, 1.0]))
         Array(0.5, dtype=float32)
 
     Reference:
@@ -61,7 +67,7 @@ def dirichlet_loss(
     return reduce_squares(residuals, batch_ndim, where, weights, reduction)
 
 
-def neumann_loss(
+def neumann_boundary_loss(
     u: Field,
     params: Any,
     points: ArrayLike,
@@ -72,17 +78,15 @@ def neumann_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of the slope of a field across the boundary from given values.
+    r"""Neumann boundary condition: squared error of a field's normal derivative.
 
     .. math:: \ell = \lVert n \cdot \nabla u(x) - h \rVert_2^2
 
     Args:
-        u: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``.
-        params: The parameters of the field, any pytree.
-        points: Points of the boundary, shape ``[..., D]``, floating; a masked one is stood in for by the first that
-            counts.
+        u, params: See `dirichlet_boundary_loss`.
+        points: Points of the boundary, shape ``[..., D]``, floating.
         normals: Outward unit normals :math:`n`, shape ``[..., D]``, 0 in the coordinate of time; not normalised here.
-        targets: Slopes :math:`h` there, shape ``[..., *value]``; never broadcast.
+        targets: Normal derivatives :math:`h` there, shape ``[..., *value]``; never broadcast.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -91,11 +95,11 @@ def neumann_loss(
 
     Raises:
         TypeError: If ``points``, ``normals`` or the values are not floating.
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> u = lambda params, x: params * x[0] ** 2
-        >>> jaxloss.neumann_loss(u, 1.0, jnp.array([[1.0]]), jnp.array([[1.0]]), jnp.array([3.0]))
+        >>> jaxloss.neumann_boundary_loss(u, 1.0, jnp.array([[1.0]]), jnp.array([[1.0]]), jnp.array([3.0]))
         Array(1., dtype=float32)
 
     Reference:
@@ -113,7 +117,7 @@ def _value_and_slope(u: Field, params: Any, x: Array, direction: Array) -> tuple
     return jax.jvp(lambda y: u(params, y), (x,), (direction.astype(x.dtype),))
 
 
-def robin_loss(
+def robin_boundary_loss(
     u: Field,
     params: Any,
     points: ArrayLike,
@@ -126,15 +130,13 @@ def robin_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared error of a condition on the value and the slope of a field at the boundary, such as convection.
+    r"""Robin boundary condition: squared error of a weighted sum of a field's value and normal derivative.
 
     .. math:: \ell = \lVert a \, u(x) + b \, n \cdot \nabla u(x) - g \rVert_2^2
 
     Args:
-        u: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``.
-        params: The parameters of the field, any pytree.
-        points: Points of the boundary, shape ``[..., D]``, floating; a masked one is stood in for by the first that
-            counts.
+        u, params: See `dirichlet_boundary_loss`.
+        points: Points of the boundary, shape ``[..., D]``, floating.
         normals: Outward unit normals :math:`n`, shape ``[..., D]``, 0 in the coordinate of time; not normalised here.
         targets: Right sides :math:`g`, shape ``[..., *value]``; never broadcast.
         value_factor: :math:`a`, a number.
@@ -147,12 +149,12 @@ def robin_loss(
 
     Raises:
         TypeError: If ``points``, ``normals`` or the values are not floating.
-        ValueError: If the shapes do not fit, or a factor is not a number.
+        ValueError: If the shapes do not match, or a factor is not a number.
 
     Example:
         >>> u = lambda params, x: params * x[0] ** 2
         >>> points, normals = jnp.array([[1.0]]), jnp.array([[1.0]])
-        >>> jaxloss.robin_loss(u, 1.0, points, normals, jnp.array([4.0]), value_factor=2.0, slope_factor=0.5)
+        >>> jaxloss.robin_boundary_loss(u, 1.0, points, normals, jnp.array([4.0]), value_factor=2.0, slope_factor=0.5)
         Array(1., dtype=float32)
 
     Reference:
@@ -169,7 +171,7 @@ def robin_loss(
     return reduce_squares(residuals, batch_ndim, where, weights, reduction)
 
 
-def periodic_loss(
+def periodic_boundary_loss(
     u: Field,
     params: Any,
     points: ArrayLike,
@@ -180,19 +182,17 @@ def periodic_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared difference of a field, and of its derivatives, between points one period apart.
+    r"""Periodic boundary condition: squared difference of a field and its derivatives one period apart.
 
     .. math:: \ell = \sum_{k=0}^{K} \lVert \partial_d^k u(x) - \partial_d^k u(x') \rVert_2^2, \qquad
               d = \frac{x' - x}{\lVert x' - x \rVert}
 
     Args:
-        u: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``.
-        params: The parameters of the field, any pytree.
-        points: Points :math:`x` of the boundary, shape ``[..., D]``, floating; a masked one is stood in for by the
-            first that counts.
+        u, params: See `dirichlet_boundary_loss`.
+        points: Points :math:`x` of the boundary, shape ``[..., D]``, floating.
         opposite_points: The points :math:`x'` across the period, shape ``[..., D]``, the same.
-        order: Highest derivative :math:`K` that is compared, >= 0: one less than the order of the equation in the
-            periodic coordinate.
+        order: Highest derivative :math:`K` that is compared, >= 0: the order of the equation in the periodic
+            coordinate minus 1.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -206,9 +206,9 @@ def periodic_loss(
     Example:
         >>> u = lambda params, x: jnp.sin(params * x[0])
         >>> left, right = jnp.array([[0.0]]), jnp.array([[jnp.pi]])
-        >>> print(f"{jaxloss.periodic_loss(u, 1.0, left, right):.4f}")
+        >>> print(f"{jaxloss.periodic_boundary_loss(u, 1.0, left, right):.4f}")
         0.0000
-        >>> print(f"{jaxloss.periodic_loss(u, 1.0, left, right, order=1):.4f}")
+        >>> print(f"{jaxloss.periodic_boundary_loss(u, 1.0, left, right, order=1):.4f}")
         4.0000
 
     Reference:
@@ -245,17 +245,15 @@ def initial_condition_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of a field, or of its time derivative, from its values at the start.
+    r"""Initial condition: squared error of a field, or of its time derivative, at the start.
 
     .. math:: \ell = \lVert \partial_t^k u(x, t_0) - g \rVert_2^2
 
     An equation of second order in time, such as that of waves, needs this loss for k = 0 and for k = 1.
 
     Args:
-        u: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``.
-        params: The parameters of the field, any pytree.
-        points: Points at the start, their time included, shape ``[..., D]``, floating; a masked one is stood in for by
-            the first that counts.
+        u, params: See `dirichlet_boundary_loss`.
+        points: Points at the start, their time included, shape ``[..., D]``, floating.
         targets: Values :math:`g` there, shape ``[..., *value]``; never broadcast.
         time: Which coordinate is time; the last by default.
         order: The derivative :math:`k` that is given, >= 0.
@@ -267,7 +265,7 @@ def initial_condition_loss(
 
     Raises:
         TypeError: If ``points`` or the values are not floating.
-        ValueError: If the shapes do not fit, or ``order`` is negative.
+        ValueError: If the shapes do not match, or ``order`` is negative.
 
     Example:
         >>> wave = lambda speed, x: jnp.sin(x[0] - speed * x[1])
@@ -279,8 +277,8 @@ def initial_condition_loss(
         Raissi, Perdikaris and Karniadakis (2019), Physics-informed neural networks.
         https://doi.org/10.1016/j.jcp.2018.10.045
     """
-    return dirichlet_loss(
-        field_derivative(u, time, order=order),
+    return dirichlet_boundary_loss(
+        derivative(u, time, order=order),
         params,
         points,
         targets,

@@ -18,11 +18,11 @@ def equality_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared violation of constraints h = 0.
+    r"""Quadratic penalty on violated equality constraints h = 0.
 
     .. math:: \ell = h^2
 
-    Under a finite factor the minimum of loss and penalty violates the constraint a little;
+    With a finite factor the minimum of loss and penalty violates the constraint slightly; that of
     `jaxloss.augmented_lagrangian` does not.
 
     Args:
@@ -54,7 +54,7 @@ def inequality_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared violation of constraints g <= 0.
+    r"""Quadratic penalty on violated inequality constraints g <= 0.
 
     .. math:: \ell = \max(0, g)^2
 
@@ -89,7 +89,7 @@ def log_barrier_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""A wall before constraints g <= 0, the logarithmic barrier continued by its tangent so that it may be crossed.
+    r"""Logarithmic barrier of constraints g <= 0, extended by its tangent so that it stays finite beyond them.
 
     .. math:: \ell = \begin{cases} -\frac1t \log(-g) & g \le -1 / t^2 \\
               t g + \frac1t + \frac2t \log t & g > -1 / t^2 \end{cases}

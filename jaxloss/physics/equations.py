@@ -20,11 +20,12 @@ def pde_residual_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared residual of a differential equation, 0 where the field solves it.
+    r"""Squared residual of a differential equation at collocation points (physics-informed networks).
 
     .. math:: \ell = \lVert \mathcal N[u](x) \rVert_2^2
 
-    Write the residual with `jaxloss.field_derivative`, `jaxloss.field_laplacian` and their like. A system of equations
+    Write the residual with `jaxloss.fields`, such as `jaxloss.fields.laplacian`; it is 0 where the field solves
+    the equation. A system of equations
     is a residual that is a vector; its squares are summed. Boundary and initial conditions and data are further terms
     beside this one: `jaxloss.combine` weighs them, and its ``causal``, ``self_adaptive`` and ``ntk_weighting`` are
     made for these terms.
@@ -33,8 +34,8 @@ def pde_residual_loss(
         residual: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``: the left side of the equation minus the
             right side.
         params: The parameters of the field and of the equation, any pytree; gradients flow to them.
-        points: Collocation points, shape ``[..., D]``, floating; gradients flow to them too. In the place of a masked
-            point the residual is taken at the first that counts.
+        points: Collocation points, shape ``[..., D]``, floating; gradients flow to them too. A masked point is replaced
+            by the first that is not masked.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -43,11 +44,11 @@ def pde_residual_loss(
 
     Raises:
         TypeError: If ``points`` or the residual are not floating.
-        ValueError: If ``points`` have no axis of coordinates.
+        ValueError: If ``points`` have no coordinate axis, or it is empty.
 
     Example:
         >>> u = lambda speed, x: jnp.sin(x[0] - 2.0 * x[1])
-        >>> u_x, u_t = jaxloss.field_derivative(u, 0), jaxloss.field_derivative(u, 1)
+        >>> u_x, u_t = jaxloss.fields.derivative(u, 0), jaxloss.fields.derivative(u, 1)
         >>> advection = lambda speed, x: u_t(speed, x) + speed * u_x(speed, x)
         >>> points = jnp.array([[0.0, 0.0], [0.5, 0.25]])
         >>> print(jaxloss.pde_residual_loss(advection, 2.0, points), jaxloss.pde_residual_loss(advection, 3.0, points))

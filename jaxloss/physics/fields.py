@@ -17,11 +17,11 @@ from jaxloss._floor import checks
 from jaxloss._floor.typing import Array
 
 __all__ = [
-    "field_derivative",
-    "field_divergence",
-    "field_gradient",
-    "field_hessian_vector_product",
-    "field_laplacian",
+    "derivative",
+    "divergence",
+    "gradient",
+    "hessian_vector_product",
+    "laplacian",
 ]
 
 Field = Callable[[Any, Array], Array]
@@ -47,7 +47,7 @@ def _along(fn: Callable[[Array], Array], direction: Array) -> Callable[[Array], 
     return lambda x: jax.jvp(fn, (x,), (direction,))[1]
 
 
-def field_derivative(u: Field, coordinate: int, *, order: int = 1) -> Field:
+def derivative(u: Field, coordinate: int, *, order: int = 1) -> Field:
     r"""Partial derivative of a field, such as its time derivative.
 
     .. math:: \frac{\partial^k u}{\partial x_i^k}
@@ -67,7 +67,7 @@ def field_derivative(u: Field, coordinate: int, *, order: int = 1) -> Field:
 
     Example:
         >>> u = lambda params, x: params * x[0] ** 3 * x[1]
-        >>> jaxloss.field_derivative(u, 0, order=2)(2.0, jnp.array([1.0, 5.0]))
+        >>> jaxloss.fields.derivative(u, 0, order=2)(2.0, jnp.array([1.0, 5.0]))
         Array(60., dtype=float32)
 
     Reference:
@@ -76,7 +76,7 @@ def field_derivative(u: Field, coordinate: int, *, order: int = 1) -> Field:
     if order < 0:
         raise ValueError(f"order must be >= 0; found {order}.")
 
-    def derivative(params: Any, x: Array) -> Array:
+    def result(params: Any, x: Array) -> Array:
         x = jnp.asarray(x)
         (axis,) = _axes(x, [coordinate])
         fn: Callable[[Array], Array] = lambda y: u(params, y)
@@ -84,10 +84,10 @@ def field_derivative(u: Field, coordinate: int, *, order: int = 1) -> Field:
             fn = _along(fn, axis)
         return fn(x)
 
-    return derivative
+    return result
 
 
-def field_gradient(u: Field, *, coordinates: Sequence[int] | None = None) -> Field:
+def gradient(u: Field, *, coordinates: Sequence[int] | None = None) -> Field:
     r"""Gradient of a field; the Jacobian if its values are vectors.
 
     .. math:: (\nabla u)_i = \frac{\partial u}{\partial x_i}
@@ -104,14 +104,14 @@ def field_gradient(u: Field, *, coordinates: Sequence[int] | None = None) -> Fie
 
     Example:
         >>> u = lambda params, x: params * x[0] ** 2 + x[1]
-        >>> jaxloss.field_gradient(u)(2.0, jnp.array([1.0, 5.0]))
+        >>> jaxloss.fields.gradient(u)(2.0, jnp.array([1.0, 5.0]))
         Array([4., 1.], dtype=float32)
 
     Reference:
         Griewank and Walther (2008), Evaluating Derivatives. https://doi.org/10.1137/1.9780898717761
     """
 
-    def gradient(params: Any, x: Array) -> Array:
+    def result(params: Any, x: Array) -> Array:
         x = jnp.asarray(x)
         axes = _axes(x, coordinates)
         fn = lambda y: u(params, y)
@@ -119,11 +119,11 @@ def field_gradient(u: Field, *, coordinates: Sequence[int] | None = None) -> Fie
             return jnp.sum(axes * jax.grad(fn)(x)[None, :], axis=-1)
         return jax.vmap(lambda axis: _along(fn, axis)(x), out_axes=-1)(axes)
 
-    return gradient
+    return result
 
 
-def field_divergence(u: Field, *, coordinates: Sequence[int] | None = None) -> Field:
-    r"""Divergence of a vector field: 0 where nothing springs up or drains away.
+def divergence(u: Field, *, coordinates: Sequence[int] | None = None) -> Field:
+    r"""Divergence of a vector field: 0 where it has neither sources nor sinks.
 
     .. math:: \nabla \cdot u = \sum_i \frac{\partial u_i}{\partial x_i}
 
@@ -135,18 +135,19 @@ def field_divergence(u: Field, *, coordinates: Sequence[int] | None = None) -> F
         A field with scalar values.
 
     Raises:
-        ValueError: When called, if ``x`` is not one point, has no such coordinate, or the value does not fit.
+        ValueError: When called, if ``x`` is not one point, has no such coordinate, or if the value
+            does not have one entry per coordinate.
 
     Example:
         >>> u = lambda params, x: params * x * x
-        >>> jaxloss.field_divergence(u)(1.0, jnp.array([1.0, 2.0, 3.0]))
+        >>> jaxloss.fields.divergence(u)(1.0, jnp.array([1.0, 2.0, 3.0]))
         Array(12., dtype=float32)
 
     Reference:
         Griewank and Walther (2008), Evaluating Derivatives. https://doi.org/10.1137/1.9780898717761
     """
 
-    def divergence(params: Any, x: Array) -> Array:
+    def result(params: Any, x: Array) -> Array:
         x = jnp.asarray(x)
         axes = _axes(x, coordinates)
         fn = lambda y: u(params, y)
@@ -155,10 +156,10 @@ def field_divergence(u: Field, *, coordinates: Sequence[int] | None = None) -> F
             raise ValueError(f"u must give one entry per coordinate, shape ({len(axes)},); found {value.shape}.")
         return jnp.trace(jax.vmap(lambda axis: _along(fn, axis)(x))(axes))
 
-    return divergence
+    return result
 
 
-def field_laplacian(u: Field, *, coordinates: Sequence[int] | None = None) -> Field:
+def laplacian(u: Field, *, coordinates: Sequence[int] | None = None) -> Field:
     r"""Laplacian of a field, entry by entry if its values are vectors.
 
     .. math:: \Delta u = \sum_i \frac{\partial^2 u}{\partial x_i^2}
@@ -177,14 +178,14 @@ def field_laplacian(u: Field, *, coordinates: Sequence[int] | None = None) -> Fi
 
     Example:
         >>> u = lambda params, x: params * x[0] ** 2 * x[1]
-        >>> jaxloss.field_laplacian(u)(2.0, jnp.array([1.0, 5.0]))
+        >>> jaxloss.fields.laplacian(u)(2.0, jnp.array([1.0, 5.0]))
         Array(20., dtype=float32)
 
     Reference:
         Griewank and Walther (2008), Evaluating Derivatives. https://doi.org/10.1137/1.9780898717761
     """
 
-    def laplacian(params: Any, x: Array) -> Array:
+    def result(params: Any, x: Array) -> Array:
         x = jnp.asarray(x)
         axes = _axes(x, coordinates)
         fn = lambda y: u(params, y)
@@ -194,10 +195,10 @@ def field_laplacian(u: Field, *, coordinates: Sequence[int] | None = None) -> Fi
             second = lambda axis: _along(_along(fn, axis), axis)(x)
         return jnp.sum(jax.vmap(second)(axes), axis=0)
 
-    return laplacian
+    return result
 
 
-def field_hessian_vector_product(u: Field) -> Callable[[Any, Array, Array], Array]:
+def hessian_vector_product(u: Field) -> Callable[[Any, Array, Array], Array]:
     r"""Product of the Hessian of a scalar field with a vector, without the Hessian.
 
     .. math:: (\nabla^2 u) \, v
@@ -210,11 +211,11 @@ def field_hessian_vector_product(u: Field) -> Callable[[Any, Array, Array], Arra
 
     Raises:
         TypeError: When called, if the value of ``u`` is not a scalar.
-        ValueError: When called, if ``v`` has not the shape of ``x``.
+        ValueError: When called, if ``v.shape != x.shape``.
 
     Example:
         >>> u = lambda params, x: params * x[0] ** 2 * x[1]
-        >>> product = jaxloss.field_hessian_vector_product(u)
+        >>> product = jaxloss.fields.hessian_vector_product(u)
         >>> product(1.0, jnp.array([1.0, 5.0]), jnp.array([1.0, 0.0]))
         Array([10.,  2.], dtype=float32)
 
@@ -222,9 +223,9 @@ def field_hessian_vector_product(u: Field) -> Callable[[Any, Array, Array], Arra
         Pearlmutter (1994), Fast Exact Multiplication by the Hessian. https://doi.org/10.1162/neco.1994.6.1.147
     """
 
-    def product(params: Any, x: Array, v: Array) -> Array:
+    def result(params: Any, x: Array, v: Array) -> Array:
         x, v = jnp.asarray(x), jnp.asarray(v)
         checks.same_shape(x=x, v=v)
         return _along(jax.grad(lambda y: u(params, y)), v)(x)
 
-    return product
+    return result

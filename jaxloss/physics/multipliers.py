@@ -33,7 +33,7 @@ class AugmentedLagrangianState(NamedTuple):
 def init_augmented_lagrangian(
     equalities: ArrayLike | None = None, inequalities: ArrayLike | None = None, *, penalty: Scalar = 1.0
 ) -> AugmentedLagrangianState:
-    """The first state of `augmented_lagrangian`: all multipliers 0.
+    """Initial state of `augmented_lagrangian`: all multipliers are 0.
 
     Args:
         equalities: Constraints h = 0, any shape; only shape and dtype are looked at. None if there are none.
@@ -45,7 +45,7 @@ def init_augmented_lagrangian(
 
     Raises:
         TypeError: If a constraint is not floating.
-        ValueError: If there is no constraint, or ``penalty`` is not positive.
+        ValueError: If both constraints are None, or ``penalty`` is not positive.
 
     Example:
         >>> jaxloss.init_augmented_lagrangian(jnp.ones(2)).equality_multipliers
@@ -75,7 +75,7 @@ def augmented_lagrangian(
     growth: Scalar = 2.0,
     contraction: Scalar = 0.25,
 ) -> tuple[Array, AugmentedLagrangianState]:
-    r"""Terms that make constraints hold exactly at the minimum, with no infinite factor.
+    r"""Augmented Lagrangian: terms that make constraints hold exactly at the minimum, with finite factors.
 
     .. math:: \ell = \sum_i \left( \lambda_i h_i + \tfrac{\rho}{2} h_i^2 \right)
               + \tfrac{1}{2 \rho} \sum_j \left( \max(0, \mu_j + \rho g_j)^2 - \mu_j^2 \right)

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.numerics import quotient
+from jaxloss._floor.ratios import gap, log1p_quotient
 from jaxloss._floor.typing import Array
-from jaxloss.probabilistic._stable import LOG_2PI, gap, half_step, log1p_quotient
+from jaxloss.probabilistic._stable import LOG_2PI, half_step
 
 __all__ = ["student_t"]
 

@@ -6,13 +6,11 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.numerics import poison
+from jaxloss._floor.ratios import gap, gap_quotient, log1p_quotient
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.probabilistic._stable import (
     LOG_2PI,
-    gap,
-    gap_quotient,
-    log1p_quotient,
     log_factorial_below_one,
     stirling_error,
     stirling_error_of_inverse,

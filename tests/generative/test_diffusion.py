@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxloss
-from tests.registry import HELPERS, public_functions
+from jaxloss import diffusion
 
 SCHEDULES = {
     "variance preserving": lambda t: (np.cos(0.5 * np.pi * t), np.sin(0.5 * np.pi * t)),
@@ -35,24 +37,16 @@ def each(fn, *args, **kwargs):
 def test_every_quantity_determines_the_others(example):
     samples, noise, _, alphas, sigmas = example
     with jax.enable_x64(True):
-        noisy = jaxloss.diffuse(samples, noise, alphas, sigmas)
-        velocity = jaxloss.diffusion_velocity(samples, noise, alphas, sigmas)
-        score = jaxloss.score_from_epsilon(noise, sigmas)
-        found = {
-            "epsilon from x0": (jaxloss.epsilon_from_x0(noisy, samples, alphas, sigmas), noise),
-            "epsilon from v": (jaxloss.epsilon_from_velocity(noisy, velocity, alphas, sigmas), noise),
-            "epsilon from score": (jaxloss.epsilon_from_score(score, sigmas), noise),
-            "x0 from epsilon": (jaxloss.x0_from_epsilon(noisy, noise, alphas, sigmas), samples),
-            "x0 from v": (jaxloss.x0_from_velocity(noisy, velocity, alphas, sigmas), samples),
-            "v from epsilon": (jaxloss.velocity_from_epsilon(noisy, noise, alphas, sigmas), velocity),
-            "v from x0": (jaxloss.velocity_from_x0(noisy, samples, alphas, sigmas), velocity),
-        }
-    for name, (actual, expected) in found.items():
-        np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10, err_msg=name)
-    a, s = alphas[:, None, None], sigmas[:, None, None]
+        noisy = diffusion.diffuse(samples, noise, alphas, sigmas)
+        velocity = diffusion.v_target(samples, noise, alphas, sigmas)
+        a, s = alphas[:, None, None], sigmas[:, None, None]
+        quantities = {"epsilon": noise, "x0": samples, "v": velocity, "score": -noise / s}
+        for source, value in quantities.items():
+            for target, expected in quantities.items():
+                actual = diffusion.convert(noisy, value, alphas, sigmas, source=source, target=target)
+                np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9, err_msg=f"{target} from {source}")
     np.testing.assert_allclose(noisy, a * samples + s * noise, rtol=1e-14)
     np.testing.assert_allclose(velocity, a * noise - s * samples, rtol=1e-13, atol=1e-13)
-    np.testing.assert_allclose(score, -noise / s, rtol=1e-14)
 
 
 def test_the_losses_are_one_loss_in_other_weights(example):
@@ -60,10 +54,10 @@ def test_the_losses_are_one_loss_in_other_weights(example):
     samples, noise, guess, alphas, sigmas = example
     ones, snr = np.ones(4), (alphas / sigmas) ** 2
     with jax.enable_x64(True):
-        noisy = jaxloss.diffuse(samples, noise, alphas, sigmas)
-        x0 = jaxloss.x0_from_epsilon(noisy, guess, alphas, sigmas)
-        velocity = jaxloss.velocity_from_epsilon(noisy, guess, alphas, sigmas)
-        score = jaxloss.score_from_epsilon(guess, sigmas)
+        noisy = diffusion.diffuse(samples, noise, alphas, sigmas)
+        x0 = diffusion.convert(noisy, guess, alphas, sigmas, source="epsilon", target="x0")
+        velocity = diffusion.convert(noisy, guess, alphas, sigmas, source="epsilon", target="v")
+        score = diffusion.convert(noisy, guess, alphas, sigmas, source="epsilon", target="score")
         of_epsilon = each(jaxloss.epsilon_prediction_loss, guess, noise, ones)
         of_x0 = each(jaxloss.x0_prediction_loss, x0, samples, ones)
         of_v = each(jaxloss.v_prediction_loss, velocity, samples, noise, alphas, sigmas, ones)
@@ -80,15 +74,15 @@ def test_min_snr_is_one_objective_in_three_parametrisations(rng, gamma):
     alphas, sigmas = SCHEDULES["variance preserving"](TIMES)
     samples, noise, guess = rng.normal(size=(3, 4, 2))
     with jax.enable_x64(True):
-        noisy = jaxloss.diffuse(samples, noise, alphas, sigmas)
-        x0 = jaxloss.x0_from_epsilon(noisy, guess, alphas, sigmas)
-        velocity = jaxloss.velocity_from_epsilon(noisy, guess, alphas, sigmas)
+        noisy = diffusion.diffuse(samples, noise, alphas, sigmas)
+        x0 = diffusion.convert(noisy, guess, alphas, sigmas, source="epsilon", target="x0")
+        velocity = diffusion.convert(noisy, guess, alphas, sigmas, source="epsilon", target="v")
         weights = [
             fn(alphas, sigmas, gamma=gamma)
             for fn in (
-                jaxloss.min_snr_weights_for_epsilon,
-                jaxloss.min_snr_weights_for_x0,
-                jaxloss.min_snr_weights_for_v,
+                diffusion.min_snr_weights_for_epsilon,
+                diffusion.min_snr_weights_for_x0,
+                diffusion.min_snr_weights_for_v,
             )
         ]
         values = [
@@ -108,9 +102,9 @@ def test_weights_are_finite_at_both_ends():
     """SNR = 0 at the terminal step: min(SNR, 5) / SNR is 0 / 0 as it is written."""
     alphas, sigmas = jnp.array([0.0, 1.0, 1e-30, 1e30]), jnp.array([1.0, 0.0, 1e30, 1e-30])
     ends = {
-        jaxloss.min_snr_weights_for_epsilon: [1, 0, 1, 0],
-        jaxloss.min_snr_weights_for_x0: [0, 5, 0, 5],
-        jaxloss.min_snr_weights_for_v: [0, 0, 0, 0],
+        diffusion.min_snr_weights_for_epsilon: [1, 0, 1, 0],
+        diffusion.min_snr_weights_for_x0: [0, 5, 0, 5],
+        diffusion.min_snr_weights_for_v: [0, 0, 0, 0],
     }
     for fn, expected in ends.items():
         np.testing.assert_array_equal(fn(alphas, sigmas), expected)
@@ -120,9 +114,9 @@ def test_weights_are_finite_at_both_ends():
 
 def test_weights_refuse_and_promote():
     for fn in (
-        jaxloss.min_snr_weights_for_epsilon,
-        jaxloss.min_snr_weights_for_x0,
-        jaxloss.min_snr_weights_for_v,
+        diffusion.min_snr_weights_for_epsilon,
+        diffusion.min_snr_weights_for_x0,
+        diffusion.min_snr_weights_for_v,
     ):
         with pytest.raises(ValueError, match="gamma"):
             fn(jnp.ones(2), jnp.ones(2), gamma=0.0)
@@ -132,7 +126,7 @@ def test_weights_refuse_and_promote():
         program = jax.jit(lambda g, fn=fn: fn(jnp.array([2.0]), jnp.array([1.0]), gamma=g))
         np.testing.assert_allclose(program(2.0), fn(jnp.array([2.0]), jnp.array([1.0]), gamma=2.0))
     with pytest.raises(ValueError, match="sigma_data"):
-        jaxloss.edm_weights(jnp.ones(2), sigma_data=0.0)
+        diffusion.edm_weights(jnp.ones(2), sigma_data=0.0)
 
 
 def test_edm_preconditioning(rng):
@@ -143,7 +137,7 @@ def test_edm_preconditioning(rng):
     skip, out = data**2 / (s**2 + data**2), s * data / np.sqrt(s**2 + data**2)
     noisy = samples + s * noise
     with jax.enable_x64(True):
-        values = each(jaxloss.x0_prediction_loss, skip * noisy + out * raw, samples, jaxloss.edm_weights(sigmas))
+        values = each(jaxloss.x0_prediction_loss, skip * noisy + out * raw, samples, diffusion.edm_weights(sigmas))
     np.testing.assert_allclose(values, np.mean((raw - (samples - skip * noisy) / out) ** 2, -1), rtol=1e-10)
 
 
@@ -155,24 +149,24 @@ def test_flow_path_and_ends(rng, sigma_min):
     noise, samples = rng.normal(size=(2, 4, 3))
     times = np.array([0.0, 0.25, 0.5, 1.0])
     with jax.enable_x64(True):
-        points = jaxloss.linear_flow_path(noise, samples, times, sigma_min=sigma_min)
+        points = diffusion.linear_flow_path(samples, noise, times, sigma_min=sigma_min)
         velocity = jax.jvp(
-            lambda t: jaxloss.linear_flow_path(noise, samples, t, sigma_min=sigma_min), (times,), (np.ones(4),)
+            lambda t: diffusion.linear_flow_path(samples, noise, t, sigma_min=sigma_min), (times,), (np.ones(4),)
         )[1]
-        ends = jaxloss.flow_endpoints(points, velocity, times, sigma_min=sigma_min)
-        perfect = jaxloss.flow_matching_loss(velocity, noise, samples, np.ones(4), sigma_min=sigma_min)
+        ends = diffusion.flow_endpoints(points, velocity, times, sigma_min=sigma_min)
+        perfect = jaxloss.flow_matching_loss(velocity, samples, noise, np.ones(4), sigma_min=sigma_min)
     np.testing.assert_array_equal(np.asarray(points)[0], noise[0])
     np.testing.assert_allclose(np.asarray(points)[3], samples[3] + sigma_min * noise[3], rtol=1e-14)
-    np.testing.assert_allclose(ends[0], noise, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(ends[1], samples, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(ends[1], noise, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(ends[0], samples, rtol=1e-10, atol=1e-12)
     assert float(perfect) < 1e-30
 
 
 def test_time_runs_from_noise_to_data(rng):
     """Other code bases have data at 0: then the velocity has the other sign."""
     noise, samples = jnp.zeros((1, 2)), jnp.ones((1, 2))
-    ahead = jaxloss.flow_matching_loss(samples - noise, noise, samples, jnp.ones(1))
-    back = jaxloss.flow_matching_loss(noise - samples, noise, samples, jnp.ones(1))
+    ahead = jaxloss.flow_matching_loss(samples - noise, samples, noise, jnp.ones(1))
+    back = jaxloss.flow_matching_loss(noise - samples, samples, noise, jnp.ones(1))
     assert (ahead, back) == (0, 4)
 
 
@@ -180,11 +174,13 @@ def test_a_flow_is_a_diffusion_with_straight_factors(rng):
     """alpha = t, sigma = 1 - t: the velocity determines the noise, and the loss is that of the noise over t^2."""
     samples, noise, guess = rng.normal(size=(3, 4, 3))
     with jax.enable_x64(True):
-        points = jaxloss.linear_flow_path(noise, samples, TIMES)
-        np.testing.assert_allclose(points, jaxloss.diffuse(samples, noise, TIMES, 1 - TIMES), rtol=1e-13)
-        epsilon, x0 = jaxloss.flow_endpoints(points, guess, TIMES)
-        np.testing.assert_allclose(x0, jaxloss.x0_from_epsilon(points, epsilon, TIMES, 1 - TIMES), rtol=1e-10)
-        of_flow = each(jaxloss.flow_matching_loss, guess, noise, samples, np.ones(4))
+        points = diffusion.linear_flow_path(samples, noise, TIMES)
+        np.testing.assert_allclose(points, diffusion.diffuse(samples, noise, TIMES, 1 - TIMES), rtol=1e-13)
+        x0, epsilon = diffusion.flow_endpoints(points, guess, TIMES)
+        np.testing.assert_allclose(
+            x0, diffusion.convert(points, epsilon, TIMES, 1 - TIMES, source="epsilon", target="x0"), rtol=1e-10
+        )
+        of_flow = each(jaxloss.flow_matching_loss, guess, samples, noise, np.ones(4))
         of_epsilon = each(jaxloss.epsilon_prediction_loss, epsilon, noise, TIMES**-2)
         of_x0 = each(jaxloss.x0_prediction_loss, x0, samples, (1 - TIMES) ** -2)
     np.testing.assert_allclose(of_epsilon, of_flow, rtol=1e-10)
@@ -216,7 +212,7 @@ def test_a_schedule_in_double_precision_leaves_data_in_single():
     data, level = np.ones((2, 3), np.float32), np.full(2, 0.5)
     with jax.enable_x64(True):
         assert jaxloss.v_prediction_loss(data, data, data, level, level, level).dtype == np.float32
-        assert jaxloss.diffuse(data, data, level, level).dtype == np.float32
+        assert diffusion.diffuse(data, data, level, level).dtype == np.float32
         assert jaxloss.flow_matching_loss(data, data, data, 1.0).dtype == np.float32
         assert jaxloss.denoising_score_matching_loss(data, data, level, level).dtype == np.float32
 
@@ -228,25 +224,17 @@ def test_large_errors_overflow_only_with_their_mean():
     )
 
 
-CONVERTERS = [
-    "diffuse",
-    "diffusion_velocity",
-    "epsilon_from_velocity",
-    "epsilon_from_x0",
-    "velocity_from_epsilon",
-    "velocity_from_x0",
-    "x0_from_epsilon",
-    "x0_from_velocity",
-]
-
-
-def test_all_converters_are_here():
-    assert set(CONVERTERS) < set(HELPERS)
+CONVERTERS = {
+    "diffuse": diffusion.diffuse,
+    "v_target": diffusion.v_target,
+    "convert": functools.partial(diffusion.convert, source="x0", target="v"),
+    "convert to itself": functools.partial(diffusion.convert, source="x0", target="x0"),
+}
 
 
 @pytest.mark.parametrize("name", CONVERTERS)
 def test_converters_refuse_shapes_and_raise_precision(name):
-    fn, data, level = public_functions()[name], jnp.ones((2, 3)), jnp.full(2, 0.5)
+    fn, data, level = CONVERTERS[name], jnp.ones((2, 3)), jnp.full(2, 0.5)
     for wrong in (
         (data, data[:1], level, level),
         (data, data, level[:1], level[:1]),
@@ -258,6 +246,21 @@ def test_converters_refuse_shapes_and_raise_precision(name):
     with pytest.raises(TypeError, match="floating"):
         fn(jnp.ones((2, 3), jnp.int32), data, level, level)
     assert fn(data.astype(jnp.bfloat16), data.astype(jnp.bfloat16), level, level).dtype == jnp.float32
+
+
+def test_converters_know_four_quantities():
+    data, level = jnp.ones((2, 3)), jnp.full(2, 0.5)
+    for wrong in ({"source": "noise", "target": "x0"}, {"source": "epsilon", "target": "sample"}):
+        with pytest.raises(ValueError, match="must be one of 'epsilon', 'x0', 'v', 'score'; found"):
+            diffusion.convert(data, data, level, level, **wrong)
+
+
+def test_velocity_determines_noise_and_data_at_both_ends():
+    """At pure noise and at clean data, where the other conversions divide by 0."""
+    noisy, velocity = jnp.array([[3.0], [3.0]]), jnp.array([[2.0], [2.0]])
+    ends = jnp.array([0.0, 1.0]), jnp.array([1.0, 0.0])
+    np.testing.assert_array_equal(diffusion.convert(noisy, velocity, *ends, source="v", target="x0"), [[-2], [3]])
+    np.testing.assert_array_equal(diffusion.convert(noisy, velocity, *ends, source="v", target="epsilon"), [[3], [2]])
 
 
 # ---- score matching --------------------------------------------------------------------------------------------
@@ -399,7 +402,7 @@ def test_the_average_velocity_is_a_fixed_point_of_mean_flow(rng):
         return x * (-jnp.expm1(-a * (t - r)) / (t - r))[:, None]
 
     with jax.enable_x64(True):
-        predictions, targets = jaxloss.mean_flow_target(average, a, points, a * points, starts, times)
+        predictions, targets = diffusion.mean_flow_target(average, a, points, a * points, starts, times)
     np.testing.assert_allclose(predictions, targets, rtol=1e-12)
 
 
@@ -407,11 +410,11 @@ def test_mean_flow_at_one_time_is_flow_matching(rng):
     points, velocities = rng.normal(size=(2, 3, 2)).astype(np.float32)
     times = jnp.array([0.1, 0.5, 0.9])
     model = lambda p, x, r, t: jnp.tanh(p * x + (t - r)[:, None])
-    loss = lambda p: jaxloss.squared_error(*jaxloss.mean_flow_target(model, p, points, velocities, times, times))
+    loss = lambda p: jaxloss.squared_error(*diffusion.mean_flow_target(model, p, points, velocities, times, times))
     plain = lambda p: jaxloss.squared_error(model(p, points, times, times), velocities)
     for ours, theirs in zip(
         jax.value_and_grad(loss)(jnp.float32(0.5)), jax.value_and_grad(plain)(jnp.float32(0.5)), strict=True
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
     with pytest.raises(ValueError, match="predictions"):
-        jaxloss.mean_flow_target(lambda p, x, r, t: x[:1], None, points, velocities, times, times)
+        diffusion.mean_flow_target(lambda p, x, r, t: x[:1], None, points, velocities, times, times)

@@ -147,9 +147,9 @@ def test_dreamer_floors_the_total(rng):
 
 def test_each_loss_moves_its_own_side(rng):
     z, e = jnp.asarray(rng.normal(size=(2, 4, 3)), jnp.float32)
-    codebook = jax.grad(jaxloss.vq_codebook_loss, (0, 1))(e, z)
-    np.testing.assert_allclose(codebook[0], 2 * (e - z) / 4, rtol=1e-6)
-    assert not np.any(codebook[1])
+    codebook = jax.grad(jaxloss.vq_codebook_loss, (0, 1))(z, e)
+    np.testing.assert_allclose(codebook[1], 2 * (e - z) / 4, rtol=1e-6)
+    assert not np.any(codebook[0])
     commitment = jax.grad(jaxloss.vq_commitment_loss, (0, 1))(z, e)
     np.testing.assert_allclose(commitment[0], 2 * (z - e) / 4, rtol=1e-6)
     assert not np.any(commitment[1])
@@ -170,7 +170,7 @@ def test_the_objective_of_the_paper(rng):
     tz, te = (torch.tensor(x, requires_grad=True) for x in (z, e))
     expected = (((tz.detach() - te) ** 2).sum(-1) + 0.25 * ((tz - te.detach()) ** 2).sum(-1)).mean()
     slopes = torch.autograd.grad(expected, (tz, te))
-    loss = lambda z, e: jaxloss.vq_codebook_loss(e, z) + 0.25 * jaxloss.vq_commitment_loss(z, e)
+    loss = lambda z, e: jaxloss.vq_codebook_loss(z, e) + 0.25 * jaxloss.vq_commitment_loss(z, e)
     with jax.enable_x64(True):
         value, ours = jax.value_and_grad(loss, (0, 1))(jnp.asarray(z), jnp.asarray(e))
     np.testing.assert_allclose(value, expected.detach(), rtol=1e-12)

@@ -295,7 +295,7 @@ def test_torch_parity(rng):
 def test_feature_matching_compares_averages_and_trains_the_generator_alone(rng):
     fake = jnp.asarray(rng.normal(size=(4, 3)), jnp.float32)
     assert jaxloss.feature_matching_loss(fake, fake[::-1]) < 1e-12
-    in_fake, in_real = jax.grad(jaxloss.feature_matching_loss, (0, 1))(fake, fake + 1)
+    in_real, in_fake = jax.grad(jaxloss.feature_matching_loss, (0, 1))(fake + 1, fake)
     np.testing.assert_allclose(in_fake, np.full((4, 3), -0.5), rtol=1e-5)
     assert not np.any(in_real)
 
@@ -322,7 +322,7 @@ def test_path_length_of_a_linear_generator(rng, jit):
     with jax.enable_x64(True):
         state = jaxloss.PathLengthState(jnp.asarray(0.5))
         fn = lambda p: jaxloss.path_length_penalty(
-            linear_generator, p, latents, y, state, decay=0.25, where=keep, weights=weights
+            linear_generator, p, latents, y, state, rate=0.25, where=keep, weights=weights
         )
         (value, new), gradient = (jax.jit if jit else lambda f: f)(jax.value_and_grad(fn, has_aux=True))(
             jnp.asarray(params)
@@ -333,7 +333,7 @@ def test_path_length_of_a_linear_generator(rng, jit):
 
 
 def test_path_length_state_is_a_fixpoint_and_flat_generators_are_finite():
-    latents, y, state = jnp.ones((3, 2)), jnp.ones((3, 5)), jaxloss.path_length_init()
+    latents, y, state = jnp.ones((3, 2)), jnp.ones((3, 5)), jaxloss.init_path_length()
     fn = lambda p, s: jaxloss.path_length_penalty(linear_generator, p, latents, y, s)
     (value, new), gradient = jax.value_and_grad(fn, has_aux=True)(jnp.zeros((2, 5)), state)
     assert value == 0
@@ -354,10 +354,10 @@ def test_an_empty_batch_leaves_the_path_length_alone():
 
 
 def test_path_length_refuses():
-    state, p, w, y = jaxloss.path_length_init(), jnp.ones((2, 5)), jnp.ones((3, 2)), jnp.ones((3, 5))
+    state, p, w, y = jaxloss.init_path_length(), jnp.ones((2, 5)), jnp.ones((3, 2)), jnp.ones((3, 5))
     with pytest.raises(ValueError, match="directions"):
         jaxloss.path_length_penalty(linear_generator, p, w, y[:, :2], state)
-    with pytest.raises(ValueError, match="decay"):
-        jaxloss.path_length_penalty(linear_generator, p, w, y, state, decay=2.0)
+    with pytest.raises(ValueError, match="rate"):
+        jaxloss.path_length_penalty(linear_generator, p, w, y, state, rate=2.0)
     with pytest.raises(TypeError, match="latents"):
         jaxloss.path_length_penalty(linear_generator, p, jnp.ones((3, 2), jnp.int32), y, state)

@@ -13,24 +13,25 @@ import pytest
 import jaxloss
 
 LOGICS = ("product", "godel", "lukasiewicz")
+OPERATIONS = ("conjunction", "disjunction", "implication")
 GRID = np.linspace(0, 1, 6)
 A, B = (x.ravel() for x in np.meshgrid(GRID, GRID))
 
 
 def of(logic: str, operator: str):
-    return getattr(jaxloss, f"{logic}_{operator}")
+    return getattr(getattr(jaxloss.logic, logic), operator)
 
 
 EXPECTED = {
-    ("product", "and"): lambda a, b: a * b,
-    ("product", "or"): lambda a, b: a + b - a * b,
-    ("product", "implies"): lambda a, b: 1 - a + a * b,
-    ("godel", "and"): np.minimum,
-    ("godel", "or"): np.maximum,
-    ("godel", "implies"): lambda a, b: np.maximum(1 - a, b),
-    ("lukasiewicz", "and"): lambda a, b: np.clip(a + b - 1, 0, None),
-    ("lukasiewicz", "or"): lambda a, b: np.clip(a + b, None, 1),
-    ("lukasiewicz", "implies"): lambda a, b: np.clip(1 - a + b, None, 1),
+    ("product", "conjunction"): lambda a, b: a * b,
+    ("product", "disjunction"): lambda a, b: a + b - a * b,
+    ("product", "implication"): lambda a, b: 1 - a + a * b,
+    ("godel", "conjunction"): np.minimum,
+    ("godel", "disjunction"): np.maximum,
+    ("godel", "implication"): lambda a, b: np.maximum(1 - a, b),
+    ("lukasiewicz", "conjunction"): lambda a, b: np.clip(a + b - 1, 0, None),
+    ("lukasiewicz", "disjunction"): lambda a, b: np.clip(a + b, None, 1),
+    ("lukasiewicz", "implication"): lambda a, b: np.clip(1 - a + b, None, 1),
 }
 
 
@@ -45,7 +46,11 @@ def test_formula_and_range(logic, operator):
 
 @pytest.mark.parametrize("logic", LOGICS)
 def test_truth_tables_at_false_and_true(logic):
-    tables = {"and": lambda a, b: a and b, "or": lambda a, b: a or b, "implies": lambda a, b: not a or b}
+    tables = {
+        "conjunction": lambda a, b: a and b,
+        "disjunction": lambda a, b: a or b,
+        "implication": lambda a, b: not a or b,
+    }
     for (operator, table), a, b in itertools.product(tables.items(), (False, True), (False, True)):
         assert float(of(logic, operator)(jnp.float32(a), jnp.float32(b))) == table(a, b), (operator, a, b)
     for instances in itertools.product((0.0, 1.0), repeat=3):
@@ -55,7 +60,12 @@ def test_truth_tables_at_false_and_true(logic):
 
 @pytest.mark.parametrize("logic", LOGICS)
 def test_laws_of_logic(logic):
-    conj, disj, implies, no = of(logic, "and"), of(logic, "or"), of(logic, "implies"), jaxloss.fuzzy_not
+    conj, disj, implies, no = (
+        of(logic, "conjunction"),
+        of(logic, "disjunction"),
+        of(logic, "implication"),
+        jaxloss.logic.negation,
+    )
     with jax.enable_x64(True):
         a, b, c = jnp.asarray(A), jnp.asarray(B), jnp.asarray(A[::-1] ** 2)
         close = functools.partial(np.testing.assert_allclose, atol=1e-14)
@@ -72,42 +82,42 @@ def test_laws_of_logic(logic):
 
 @pytest.mark.parametrize("logic", LOGICS)
 def test_slopes_are_finite_and_those_of_the_logic(logic):
-    for operator in ("and", "or", "implies"):
+    for operator in OPERATIONS:
         fn = lambda a, b, operator=operator: jnp.sum(of(logic, operator)(a, b))
         slopes = jax.jit(jax.grad(fn, (0, 1)))(jnp.asarray(A, jnp.float32), jnp.asarray(B, jnp.float32))
         assert np.all(np.isfinite(slopes))
         assert np.max(np.abs(slopes)) <= 1
     at = lambda operator, a, b: jax.grad(of(logic, operator), (0, 1))(jnp.float32(a), jnp.float32(b))
     # A rule that is badly broken corrects premise and conclusion; Gödel's only the nearer one to being right.
-    premise, conclusion = at("implies", 0.9, 0.2)
+    premise, conclusion = at("implication", 0.9, 0.2)
     assert premise <= 0 <= conclusion
     assert (conclusion > 0) == (premise < 0 or logic == "godel")
     if logic == "lukasiewicz":
-        assert not np.any(at("and", 0.3, 0.4))  # the logic is indifferent below
-        np.testing.assert_array_equal(at("and", 0.8, 0.7), [1, 1])
+        assert not np.any(at("conjunction", 0.3, 0.4))  # the logic is indifferent below
+        np.testing.assert_array_equal(at("conjunction", 0.8, 0.7), [1, 1])
     else:
-        assert np.any(at("and", 0.3, 0.4))
+        assert np.any(at("conjunction", 0.3, 0.4))
     if logic == "godel":
-        np.testing.assert_array_equal(at("and", 0.5, 0.5), [0.5, 0.5])
+        np.testing.assert_array_equal(at("conjunction", 0.5, 0.5), [0.5, 0.5])
 
 
 def test_slopes_of_the_product_quantifiers_at_false_instances():
     truths = jnp.array([0.0, 0.5, 0.25])
-    np.testing.assert_allclose(jax.grad(jaxloss.product_forall)(truths), [0.125, 0, 0])
-    np.testing.assert_allclose(jax.grad(jaxloss.product_exists)(1 - truths), [0.125, 0, 0])
+    np.testing.assert_allclose(jax.grad(jaxloss.logic.product.forall)(truths), [0.125, 0, 0])
+    np.testing.assert_allclose(jax.grad(jaxloss.logic.product.exists)(1 - truths), [0.125, 0, 0])
     tiny = jnp.full(4, 1e-12)
-    np.testing.assert_allclose(jaxloss.product_exists(tiny), 4e-12, rtol=1e-6)
+    np.testing.assert_allclose(jaxloss.logic.product.exists(tiny), 4e-12, rtol=1e-6)
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0, 6.5])
 def test_p_means(p):
     truths = np.random.default_rng(0).uniform(size=(3, 5))
     with jax.enable_x64(True):
-        there = jaxloss.exists_p_mean(jnp.asarray(truths), p=p)
+        there = jaxloss.logic.exists_p_mean(jnp.asarray(truths), p=p)
         np.testing.assert_allclose(there, np.mean(truths**p, -1) ** (1 / p), rtol=1e-13)
-        every = jaxloss.forall_p_mean(jnp.asarray(truths), p=p)
+        every = jaxloss.logic.forall_p_mean(jnp.asarray(truths), p=p)
         np.testing.assert_allclose(every, 1 - np.mean((1 - truths) ** p, -1) ** (1 / p), rtol=1e-12)
-        fn = lambda x, p: jnp.sum(jaxloss.forall_p_mean(x, p=p) * jnp.arange(1.0, 4.0))
+        fn = lambda x, p: jnp.sum(jaxloss.logic.forall_p_mean(x, p=p) * jnp.arange(1.0, 4.0))
         gradient, in_p = jax.jit(jax.grad(fn, (0, 1)))(jnp.asarray(truths), p)
         along = np.random.default_rng(1).normal(size=truths.shape)
         difference = (fn(truths + 1e-6 * along, p) - fn(truths - 1e-6 * along, p)) / 2e-6
@@ -118,7 +128,7 @@ def test_p_means(p):
 @pytest.mark.parametrize("quantifier", ["forall_p_mean", "exists_p_mean"])
 @pytest.mark.parametrize("edge", [0.0, 1.0])
 def test_p_means_at_the_edges(quantifier, edge):
-    fn = getattr(jaxloss, quantifier)
+    fn = getattr(jaxloss.logic, quantifier)
     for p in (1.0, 2.0, 3.5):
         value, gradient = jax.value_and_grad(lambda x, p=p: fn(x, p=p))(jnp.full(4, edge))
         assert value == edge
@@ -137,12 +147,14 @@ def test_p_means_at_the_edges(quantifier, edge):
     np.testing.assert_allclose(fn(jnp.array([0.2, 0.6]), p=200.0), 0.2 if "forall" in quantifier else 0.6, atol=5e-3)
 
 
-QUANTIFIERS = [f"{logic}_{q}" for logic in LOGICS for q in ("forall", "exists")] + ["forall_p_mean", "exists_p_mean"]
+QUANTIFIERS = {f"{logic}.{q}": of(logic, q) for logic in LOGICS for q in ("forall", "exists")} | {
+    name: getattr(jaxloss.logic, name) for name in ("forall_p_mean", "exists_p_mean")
+}
 
 
 @pytest.mark.parametrize("name", QUANTIFIERS)
 def test_masked_instances_are_absent(name):
-    fn = getattr(jaxloss, name)
+    fn = QUANTIFIERS[name]
     truths = jnp.array([[0.75, jnp.nan, 0.875], [0.5, 0.25, jnp.inf]])
     keep = jnp.array([[True, False, True], [True, True, False]])
     both = jax.value_and_grad(lambda x: jnp.sum(fn(x, where=keep)))
@@ -161,23 +173,23 @@ def test_masked_instances_are_absent(name):
 
 def test_operands_are_checked():
     with pytest.raises(ValueError, match="same shape"):
-        jaxloss.product_and(jnp.ones(3), jnp.ones((3, 1)))
+        jaxloss.logic.product.conjunction(jnp.ones(3), jnp.ones((3, 1)))
     with pytest.raises(ValueError, match="probabilities"):
-        jaxloss.checked(jaxloss.product_and)(jnp.array([2.0]), jnp.array([0.5]))
-    assert jaxloss.product_and(jnp.ones(1, jnp.bfloat16), jnp.ones(1, jnp.bfloat16)).dtype == jnp.float32
+        jaxloss.checked(jaxloss.logic.product.conjunction)(jnp.array([2.0]), jnp.array([0.5]))
+    assert jaxloss.logic.product.conjunction(jnp.ones(1, jnp.bfloat16), jnp.ones(1, jnp.bfloat16)).dtype == jnp.float32
 
 
 @pytest.mark.parametrize("logic", LOGICS)
 def test_a_rule_is_learned(logic):
     """For all i: a_i -> b_i, and some b_i is true, from scores that say neither."""
-    implies, conj = of(logic, "implies"), of(logic, "and")
+    implies, conj = of(logic, "implication"), of(logic, "conjunction")
 
     @jax.jit
     @jax.value_and_grad
     def doubt(scores):
         a, b = jax.nn.sigmoid(scores)
-        rule = jaxloss.forall_p_mean(implies(a, b))
-        return 1 - conj(rule, jaxloss.exists_p_mean(a))
+        rule = jaxloss.logic.forall_p_mean(implies(a, b))
+        return 1 - conj(rule, jaxloss.logic.exists_p_mean(a))
 
     scores = jnp.asarray(np.random.default_rng(3).normal(size=(2, 4)), jnp.float32)
     first, _ = doubt(scores)

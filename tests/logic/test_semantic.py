@@ -34,7 +34,7 @@ FORMULAS = [
 def test_equals_brute_force_however_certain(formula, variables):
     rng = np.random.default_rng(0)
     models = [m for m in itertools.product((False, True), repeat=variables) if formula(*map(np.bool_, m))]
-    np.testing.assert_array_equal(jaxloss.satisfying_assignments(formula, variables), models)
+    np.testing.assert_array_equal(jaxloss.logic.satisfying_assignments(formula, variables), models)
     towards = 2 * np.array(models[0], float) - 1
     logits = np.stack(
         [
@@ -106,7 +106,7 @@ def test_misuse():
     with pytest.raises(TypeError, match="booleans"):
         jaxloss.semantic_loss(jnp.ones((2, 2)), formula=lambda a, b: a + 2 * b)
     with pytest.raises(ValueError, match="at most 16"):
-        jaxloss.satisfying_assignments(lambda *x: x[0], 17)
+        jaxloss.logic.satisfying_assignments(lambda *x: x[0], 17)
     with pytest.raises(TypeError, match="boolean"):
         jaxloss.semantic_loss_of_assignments(jnp.ones((2, 2)), jnp.eye(2))
     with pytest.raises(ValueError, match="models, variables"):

@@ -29,7 +29,7 @@ def heat(alpha, x):
 
 
 def heat_residual(alpha, x):
-    return jaxloss.field_derivative(heat, -1)(alpha, x) - alpha * jaxloss.field_laplacian(heat, coordinates=(0, 1))(
+    return jaxloss.fields.derivative(heat, -1)(alpha, x) - alpha * jaxloss.fields.laplacian(heat, coordinates=(0, 1))(
         alpha, x
     )
 
@@ -40,7 +40,7 @@ def wave(c, x):
 
 
 def wave_residual(c, x):
-    return jaxloss.field_derivative(wave, 1, order=2)(c, x) - c**2 * jaxloss.field_derivative(wave, 0, order=2)(c, x)
+    return jaxloss.fields.derivative(wave, 1, order=2)(c, x) - c**2 * jaxloss.fields.derivative(wave, 0, order=2)(c, x)
 
 
 def burgers(nu, x):
@@ -49,9 +49,9 @@ def burgers(nu, x):
 
 
 def burgers_residual(nu, x):
-    u_x = jaxloss.field_derivative(burgers, 0)
-    u_t = jaxloss.field_derivative(burgers, 1)
-    u_xx = jaxloss.field_derivative(u_x, 0)
+    u_x = jaxloss.fields.derivative(burgers, 0)
+    u_t = jaxloss.fields.derivative(burgers, 1)
+    u_xx = jaxloss.fields.derivative(u_x, 0)
     return u_t(nu, x) + burgers(nu, x) * u_x(nu, x) - nu * u_xx(nu, x)
 
 
@@ -61,7 +61,7 @@ def poisson(k, x):
 
 def poisson_residual(k, x):
     """``-lap u = f`` with the source of the solution, in three dimensions"""
-    return -jaxloss.field_laplacian(poisson)(k, x) - 3 * k**2 * poisson(k, x)
+    return -jaxloss.fields.laplacian(poisson)(k, x) - 3 * k**2 * poisson(k, x)
 
 
 SOLVED = [
@@ -87,7 +87,8 @@ def test_the_number_in_an_equation_is_found_from_its_slope(x64):
     """The gradient in a parameter equals differences: it flows through the second derivatives."""
     at, true = points(2), 1.5
     residual = lambda c, x: (
-        jaxloss.field_derivative(wave, 1, order=2)(true, x) - c**2 * jaxloss.field_derivative(wave, 0, order=2)(true, x)
+        jaxloss.fields.derivative(wave, 1, order=2)(true, x)
+        - c**2 * jaxloss.fields.derivative(wave, 0, order=2)(true, x)
     )
     loss = jax.jit(lambda c: jaxloss.pde_residual_loss(residual, c, at))
     difference = (loss(1.2 + 1e-6) - loss(1.2 - 1e-6)) / 2e-6
@@ -98,15 +99,15 @@ def test_the_number_in_an_equation_is_found_from_its_slope(x64):
 def test_derivatives_of_polynomials_are_exact(x64):
     u = lambda a, x: a * x[0] ** 3 * x[1] ** 2 + x[1]
     x = jnp.asarray([2.0, 3.0])
-    assert jaxloss.field_derivative(u, 0, order=0)(1.0, x) == 75
-    assert jaxloss.field_derivative(u, 0)(2.0, x) == 2 * 3 * 4 * 9
-    assert jaxloss.field_derivative(u, 0, order=3)(1.0, x) == 6 * 9
-    assert jaxloss.field_derivative(jaxloss.field_derivative(u, 0), -1)(1.0, x) == 3 * 4 * 2 * 3
-    np.testing.assert_array_equal(jaxloss.field_gradient(u)(1.0, x), [108, 49])
-    np.testing.assert_array_equal(jaxloss.field_gradient(u, coordinates=(1,))(1.0, x), [49])
-    assert jaxloss.field_laplacian(u)(1.0, x) == 6 * 2 * 9 + 2 * 8
-    assert jaxloss.field_laplacian(u, coordinates=[0])(1.0, x) == 6 * 2 * 9
-    product = jaxloss.field_hessian_vector_product(u)(1.0, x, jnp.asarray([1.0, -1.0]))
+    assert jaxloss.fields.derivative(u, 0, order=0)(1.0, x) == 75
+    assert jaxloss.fields.derivative(u, 0)(2.0, x) == 2 * 3 * 4 * 9
+    assert jaxloss.fields.derivative(u, 0, order=3)(1.0, x) == 6 * 9
+    assert jaxloss.fields.derivative(jaxloss.fields.derivative(u, 0), -1)(1.0, x) == 3 * 4 * 2 * 3
+    np.testing.assert_array_equal(jaxloss.fields.gradient(u)(1.0, x), [108, 49])
+    np.testing.assert_array_equal(jaxloss.fields.gradient(u, coordinates=(1,))(1.0, x), [49])
+    assert jaxloss.fields.laplacian(u)(1.0, x) == 6 * 2 * 9 + 2 * 8
+    assert jaxloss.fields.laplacian(u, coordinates=[0])(1.0, x) == 6 * 2 * 9
+    product = jaxloss.fields.hessian_vector_product(u)(1.0, x, jnp.asarray([1.0, -1.0]))
     np.testing.assert_allclose(product, jax.hessian(lambda y: u(1.0, y))(x) @ np.array([1.0, -1.0]), rtol=1e-14)
 
 
@@ -114,26 +115,26 @@ def test_vector_fields(x64):
     u = lambda a, x: jnp.stack([a * x[0] ** 2 * x[1], x[1] ** 3, x[0] * x[2]])
     x = jnp.asarray([2.0, 3.0, 5.0])
     jacobian = jax.jacrev(lambda y: u(2.0, y))(x)
-    np.testing.assert_allclose(jaxloss.field_gradient(u)(2.0, x), jacobian, rtol=1e-14)
-    np.testing.assert_allclose(jaxloss.field_divergence(u)(2.0, x), np.trace(jacobian), rtol=1e-14)
-    np.testing.assert_allclose(jaxloss.field_laplacian(u)(2.0, x), [2 * 2 * 3, 6 * 3, 0], rtol=1e-14)
+    np.testing.assert_allclose(jaxloss.fields.gradient(u)(2.0, x), jacobian, rtol=1e-14)
+    np.testing.assert_allclose(jaxloss.fields.divergence(u)(2.0, x), np.trace(jacobian), rtol=1e-14)
+    np.testing.assert_allclose(jaxloss.fields.laplacian(u)(2.0, x), [2 * 2 * 3, 6 * 3, 0], rtol=1e-14)
     rotation = lambda _, x: jnp.stack([-x[1], x[0]])
-    assert jaxloss.field_divergence(rotation, coordinates=(0, 1))(None, x) == 0
-    np.testing.assert_array_equal(jaxloss.field_derivative(u, 2)(2.0, x), [0, 0, 2])
+    assert jaxloss.fields.divergence(rotation, coordinates=(0, 1))(None, x) == 0
+    np.testing.assert_array_equal(jaxloss.fields.derivative(u, 2)(2.0, x), [0, 0, 2])
 
 
 def test_misuse_of_fields():
     u = lambda _, x: jnp.sum(x)
     with pytest.raises(ValueError, match="coordinate 2"):
-        jaxloss.field_derivative(u, 2)(None, jnp.zeros(2))
+        jaxloss.fields.derivative(u, 2)(None, jnp.zeros(2))
     with pytest.raises(ValueError, match=r"vmap"):
-        jaxloss.field_laplacian(u)(None, jnp.zeros((3, 2)))
+        jaxloss.fields.laplacian(u)(None, jnp.zeros((3, 2)))
     with pytest.raises(ValueError, match="order"):
-        jaxloss.field_derivative(u, 0, order=-1)
+        jaxloss.fields.derivative(u, 0, order=-1)
     with pytest.raises(ValueError, match="one entry per coordinate"):
-        jaxloss.field_divergence(u)(None, jnp.zeros(2))
+        jaxloss.fields.divergence(u)(None, jnp.zeros(2))
     with pytest.raises(ValueError, match="same shape"):
-        jaxloss.field_hessian_vector_product(u)(None, jnp.zeros(2), jnp.zeros(3))
+        jaxloss.fields.hessian_vector_product(u)(None, jnp.zeros(2), jnp.zeros(3))
 
 
 # ---- conditions ------------------------------------------------------------------------------------------------
@@ -144,35 +145,37 @@ def test_conditions_hold_for_the_solution(x64):
     left, right = inside.at[:, 0].set(0.0), inside.at[:, 0].set(1.0)
     outward = jnp.zeros_like(inside).at[:, 0].set(1.0)
     zero = jnp.zeros(len(inside))
-    assert jaxloss.dirichlet_loss(heat, 0.3, left, zero) < 1e-30
+    assert jaxloss.dirichlet_boundary_loss(heat, 0.3, left, zero) < 1e-30
     start = inside.at[:, 2].set(0.0)
     given = jnp.sin(PI * start[:, 0]) * jnp.sin(PI * start[:, 1])
     assert jaxloss.initial_condition_loss(heat, 0.3, start, given) < 1e-30
     speed = -2 * 0.3 * PI**2 * given
     assert jaxloss.initial_condition_loss(heat, 0.3, start, speed, order=1) < 1e-28
     slope = -PI * jnp.exp(-0.6 * PI**2 * right[:, 2]) * jnp.sin(PI * right[:, 1])
-    assert jaxloss.neumann_loss(heat, 0.3, right, outward, slope) < 1e-28
+    assert jaxloss.neumann_boundary_loss(heat, 0.3, right, outward, slope) < 1e-28
     mixed = {"value_factor": 2.0, "slope_factor": -0.5}
-    assert jaxloss.robin_loss(heat, 0.3, right, outward, -0.5 * slope, **mixed) < 1e-28
+    assert jaxloss.robin_boundary_loss(heat, 0.3, right, outward, -0.5 * slope, **mixed) < 1e-28
     np.testing.assert_allclose(
-        jaxloss.robin_loss(heat, 0.3, right, outward, zero, **mixed), np.mean(0.25 * slope**2), rtol=1e-10
+        jaxloss.robin_boundary_loss(heat, 0.3, right, outward, zero, **mixed), np.mean(0.25 * slope**2), rtol=1e-10
     )
-    assert jaxloss.periodic_loss(heat, 0.3, left, inside.at[:, 0].set(2.0), order=2) < 1e-24
+    assert jaxloss.periodic_boundary_loss(heat, 0.3, left, inside.at[:, 0].set(2.0), order=2) < 1e-24
     np.testing.assert_allclose(
-        jaxloss.periodic_loss(heat, 0.3, left, right, order=1, reduction="none"), 4 * slope**2, rtol=1e-10
+        jaxloss.periodic_boundary_loss(heat, 0.3, left, right, order=1, reduction="none"), 4 * slope**2, rtol=1e-10
     )
 
 
 def test_a_wrong_field_is_off_by_its_squared_error(x64):
     at = points(2)
     u = lambda a, x: jnp.stack([a * x[0], x[1]])
-    np.testing.assert_allclose(jaxloss.dirichlet_loss(u, 2.0, at, at, reduction="none"), at[:, 0] ** 2, rtol=1e-12)
+    np.testing.assert_allclose(
+        jaxloss.dirichlet_boundary_loss(u, 2.0, at, at, reduction="none"), at[:, 0] ** 2, rtol=1e-12
+    )
     normals = jnp.ones_like(at)
     np.testing.assert_allclose(
-        jaxloss.neumann_loss(u, 2.0, at, normals, jnp.zeros_like(at), reduction="none"), np.full(7, 5.0)
+        jaxloss.neumann_boundary_loss(u, 2.0, at, normals, jnp.zeros_like(at), reduction="none"), np.full(7, 5.0)
     )
     np.testing.assert_allclose(
-        jaxloss.robin_loss(u, 2.0, at, normals, jnp.zeros_like(at), reduction="none"),
+        jaxloss.robin_boundary_loss(u, 2.0, at, normals, jnp.zeros_like(at), reduction="none"),
         (2 * at[:, 0] + 2) ** 2 + (at[:, 1] + 1) ** 2,
         rtol=1e-12,
     )
@@ -183,11 +186,13 @@ def field_losses():
     other = points(2, seed=3)
     given = other[:, 0]
     return {
-        "pde": lambda a, x, **tail: jaxloss.pde_residual_loss(jaxloss.field_laplacian(u), a, x, **tail),
-        "dirichlet": lambda a, x, **tail: jaxloss.dirichlet_loss(u, a, x, given[: len(x)], **tail),
-        "neumann": lambda a, x, **tail: jaxloss.neumann_loss(u, a, x, other[: len(x)], given[: len(x)], **tail),
-        "robin": lambda a, x, **tail: jaxloss.robin_loss(u, a, x, other[: len(x)], given[: len(x)], **tail),
-        "periodic": lambda a, x, **tail: jaxloss.periodic_loss(u, a, x, other[: len(x)], order=1, **tail),
+        "pde": lambda a, x, **tail: jaxloss.pde_residual_loss(jaxloss.fields.laplacian(u), a, x, **tail),
+        "dirichlet": lambda a, x, **tail: jaxloss.dirichlet_boundary_loss(u, a, x, given[: len(x)], **tail),
+        "neumann": lambda a, x, **tail: jaxloss.neumann_boundary_loss(
+            u, a, x, other[: len(x)], given[: len(x)], **tail
+        ),
+        "robin": lambda a, x, **tail: jaxloss.robin_boundary_loss(u, a, x, other[: len(x)], given[: len(x)], **tail),
+        "periodic": lambda a, x, **tail: jaxloss.periodic_boundary_loss(u, a, x, other[: len(x)], order=1, **tail),
         "initial": lambda a, x, **tail: jaxloss.initial_condition_loss(u, a, x, given[: len(x)], order=1, **tail),
     }
 
@@ -236,11 +241,11 @@ def test_targets_are_never_broadcast():
     at = jnp.ones((4, 2))
     for wrong in (jnp.ones((4, 1)), jnp.ones(3), jnp.ones(())):
         with pytest.raises(ValueError, match="targets"):
-            jaxloss.dirichlet_loss(u, 1.0, at, wrong)
+            jaxloss.dirichlet_boundary_loss(u, 1.0, at, wrong)
     with pytest.raises(ValueError, match="same shape"):
-        jaxloss.neumann_loss(u, 1.0, at, jnp.ones((4, 3)), jnp.ones(4))
+        jaxloss.neumann_boundary_loss(u, 1.0, at, jnp.ones((4, 3)), jnp.ones(4))
     with pytest.raises(ValueError, match="order"):
-        jaxloss.periodic_loss(u, 1.0, at, at, order=-1)
+        jaxloss.periodic_boundary_loss(u, 1.0, at, at, order=-1)
 
 
 def test_terms_of_one_problem_combine():
@@ -249,7 +254,7 @@ def test_terms_of_one_problem_combine():
     term = jaxloss.reductions.term
     terms = {
         "pde": jaxloss.pde_residual_loss(wave_residual, 1.5, at, reduction=term),
-        "boundary": jaxloss.dirichlet_loss(wave, 1.5, at, jnp.zeros(7), reduction=term),
+        "boundary": jaxloss.dirichlet_boundary_loss(wave, 1.5, at, jnp.zeros(7), reduction=term),
     }
     weighed, _ = combine.causal(0.5).update({"pde": terms["pde"]}, (), step=0)
     assert weighed["pde"].values.shape == (7,)

@@ -1,4 +1,4 @@
-"""Adversarial losses of a critic, whose output is a score and no probability: Wasserstein, hinge, least squares.
+"""Adversarial losses of a critic, whose output is a score and not a probability: Wasserstein, hinge, least squares.
 
 A critic loss pairs the scores of a real and of a generated example; only the two means matter.
 """
@@ -31,12 +31,12 @@ def gan_wasserstein_discriminator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative estimate of the Wasserstein-1 distance by a critic, which minimises it.
+    r"""Wasserstein critic loss (WGAN): the negative estimate of the Wasserstein-1 distance.
 
     .. math:: \ell = f - r
 
-    An estimate only while the critic is 1-Lipschitz: add `gradient_penalty`. For batches of different size or mask
-    take the difference of two `jaxloss.reduce`.
+    It is an estimate only while the critic is 1-Lipschitz: add `gradient_penalty`. For batches of different size or
+    mask take the difference of two `jaxloss.reduce`.
 
     Args:
         real_logits: Scores :math:`r` of real examples, shape ``[...]``, floating.
@@ -70,7 +70,7 @@ def gan_wasserstein_generator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The critic's score of generated examples, negated.
+    r"""Wasserstein generator loss (WGAN): the negative critic score of generated examples.
 
     .. math:: \ell = -f
 
@@ -104,7 +104,7 @@ def gan_hinge_discriminator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Hinge loss of a critic: scores beyond the margins 1 and -1 no longer count.
+    r"""Hinge critic loss: real scores below 1 and generated scores above -1 are penalised.
 
     .. math:: \ell = \max(0, 1 - r) + \max(0, 1 + f)
 
@@ -112,8 +112,7 @@ def gan_hinge_discriminator_loss(
     minus ones. The slope at a margin is 0.
 
     Args:
-        real_logits: Scores :math:`r` of real examples, shape ``[...]``, floating.
-        fake_logits: Scores :math:`f` of generated examples, shape ``[...]``, the same; never broadcast.
+        real_logits, fake_logits: As in `gan_wasserstein_discriminator_loss`.
         where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -144,13 +143,14 @@ def gan_hinge_generator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The generator that belongs to the hinge critic; itself no hinge, it keeps its gradient beyond the margins.
+    r"""Generator loss of the hinge game; the same numbers as `gan_wasserstein_generator_loss`.
 
     .. math:: \ell = -f
 
+    It is not a hinge itself: it keeps its gradient beyond the margins of `gan_hinge_discriminator_loss`.
+
     Args:
-        fake_logits: Scores :math:`f` of generated examples, shape ``[...]``, floating.
-        where, weights, reduction: See `jaxloss.reduce`.
+        fake_logits, where, weights, reduction: As in `gan_wasserstein_generator_loss`.
 
     Returns:
         A scalar without bounds, in units of the scores.
@@ -179,7 +179,7 @@ def gan_least_squares_discriminator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of the critic's scores from a label for real and one for generated examples.
+    r"""Least-squares critic loss (LSGAN): squared distance of scores from the labels for real and generated.
 
     .. math:: \ell = \tfrac12 (r - b)^2 + \tfrac12 (f - a)^2
 
@@ -187,8 +187,7 @@ def gan_least_squares_discriminator_loss(
     mask add ``half_squared_error`` of each against its label.
 
     Args:
-        real_logits: Scores :math:`r` of real examples, shape ``[...]``, floating.
-        fake_logits: Scores :math:`f` of generated examples, shape ``[...]``, the same; never broadcast.
+        real_logits, fake_logits: As in `gan_wasserstein_discriminator_loss`.
         real_label: Score :math:`b` that real examples should have.
         fake_label: Score :math:`a` that generated examples should have.
         where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`.
@@ -224,7 +223,7 @@ def gan_least_squares_generator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of the critic's scores of generated examples from the label that the generator wants.
+    r"""Least-squares generator loss (LSGAN): squared distance of generated scores from the label for real.
 
     .. math:: \ell = \tfrac12 (f - c)^2
 

@@ -1,4 +1,4 @@
-"""What the features of networks say about generated data: matched averages, and the length of paths."""
+"""Feature matching of a generator, and the path length penalty with its running average."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
-__all__ = ["PathLengthState", "feature_matching_loss", "path_length_init", "path_length_penalty"]
+__all__ = ["PathLengthState", "feature_matching_loss", "init_path_length", "path_length_penalty"]
 
 
 def feature_matching_loss(
-    fake_features: ArrayLike,
     real_features: ArrayLike,
+    fake_features: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of the average features of generated examples from those of real ones.
+    r"""Feature matching: squared distance between average features of generated and real examples.
 
     .. math:: \ell = \left\lVert \overline{\phi(x_f)} - \overline{\operatorname{sg}(\phi(x_r))} \right\rVert_2^2
 
@@ -33,8 +33,8 @@ def feature_matching_loss(
     get no gradient. Image translation compares features pair by pair: that is `absolute_error` of them.
 
     Args:
-        fake_features: Features of generated examples, shape ``[..., N, D]``, floating.
-        real_features: Features of real examples, shape ``[..., N, D]``, the same; they get no gradient.
+        real_features: Features of real examples, shape ``[..., N, D]``, floating; they get no gradient.
+        fake_features: Features of generated examples, shape ``[..., N, D]``, the same; never broadcast.
         where, weights: Shape ``[..., N]``; a batch without an example is absent. See `jaxloss.reduce`.
         reduction: Over the batches ``[...]``; see `jaxloss.reduce`.
 
@@ -46,19 +46,19 @@ def feature_matching_loss(
         ValueError: If the shapes differ, or there are no example and feature axes.
 
     Example:
-        >>> fake, real = jnp.array([[0.0, 0.0], [2.0, 4.0]]), jnp.zeros((2, 2))
-        >>> jaxloss.feature_matching_loss(fake, real)
+        >>> real, fake = jnp.zeros((2, 2)), jnp.array([[0.0, 0.0], [2.0, 4.0]])
+        >>> jaxloss.feature_matching_loss(real, fake)
         Array(5., dtype=float32)
 
     Reference:
         Salimans et al. (2016), Improved Techniques for Training GANs, section 3.1.
         https://arxiv.org/abs/1606.03498
     """
-    fake, real = checks.floating(fake_features=fake_features, real_features=real_features)
-    checks.with_axes("examples features", allow_empty=True, fake_features=fake)
-    checks.with_axes("features", fake_features=fake)
-    checks.same_shape(fake_features=fake, real_features=real)
-    fake, real = (hide(where, array, event_ndim=1) for array in promote(fake, real))
+    real, fake = checks.floating(real_features=real_features, fake_features=fake_features)
+    checks.with_axes("examples features", allow_empty=True, real_features=real)
+    checks.with_axes("features", real_features=real)
+    checks.same_shape(real_features=real, fake_features=fake)
+    real, fake = (hide(where, array, event_ndim=1) for array in promote(real, fake))
     mass, present = pool_mass(where, weights, fake[..., 0])
     gaps = jnp.swapaxes(fake - jax.lax.stop_gradient(real), -1, -2)
     mass = None if mass is None else jnp.broadcast_to(mass[..., None, :], gaps.shape)
@@ -72,8 +72,8 @@ class PathLengthState(NamedTuple):
     mean_length: Array
 
 
-def path_length_init(mean_length: Scalar = 0.0) -> PathLengthState:
-    r"""The state of `path_length_penalty` before the first step.
+def init_path_length(mean_length: Scalar = 0.0) -> PathLengthState:
+    r"""Initial state of `path_length_penalty`.
 
     .. math:: a_0
 
@@ -87,7 +87,7 @@ def path_length_init(mean_length: Scalar = 0.0) -> PathLengthState:
         TypeError: If ``mean_length`` is not a number.
 
     Example:
-        >>> jaxloss.path_length_init()
+        >>> jaxloss.init_path_length()
         PathLengthState(mean_length=Array(0., dtype=float32))
 
     Reference:
@@ -104,18 +104,18 @@ def path_length_penalty(
     directions: ArrayLike,
     state: PathLengthState,
     *,
-    decay: Scalar = 0.01,
+    rate: Scalar = 0.01,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> tuple[Array, PathLengthState]:
-    r"""Squared distance of the length of a generator's steps from their running average (StyleGAN2).
+    r"""Path length penalty (StyleGAN2): squared deviation of a generator's step lengths from their running average.
 
     .. math:: \ell = \left( \lVert J_w^\top y \rVert_2 - a \right)^2, \qquad
               a \leftarrow a + \beta \left( \overline{\lVert J_w^\top y \rVert_2} - a \right)
 
-    The average is moved first and gets no gradient, as in the authors' code. Two vector-Jacobian products; finite where
-    the generator is flat.
+    The average is updated first and gets no gradient, as in the authors' code. It takes two vector-Jacobian products,
+    and is finite where the generator is flat.
 
     Args:
         generator: ``(params, latents [N, ...]) -> images [N, ...]``, each example by itself.
@@ -123,23 +123,23 @@ def path_length_penalty(
         latents: Latents :math:`w`, shape ``[N, ...]``, floating. Masked ones reach the generator as 0.
         directions: Random images :math:`y`, the shape of the images; normal, divided by the root of the number of
             pixels H W in StyleGAN.
-        state: From `path_length_init`, or the step before.
-        decay: Share :math:`\beta` of this batch in the running average; in [0, 1].
+        state: From `init_path_length`, or the step before.
+        rate: Share :math:`\beta` of this batch in the running average, in [0, 1] (``pl_decay`` of StyleGAN2).
         where, weights: Shape ``[N]``; see `jaxloss.reduce`. Both count in the average, too.
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        ``(penalty, new_state)``: a scalar >= 0 and the moved average, which a batch without an example leaves alone.
+        ``(penalty, new_state)``: a scalar >= 0 and the updated average, which an empty batch leaves unchanged.
 
     Raises:
         TypeError: If ``latents`` or ``directions`` are not floating.
-        ValueError: If the directions do not have the shape of the images, or ``decay`` is out of range.
+        ValueError: If the directions do not have the shape of the images, or ``rate`` is out of range.
 
     Example:
         >>> generator = lambda params, w: w * params
         >>> latents, directions = jnp.ones((2, 1)), jnp.ones((2, 1))
         >>> penalty, state = jaxloss.path_length_penalty(
-        ...     generator, 3.0, latents, directions, jaxloss.path_length_init(), decay=0.5
+        ...     generator, 3.0, latents, directions, jaxloss.init_path_length(), rate=0.5
         ... )
         >>> penalty, state.mean_length
         (Array(2.25, dtype=float32), Array(1.5, dtype=float32))
@@ -157,11 +157,11 @@ def path_length_penalty(
     (slopes,) = promote(*pullback(directions.astype(images.dtype)))
     count = latents.shape[0]
     lengths = numerics.norm(jnp.reshape(slopes, (count, math.prod(latents.shape[1:]))))
-    decay = checks.scalar("decay", decay, lengths.dtype, at_least=0, at_most=1)
+    rate = checks.scalar("rate", rate, lengths.dtype, at_least=0, at_most=1)
     mass, _ = pool_mass(where, weights, lengths)
     share = jnp.ones(lengths.shape, lengths.dtype) if mass is None else mass.astype(lengths.dtype)
     mean = state.mean_length.astype(lengths.dtype)
     step = jax.lax.stop_gradient(pool_mean(lengths, mass)) - mean
-    mean = mean + decay * jnp.where(jnp.sum(share) > 0, step, jnp.zeros((), lengths.dtype))
+    mean = mean + rate * jnp.where(jnp.sum(share) > 0, step, jnp.zeros((), lengths.dtype))
     penalty = reduce(jnp.square(lengths - mean), where=where, weights=weights, reduction=reduction)
     return penalty, PathLengthState(mean.astype(state.mean_length.dtype))

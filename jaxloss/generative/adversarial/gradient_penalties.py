@@ -54,7 +54,7 @@ def gradient_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of the norm of a critic's gradient from 1, between real and generated examples (WGAN-GP).
+    r"""Gradient penalty (WGAN-GP): squared distance of a critic's gradient norm from 1, between real and fake.
 
     .. math:: \ell = \left( \lVert \nabla_{\hat x} D(\hat x) \rVert_2 - 1 \right)^2, \qquad
               \hat x = u x_r + (1 - u) x_f
@@ -72,7 +72,7 @@ def gradient_penalty(
         fake: Generated examples :math:`x_f`, shape ``[N, ...]``, the same. Put ``jax.lax.stop_gradient`` around them
             if the parameters of the generator are being differentiated too.
         interpolation: Shares :math:`u` of the real examples, shape ``[N]``: ``jax.random.uniform(key, (N,))``.
-        target_norm: The norm that is not punished; > 0.
+        target_norm: The gradient norm at which the penalty is 0; > 0.
         where, weights: Shape ``[N]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -118,7 +118,7 @@ def r1_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared norm of a discriminator's gradient at real examples.
+    r"""R1 penalty: half the squared norm of a discriminator's gradient at real examples.
 
     .. math:: \ell = \tfrac12 \lVert \nabla_x D(x) \rVert_2^2
 
@@ -163,23 +163,21 @@ def r2_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared norm of a discriminator's gradient at generated examples.
+    r"""R2 penalty: half the squared norm of a discriminator's gradient at generated examples.
 
     .. math:: \ell = \tfrac12 \lVert \nabla_x D(x) \rVert_2^2
 
     `r1_penalty` is the same at real examples; R3GAN uses both with `gan_relativistic_discriminator_loss`.
 
     Args:
-        discriminator: ``(params, examples) -> scores``, see `gradient_penalty`; scores before any sigmoid.
-        params: The parameters of the discriminator, any pytree.
+        discriminator, params: As in `r1_penalty`.
         fake: Generated examples, shape ``[N, ...]``, floating. Put ``jax.lax.stop_gradient`` around them if the
             parameters of the generator are being differentiated too. Masked ones reach the discriminator as 0.
         where, weights: Shape ``[N]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0; 0 exactly, with zero gradient, where the discriminator is flat; float32, or float64 if the
-        gradient is.
+        A scalar >= 0; 0 exactly, with zero gradient, where the discriminator is flat.
 
     Raises:
         TypeError: If the examples or the scores are not floating.

@@ -30,7 +30,7 @@ def gan_minimax_discriminator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Binary cross-entropy of a discriminator that tells real examples from generated ones.
+    r"""Minimax discriminator loss: binary cross-entropy of real examples against generated ones.
 
     .. math:: \ell = -(1 - \varepsilon) \log \sigma(r) - \varepsilon \log \sigma(-r) - \log \sigma(-f)
 
@@ -40,13 +40,13 @@ def gan_minimax_discriminator_loss(
     Args:
         real_logits: Logits :math:`r` of real examples, shape ``[...]``, floating.
         fake_logits: Logits :math:`f` of generated examples, shape ``[...]``, the same; never broadcast.
-        real_smoothing: The target of real examples is one less this :math:`\varepsilon`, in [0, 1]; generated ones
-            are never smoothed. TF-GAN's ``label_smoothing``, 0.25 unless told, is twice it.
+        real_smoothing: :math:`\varepsilon` in [0, 1]: the target of real examples is one minus it; generated ones
+            are never smoothed. TF-GAN's ``label_smoothing``, 0.25 by default, is twice this number.
         where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0 in nats; 2 log 2 for a discriminator that cannot tell.
+        A scalar >= 0 in nats; 2 log 2 for a discriminator that always answers 1/2.
 
     Raises:
         TypeError: If an input is not floating.
@@ -74,11 +74,11 @@ def gan_minimax_generator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The generator's side of the minimax game: the log-probability that a generated example is found out.
+    r"""Minimax generator loss: the log-probability that the discriminator rejects a generated example.
 
     .. math:: \ell = \log \sigma(-f)
 
-    Its gradient vanishes where the discriminator is sure, which is at the start of training; practice uses
+    Its gradient vanishes where the discriminator is certain, which is the case at the start of training; practice uses
     `gan_nonsaturating_generator_loss`.
 
     Args:
@@ -111,7 +111,7 @@ def gan_nonsaturating_discriminator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The discriminator of the non-saturating game: that of the minimax game, without smoothing.
+    r"""Discriminator loss of the non-saturating game: `gan_minimax_discriminator_loss` without smoothing.
 
     .. math:: \ell = -\log \sigma(r) - \log \sigma(-f)
 
@@ -119,13 +119,11 @@ def gan_nonsaturating_discriminator_loss(
     the batches differ in size or mask.
 
     Args:
-        real_logits: Logits :math:`r` of real examples, shape ``[...]``, floating.
-        fake_logits: Logits :math:`f` of generated examples, shape ``[...]``, the same; never broadcast.
-        where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        real_logits, fake_logits: As in `gan_minimax_discriminator_loss`.
+        where, weights, reduction: As in `gan_minimax_discriminator_loss`.
 
     Returns:
-        A scalar >= 0 in nats; 2 log 2 for a discriminator that cannot tell.
+        A scalar >= 0 in nats; 2 log 2 for a discriminator that always answers 1/2.
 
     Raises:
         TypeError: If an input is not floating.
@@ -151,9 +149,11 @@ def gan_nonsaturating_generator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy of generated examples with the label "real": a strong gradient where they are found out.
+    r"""Non-saturating generator loss: cross-entropy of generated examples against the label "real".
 
     .. math:: \ell = -\log \sigma(f)
+
+    Its gradient is strong where the discriminator rejects the examples.
 
     Args:
         fake_logits: Logits :math:`f` of generated examples, shape ``[...]``, floating.

@@ -41,7 +41,7 @@ def gan_relativistic_discriminator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy of pairs: the real example of each should score higher than the generated one.
+    r"""Relativistic discriminator loss: cross-entropy of "the real example scores higher" over pairs.
 
     .. math:: \ell = -\log \sigma(r - f)
 
@@ -54,7 +54,7 @@ def gan_relativistic_discriminator_loss(
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0 in nats; log 2 for a critic that cannot tell.
+        A scalar >= 0 in nats; log 2 for equal scores.
 
     Raises:
         TypeError: If an input is not floating.
@@ -80,15 +80,13 @@ def gan_relativistic_generator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy of pairs: the generated example of each should score higher than the real one.
+    r"""Relativistic generator loss: cross-entropy of "the generated example scores higher" over pairs.
 
     .. math:: \ell = -\log \sigma(f - r)
 
     Args:
-        real_logits: Scores :math:`r` of real examples, shape ``[...]``, floating.
-        fake_logits: Scores :math:`f` of generated examples, shape ``[...]``, paired by position; never broadcast.
-        where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        real_logits, fake_logits: As in `gan_relativistic_discriminator_loss`.
+        where, weights, reduction: As in `gan_relativistic_discriminator_loss`.
 
     Returns:
         A scalar >= 0 in nats; log 2 where the two score alike.
@@ -117,7 +115,7 @@ def gan_relativistic_average_discriminator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy of real examples against the average generated one, and of generated against the average real.
+    r"""Relativistic average discriminator loss: each score against the average score of the other kind.
 
     .. math:: \ell = -\overline{\log \sigma(r_i - \bar f)} - \overline{\log \sigma(\bar r - f_i)}
 
@@ -131,7 +129,7 @@ def gan_relativistic_average_discriminator_loss(
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0 in nats; 2 log 2 for a critic that cannot tell.
+        A scalar >= 0 in nats; 2 log 2 for equal scores.
 
     Raises:
         TypeError: If an input is not floating.
@@ -158,7 +156,7 @@ def gan_relativistic_average_generator_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy of generated examples against the average real one, and of real against the average generated.
+    r"""Relativistic average generator loss: each score against the average of the other kind, roles swapped.
 
     .. math:: \ell = -\overline{\log \sigma(f_i - \bar r)} - \overline{\log \sigma(\bar f - r_i)}
 
@@ -166,10 +164,8 @@ def gan_relativistic_average_generator_loss(
     axis, so ``where`` and ``weights`` belong to its entries.
 
     Args:
-        real_logits: Scores :math:`r` of real examples, shape ``[..., N]``, floating.
-        fake_logits: Scores :math:`f` of generated examples, shape ``[..., N]``, the same; never broadcast.
-        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+        real_logits, fake_logits: As in `gan_relativistic_average_discriminator_loss`.
+        where, weights, reduction: As in `gan_relativistic_average_discriminator_loss`.
 
     Returns:
         A scalar >= 0 in nats; 2 log 2 where all score alike.

@@ -1,10 +1,8 @@
-"""Losses whose target is the network itself: consistency, average velocities, and distillation into other images."""
+"""Losses whose target is a network: consistency of a model with itself, and score distillation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +12,7 @@ from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.generative.diffusion._schedules import example_data, spread
 
-__all__ = ["consistency_loss", "mean_flow_target", "score_distillation_loss"]
+__all__ = ["consistency_loss", "score_distillation_loss"]
 
 
 def consistency_loss(
@@ -27,7 +25,7 @@ def consistency_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Pseudo-Huber distance of a consistency model's output from its own output at less noise.
+    r"""Consistency loss: pseudo-Huber distance of a model's output from its own output at less noise.
 
     .. math:: \ell = w \left( \sqrt{ \lVert f - \operatorname{sg}(f^-) \rVert_2^2 + c^2 D } - c \sqrt D \right)
 
@@ -81,12 +79,13 @@ def score_distillation_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""A loss whose gradient moves samples to where a diffusion model finds them likely (SDS); its value says nothing.
+    r"""Score distillation (SDS): its gradient moves samples to where a diffusion model finds them likely.
 
     .. math:: \ell = w \left\langle \operatorname{sg}(\hat\epsilon - \epsilon), x \right\rangle, \qquad
               \frac{\partial \ell}{\partial x} = w (\hat\epsilon - \epsilon)
 
-    The diffusion model is not differentiated. Summed over the event axes, so that the gradient has no 1/D.
+    The diffusion model is not differentiated, and the value itself is not a measure of progress. Summed over the event
+    axes, so that the gradient has no factor 1/D.
 
     Args:
         samples: The samples :math:`x`, such as rendered images, shape ``[..., *event]``, floating.
@@ -98,7 +97,7 @@ def score_distillation_loss(
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar of either sign, which is no measure of progress.
+        A scalar of either sign.
 
     Raises:
         TypeError: If ``samples``, ``predictions`` or ``noise`` are not floating.
@@ -115,60 +114,6 @@ def score_distillation_loss(
     """
     data = {"samples": samples, "predictions": predictions, "noise": noise}
     (samples, predictions, noise), (loss_weights,) = example_data(where, data, {"loss_weights": loss_weights})
-    weight = jnp.expand_dims(loss_weights, tuple(range(loss_weights.ndim, samples.ndim)))
-    pull = weight * jax.lax.stop_gradient(predictions - noise)
+    pull = spread(loss_weights, samples) * jax.lax.stop_gradient(predictions - noise)
     values = jnp.sum(pull * samples, axis=tuple(range(loss_weights.ndim, samples.ndim)))
     return reduce(values, where=where, weights=weights, reduction=reduction)
-
-
-def mean_flow_target(
-    model: Callable[[Any, Array, Array, Array], Array],
-    params: Any,
-    points: ArrayLike,
-    velocities: ArrayLike,
-    starts: ArrayLike,
-    times: ArrayLike,
-) -> tuple[Array, Array]:
-    r"""Average velocity that a network predicts, and the one that its own derivative asks of it (MeanFlow).
-
-    .. math:: u_{\mathrm{target}} = \operatorname{sg}\left( v_t - (t - r) \left( v_t \, \partial_x u
-              + \partial_t u \right) \right)
-
-    The average over times from r to t obeys :math:`(t - r) u = \int_r^t v`; differentiated in t this is the target.
-    Compare the two by `squared_error`, or by ``epsilon_prediction_loss`` with weights of the noise level. One forward
-    derivative, no second network.
-
-    Args:
-        model: ``(params, points, starts, times) -> average velocities`` of the shape of the points.
-        params: The parameters of the model, any pytree.
-        points: Points :math:`x_t`, such as those of `linear_flow_path`, shape ``[..., *event]``, floating.
-        velocities: Velocities :math:`v_t` of the path there, shape ``[..., *event]``, the same.
-        starts: Time :math:`r` of each example at which the average begins, shape ``[...]``, the batch axes.
-        times: Time :math:`t` of each example, shape ``[...]``. Where it equals ``starts`` this is flow matching.
-
-    Returns:
-        ``(predictions, targets)``, each of the shape of ``points``; gradients flow to the parameters through the
-        predictions alone.
-
-    Raises:
-        TypeError: If ``points`` or ``velocities`` are not floating.
-        ValueError: If the shapes differ, the predictions' among them.
-
-    Example:
-        >>> model = lambda params, x, r, t: params * x
-        >>> points, velocities = jnp.array([[1.0]]), jnp.array([[2.0]])
-        >>> jaxloss.mean_flow_target(model, 3.0, points, velocities, jnp.array([0.0]), jnp.array([0.5]))
-        (Array([[3.]], dtype=float32), Array([[-1.]], dtype=float32))
-
-    Reference:
-        Geng et al. (2025), Mean Flows for One-step Generative Modeling.
-        https://arxiv.org/abs/2505.13447
-    """
-    data, numbers = {"points": points, "velocities": velocities}, {"starts": starts, "times": times}
-    (points, velocities), (starts, times) = example_data(None, data, numbers)
-    predictions, drift = jax.jvp(
-        lambda x, t: model(params, x, starts, t), (points, times), (velocities, jnp.ones_like(times))
-    )
-    checks.same_shape(points=points, predictions=predictions)
-    targets = velocities - spread(times - starts, points) * drift
-    return predictions, jax.lax.stop_gradient(targets)

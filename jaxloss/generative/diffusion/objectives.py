@@ -1,7 +1,7 @@
 r"""Losses of denoising diffusion models by what the network predicts: the noise, the data, or the velocity of both.
 
-A noisy example is :math:`z = \alpha x + \sigma \epsilon` (`diffuse`). The noise level, the noise and the weight of
-every example are arguments; the functions of this module draw nothing.
+A noisy example is :math:`z = \alpha x + \sigma \epsilon` (`jaxloss.diffusion.diffuse`). The noise level, the noise and
+the weight of every example are arguments; the functions of this module draw nothing.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def epsilon_prediction_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Mean squared error of the predicted noise of each example, times a weight of its noise level.
+    r"""Noise prediction loss (DDPM): weighted mean squared error of the predicted noise of each example.
 
     .. math:: \ell = w \, \frac1D \lVert \hat\epsilon - \epsilon \rVert_2^2
 
-    With ``loss_weights`` of 1 this is the simple objective of DDPM; `min_snr_weights_for_epsilon` gives others. They
-    multiply the loss; ``weights`` also divide the mean by their sum.
+    With ``loss_weights`` of 1 this is the simple objective of DDPM; `jaxloss.diffusion.min_snr_weights_for_epsilon`
+    gives others. They multiply the loss; ``weights`` also divide the mean by their sum.
 
     Args:
         predictions: Predicted noise :math:`\hat\epsilon`, shape ``[..., *event]``, floating.
@@ -66,18 +66,18 @@ def x0_prediction_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Mean squared error of the predicted data of each example, times a weight of its noise level.
+    r"""Data prediction loss (x0, EDM): weighted mean squared error of the predicted data of each example.
 
     .. math:: \ell = w \, \frac1D \lVert \hat x - x \rVert_2^2
 
     Weighted by the signal-to-noise ratio :math:`\alpha^2 / \sigma^2` it is `epsilon_prediction_loss` of the same
-    network; by `edm_weights` it is the objective of EDM, by `min_snr_weights_for_x0` that of Min-SNR.
+    network; by `jaxloss.diffusion.edm_weights` it is the objective of EDM, by
+    `jaxloss.diffusion.min_snr_weights_for_x0` that of Min-SNR.
 
     Args:
         predictions: Predicted data :math:`\hat x`, shape ``[..., *event]``, floating.
         samples: The data :math:`x`, shape ``[..., *event]``, the same; never broadcast.
-        loss_weights: Weight :math:`w` of each example, shape ``[...]``, which says what the batch axes are: D counts
-            the entries of the others. It multiplies the loss; ``weights`` also divide the mean by their sum.
+        loss_weights: As in `epsilon_prediction_loss`.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -114,7 +114,7 @@ def v_prediction_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Mean squared error of the predicted velocity of each example, times a weight of its noise level.
+    r"""Velocity prediction loss (v-prediction): weighted mean squared error of the predicted velocity.
 
     .. math:: \ell = w \, \frac1D \lVert \hat v - v \rVert_2^2, \qquad v = \alpha \epsilon - \sigma x
 
@@ -127,8 +127,7 @@ def v_prediction_loss(
         noise: The noise :math:`\epsilon` that was added, shape ``[..., *event]``, the same.
         alphas: Factor :math:`\alpha` of the data in each example, shape ``[...]``, the batch axes.
         sigmas: Factor :math:`\sigma` of the noise in each example, shape ``[...]``.
-        loss_weights: Weight :math:`w` of each example, shape ``[...]``. It multiplies the loss; ``weights`` also
-            divide the mean by their sum.
+        loss_weights: As in `epsilon_prediction_loss`.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 

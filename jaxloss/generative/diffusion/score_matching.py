@@ -30,12 +30,12 @@ def denoising_score_matching_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Mean squared error of the score of noisy data, weighted by the variance of the noise.
+    r"""Denoising score matching: mean squared error of the predicted score, weighted by the noise variance.
 
     .. math:: \ell = w \, \frac1D \lVert \sigma s + \epsilon \rVert_2^2
               = w \sigma^2 \, \frac1D \left\lVert s + \frac{\epsilon}{\sigma} \right\rVert_2^2
 
-    ``loss_weights`` of 1 give every noise level the same say (Song and Ermon); the plain objective of Vincent is
+    With ``loss_weights`` of 1 every noise level counts equally (Song and Ermon); the plain objective of Vincent is
     :math:`w = 1 / (2 \sigma^2)`. The data have been noised to :math:`\alpha x + \sigma \epsilon`, for any
     :math:`\alpha`. There is no factor 1/2, and a mean over the event axes, not their sum.
 
@@ -43,8 +43,7 @@ def denoising_score_matching_loss(
         scores: Predicted scores :math:`s` at the noisy data, shape ``[..., *event]``, floating.
         noise: The standard normal noise :math:`\epsilon` that was added, shape ``[..., *event]``, the same.
         sigmas: Standard deviation :math:`\sigma` of the noise in each example, shape ``[...]``, the batch axes.
-        loss_weights: Weight :math:`w` of each example, shape ``[...]``. It multiplies the loss; ``weights`` also
-            divide the mean by their sum.
+        loss_weights: Weight :math:`w` of each example, shape ``[...]``; see `epsilon_prediction_loss`.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -94,7 +93,7 @@ def implicit_score_matching_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Fisher divergence of a model from the data up to a constant, by integration by parts: exact, for few dimensions.
+    r"""Implicit score matching: Fisher divergence of model and data up to a constant; exact, for few dimensions.
 
     .. math:: \ell = \operatorname{tr} \nabla_x s(x) + \tfrac12 \lVert s(x) \rVert_2^2
 
@@ -145,7 +144,7 @@ def sliced_score_matching_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Score matching along one random direction per example, at the price of one forward derivative.
+    r"""Sliced score matching: along one random direction per example, by a single forward derivative.
 
     .. math:: \ell = v^\top \nabla_x s(x) \, v + \tfrac12 (v^\top s(x))^2
 
@@ -153,9 +152,7 @@ def sliced_score_matching_loss(
     directions per example repeat the samples.
 
     Args:
-        model: ``(params, samples) -> scores`` of the same shape ``[N, ...]``, each example by itself.
-        params: The parameters of the model, any pytree.
-        samples: The data, shape ``[N, ...]``, floating. Masked examples reach the model as 0.
+        model, params, samples: As in `implicit_score_matching_loss`.
         directions: Directions :math:`v`, shape ``[N, ...]``, the same: ``jax.random.normal(key, samples.shape)`` or
             ``jax.random.rademacher``.
         where, weights: Shape ``[N]``; see `jaxloss.reduce`.
@@ -166,7 +163,7 @@ def sliced_score_matching_loss(
 
     Raises:
         TypeError: If ``samples`` or ``directions`` are not floating.
-        ValueError: If the shapes differ, the scores' among them.
+        ValueError: If the shapes differ, that of the scores included.
 
     Example:
         >>> score_of_normal = lambda precision, x: -precision * x

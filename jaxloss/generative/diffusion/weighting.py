@@ -33,7 +33,7 @@ def _capped_ratio(numerator: Array, denominator: Array, cap: Scalar) -> Array:
 
 
 def min_snr_weights_for_epsilon(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scalar = 5.0) -> Array:
-    r"""Min-SNR weights of `epsilon_prediction_loss`.
+    r"""Min-SNR weights of `jaxloss.epsilon_prediction_loss`.
 
     .. math:: w = \frac{\min(\mathrm{SNR}, \gamma)}{\mathrm{SNR}} = \min\left(1, \gamma \, \sigma^2 / \alpha^2 \right)
 
@@ -50,7 +50,7 @@ def min_snr_weights_for_epsilon(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: 
         ValueError: If the shapes differ, or ``gamma`` is not positive.
 
     Example:
-        >>> jaxloss.min_snr_weights_for_epsilon(jnp.array([0.0, 1.0, 4.0]), jnp.ones(3))
+        >>> jaxloss.diffusion.min_snr_weights_for_epsilon(jnp.array([0.0, 1.0, 4.0]), jnp.ones(3))
         Array([1.    , 1.    , 0.3125], dtype=float32)
 
     Reference:
@@ -63,14 +63,12 @@ def min_snr_weights_for_epsilon(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: 
 
 
 def min_snr_weights_for_x0(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scalar = 5.0) -> Array:
-    r"""Min-SNR weights of `x0_prediction_loss`.
+    r"""Min-SNR weights of `jaxloss.x0_prediction_loss`.
 
     .. math:: w = \min(\mathrm{SNR}, \gamma)
 
     Args:
-        alphas: Factor :math:`\alpha` of the data in each example, shape ``[...]``, floating.
-        sigmas: Factor :math:`\sigma` of the noise in each example, shape ``[...]``, the same.
-        gamma: The largest ratio :math:`\gamma` of signal to noise that counts in full; > 0.
+        alphas, sigmas, gamma: As in `min_snr_weights_for_epsilon`.
 
     Returns:
         Weights in [0, ``gamma``], shape ``[...]``.
@@ -80,7 +78,7 @@ def min_snr_weights_for_x0(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scala
         ValueError: If the shapes differ, or ``gamma`` is not positive.
 
     Example:
-        >>> jaxloss.min_snr_weights_for_x0(jnp.array([0.0, 2.0, 4.0]), jnp.ones(3))
+        >>> jaxloss.diffusion.min_snr_weights_for_x0(jnp.array([0.0, 2.0, 4.0]), jnp.ones(3))
         Array([0., 4., 5.], dtype=float32)
 
     Reference:
@@ -93,14 +91,12 @@ def min_snr_weights_for_x0(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scala
 
 
 def min_snr_weights_for_v(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scalar = 5.0) -> Array:
-    r"""Min-SNR weights of `v_prediction_loss`.
+    r"""Min-SNR weights of `jaxloss.v_prediction_loss`.
 
     .. math:: w = \frac{\min(\mathrm{SNR}, \gamma)}{\mathrm{SNR} + 1}
 
     Args:
-        alphas: Factor :math:`\alpha` of the data in each example, shape ``[...]``, floating.
-        sigmas: Factor :math:`\sigma` of the noise in each example, shape ``[...]``, the same.
-        gamma: The largest ratio :math:`\gamma` of signal to noise that counts in full; > 0.
+        alphas, sigmas, gamma: As in `min_snr_weights_for_epsilon`.
 
     Returns:
         Weights in [0, 1], shape ``[...]``; 0 at pure noise and at clean data.
@@ -110,7 +106,7 @@ def min_snr_weights_for_v(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scalar
         ValueError: If the shapes differ, or ``gamma`` is not positive.
 
     Example:
-        >>> jaxloss.min_snr_weights_for_v(jnp.array([0.0, 1.0, 3.0]), jnp.ones(3))
+        >>> jaxloss.diffusion.min_snr_weights_for_v(jnp.array([0.0, 1.0, 3.0]), jnp.ones(3))
         Array([0. , 0.5, 0.5], dtype=float32)
 
     Reference:
@@ -123,7 +119,7 @@ def min_snr_weights_for_v(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scalar
 
 
 def edm_weights(sigmas: ArrayLike, *, sigma_data: Scalar = 0.5) -> Array:
-    r"""Weights of `x0_prediction_loss` for a preconditioned denoiser: the same loss at every noise level at first.
+    r"""EDM weights of `jaxloss.x0_prediction_loss`: at initialisation every noise level has the same loss.
 
     .. math:: w = \frac{\sigma^2 + \sigma_d^2}{(\sigma \, \sigma_d)^2} = \frac1{\sigma^2} + \frac1{\sigma_d^2}
 
@@ -139,7 +135,7 @@ def edm_weights(sigmas: ArrayLike, *, sigma_data: Scalar = 0.5) -> Array:
         ValueError: If ``sigma_data`` is not positive.
 
     Example:
-        >>> jaxloss.edm_weights(jnp.array([0.5, 1.0]))
+        >>> jaxloss.diffusion.edm_weights(jnp.array([0.5, 1.0]))
         Array([8., 5.], dtype=float32)
 
     Reference:

@@ -32,7 +32,7 @@ def elbo_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative evidence lower bound of a variational autoencoder, with any likelihood.
+    r"""Negative evidence lower bound (ELBO) of a variational autoencoder, for any likelihood; beta-VAE.
 
     .. math:: \ell = -\log p(x \mid z) + \beta \, \mathrm{KL}(q(z \mid x) \,\|\, p(z))
 
@@ -81,15 +81,14 @@ def capacity_elbo_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative evidence lower bound whose divergence is held at a capacity, which grows during training.
+    r"""Negative evidence lower bound (ELBO) whose divergence is held at a capacity, which grows in training.
 
     .. math:: \ell = -\log p(x \mid z) + \gamma \left| \mathrm{KL}(q(z \mid x) \,\|\, p(z)) - C \right|
 
-    The two terms are those of `elbo_loss`. At the capacity itself the divergence has no gradient.
+    At the capacity itself the divergence has no gradient.
 
     Args:
-        reconstruction_nlls: Negative log-likelihoods :math:`-\log p(x \mid z)` in nats, shape ``[...]``, floating.
-        kl_divergences: Divergences of the posterior from the prior in nats, shape ``[...]``, the same; floating.
+        reconstruction_nlls, kl_divergences: As in `elbo_loss`.
         capacity: The divergence :math:`C` to hold, in nats per example; >= 0.
         gamma: Weight :math:`\gamma` of the distance from it, >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
@@ -123,7 +122,7 @@ def iwae_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative importance-weighted evidence bound, tighter with every sample of the posterior.
+    r"""Negative importance-weighted evidence bound (IWAE), tighter with every sample of the posterior.
 
     .. math:: \ell = -\log \frac1K \sum_{k=1}^K w_k, \qquad \log w_k = \log p(x, z_k) - \log q(z_k \mid x)
 

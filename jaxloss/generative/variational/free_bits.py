@@ -1,4 +1,4 @@
-"""Free bits: a divergence below a floor costs no more than the floor, so no latent is given up early in training."""
+"""Free bits: divergences below a floor cost the same as the floor, so that no latent collapses early in training."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def free_bits_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Sum over groups of latents of each example's divergence, floored.
+    r"""Free bits: each example's divergence per group of latents, floored, and summed over the groups.
 
     .. math:: \ell = \sum_j \max(\mathrm{KL}_j, \lambda)
 
-    A group below the floor has no gradient, one above it has all of its own, one at the floor half of it. The groups
-    are up to the caller: one per latent, or a single one, ``kl[..., None]``, for the floor of Dreamer.
+    A group below the floor has no gradient, a group above it its full gradient, a group at the floor half of
+    it. The caller chooses the groups: one per latent, or a single one, ``kl[..., None]``, for the floor of Dreamer.
 
     Args:
         kl_divergences: The divergence of each group in nats, the groups last, shape ``[..., J]``, floating.
@@ -63,7 +63,7 @@ def batch_free_bits_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Sum over groups of latents of the divergence's average over a batch, floored: the rule of the paper.
+    r"""Free bits by batch: the average divergence per group of latents, floored, and summed over the groups.
 
     .. math:: \ell = \sum_j \max\left( \frac{\sum_i w_i \mathrm{KL}_{ij}}{\sum_i w_i}, \lambda \right)
 

@@ -1,4 +1,4 @@
-"""Losses of vector-quantised autoencoders: the same distance, each pulling on one side of it."""
+"""Losses of vector-quantised autoencoders, each with a gradient on one side of the same distance."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def _vectors(where: ArrayLike | None, **arrays: ArrayLike) -> tuple[Array, ...]:
 
 
 def vq_codebook_loss(
-    codes: ArrayLike,
     encodings: ArrayLike,
+    codes: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of codes from the encodings that chose them, which moves the codes alone.
+    r"""Codebook loss (VQ-VAE): squared distance of codes from encodings; only the codes get a gradient.
 
     .. math:: \ell = \lVert \operatorname{sg}(z) - e \rVert_2^2
 
@@ -36,8 +36,8 @@ def vq_codebook_loss(
     codebook is an exponential moving average.
 
     Args:
-        codes: The chosen codes :math:`e`, ``codebook[indices]``, shape ``[..., D]``, floating.
-        encodings: The encodings :math:`z`, shape ``[..., D]``, the same; they get no gradient.
+        encodings: The encodings :math:`z`, shape ``[..., D]``, floating; they get no gradient.
+        codes: The chosen codes :math:`e`, ``codebook[indices]``, shape ``[..., D]``, the same; never broadcast.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -49,14 +49,14 @@ def vq_codebook_loss(
         ValueError: If the shapes differ, or there is no feature axis.
 
     Example:
-        >>> jaxloss.vq_codebook_loss(jnp.array([[3.0, 4.0]]), jnp.zeros((1, 2)))
+        >>> jaxloss.vq_codebook_loss(jnp.zeros((1, 2)), jnp.array([[3.0, 4.0]]))
         Array(25., dtype=float32)
 
     Reference:
         van den Oord, Vinyals and Kavukcuoglu (2017), Neural Discrete Representation Learning, equation 3.
         https://arxiv.org/abs/1711.00937
     """
-    codes, encodings = _vectors(where, codes=codes, encodings=encodings)
+    encodings, codes = _vectors(where, encodings=encodings, codes=codes)
     values = jnp.sum(jnp.square(jax.lax.stop_gradient(encodings) - codes), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -69,7 +69,7 @@ def vq_commitment_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance of encodings from the codes that they chose, which moves the encodings alone.
+    r"""Commitment loss (VQ-VAE): squared distance of encodings from codes; only the encodings get a gradient.
 
     .. math:: \ell = \lVert z - \operatorname{sg}(e) \rVert_2^2
 
@@ -91,7 +91,7 @@ def vq_commitment_loss(
 
     Example:
         >>> encodings, codes = jnp.array([[3.0, 4.0]]), jnp.zeros((1, 2))
-        >>> jaxloss.vq_codebook_loss(codes, encodings) + 0.25 * jaxloss.vq_commitment_loss(encodings, codes)
+        >>> jaxloss.vq_codebook_loss(encodings, codes) + 0.25 * jaxloss.vq_commitment_loss(encodings, codes)
         Array(31.25, dtype=float32)
 
     Reference:
@@ -104,7 +104,7 @@ def vq_commitment_loss(
 
 
 def straight_through(encodings: ArrayLike, codes: ArrayLike) -> Array:
-    r"""The codes, with the gradient of the encodings: what the decoder of a quantised autoencoder is given.
+    r"""Straight-through estimator: the value of the codes with the gradient of the encodings.
 
     .. math:: \operatorname{sg}(e) + (z - \operatorname{sg}(z))
 

@@ -38,12 +38,12 @@ def test_zero_targets_are_absent(jit):
     p = jnp.array([1.0, 0.0, 0.0, 0.0])
     value, (in_q, in_p) = wrap(jax.value_and_grad(jaxloss.kl_divergence, (0, 1)))(log_q, p)
     np.testing.assert_allclose(value, LN2, rtol=1e-6)
-    np.testing.assert_array_equal(in_q, [-1, 0, 0, 0])
-    np.testing.assert_allclose(in_p, [LN2 + 1, 0, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(in_q, [-0.5, 0.5, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(in_p, [LN2, 0, 0, 0], rtol=1e-6)
     value, (in_q, in_p) = wrap(jax.value_and_grad(jaxloss.kl_divergence_with_log_targets, (0, 1)))(log_q, jnp.log(p))
     np.testing.assert_allclose(value, LN2, rtol=1e-6)
-    np.testing.assert_array_equal(in_q, [-1, 0, 0, 0])
-    np.testing.assert_allclose(in_p, [LN2 + 1, 0, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(in_q, [-0.5, 0.5, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(in_p, [LN2, 0, 0, 0], rtol=1e-6)
     second = jax.hessian(jaxloss.kl_divergence, (0, 1))(log_q, p)
     assert all(np.all(np.isfinite(block)) for row in second for block in row)
 
@@ -62,7 +62,7 @@ def test_a_missed_class_costs_infinity():
     log_q, p = jnp.array([0.0, -jnp.inf]), jnp.array([0.5, 0.5])
     assert jaxloss.kl_divergence(log_q, p) == np.inf
     assert jaxloss.kl_divergence_with_log_targets(log_q, jnp.log(p)) == np.inf
-    np.testing.assert_array_equal(jax.grad(jaxloss.kl_divergence)(log_q, p), [-0.5, -0.5])
+    np.testing.assert_array_equal(jax.grad(jaxloss.kl_divergence)(log_q, p), [0.5, -0.5])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -80,11 +80,37 @@ def test_targets_below_the_dtype_are_absent_in_both():
     assert jaxloss.kl_divergence(log_q, jnp.exp(log_p)) == 0
 
 
-def test_equal_log_distributions_are_exactly_zero(rng):
+def test_equal_distributions_are_zero(rng):
+    """Exactly by the same logarithms; else the square of their rounding, far below the rounding of a difference."""
     log_p = jax.nn.log_softmax(jnp.asarray(5 * rng.normal(size=(100, 11)), jnp.float32))
     assert not np.any(jaxloss.kl_divergence_with_log_targets(log_p, log_p, reduction="none"))
     near = jaxloss.kl_divergence(log_p, jnp.exp(log_p), reduction="none")
-    assert np.max(np.abs(near)) < 1e-6
+    assert np.min(near) >= 0
+    assert np.max(near) < 1e-11
+
+
+@pytest.mark.parametrize("delta", [1e-6, 1e-4, 1e-2])
+def test_nearly_equal_distributions_keep_their_digits(delta):
+    """By p log(p / q) alone the divergence of neighbours is noise of either sign below 1e-7."""
+    q = jnp.log(jnp.array([0.5, 0.5]))
+    p = q + jnp.array([delta, -delta], jnp.float32)
+    d = np.asarray(p, np.float64) - np.asarray(q, np.float64)
+    exact = np.sum(np.exp(np.asarray(q, np.float64)) * (np.exp(d) * d - np.expm1(d)))
+    np.testing.assert_allclose(jaxloss.kl_divergence_with_log_targets(q, p), exact, rtol=1e-6, atol=1e-18)
+
+
+def test_what_is_no_probability_is_nan():
+    good, p = jnp.log(jnp.array([[0.5, 0.5]] * 3)), jnp.array([[0.5, 0.5]] * 3)
+    for bad in (0.5, jnp.inf):
+        spoiled = good.at[1, 0].set(bad)
+        for fn in (jaxloss.kl_divergence_with_log_targets, jaxloss.reverse_kl_divergence):
+            for pair in ((spoiled, good), (good, spoiled)):
+                values, pull = jax.vjp(lambda *x, fn=fn: fn(*x, reduction="none"), *pair)
+                np.testing.assert_array_equal(np.isnan(values), [False, True, False])
+                assert np.all(np.isnan([np.sum(g) for g in pull(jnp.ones(3))]))
+    for bad in (-0.1, 1.5):
+        values = jaxloss.kl_divergence(good, p.at[1, 0].set(bad), reduction="none")
+        np.testing.assert_array_equal(np.isnan(values), [False, True, False])
 
 
 def test_one_hot_integers_are_targets():
@@ -122,15 +148,15 @@ def test_torch_and_optax_parity(rng):
         theirs = optax.losses.kl_divergence_with_log_targets(np.log(q), np.log(p))
         np.testing.assert_allclose(logs, theirs, rtol=1e-12)
     torch = pytest.importorskip("torch")
-    tq = torch.tensor(np.log(q), requires_grad=True)
+    logits = torch.tensor(np.log(q), requires_grad=True)
+    tq = logits.log_softmax(-1)
     each = torch.nn.functional.kl_div(tq, torch.tensor(p), reduction="none").sum(-1)
     mass = torch.tensor(where * weights)
     expected = (each * mass).sum() / mass.sum()
-    (slope,) = torch.autograd.grad(expected, tq)
+    (slope,) = torch.autograd.grad(expected, logits, retain_graph=True)
+    loss = lambda z: jaxloss.kl_divergence(jax.nn.log_softmax(z), p, where=where, weights=weights)
     with jax.enable_x64(True):
-        value, gradient = jax.value_and_grad(lambda x: jaxloss.kl_divergence(x, p, where=where, weights=weights))(
-            jnp.asarray(np.log(q))
-        )
+        value, gradient = jax.value_and_grad(loss)(jnp.asarray(np.log(q)))
         mean = jaxloss.kl_divergence(np.log(q), p)
     np.testing.assert_allclose(value, expected.detach(), rtol=1e-12)
     np.testing.assert_allclose(gradient, slope, rtol=1e-12, atol=1e-15)
@@ -229,11 +255,11 @@ def factors(rng, n, d):
 
 
 def test_diagonal_factors_are_the_diagonal_case(rng):
-    mean_p, s, mean_q, t = rng.normal(size=(4, 5, 3))
+    means_p, s, means_q, t = rng.normal(size=(4, 5, 3))
     full = lambda x: np.eye(3) * np.exp(x / 2)[..., None, :]
     with jax.enable_x64(True):
-        value = jaxloss.multivariate_gaussian_kl(mean_p, full(s), mean_q, full(t), reduction="none")
-        np.testing.assert_allclose(value, jaxloss.gaussian_kl(mean_p, s, mean_q, t, reduction="none"), rtol=1e-12)
+        value = jaxloss.multivariate_gaussian_kl(means_p, full(s), means_q, full(t), reduction="none")
+        np.testing.assert_allclose(value, jaxloss.gaussian_kl(means_p, s, means_q, t, reduction="none"), rtol=1e-12)
 
 
 def test_full_kl_keeps_small_divergences(rng):

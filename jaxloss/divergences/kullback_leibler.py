@@ -1,0 +1,223 @@
+r"""The Kullback-Leibler divergence of two discrete distributions, in both directions and in every encoding.
+
+All of them sum :math:`p \log(p / q) - p + q`. The last two terms vanish for normalised inputs; they make every term
+>= 0 and keep the digits of small divergences.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.entropies import relative_entropy
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss.divergences._distributions import (
+    ensure_normalised,
+    log_distributions,
+    logit_pair,
+    valid_log_probs,
+    valid_probs,
+)
+
+__all__ = [
+    "kl_divergence",
+    "kl_divergence_from_logits",
+    "kl_divergence_with_log_targets",
+    "reverse_kl_divergence",
+]
+
+
+def kl_divergence(
+    log_predictions: ArrayLike,
+    targets: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Kullback-Leibler divergence KL(p || q) of predicted log-probabilities from target probabilities.
+
+    .. math:: \ell = \mathrm{KL}(p \,\|\, q) = \sum_k p_k (\log p_k - \log q_k) - p_k + q_k
+
+    The target leads: the expectation is over ``targets``, and a prediction is punished for missing what the target
+    has. The prediction comes as log-probabilities, from ``jax.nn.log_softmax``. The sum is over the last axis and
+    the mean over examples (PyTorch's ``"batchmean"``; its ``"mean"`` also divides by K). The last two terms vanish
+    for normalised inputs; they make every term >= 0 and keep the digits of small divergences. The gradient in
+    ``log_predictions`` is :math:`q - p`; through ``jax.nn.log_softmax`` it is the same without them.
+
+    Args:
+        log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
+        targets: Probabilities :math:`p`, shape ``[..., K]``, the same; floating or integer; never broadcast. An
+            entry with :math:`p_k = 0` contributes :math:`q_k` and has no gradient in :math:`p_k` (the exact slope
+            is -inf). A row with an entry outside [0, 1], or with a log-probability above 0, gives NaN.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 0 where the two are equal, with zero gradient, exactly so if ``log_predictions`` are
+        the logarithms of ``targets`` to the last bit; +inf if :math:`q_k = 0` where :math:`p_k > 0`.
+
+    Raises:
+        TypeError: If ``log_predictions`` are not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> log_predictions = jnp.log(jnp.array([0.5, 0.5, 0.0]))
+        >>> jaxloss.kl_divergence(log_predictions, jnp.array([1.0, 0.0, 0.0]))
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Kullback and Leibler (1951), On Information and Sufficiency.
+        https://doi.org/10.1214/aoms/1177729694
+    """
+    log_predictions, targets = checks.scores_and_targets(log_predictions=log_predictions, targets=targets)
+    log_predictions, targets = promote(log_predictions, targets)
+    classes = targets.shape[-1]
+    log_predictions = hide(where, log_predictions, event_ndim=1, fill=-math.log(classes))
+    targets = hide(where, targets, event_ndim=1, fill=1 / classes)
+    ensure_normalised(log_predictions=log_predictions)
+    value_checks.ensure_probabilities(targets=targets, sum_to_one=True)
+    log_predictions, targets = valid_log_probs(log_predictions), valid_probs(targets)
+    log_targets = jnp.log(jnp.where(targets == 0, jnp.ones((), targets.dtype), targets))
+    values = jnp.sum(relative_entropy(targets, log_targets, log_predictions), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def kl_divergence_with_log_targets(
+    log_predictions: ArrayLike,
+    log_targets: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Kullback-Leibler divergence KL(p || q) of predicted log-probabilities from target log-probabilities.
+
+    .. math:: \ell = \mathrm{KL}(p \,\|\, q) = \sum_k e^{\log p_k} (\log p_k - \log q_k) - e^{\log p_k} + q_k
+
+    Equal to `kl_divergence` at ``exp(log_targets)``, with exact logarithms of small targets. The target leads: the
+    expectation is over ``log_targets``. The last two terms vanish for normalised inputs; they make every term >= 0
+    and keep the digits of small divergences.
+
+    Args:
+        log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
+        log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed. An
+            entry whose probability is 0 in the working precision contributes :math:`q_k` and has no gradient in
+            :math:`\log p_k`. A row with a log-probability above 0, here or in the prediction, gives NaN.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient, and accurate near it; +inf if
+        :math:`q_k = 0` where :math:`p_k > 0`.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> log_predictions = jax.nn.log_softmax(jnp.array([0.0, 0.0, -jnp.inf]))
+        >>> log_targets = jax.nn.log_softmax(jnp.array([0.0, -jnp.inf, -jnp.inf]))
+        >>> jaxloss.kl_divergence_with_log_targets(log_predictions, log_targets)
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Kullback and Leibler (1951), On Information and Sufficiency.
+        https://doi.org/10.1214/aoms/1177729694
+    """
+    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    values = jnp.sum(relative_entropy(jnp.exp(log_p), log_p, log_q), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def kl_divergence_from_logits(
+    logits: ArrayLike,
+    target_logits: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Kullback-Leibler divergence KL(p || q) of the softmax of logits from the softmax of target logits.
+
+    .. math:: \ell = \sum_k p_k (\log p_k - \log q_k), \qquad
+              q = \operatorname{softmax}(z), \quad p = \operatorname{softmax}(t)
+
+    The target leads, as in `kl_divergence`. There is no temperature: divide both logits by it, and multiply by its
+    square to keep the size of the gradient.
+
+    Args:
+        logits: Scores :math:`z` of the prediction, shape ``[..., K]``, floating; -inf for a class that is absent.
+        target_logits: Scores :math:`t` of the target, shape ``[..., K]``, the same; floating; -inf is allowed.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 0 exactly where the logits are equal, with zero gradient; +inf if a class is absent
+        from the prediction alone.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> jaxloss.kl_divergence_from_logits(jnp.array([0.0, 0.0]), jnp.array([0.0, -jnp.inf]))
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Kullback and Leibler (1951), On Information and Sufficiency.
+        https://doi.org/10.1214/aoms/1177729694
+    """
+    logits, target_logits = logit_pair(where, logits=logits, target_logits=target_logits)
+    log_q, log_p = jax.nn.log_softmax(logits), jax.nn.log_softmax(target_logits)
+    values = jnp.sum(relative_entropy(jnp.exp(log_p), log_p, log_q), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def reverse_kl_divergence(
+    log_predictions: ArrayLike,
+    log_targets: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Reverse Kullback-Leibler divergence KL(q || p): the expectation is over the prediction, which seeks a mode.
+
+    .. math:: \ell = \mathrm{KL}(q \,\|\, p) = \sum_k q_k (\log q_k - \log p_k) - q_k + p_k
+
+    The prediction leads: a predicted distribution is punished for having what the target lacks, and settles on a
+    mode. `kl_divergence_with_log_targets` has the other direction. The last two terms vanish for normalised inputs;
+    they make every term >= 0 and keep the digits of small divergences.
+
+    Args:
+        log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed. An entry
+            whose probability is 0 has no gradient. A row with an entry above 0 gives NaN, in both arguments.
+        log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient; +inf if :math:`p_k = 0` where
+        :math:`q_k > 0`.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or there is no last axis.
+
+    Example:
+        >>> log_predictions = jnp.log(jnp.array([1.0, 0.0]))
+        >>> jaxloss.reverse_kl_divergence(log_predictions, jnp.log(jnp.array([0.5, 0.5])))
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Minka (2005), Divergence Measures and Message Passing.
+        https://www.microsoft.com/en-us/research/publication/divergence-measures-and-message-passing/
+    """
+    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    values = jnp.sum(relative_entropy(jnp.exp(log_q), log_q, log_p), axis=-1)
+    return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -1,0 +1,1 @@
+"""Cases of the penalties beside a main loss."""

@@ -1,0 +1,143 @@
+"""Cases of boundary and initial conditions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import jaxloss
+from tests.cases import Case, Inputs, Shape
+from tests.cases.physics._shared import (
+    CAST,
+    CURVATURE,
+    LARGE,
+    ROUNDED,
+    TINY,
+    field,
+    jacobians,
+    points,
+    slopes_along,
+    values,
+)
+
+
+def _squares(residuals):
+    return np.linalg.norm(residuals, axis=-1) ** 2
+
+
+def _robin(points, normals, targets, value_factor=1.0, slope_factor=1.0):
+    return _squares(value_factor * values(points) + slope_factor * slopes_along(points, normals) - targets)
+
+
+def _direction(points, opposite_points):
+    step = opposite_points - points
+    return step / np.linalg.norm(step, axis=-1, keepdims=True)
+
+
+def _periodic(points, opposite_points, order=0):
+    result = _squares(values(points) - values(opposite_points))
+    if order:
+        direction = _direction(points, opposite_points)
+        result = result + _squares(slopes_along(points, direction) - slopes_along(opposite_points, direction))
+    return result
+
+
+def _periodic_slopes(points, opposite_points, order=0):
+    """The gradient at a direction that does not move with the points."""
+    gap = values(points) - values(opposite_points)
+    pulls = [2 * np.einsum("...k,...kd->...d", gap, jacobians(x)) for x in (points, opposite_points)]
+    if order:
+        direction = _direction(points, opposite_points)
+        gap = slopes_along(points, direction) - slopes_along(opposite_points, direction)
+        first, second = direction[..., 0], direction[..., 1]
+        bends = np.stack([np.stack([2 * CURVATURE * first, 0 * first], -1), np.stack([second, first], -1)], axis=-2)
+        pulls = [pull + 2 * np.einsum("...k,...kd->...d", gap, bends) for pull in pulls]
+    return {"points": pulls[0], "opposite_points": -pulls[1]}
+
+
+def _initial(points, targets, time=-1, order=0):
+    if order == 0:
+        return _squares(values(points) - targets)
+    return _squares(jacobians(points)[..., time] - targets)
+
+
+def _zeros(*names: str):
+    def draw(rng: np.random.Generator, batch: Shape) -> Inputs:
+        return {n: np.zeros((*batch, 2)) for n in names}
+
+    return draw
+
+
+def _sizes(*names: str) -> dict[str, Inputs]:
+    return {"tiny": dict.fromkeys(names, TINY), "large": dict.fromkeys(names, LARGE)}
+
+
+CONDITION, ACROSS, PERIOD = ("points", "targets"), ("points", "normals", "targets"), ("points", "opposite_points")
+
+CASES = [
+    Case(
+        fn=jaxloss.dirichlet_boundary_loss,
+        draw=points(*CONDITION),
+        oracle=lambda points, targets: _squares(values(points) - targets),
+        source="a quadratic field in closed form",
+        leading=(field, CURVATURE),
+        perfect=_zeros(*CONDITION),
+        cancels=ROUNDED,
+        extremes=_sizes(*CONDITION),
+        exempt={"half_precision": CAST},
+    ),
+    Case(
+        fn=jaxloss.neumann_boundary_loss,
+        draw=points(*ACROSS),
+        oracle=lambda points, normals, targets: _squares(slopes_along(points, normals) - targets),
+        source="the slopes of a quadratic field in closed form",
+        leading=(field, CURVATURE),
+        perfect=_zeros(*ACROSS),
+        cancels=ROUNDED,
+        extremes=_sizes(*ACROSS),
+        exempt={"half_precision": CAST},
+    ),
+    Case(
+        fn=jaxloss.robin_boundary_loss,
+        draw=points(*ACROSS),
+        oracle=_robin,
+        source="the values and slopes of a quadratic field in closed form",
+        leading=(field, CURVATURE),
+        hypers={"value_factor": 2.0, "slope_factor": -0.5},
+        ends=({"value_factor": 0.0, "slope_factor": -0.5}, {"value_factor": 2.0, "slope_factor": 0.0}),
+        perfect=_zeros(*ACROSS),
+        cancels=ROUNDED,
+        extremes=_sizes(*ACROSS),
+        exempt={"half_precision": CAST},
+    ),
+    Case(
+        fn=jaxloss.periodic_boundary_loss,
+        draw=points(*PERIOD),
+        oracle=_periodic,
+        source="the values and slopes of a quadratic field in closed form",
+        leading=(field, CURVATURE),
+        hypers={"order": 1},
+        static=("order",),
+        bad_hypers=({"order": -1},),
+        slopes=_periodic_slopes,
+        cancels=ROUNDED,
+        extremes={"one point": dict.fromkeys(PERIOD, TINY), "far": {"points": LARGE, "opposite_points": -LARGE}},
+        exempt={
+            "derivatives": "the direction of the period is a constant: it does not move with the points",
+            "half_precision": CAST,
+        },
+    ),
+    Case(
+        fn=jaxloss.initial_condition_loss,
+        draw=points(*CONDITION),
+        oracle=_initial,
+        source="a quadratic field and its slopes in closed form",
+        leading=(field, CURVATURE),
+        hypers={"time": 0, "order": 1},
+        static=("time", "order"),
+        bad_hypers=({"order": -1},),
+        perfect=_zeros(*CONDITION),
+        cancels=ROUNDED,
+        extremes=_sizes(*CONDITION),
+        exempt={"half_precision": CAST},
+    ),
+]
