@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 
 import jaxloss
-from tests.cases.reinforcement import _actions, _categorical, _off_policy, _quantiles, _states
+from tests.cases.reinforcement._shared import draw_actions, draw_states
+from tests.cases.reinforcement.categorical_values import draw_categorical
+from tests.cases.reinforcement.off_policy import draw_off_policy
+from tests.cases.reinforcement.quantile_values import draw_quantiles
 
 ONE_STEP = {
-    "td": _states,
-    "q_learning": _actions("q_t"),
-    "double_q_learning": _actions("q_t_value", "q_t_selector"),
-    "sarsa": _actions("q_t", "a_t"),
-    "expected_sarsa": _actions("q_t", "probs_a_t"),
+    "td": draw_states,
+    "q_learning": draw_actions("q_t"),
+    "double_q_learning": draw_actions("q_t_value", "q_t_selector"),
+    "sarsa": draw_actions("q_t", "a_t"),
+    "expected_sarsa": draw_actions("q_t", "probs_a_t"),
 }
 KEEP = np.array([True, False, True, True, False, True, False])
 
@@ -67,7 +70,7 @@ class TestOneStep:
 
 class TestActions:
     def test_the_next_action_of_sarsa_must_exist(self, rng) -> None:
-        inputs = single(_actions("q_t", "a_t")(rng, (3,)))
+        inputs = single(draw_actions("q_t", "a_t")(rng, (3,)))
         inputs["a_t"][1] = 4
         np.testing.assert_array_equal(np.isnan(jaxloss.sarsa_error(**inputs)), [False, True, False])
         with pytest.raises(ValueError, match="a_t must"):
@@ -77,13 +80,13 @@ class TestActions:
     def test_a_nan_among_the_next_values_shows(self, rng, spoiled) -> None:
         """argmax points at a NaN in the selector, whose other values are well."""
         for action in range(4):
-            inputs = single(_actions("q_t_value", "q_t_selector")(rng, (3,)))
+            inputs = single(draw_actions("q_t_value", "q_t_selector")(rng, (3,)))
             inputs[spoiled][1, action] = np.nan
             np.testing.assert_array_equal(np.isnan(jaxloss.double_q_learning_error(**inputs)), [False, True, False])
 
     def test_forbidden_actions(self, rng) -> None:
         """Of value -inf, or of probability 0."""
-        inputs = single(_actions("q_t", "probs_a_t")(rng, (3,)))
+        inputs = single(draw_actions("q_t", "probs_a_t")(rng, (3,)))
         inputs["q_t"][:, 2], inputs["probs_a_t"][:, 2] = -np.inf, 0
         assert np.all(np.isfinite(jaxloss.expected_sarsa_error(**inputs)))
         inputs.pop("probs_a_t")
@@ -154,7 +157,7 @@ class TestReturns:
         assert not any(np.any(slope) for slope in found.values())
 
     def test_a_weight_weighs_the_error_of_a_step(self, rng) -> None:
-        inputs = single(_states(rng, (3, 7)))
+        inputs = single(draw_states(rng, (3, 7)))
         weights = rng.uniform(size=(3, 7)).astype(np.float32)
         errors = jaxloss.td_lambda_error(**inputs)
         expected = np.average(0.5 * np.square(errors), axis=-1, weights=weights)
@@ -232,7 +235,7 @@ class TestVTrace:
 
     def test_gradients(self, rng) -> None:
         """Of the errors -1 in their own values, of the loss minus the errors; to second order too."""
-        inputs = single(_off_policy(rng, (3, 7)))
+        inputs = single(draw_off_policy(rng, (3, 7)))
         found = slopes(jaxloss.vtrace_error, inputs)
         np.testing.assert_array_equal(found.pop("v_tm1"), -np.ones((3, 7)))
         assert not any(np.any(slope) for slope in found.values())
@@ -243,7 +246,7 @@ class TestVTrace:
         np.testing.assert_allclose(bend, np.full((3, 7), 1 / 7), rtol=1e-6)
 
     def test_masked_steps_are_passed_over(self, rng) -> None:
-        inputs = single(_off_policy(rng, (3, 7)))
+        inputs = single(draw_off_policy(rng, (3, 7)))
         spoiled = {n: np.where(KEEP, x, np.nan).astype(np.float32) for n, x in inputs.items()}
         actual = jaxloss.vtrace_error(**spoiled, where=np.broadcast_to(KEEP, (3, 7)))
         expected = jaxloss.vtrace_error(**{n: x[:, KEEP] for n, x in inputs.items()})
@@ -251,7 +254,7 @@ class TestVTrace:
         assert not np.any(actual[:, ~KEEP])
 
     def test_advantages(self, rng) -> None:
-        inputs = single(_off_policy(rng, (7,)))
+        inputs = single(draw_off_policy(rng, (7,)))
         rho = inputs["rho_tm1"]
         mix = rng.uniform(size=7).astype(np.float32)
         out = jaxloss.vtrace_td_error_and_advantage(**inputs, lambda_=mix, clip_pg_rho_threshold=1.2)
@@ -295,14 +298,14 @@ class TestProjection:
 
     @pytest.mark.parametrize("double", [False, True])
     def test_targets_pass_no_gradient(self, rng, double) -> None:
-        inputs = single(_categorical(*["selector"] * double)(rng, (3,)))
+        inputs = single(draw_categorical(*["selector"] * double)(rng, (3,)))
         loss = jaxloss.categorical_double_q_learning_loss if double else jaxloss.categorical_q_learning_loss
         found = slopes(loss, inputs)
         assert np.any(found.pop("q_logits_tm1"))
         assert not any(np.any(slope) for slope in found.values())
 
     def test_no_action_or_atom_is_refused(self, rng) -> None:
-        inputs = single(_categorical()(rng, (3,)))
+        inputs = single(draw_categorical()(rng, (3,)))
         for empty in ((3, 0, 5), (3, 3, 0)):
             logits = jnp.zeros(empty)
             with pytest.raises(ValueError, match="q_logits_tm1"):
@@ -341,13 +344,13 @@ class TestHistograms:
 
 class TestQuantiles:
     def test_levels_may_be_shared(self, rng) -> None:
-        inputs = single(_quantiles(rng, (4,)))
+        inputs = single(draw_quantiles(rng, (4,)))
         tau = inputs["tau_q_tm1"][0]
         each = jaxloss.quantile_q_learning_loss(**{**inputs, "tau_q_tm1": np.broadcast_to(tau, (4, 3))})
         assert jaxloss.quantile_q_learning_loss(**{**inputs, "tau_q_tm1": tau}) == each
 
     def test_levels_out_of_range_are_nan(self, rng) -> None:
-        inputs = single(_quantiles(rng, (3,)))
+        inputs = single(draw_quantiles(rng, (3,)))
         inputs["tau_q_tm1"][1, 2] = 1.5
         values = jaxloss.quantile_q_learning_loss(**inputs, reduction="none")
         np.testing.assert_array_equal(np.isnan(values), [False, True, False])
@@ -355,7 +358,7 @@ class TestQuantiles:
             jaxloss.checked(jaxloss.quantile_q_learning_loss)(**inputs)
 
     def test_a_huber_parameter_of_zero_is_the_pinball_loss(self, rng) -> None:
-        inputs = single(_quantiles(rng, (1,)))
+        inputs = single(draw_quantiles(rng, (1,)))
         best = inputs["dist_q_t_selector"][0].mean(0).argmax()
         samples = inputs["r_t"] + inputs["discount_t"] * inputs["dist_q_t"][0, :, best]
         expected = sum(
@@ -367,7 +370,7 @@ class TestQuantiles:
             np.testing.assert_allclose(loss, expected, rtol=1e-4)
 
     def test_targets_pass_no_gradient(self, rng) -> None:
-        inputs = single(_quantiles(rng, (3,)))
+        inputs = single(draw_quantiles(rng, (3,)))
         found = slopes(jaxloss.quantile_q_learning_loss, inputs)
         assert np.any(found.pop("dist_q_tm1"))
         found.pop("tau_q_tm1")
@@ -502,7 +505,7 @@ class TestEqualsRlax:
 
     def test_vtrace(self, rng) -> None:
         lib = rlax()
-        steps = single(_off_policy(rng, (3, 7)))
+        steps = single(draw_off_policy(rng, (3, 7)))
         where = rng.uniform(size=(3, 7)) < 0.7
         self.check(
             lambda *x: lib.vtrace(*x[:5], 0.9, 1.5, True, x[5]),
@@ -523,7 +526,7 @@ class TestEqualsRlax:
 
     def test_distributions(self, rng) -> None:
         lib = rlax()
-        value, plain, double = (single(_categorical(*extra)(rng, (5,))) for extra in (("v",), (), ("selector",)))
+        value, plain, double = (single(draw_categorical(*extra)(rng, (5,))) for extra in (("v",), (), ("selector",)))
         self.check(
             lambda p, r, g, q, z: lib.categorical_td_learning(z, p, r, g, z, q),
             lambda *x: jaxloss.categorical_td_loss(*x, reduction="none"),
@@ -546,7 +549,7 @@ class TestEqualsRlax:
             self.check(
                 lambda *x, k=kappa: lib.quantile_q_learning(*x, huber_param=k) / (k or 1.0),
                 lambda *x, k=kappa: jaxloss.quantile_q_learning_loss(*x, huber_param=k, reduction="none"),
-                single(_quantiles(rng, (5,))),
+                single(draw_quantiles(rng, (5,))),
             )
 
     def test_policies(self, rng) -> None:

@@ -1,16 +1,14 @@
-"""Cases of the losses of routers."""
+"""Cases of `jaxloss.experts.balance`."""
 
 from __future__ import annotations
 
 import numpy as np
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests import draws
 from tests.cases import Case, Inputs, Shape
-
-EXPERTS, CHOICES = 5, 2
+from tests.cases.experts._shared import CHOICES, EXPERTS
 
 
 def _balance_oracle(probs, experts, axis_name=None):
@@ -28,15 +26,6 @@ def _top_k_oracle(logits, top_k=1, axis_name=None):
     return _balance_oracle(scipy.special.softmax(logits, -1), np.argsort(-logits, -1)[..., :top_k])
 
 
-def _variation(load):
-    return np.std(load, -1) ** 2 / np.mean(load, -1) ** 2
-
-
-def _load_oracle(logits, noisy_logits, noise_std, top_k=1, axis_name=None):
-    threshold = np.sort(noisy_logits, -1)[..., -top_k, None]
-    return _variation(np.sum(scipy.stats.norm.sf(threshold, loc=logits, scale=noise_std), -2))
-
-
 def _probs(rng: np.random.Generator, batch: Shape) -> Inputs:
     scores = rng.normal(size=(*batch, EXPERTS))
     return {
@@ -44,13 +33,6 @@ def _probs(rng: np.random.Generator, batch: Shape) -> Inputs:
         "experts": np.argsort(scores, -1)[..., :CHOICES].astype(np.int32),
     }
 
-
-def _noisy(rng: np.random.Generator, batch: Shape) -> Inputs:
-    logits = rng.normal(size=(*batch, EXPERTS))
-    return {"logits": logits, "noisy_logits": logits + 0.5 * rng.normal(size=logits.shape)}
-
-
-HELPERS = {"update_expert_bias": "a step of a state that replaces a loss"}
 
 CASES = [
     Case(
@@ -84,31 +66,5 @@ CASES = [
         source="scipy.special.logsumexp",
         cancels="the log-normaliser is near 0 where the largest score cancels the sum of the others",
         extremes={"saturated and absent": {"logits": np.array([[-np.inf, 0.0, 1e4], [1e4, -1e4, 0.0]])}},
-    ),
-    Case(
-        fn=jaxloss.expert_importance_loss,
-        draw=lambda rng, batch: {"gates": draws.simplex(rng, batch, EXPERTS)},
-        oracle=lambda gates, axis_name=None: _variation(np.sum(gates, -2)),
-        source="numpy.std and numpy.mean",
-        pooled=True,
-        hypers={"axis_name": ()},
-        static=("axis_name",),
-        perfect=lambda rng, batch: {"gates": np.full((*batch, 4), 0.25)},
-        cancels="the mean of the experts is subtracted from each",
-        extremes={"one expert": {"gates": np.eye(3)[[1, 1, 1]]}, "no gate": {"gates": np.zeros((3, 2))}},
-    ),
-    Case(
-        fn=jaxloss.expert_load_loss,
-        draw=_noisy,
-        oracle=_load_oracle,
-        source="scipy.stats.norm",
-        pooled=True,
-        hypers={"noise_std": 0.7, "top_k": 2, "axis_name": ()},
-        static=("top_k", "axis_name"),
-        bad_hypers=({"noise_std": 0.0}, {"top_k": 0}, {"top_k": 6}),
-        cancels="the mean of the experts is subtracted from each",
-        extremes={
-            "far apart": {"logits": np.array([[1e4, 0.0, 0.0]] * 2), "noisy_logits": np.array([[1e4, 1.0, 0.0]] * 2)}
-        },
     ),
 ]
