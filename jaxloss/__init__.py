@@ -22,8 +22,10 @@ from jaxloss import (
     regression,
     reinforcement,
     representation,
+    returns,
     sequence,
     survival,
+    tokens,
     transport,
     vision,
 )
@@ -71,8 +73,10 @@ __all__ = [
     "regression",
     "reinforcement",
     "representation",
+    "returns",
     "sequence",
     "survival",
+    "tokens",
     "transport",
     "vision",
 ]

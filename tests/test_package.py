@@ -28,6 +28,8 @@ MAY_IMPORT = {
     "transport": {"ott"},
 }
 """Folder to the optional packages that its functions may import when they are called."""
+VOCABULARIES = ("returns", "tokens")
+"""Public modules of helpers that are not in the flat namespace."""
 
 
 def python(code: str) -> str:
@@ -44,6 +46,7 @@ def test_import_needs_jax_and_chex_only() -> None:
 
 def test_every_public_function_has_one_documented_path() -> None:
     owners: dict[str, str] = {}
+    vocabularies = [getattr(jaxloss, name) for name in VOCABULARIES]
     for info in pkgutil.walk_packages(jaxloss.__path__, "jaxloss."):
         if (
             info.ispkg
@@ -54,16 +57,17 @@ def test_every_public_function_has_one_documented_path() -> None:
         ):
             continue
         module = importlib.import_module(info.name)
-        if info.name == "jaxloss.reductions":
+        if info.name == "jaxloss.reductions" or info.name.removeprefix("jaxloss.") in VOCABULARIES:
             continue
         assert module.__all__, info.name
         assert info.name.rsplit(".", 1)[1] not in public_functions(), f"module {info.name} is named like a function"
         for name in module.__all__:
             assert name not in owners, f"{name} is in {owners.get(name)} and {info.name}"
             owners[name] = info.name
-            assert getattr(jaxloss, name) is getattr(module, name)
-    classes = {name for name in owners if inspect.isclass(getattr(jaxloss, name))}
-    assert set(owners) - classes == set(public_functions()) - {"checked", "reduce"}
+            homes = [home for home in (jaxloss, *vocabularies) if name in vars(home)]
+            assert [getattr(home, name) for home in homes] == [getattr(module, name)], f"{name} is not public once"
+    flat = {name for name in owners if name in vars(jaxloss) and not inspect.isclass(getattr(jaxloss, name))}
+    assert flat == set(public_functions()) - {"checked", "reduce"}
 
 
 def test_helpers_are_public_and_have_reasons() -> None:
@@ -109,6 +113,17 @@ def test_examples_of_the_floor_and_the_combinators(name: str) -> None:
     module = importlib.import_module(f"jaxloss.{name}")
     names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
     assert run_examples(module, module.__name__, names, recurse=True)
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES)
+def test_vocabularies_have_docstrings_and_examples(vocabulary: str) -> None:
+    module = getattr(jaxloss, vocabulary)
+    names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
+    assert run_examples(module, module.__name__, names)
+    for name, member in ((name, getattr(module, name)) for name in module.__all__):
+        if not inspect.isclass(member):
+            assert "Args:" in (member.__doc__ or ""), name
+            assert run_examples(member, name, names), name
 
 
 def test_helpers_have_docstrings_and_examples() -> None:

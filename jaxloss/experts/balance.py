@@ -12,7 +12,7 @@ from jaxloss._floor import checks, value_checks
 from jaxloss._floor.reduction import blank, divide_sums, hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.experts._pools import AxisName, checked_choices, expert_counts, token_sums
-from jaxloss.language.vocabulary import softmax_z_loss
+from jaxloss.language.z_loss import softmax_z_loss
 
 __all__ = ["expert_balance_loss", "load_balancing_loss", "router_z_loss"]
 

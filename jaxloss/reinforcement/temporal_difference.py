@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss.reinforcement._returns import lambda_returns
 from jaxloss.reinforcement._transitions import over_steps, target
-from jaxloss.reinforcement.returns import lambda_returns
 
 __all__ = ["td_error", "td_lambda_error", "td_lambda_loss", "td_loss"]
 
@@ -149,8 +149,9 @@ def td_lambda_loss(
     .. math:: \ell = \frac{\sum_t w_t \, \tfrac12 \delta_t^2}{\sum_t w_t}, \qquad
               \delta_{t-1} = \mathrm{sg}(G_{t-1}) - v_{t-1}
 
-    with the returns :math:`G` of `lambda_returns`, which pass no gradient. Trajectories are averaged one by one; for
-    a mean over all steps of all trajectories reduce `td_lambda_error` with `half_squared_error`.
+    with the returns :math:`G` of `jaxloss.returns.lambda_returns`, which pass no gradient. Each trajectory is averaged
+    by itself; for a mean over all steps of all trajectories, pass `jaxloss.td_lambda_error` to
+    `jaxloss.half_squared_error`.
 
     Args:
         v_tm1: Values of the states that are left, shape ``[..., T]``, floating; time is the last axis.

@@ -62,8 +62,8 @@ def test_ipo_rests_at_its_aim() -> None:
 def test_ipo_of_sums_and_of_means_are_two_losses() -> None:
     tokens = jnp.array([[-1.0, -2.0, -3.0, 7.0], [-2.0, -4.0, -1.0, -1.0]])
     where = jnp.array([[True, True, True, False], [True, True, True, True]])
-    sums = jaxloss.sequence_logps(tokens, where=where)
-    means = jaxloss.mean_sequence_logps(tokens, where=where)
+    sums = jaxloss.tokens.sequence_logps(tokens, where=where)
+    means = jaxloss.tokens.mean_sequence_logps(tokens, where=where)
     np.testing.assert_allclose(sums, [-6, -8])
     np.testing.assert_allclose(means, [-2, -2])
     zero = jnp.zeros(1)
@@ -157,7 +157,7 @@ def test_the_reference_point_is_a_constant_over_all_devices_and_never_negative()
     assert jaxloss.kto_reference_point(policy, reference, where=np.zeros((4, 5), bool)) == 0
 
 
-@pytest.mark.parametrize("fn", [jaxloss.sequence_logps, jaxloss.mean_sequence_logps])
+@pytest.mark.parametrize("fn", [jaxloss.tokens.sequence_logps, jaxloss.tokens.mean_sequence_logps])
 def test_padding_stays_out_of_sequence_log_probabilities(fn) -> None:
     where = jnp.array([[True, False, True], [False, False, False]])
     clean = jnp.array([[-1.0, 0.0, -2.0], [0.0, 0.0, 0.0]])

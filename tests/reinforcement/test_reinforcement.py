@@ -105,7 +105,7 @@ class TestReturns:
     @pytest.mark.parametrize("length", [1, 2, 7, 100])
     def test_the_scan_equals_the_recursion(self, rng, length) -> None:
         r, discount, values, mix = trajectory(rng, (3, length))
-        run = jax.jit(lambda m: jaxloss.lambda_returns(r, discount, values[:, 1:], lambda_=m))
+        run = jax.jit(lambda m: jaxloss.returns.lambda_returns(r, discount, values[:, 1:], lambda_=m))
         np.testing.assert_allclose(run(mix), self.loop(r, discount, values[:, 1:], mix), rtol=1e-4, atol=1e-5)
         same = self.loop(r, discount, values[:, 1:], np.full_like(mix, 0.3))
         np.testing.assert_allclose(run(0.3), same, rtol=1e-4, atol=1e-5)
@@ -113,18 +113,20 @@ class TestReturns:
     def test_ends_of_the_mixture(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
         np.testing.assert_allclose(
-            jaxloss.lambda_returns(r, discount, values[:, 1:], lambda_=0.0), r + discount * values[:, 1:], rtol=1e-5
+            jaxloss.returns.lambda_returns(r, discount, values[:, 1:], lambda_=0.0),
+            r + discount * values[:, 1:],
+            rtol=1e-5,
         )
         total = np.zeros(3)
         for t in reversed(range(7)):
             total = r[:, t] + discount[:, t] * (total if t < 6 else values[:, -1])
-        np.testing.assert_allclose(jaxloss.lambda_returns(r, discount, values[:, 1:])[:, 0], total, rtol=1e-5)
+        np.testing.assert_allclose(jaxloss.returns.lambda_returns(r, discount, values[:, 1:])[:, 0], total, rtol=1e-5)
 
     def test_masked_steps_are_passed_over(self, rng) -> None:
         r, discount, values, mix = trajectory(rng)
         v = values[:, 1:]
         spoil = lambda x: np.where(KEEP, x, np.nan).astype(np.float32)
-        run = lambda *x, m, w=None: jaxloss.lambda_returns(*x, lambda_=m, where=w)
+        run = lambda *x, m, w=None: jaxloss.returns.lambda_returns(*x, lambda_=m, where=w)
         actual = run(spoil(r), spoil(discount), spoil(v), m=spoil(mix), w=np.broadcast_to(KEEP, r.shape))
         np.testing.assert_allclose(
             actual[:, KEEP], run(r[:, KEEP], discount[:, KEEP], v[:, KEEP], m=mix[:, KEEP]), rtol=1e-5
@@ -134,20 +136,20 @@ class TestReturns:
     def test_gradients_pass(self, rng) -> None:
         r, discount, values, mix = trajectory(rng)
         inputs = {"r_t": r, "discount_t": discount, "v_t": values[:, 1:], "lambda_": mix}
-        for name, slope in slopes(jaxloss.lambda_returns, inputs).items():
+        for name, slope in slopes(jaxloss.returns.lambda_returns, inputs).items():
             assert np.all(np.isfinite(slope)), name
             assert np.any(slope), name
 
     def test_refusals(self) -> None:
         steps = jnp.ones((2, 3))
         with pytest.raises(ValueError, match="lambda_"):
-            jaxloss.lambda_returns(steps, steps, steps, lambda_=1.5)
+            jaxloss.returns.lambda_returns(steps, steps, steps, lambda_=1.5)
         with pytest.raises(ValueError, match="lambda_"):
-            jaxloss.lambda_returns(steps, steps, steps, lambda_=jnp.ones(3))
+            jaxloss.returns.lambda_returns(steps, steps, steps, lambda_=jnp.ones(3))
         with pytest.raises(ValueError, match="time"):
-            jaxloss.lambda_returns(*[jnp.ones(())] * 3)
+            jaxloss.returns.lambda_returns(*[jnp.ones(())] * 3)
         with pytest.raises(ValueError, match="values"):
-            jaxloss.generalized_advantage_estimation(steps, steps, steps)
+            jaxloss.returns.generalized_advantage_estimation(steps, steps, steps)
 
     def test_td_lambda_errors_pass_no_gradient_to_their_targets(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
@@ -172,23 +174,25 @@ class TestAdvantages:
         for t in reversed(range(100)):
             delta = r[:, t] + discount[:, t] * values[:, t + 1] - values[:, t]
             carry = expected[:, t] = delta + discount[:, t] * mix[:, t] * carry
-        actual = jax.jit(lambda m: jaxloss.generalized_advantage_estimation(r, discount, values, lambda_=m))(mix)
+        actual = jax.jit(lambda m: jaxloss.returns.generalized_advantage_estimation(r, discount, values, lambda_=m))(
+            mix
+        )
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
     def test_plus_the_values_they_are_the_lambda_returns(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
-        advantages = jaxloss.generalized_advantage_estimation(r, discount, values)
-        returns = jaxloss.lambda_returns(r, discount, values[:, 1:], lambda_=0.95)
+        advantages = jaxloss.returns.generalized_advantage_estimation(r, discount, values)
+        returns = jaxloss.returns.lambda_returns(r, discount, values[:, 1:], lambda_=0.95)
         np.testing.assert_allclose(advantages + values[:, :-1], returns, rtol=1e-4, atol=1e-5)
 
     def test_padding_is_passed_over(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
         where = np.broadcast_to(np.arange(7) < 4, r.shape)
-        short = jaxloss.generalized_advantage_estimation(r[:, :4], discount[:, :4], values[:, :5])
+        short = jaxloss.returns.generalized_advantage_estimation(r[:, :4], discount[:, :4], values[:, :5])
         for x in (r, discount):
             x[:, 4:] = np.nan
         values[:, 5:] = np.nan
-        run = lambda **x: jaxloss.generalized_advantage_estimation(**x, where=where)
+        run = lambda **x: jaxloss.returns.generalized_advantage_estimation(**x, where=where)
         inputs = {"r_t": r, "discount_t": discount, "values": values}
         actual = run(**inputs)
         np.testing.assert_allclose(actual[:, :4], short, rtol=1e-5)
@@ -200,11 +204,11 @@ class TestSeveralSteps:
     def test_ends(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
         v = values[:, 1:]
-        run = lambda n, **x: jaxloss.n_step_bootstrapped_returns(r, discount, v, n=n, **x)
+        run = lambda n, **x: jaxloss.returns.n_step_bootstrapped_returns(r, discount, v, n=n, **x)
         np.testing.assert_allclose(run(1), r + discount * v, rtol=1e-6)
         for n in (7, 8, 50):
-            np.testing.assert_allclose(run(n), jaxloss.lambda_returns(r, discount, v), rtol=1e-5, atol=1e-6)
-        mixed = jaxloss.lambda_returns(r, discount, v, lambda_=0.4)
+            np.testing.assert_allclose(run(n), jaxloss.returns.lambda_returns(r, discount, v), rtol=1e-5, atol=1e-6)
+        mixed = jaxloss.returns.lambda_returns(r, discount, v, lambda_=0.4)
         np.testing.assert_allclose(run(7, lambda_=0.4), mixed, rtol=1e-5, atol=1e-6)
 
     def test_three_steps_by_hand(self, rng) -> None:
@@ -213,16 +217,16 @@ class TestSeveralSteps:
         expected = v[:, 4]
         for t in (4, 3, 2):
             expected = r[:, t] + discount[:, t] * expected
-        actual = jaxloss.n_step_bootstrapped_returns(r, discount, v, n=3)
+        actual = jaxloss.returns.n_step_bootstrapped_returns(r, discount, v, n=3)
         np.testing.assert_allclose(actual[:, 2], expected, rtol=1e-5)
 
     def test_refusals(self) -> None:
         steps = jnp.ones(3)
         for n in (2.0, True, jnp.array(2)):
             with pytest.raises(TypeError, match="n sets"):
-                jaxloss.n_step_bootstrapped_returns(steps, steps, steps, n=n)
+                jaxloss.returns.n_step_bootstrapped_returns(steps, steps, steps, n=n)
         with pytest.raises(ValueError, match="n must"):
-            jaxloss.n_step_bootstrapped_returns(steps, steps, steps, n=0)
+            jaxloss.returns.n_step_bootstrapped_returns(steps, steps, steps, n=0)
 
 
 class TestVTrace:
@@ -490,14 +494,14 @@ class TestEqualsRlax:
         lib = rlax()
         r, discount, values, mix = trajectory(rng)
         steps = {"r": r, "discount": discount, "v": values[:, 1:], "mix": mix}
-        self.check(lib.lambda_returns, lambda *x: jaxloss.lambda_returns(*x[:3], lambda_=x[3]), steps)
+        self.check(lib.lambda_returns, lambda *x: jaxloss.returns.lambda_returns(*x[:3], lambda_=x[3]), steps)
         for n in (1, 3, 7, 9):
             theirs = lambda *x, n=n: lib.n_step_bootstrapped_returns(*x[:3], n, x[3])
-            ours = lambda *x, n=n: jaxloss.n_step_bootstrapped_returns(*x[:3], n=n, lambda_=x[3])
+            ours = lambda *x, n=n: jaxloss.returns.n_step_bootstrapped_returns(*x[:3], n=n, lambda_=x[3])
             self.check(theirs, ours, steps)
         self.check(
             lambda r, d, v, m: lib.truncated_generalized_advantage_estimation(r, d, m, v),
-            lambda r, d, v, m: jaxloss.generalized_advantage_estimation(r, d, v, lambda_=m),
+            lambda r, d, v, m: jaxloss.returns.generalized_advantage_estimation(r, d, v, lambda_=m),
             {"r": r, "discount": discount, "v": values, "mix": mix},
         )
         states = {"v_tm1": values[:, :-1], **steps}

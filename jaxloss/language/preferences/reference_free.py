@@ -28,7 +28,7 @@ def simpo_loss(
               - \frac{\log \pi(y_l)}{|y_l|} \right) - \gamma \right)
 
     Args:
-        chosen_logps: Log-probabilities per token, `jaxloss.mean_sequence_logps`, of the preferred answers; shape
+        chosen_logps: Log-probabilities per token, `jaxloss.tokens.mean_sequence_logps`, of the preferred answers; shape
             ``[...]``, floating.
         rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
         beta: Reward :math:`\beta` per nat; > 0.
@@ -73,7 +73,7 @@ def cpo_loss(
     .. math:: \ell = -\log \sigma\left( \beta \log \frac{\pi(y_w)}{\pi(y_l)} \right) - \alpha \log \pi(y_w)
 
     Args:
-        chosen_logps: Log-probabilities <= 0 of the preferred answers, `jaxloss.sequence_logps`; shape ``[...]``,
+        chosen_logps: Log-probabilities <= 0 of the preferred answers, `jaxloss.tokens.sequence_logps`; shape ``[...]``,
             floating.
         rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
         beta: Reward :math:`\beta` per nat; > 0.
@@ -118,7 +118,7 @@ def orpo_loss(
     .. math:: \ell = -\log p_w - \beta \log \sigma\left( \log \frac{p_w}{1 - p_w} - \log \frac{p_l}{1 - p_l} \right)
 
     ``beta`` is the paper's :math:`\lambda`. Log-probabilities must be means over tokens,
-    `jaxloss.mean_sequence_logps`: for sums all odds are nearly 0 and nothing but the lengths would count.
+    `jaxloss.tokens.mean_sequence_logps`: for sums all odds are nearly 0 and nothing but the lengths would count.
 
     Args:
         chosen_logps: Log-probabilities per token of the preferred answers, shape ``[...]``, floating, <= 0. A

@@ -45,7 +45,7 @@ def lambda_returns(
 
     Example:
         >>> r_t, discount_t, v_t = jnp.array([1.0, 1.0]), jnp.array([0.5, 0.5]), jnp.array([4.0, 8.0])
-        >>> jaxloss.lambda_returns(r_t, discount_t, v_t)
+        >>> jaxloss.returns.lambda_returns(r_t, discount_t, v_t)
         Array([3.5, 5. ], dtype=float32)
 
     Reference:
@@ -98,7 +98,7 @@ def n_step_bootstrapped_returns(
 
     Example:
         >>> r_t, discount_t, v_t = jnp.ones(3), jnp.full(3, 0.5), jnp.array([4.0, 8.0, 16.0])
-        >>> jaxloss.n_step_bootstrapped_returns(r_t, discount_t, v_t, n=2)
+        >>> jaxloss.returns.n_step_bootstrapped_returns(r_t, discount_t, v_t, n=2)
         Array([3.5, 5.5, 9. ], dtype=float32)
 
     Reference:
@@ -157,7 +157,7 @@ def generalized_advantage_estimation(
 
     Example:
         >>> r_t, discount_t, values = jnp.ones(2), jnp.full(2, 0.5), jnp.array([0.0, 2.0, 4.0])
-        >>> jaxloss.generalized_advantage_estimation(r_t, discount_t, values, lambda_=0.5)
+        >>> jaxloss.returns.generalized_advantage_estimation(r_t, discount_t, values, lambda_=0.5)
         Array([2.25, 1.  ], dtype=float32)
 
     Reference:

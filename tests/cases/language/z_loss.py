@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.language.vocabulary`."""
+"""Cases of `jaxloss.language.z_loss`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,6 @@ def _normalised(rng: np.random.Generator, batch: Shape) -> Inputs:
     only = rng.integers(0, CLASSES, size=batch)
     return {"logits": np.where(np.eye(CLASSES)[only] > 0, 0.0, -np.inf)}
 
-
-HELPERS = {
-    "selective_log_softmax": "log-probabilities, which other losses take",
-    "soft_cap_logits": "a map of scores, not a loss",
-}
 
 CASES = [
     Case(
