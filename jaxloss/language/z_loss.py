@@ -19,13 +19,12 @@ def softmax_z_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared logarithm of the softmax normaliser, which keeps scores from drifting; add it with a small factor.
+    r"""z-loss of PaLM: the squared logarithm of the softmax normaliser; of a router it is `jaxloss.router_z_loss`.
 
     .. math:: \ell = \log^2 \sum_k e^{z_k}
 
-    Beside a cross-entropy of the same logits, the argument ``z_loss`` of
-    `jaxloss.softmax_cross_entropy_with_integer_labels` reads them once for both. All derivatives are those of the
-    formula, whatever multiplies it.
+    Added to a cross-entropy with a small factor, such as 1e-4, it keeps the scores from drifting. Where both are
+    needed, the argument ``z_loss`` of `jaxloss.softmax_cross_entropy_with_integer_labels` reads the logits once.
 
     Args:
         logits: Shape ``[..., K]``, floating. A class of logit -inf is absent, and its gradient is 0.
@@ -36,7 +35,7 @@ def softmax_z_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If there is no class.
+        ValueError: If ``logits`` has no class axis or it is empty.
 
     Example:
         >>> print(f"{jaxloss.softmax_z_loss(jnp.zeros((2, 3))):.6f}")

@@ -6,13 +6,13 @@ import numpy as np
 import scipy.special
 
 import jaxloss
-from tests import draws
 from tests.cases import Case, Inputs, Shape
 from tests.cases.experts._shared import CHOICES, EXPERTS
 
 
-def _balance_oracle(probs, experts, axis_name=None):
-    """Token by token and expert by expert."""
+def _balance_oracle(affinities, experts, axis_name=None):
+    """Equations 17 to 20 of the DeepSeek-V3 report, token by token and expert by expert."""
+    probs = affinities / affinities.sum(-1, keepdims=True)
     values = np.zeros(probs.shape[:-2])
     tokens, choices = experts.shape[-2:]
     for pool in np.ndindex(values.shape):
@@ -26,11 +26,12 @@ def _top_k_oracle(logits, top_k=1, axis_name=None):
     return _balance_oracle(scipy.special.softmax(logits, -1), np.argsort(-logits, -1)[..., :top_k])
 
 
-def _probs(rng: np.random.Generator, batch: Shape) -> Inputs:
-    scores = rng.normal(size=(*batch, EXPERTS))
+def _routed(rng: np.random.Generator, batch: Shape, num_experts: int = EXPERTS, choices: int = CHOICES) -> Inputs:
+    """Sigmoid affinities, and experts that another rule has chosen."""
+    scores = rng.normal(size=(*batch, num_experts))
     return {
-        "probs": draws.simplex(rng, batch, EXPERTS),
-        "experts": np.argsort(scores, -1)[..., :CHOICES].astype(np.int32),
+        "affinities": scipy.special.expit(2 * rng.normal(size=(*batch, num_experts))),
+        "experts": np.argsort(scores, -1)[..., :choices].astype(np.int32),
     }
 
 
@@ -50,14 +51,20 @@ CASES = [
     ),
     Case(
         fn=jaxloss.expert_balance_loss,
-        draw=_probs,
+        draw=_routed,
         oracle=_balance_oracle,
-        source="formula, in loops",
+        source="equations 17 to 20 of the DeepSeek-V3 report, in loops",
         pooled=True,
         hypers={"axis_name": ()},
         static=("axis_name",),
-        convex=True,
-        extremes={"certain": {"probs": np.eye(3), "experts": np.array([[0], [0], [2]], np.int32)}},
+        extremes={
+            "certain": {"affinities": np.eye(3), "experts": np.array([[0], [0], [2]], np.int32)},
+            "no affinity": {"affinities": np.zeros((2, 3)), "experts": np.array([[0], [2]], np.int32)},
+            "large and small": {
+                "affinities": np.array([[3e38, 3e38], [1e-30, 1e-30]]),
+                "experts": np.array([[0], [1]], np.int32),
+            },
+        },
     ),
     Case(
         fn=jaxloss.router_z_loss,
