@@ -1,4 +1,4 @@
-"""The entropy of a prediction as a term beside a loss: held up against overconfidence, or pushed down."""
+"""The entropy of a prediction as a term beside a loss: minimised on unlabelled examples, or kept large."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.softmax_terms import below_peak
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
-__all__ = ["confidence_penalty", "entropy_minimization_loss"]
+__all__ = ["entropy", "entropy_loss"]
 
 
 def _entropy(logits: Array) -> Array:
@@ -23,30 +23,32 @@ def _entropy(logits: Array) -> Array:
     return jnp.sum(jnp.exp(below - spread) * information, axis=-1)
 
 
-def entropy_minimization_loss(
+def entropy(
     logits: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Entropy of the predicted distribution, pushed down on examples without a label.
+    r"""Entropy of the softmax of logits; as a loss on unlabelled examples it is entropy minimisation.
 
     .. math:: \ell = H(p) = -\sum_k p_k \log p_k, \qquad p = \mathrm{softmax}(z)
+
+    With the opposite sign it is `jaxloss.entropy_loss`.
 
     Args:
         logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent: its gradient is 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar in [0, log K], in nats; accurate relative to its size as the prediction becomes certain.
+        A scalar in [0, log K], in nats. It keeps full relative accuracy as the prediction becomes certain.
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If there is no class.
+        ValueError: If ``logits`` has no class axis or it is empty.
 
     Example:
-        >>> jaxloss.entropy_minimization_loss(jnp.array([[0.0, 0.0], [50.0, 0.0]]), reduction="none")
+        >>> jaxloss.entropy(jnp.array([[0.0, 0.0], [50.0, 0.0]]), reduction="none")
         Array([6.9314718e-01, 9.8366956e-21], dtype=float32)
 
     Reference:
@@ -59,36 +61,39 @@ def entropy_minimization_loss(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def confidence_penalty(
+def entropy_loss(
     logits: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative entropy of the predicted distribution, which discourages overconfidence.
+    r"""Negative entropy of the softmax of logits: entropy bonus of a policy, confidence penalty of a classifier.
 
     .. math:: \ell = -H(p) = \sum_k p_k \log p_k, \qquad p = \mathrm{softmax}(z)
 
-    Add it to a cross-entropy with a small factor :math:`\beta`, such as 0.1. In reinforcement learning the same term
-    keeps a policy exploring.
+    Added to the loss of a policy it keeps the policy exploring; added to a cross-entropy with a small factor, such as
+    0.1, it discourages overconfidence. The sign is that of rlax; the entropy itself is `jaxloss.entropy`.
 
     Args:
-        logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent: its gradient is 0.
+        logits: Shape ``[..., K]``, floating, unnormalised. A class or action of logit -inf is absent: its gradient
+            is 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar in [-log K, 0], in nats; smallest, with zero gradient, at the uniform distribution.
+        A scalar in [-log K, 0], in nats; minimal, with zero gradient, at the uniform distribution.
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If there is no class.
+        ValueError: If ``logits`` has no class axis or it is empty.
 
     Example:
-        >>> jaxloss.confidence_penalty(jnp.zeros((1, 2)))
+        >>> jaxloss.entropy_loss(jnp.zeros((1, 2)))
         Array(-0.6931472, dtype=float32)
 
     Reference:
+        Williams and Peng (1991), Function Optimization Using Connectionist Reinforcement Learning Algorithms.
+        https://doi.org/10.1080/09540099108946587
         Pereyra et al. (2017), Regularizing Neural Networks by Penalizing Confident Output Distributions.
         https://arxiv.org/abs/1701.06548
     """

@@ -1,4 +1,4 @@
-"""Policy gradients: make actions with a positive advantage likelier, within limits, and keep the policy random."""
+"""Policy gradients: raise the probability of actions with a positive advantage, within limits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.softmax_terms import label_terms, target_terms
+from jaxloss._floor.softmax_terms import label_terms
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step
 
 __all__ = [
     "advantage_weighted_loss",
     "clipped_surrogate_pg_loss",
-    "entropy_loss",
     "policy_gradient_loss",
     "reinforce_loss",
 ]
@@ -153,44 +152,6 @@ def advantage_weighted_loss(
     limit = checks.scalar("max_weight", max_weight, adv_t.dtype, above=0)
     factor = jax.lax.stop_gradient(jnp.minimum(jnp.exp(adv_t / beta), limit))
     return reduce(-factor * log_probs_t, where=where, weights=weights, reduction=reduction)
-
-
-def entropy_loss(
-    logits_t: ArrayLike,
-    *,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    r"""Minus the entropy of a discrete policy: added to its loss, it keeps the policy from settling too early.
-
-    .. math:: \ell = \sum_a \pi(a) \log \pi(a)
-
-    Args:
-        logits_t: Unnormalised log-probabilities of the actions, shape ``[..., A]``, floating. A forbidden action, of
-            logit -inf, has no part in it.
-        where, weights, reduction: See `jaxloss.reduce`.
-
-    Returns:
-        A scalar in ``[-log A, 0]``, in nats: the minimum for a uniform policy, near 0 for a certain one.
-
-    Raises:
-        TypeError: If ``logits_t`` are not floating.
-        ValueError: If there is no action.
-
-    Example:
-        >>> jaxloss.entropy_loss(jnp.zeros((1, 3)))
-        Array(-1.0986123, dtype=float32)
-
-    Reference:
-        Williams and Peng (1991), Function Optimization Using Connectionist Reinforcement Learning Algorithms.
-        https://doi.org/10.1080/09540099108946587
-    """
-    (logits_t,) = checks.floating(logits_t=logits_t)
-    checks.with_axes("actions", logits_t=logits_t)
-    (logits_t,) = blank(where, logits_t, event_ndim=1)
-    values = -target_terms(logits_t, jax.nn.softmax(logits_t, axis=-1))[0]
-    return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 def clipped_surrogate_pg_loss(

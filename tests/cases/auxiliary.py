@@ -107,7 +107,7 @@ CASES = [
         extremes={"large": {"logits": np.array([[1e18, -1e18], [0.0, 1e-30]])}},
     ),
     Case(
-        fn=jaxloss.entropy_minimization_loss,
+        fn=jaxloss.entropy,
         draw=_logits,
         oracle=lambda logits: scipy.stats.entropy(scipy.special.softmax(logits, -1), axis=-1),
         source="scipy.stats.entropy",
@@ -115,7 +115,7 @@ CASES = [
         extremes={"saturated and absent": {"logits": SATURATED}},
     ),
     Case(
-        fn=jaxloss.confidence_penalty,
+        fn=jaxloss.entropy_loss,
         draw=_logits,
         oracle=lambda logits: -scipy.stats.entropy(scipy.special.softmax(logits, -1), axis=-1),
         source="scipy.stats.entropy",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests.cases import Case
@@ -56,18 +55,6 @@ CASES = [
         fixed=no_gradient("adv_t"),
         bound=None,
         convex=True,
-    ),
-    Case(
-        fn=jaxloss.entropy_loss,
-        draw=lambda rng, batch: {"logits_t": 2 * rng.normal(size=(*batch, 5))},
-        oracle=lambda logits_t: -scipy.stats.entropy(scipy.special.softmax(logits_t, axis=-1), axis=-1),
-        source="scipy.stats.entropy",
-        bound=-1.609439,
-        extremes={
-            "certain, uniform and forbidden": {
-                "logits_t": np.array([[1e4, -1e4, 0.0], [0.0, 0.0, 0.0], [-np.inf, 1.0, 0.0], [-np.inf, 0.0, -np.inf]])
-            }
-        },
     ),
     Case(
         fn=jaxloss.clipped_surrogate_pg_loss,
