@@ -11,7 +11,7 @@ from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, skew, start_of
-from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
+from jaxloss.sequence._targets import blank_index, ensure_known_labels, ensure_within, known_labels, targets, within
 
 __all__ = ["rnnt_loss"]
 
@@ -67,12 +67,14 @@ def rnnt_loss(
     """
     (logits,) = checks.floating(logits=logits)
     checks.with_axes("frames labels+1 classes", logits=logits)
-    *batch, _, states, num_classes = logits.shape
+    *batch, frames, states, num_classes = logits.shape
     labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
     checks.has_shape((*batch, states - 1), "one label less than logits.shape[-2]", labels=labels)
     blank_id = blank_index(blank_id, num_classes)
     logit_lengths, label_lengths = hide(where, logit_lengths), hide(where, label_lengths)
     ensure_known_labels(labels, label_lengths, num_classes, blank_id)
+    ensure_within(1, frames, logit_lengths=hide(where, logit_lengths, fill=1))
+    ensure_within(0, states - 1, label_lengths=label_lengths)
     values = _values(logits, labels, logit_lengths, label_lengths, blank_id)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 

@@ -82,7 +82,7 @@ def test_dpo_positive_is_dpo_until_the_chosen_answer_declines() -> None:
     zero, one = jnp.zeros(1), jnp.ones(1)
     assert jaxloss.dpo_positive_loss(one, zero, zero, zero, beta=0.1) == jaxloss.dpo_loss(one, zero, zero, zero)
     fn = lambda loss: jax.grad(loss)(-one, -5 * one, zero, zero, beta=0.1)[0]
-    assert fn(functools.partial(jaxloss.dpo_positive_loss, penalty=50.0)) < -5
+    assert fn(functools.partial(jaxloss.dpo_positive_loss, penalty_weight=50.0)) < -5
     assert fn(jaxloss.dpo_loss) > -0.1
     kink = jax.grad(jaxloss.dpo_positive_loss)(zero, zero, zero, zero, beta=0.1)
     np.testing.assert_allclose(kink, jax.grad(jaxloss.dpo_loss)(zero, zero, zero, zero), rtol=1e-6)

@@ -425,7 +425,7 @@ class TestClippedSurrogate:
 
     def test_an_infinite_ratio(self) -> None:
         ratios, advantages = jnp.full(3, jnp.inf), jnp.array([2.0, 0.0, -1.0])
-        values = jaxloss.clipped_surrogate_pg_loss(ratios, advantages, epsilon=0.5, reduction="none")
+        values = jaxloss.clipped_surrogate_pg_loss(ratios, advantages, clip=0.5, reduction="none")
         np.testing.assert_array_equal(values, [-3.0, 0.0, np.inf])
 
     def test_the_gradient_stops_beyond_the_clip_only_where_it_pays(self) -> None:
@@ -571,7 +571,7 @@ class TestEqualsRlax:
         )
         ratios = jnp.exp(0.4 * adv[::-1])
         np.testing.assert_allclose(
-            jaxloss.clipped_surrogate_pg_loss(ratios, adv, epsilon=0.3),
+            jaxloss.clipped_surrogate_pg_loss(ratios, adv, clip=0.3),
             lib.clipped_surrogate_pg_loss(ratios, adv, 0.3),
             rtol=1e-5,
         )

@@ -14,9 +14,11 @@ def _slic(*logps, beta=0.1, margin=1.0):
     return np.clip(margin - beta * log_ratio_margin(*logps), 0, None)
 
 
-def _dpo_positive(*logps, beta=0.3, penalty=50.0):
+def _dpo_positive(*logps, beta=0.3, penalty_weight=50.0):
     chosen, _, reference, _ = logps
-    return -scipy.special.log_expit(beta * (log_ratio_margin(*logps) - penalty * np.clip(reference - chosen, 0, None)))
+    return -scipy.special.log_expit(
+        beta * (log_ratio_margin(*logps) - penalty_weight * np.clip(reference - chosen, 0, None))
+    )
 
 
 def _satisfied(rng: np.random.Generator, batch: Shape) -> Inputs:
@@ -41,8 +43,8 @@ CASES = [
         draw=draw_logps(*FOUR),
         oracle=of_four(_dpo_positive),
         source="scipy.special.log_expit",
-        hypers={"beta": 0.5, "penalty": 2.0},
-        bad_hypers=(*BAD, {"penalty": -1.0}),
+        hypers={"beta": 0.5, "penalty_weight": 2.0},
+        bad_hypers=(*BAD, {"penalty_weight": -1.0}),
         convex=True,
         extremes={name: FAR[name] for name in ("at the reference", "far the wrong way")},
     ),

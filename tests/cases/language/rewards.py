@@ -17,12 +17,13 @@ CASES = [
     Case(
         fn=jaxloss.bradley_terry_reward_loss,
         draw=_rewards,
-        oracle=lambda chosen_rewards, rejected_rewards, margin=0.0, centering=0.0: (
-            win_nll(chosen_rewards - rejected_rewards - margin) + centering * (chosen_rewards + rejected_rewards) ** 2
+        oracle=lambda chosen_rewards, rejected_rewards, margin=0.0, centering_weight=0.0: (
+            win_nll(chosen_rewards - rejected_rewards - margin)
+            + centering_weight * (chosen_rewards + rejected_rewards) ** 2
         ),
         source="scipy.special.expit",
-        hypers={"margin": 0.5, "centering": 0.25},
-        bad_hypers=({"centering": -1.0},),
+        hypers={"margin": 0.5, "centering_weight": 0.25},
+        bad_hypers=({"centering_weight": -1.0},),
         convex=True,
         extremes={"far": {"chosen_rewards": np.array([1e4, -1e4]), "rejected_rewards": np.array([-1e4, 1e4])}},
     ),

@@ -26,8 +26,8 @@ def _ratios(rng, batch):
     return {"prob_ratios_t": np.exp(0.4 * rng.normal(size=batch)), "adv_t": rng.normal(size=batch)}
 
 
-def _clipped(prob_ratios_t, adv_t, epsilon=0.2):
-    return -np.minimum(prob_ratios_t * adv_t, np.clip(prob_ratios_t, 1 - epsilon, 1 + epsilon) * adv_t)
+def _clipped(prob_ratios_t, adv_t, clip=0.2):
+    return -np.minimum(prob_ratios_t * adv_t, np.clip(prob_ratios_t, 1 - clip, 1 + clip) * adv_t)
 
 
 CASES = [
@@ -61,8 +61,8 @@ CASES = [
         draw=_ratios,
         oracle=_clipped,
         source="Schulman et al. (2017), equation 7",
-        hypers={"epsilon": 0.3},
-        bad_hypers=({"epsilon": -0.1},),
+        hypers={"clip": 0.3},
+        bad_hypers=({"clip": -0.1},),
         fixed=no_gradient("adv_t"),
         bound=None,
         convex=True,

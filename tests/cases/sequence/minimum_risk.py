@@ -14,12 +14,12 @@ CASES = [
             "logps": -rng.gamma(4.0, size=(*batch, 4)),
             "risks": rng.gamma(2.0, size=(*batch, 4)),
         },
-        oracle=lambda logps, risks, sharpness=1.0: (
-            (np.exp(sharpness * logps) * risks).sum(-1) / np.exp(sharpness * logps).sum(-1)
+        oracle=lambda logps, risks, temperature=1.0: (
+            (np.exp(logps / temperature) * risks).sum(-1) / np.exp(logps / temperature).sum(-1)
         ),
         source="a ratio of two sums",
-        hypers={"sharpness": 0.5},
-        bad_hypers=({"sharpness": 0.0}, {"sharpness": -1.0}),
+        hypers={"temperature": 2.0},
+        bad_hypers=({"temperature": 0.0}, {"temperature": -1.0}),
         extremes={
             "far": {"logps": np.array([[0.0, -1e30, -np.inf]]), "risks": np.array([[1.0, 1e30, -1e30]])},
             "equal": {"logps": np.full((1, 2), -1e5), "risks": np.array([[-1.0, 1.0]])},
