@@ -68,6 +68,8 @@ def linear_chain_crf_nll(
     labels = hide(before(lengths, frames), labels)
     value_checks.ensure_labels(labels, num_classes)
     ensure_within(1, frames, lengths=hide(where, lengths, fill=1))
+    # The logits too: no frame of a sequence of length 0 leads to the value.
+    logits = numerics.poison(logits, within(lengths, 1, frames)[..., None, None])
     logits, transitions = promote(hide(before(lengths, frames), logits, event_ndim=1), transitions)
     values = _values(logits, labels, lengths, transitions)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -118,11 +118,13 @@ def ctc_feasible(labels: ArrayLike, logit_lengths: ArrayLike, label_lengths: Arr
 def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, blank_id: int) -> Array:
     """The losses. What lies beyond the lengths never enters; one program also when called eagerly."""
     frames, num_classes = logits.shape[-2:]
-    (logits,) = promote(hide(before(logit_lengths, frames), logits, event_ndim=1))
     known = known_labels(labels, label_lengths, num_classes, blank_id)
+    valid = jnp.all(known, axis=-1) & within(logit_lengths, 0, frames) & within(label_lengths, 0, labels.shape[-1])
+    # The logits too: where no alignment leads from them to the value their gradient would be 0.
+    logits = numerics.poison(logits, valid[..., None, None])
+    (logits,) = promote(hide(before(logit_lengths, frames), logits, event_ndim=1))
     labels = jnp.where(before(label_lengths, labels.shape[-1]), jnp.clip(labels, 0, num_classes - 1), blank_id)
     values = numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, blank_id))
-    valid = jnp.all(known, axis=-1) & within(logit_lengths, 0, frames) & within(label_lengths, 0, labels.shape[-1])
     return numerics.poison(values, valid)
 
 

@@ -39,19 +39,30 @@ CASES = [
     Case(
         fn=jaxloss.load_balancing_loss,
         draw=lambda rng, batch: {"logits": rng.normal(size=(*batch, EXPERTS))},
+        structures={"two experts": lambda rng, batch: {"logits": rng.normal(size=(*batch, 2))}},
         oracle=_top_k_oracle,
         source="formula, in loops",
         pooled=True,
         hypers={"top_k": 2, "axis_name": ()},
+        ends=({"top_k": 1, "axis_name": ()}, {"top_k": EXPERTS, "axis_name": ()}),
         static=("top_k", "axis_name"),
         bad_hypers=({"top_k": 0}, {"top_k": 6}),
         extremes={
-            "certain and absent": {"logits": np.array([[1e4, 0.0, -1e4], [-np.inf, 0.0, 1.0], [1e30, -1e30, 0.0]])}
+            "certain and absent": {
+                "logits": np.array(
+                    [[1e4, 0.0, -1e4, 0.0, 0.0], [-np.inf, 0.0, 1.0, -np.inf, 0.0], [1e30, -1e30, 0.0, 1.0, 1e30]]
+                )
+            }
         },
     ),
     Case(
         fn=jaxloss.expert_balance_loss,
         draw=_routed,
+        structures={
+            "one expert": lambda rng, batch: _routed(rng, batch, 1, 1),
+            "every expert chosen": lambda rng, batch: _routed(rng, batch, 3, 3),
+        },
+        illegal={"affinities": (-0.1,), "experts": (-1, EXPERTS)},
         oracle=_balance_oracle,
         source="equations 17 to 20 of the DeepSeek-V3 report, in loops",
         pooled=True,
@@ -69,6 +80,7 @@ CASES = [
     Case(
         fn=jaxloss.router_z_loss,
         draw=lambda rng, batch: {"logits": rng.normal(size=(*batch, EXPERTS))},
+        structures={"one expert": lambda rng, batch: {"logits": rng.normal(size=(*batch, 1))}},
         oracle=lambda logits: scipy.special.logsumexp(logits, -1) ** 2,
         source="scipy.special.logsumexp",
         cancels="the log-normaliser is near 0 where the largest score cancels the sum of the others",

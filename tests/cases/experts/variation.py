@@ -20,8 +20,8 @@ def _load_oracle(logits, noisy_logits, noise_std, top_k=1, axis_name=None):
     return _variation(np.sum(scipy.stats.norm.sf(threshold, loc=logits, scale=noise_std), -2))
 
 
-def _noisy(rng: np.random.Generator, batch: Shape) -> Inputs:
-    logits = rng.normal(size=(*batch, EXPERTS))
+def _noisy(rng: np.random.Generator, batch: Shape, experts: int = EXPERTS) -> Inputs:
+    logits = rng.normal(size=(*batch, experts))
     return {"logits": logits, "noisy_logits": logits + 0.5 * rng.normal(size=logits.shape)}
 
 
@@ -33,6 +33,8 @@ CASES = [
     Case(
         fn=jaxloss.expert_importance_loss,
         draw=lambda rng, batch: {"gates": draws.simplex(rng, batch, EXPERTS)},
+        structures={f"{n} experts": lambda rng, batch, n=n: {"gates": draws.simplex(rng, batch, n)} for n in (1, 2)},
+        illegal={"gates": (-0.1,)},
         oracle=lambda gates, axis_name=None: _variation(np.sum(gates, -2)),
         source="numpy.std and numpy.mean",
         pooled=True,
@@ -45,15 +47,20 @@ CASES = [
     Case(
         fn=jaxloss.expert_load_loss,
         draw=_noisy,
+        structures={"two experts": lambda rng, batch: _noisy(rng, batch, 2)},
         oracle=_load_oracle,
         source="scipy.stats.norm",
         pooled=True,
         hypers={"noise_std": 0.7, "top_k": 2, "axis_name": ()},
+        ends=tuple({"noise_std": 0.7, "top_k": k, "axis_name": ()} for k in (1, EXPERTS)),
         static=("top_k", "axis_name"),
         bad_hypers=({"noise_std": 0.0}, {"top_k": 0}, {"top_k": 6}),
         cancels="the mean of the experts is subtracted from each",
         extremes={
-            "far apart": {"logits": np.array([[1e4, 0.0, 0.0]] * 2), "noisy_logits": np.array([[1e4, 1.0, 0.0]] * 2)}
+            "far apart": {
+                "logits": np.array([[1e4, 0.0, 0.0, 0.0, 0.0]] * 2),
+                "noisy_logits": np.array([[1e4, 1.0, 0.0, -1.0, -1e4]] * 2),
+            }
         },
     ),
 ]

@@ -8,9 +8,11 @@ import jaxloss
 from tests.cases import Case, Inputs, Shape
 from tests.cases.language._shared import CONSTANT
 
-FIXED = {"old_log_probs": CONSTANT, "advantages": CONSTANT}
+STOPPED = {"old_log_probs": CONSTANT, "advantages": CONSTANT}
 
 EITHER_SIGN = "terms of either sign"
+
+CLIP_ENDS = ({"clip_low": 0.0}, {"clip_low": 1.0}, {"clip_high": 0.0})
 
 BAD_CLIPS = ({"clip_low": -0.1}, {"clip_low": 1.5}, {"clip_high": -0.1})
 
@@ -44,9 +46,14 @@ def _grpo(log_probs, old_log_probs, reference_log_probs, advantages, clip_low=0.
     return surrogate + beta * (reference / policy - np.log(reference / policy) - 1)
 
 
-def _cispo(log_probs, old_log_probs, advantages, clip_high=4.0):
+def _cispo_slopes(log_probs, old_log_probs, advantages, clip_high=4.0):
+    """Minus the clipped ratio times the advantage: the importance weight is a constant."""
     ratio = np.exp(log_probs) / np.exp(old_log_probs)
-    return -np.minimum(ratio, 1 + clip_high) * advantages * log_probs
+    return {"log_probs": -np.minimum(ratio, 1 + clip_high) * advantages}
+
+
+def _cispo(log_probs, **inputs):
+    return log_probs * _cispo_slopes(log_probs, **inputs)["log_probs"]
 
 
 FAR_TOKENS = {"log_probs": np.array([-1e4, 0.0, 0.0]), "old_log_probs": np.array([0.0, -1e4, -1e4])}
@@ -67,7 +74,9 @@ CASES = [
         oracle=_ppo,
         source="formula of the paper, token by token",
         hypers={"clip_low": 0.1, "clip_high": 0.3, "dual_clip": 1.25},
-        fixed=FIXED,
+        ends=tuple({"clip_low": 0.1, "clip_high": 0.3, "dual_clip": 1.25, **end} for end in CLIP_ENDS),
+        fixed=STOPPED,
+        constant=STOPPED,
         bad_hypers=(*BAD_CLIPS, {"dual_clip": 1.0}),
         bound=None,
         extremes=EXTREMES,
@@ -78,7 +87,9 @@ CASES = [
         oracle=_grpo,
         source="formula of the paper, token by token",
         hypers={"clip_low": 0.1, "clip_high": 0.3, "beta": 0.5},
-        fixed=FIXED,
+        ends=tuple({"clip_low": 0.1, "clip_high": 0.3, "beta": 0.5, **end} for end in (*CLIP_ENDS, {"beta": 0.0})),
+        fixed=STOPPED,
+        constant=STOPPED,
         bad_hypers=(*BAD_CLIPS, {"beta": -0.1}),
         bound=None,
         cancels=EITHER_SIGN,
@@ -94,9 +105,12 @@ CASES = [
         fn=jaxloss.cispo_loss,
         draw=_tokens(),
         oracle=_cispo,
+        slopes=_cispo_slopes,
         source="formula of the paper",
         hypers={"clip_high": 0.25},
-        fixed=FIXED,
+        ends=({"clip_high": 0.0},),
+        fixed=STOPPED,
+        constant=STOPPED,
         bad_hypers=({"clip_high": -0.1},),
         bound=None,
         extremes={"far apart": {**FAR_TOKENS, "advantages": np.array([1.0, 1.0, -1.0])}},

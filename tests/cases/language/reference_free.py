@@ -38,6 +38,8 @@ CASES = [
         ),
         source="scipy.special.expit",
         hypers={"beta": 0.75, "nll_weight": 0.25},
+        ends=({"beta": 0.75, "nll_weight": 0.0},),
+        illegal={"chosen_logps": (0.5,), "rejected_logps": (0.5,)},
         bad_hypers=(*BAD, {"nll_weight": -1.0}),
         convex=True,
         extremes={"far": filled(FOUR[:2], 0.0, -1e30), "far the wrong way": filled(FOUR[:2], -1e30, 0.0)},
@@ -48,6 +50,8 @@ CASES = [
         oracle=_orpo,
         source="scipy.special.logit",
         hypers={"beta": 0.75},
+        ends=({"beta": 0.0},),
+        illegal={"chosen_logps": (0.5,), "rejected_logps": (0.5,)},
         bad_hypers=({"beta": -1.0},),
         extremes={
             "certain": filled(FOUR[:2], 0.0, -1.0),

@@ -23,6 +23,7 @@ CASES = [
         ),
         source="scipy.special.expit",
         hypers={"margin": 0.5, "centering_weight": 0.25},
+        ends=({"margin": 0.5, "centering_weight": 0.0},),
         bad_hypers=({"centering_weight": -1.0},),
         convex=True,
         extremes={"far": {"chosen_rewards": np.array([1e4, -1e4]), "rejected_rewards": np.array([-1e4, 1e4])}},

@@ -28,13 +28,16 @@ HELPERS = {
     "kto_reference_point": "a statistic of the batch that kto_loss takes, not a loss",
 }
 
+HYPERS = {"beta": 0.5, "desirable_weight": 1.5, "undesirable_weight": 0.75, "reference_point": 0.25}
+
 CASES = [
     Case(
         fn=jaxloss.kto_loss,
         draw=_answers,
         oracle=_kto,
         source="scipy.special.expit",
-        hypers={"beta": 0.5, "desirable_weight": 1.5, "undesirable_weight": 0.75, "reference_point": 0.25},
+        hypers=HYPERS,
+        ends=tuple({**HYPERS, name: 0.0} for name in ("desirable_weight", "undesirable_weight", "reference_point")),
         bad_hypers=(*BAD, {"desirable_weight": -1.0}, {"undesirable_weight": -1.0}, {"reference_point": -1.0}),
         labels="labels",
         classes=lambda inputs: 2,

@@ -14,10 +14,10 @@ BIAS = np.array([0.5, -0.25, 0.0, 1.0, -1.0, 0.125, 0.75])
 CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0, 0.25, 1.5, 3.0, 0.75])
 
 
-def _head(rng: np.random.Generator, batch: Shape) -> Inputs:
+def _head(rng: np.random.Generator, batch: Shape, features: int = 3) -> Inputs:
     return {
-        "hidden": rng.normal(size=(*batch, 3)),
-        "kernel": rng.normal(size=(3, CLASSES)),
+        "hidden": rng.normal(size=(*batch, features)),
+        "kernel": rng.normal(size=(features, CLASSES)),
         "labels": rng.integers(0, CLASSES, size=batch).astype(np.int32),
     }
 
@@ -42,21 +42,31 @@ def _head_oracle(
     return each + c[labels] * z_loss * scipy.special.logsumexp(logits, -1) ** 2
 
 
+HYPERS = {
+    "bias": BIAS,
+    "label_smoothing": 0.15,
+    "class_weights": CLASS_WEIGHTS,
+    "z_loss": 0.03,
+    "soft_cap": 2.5,
+    "chunk_size": 3,
+}
+
 CASES = [
     Case(
         fn=jaxloss.linear_softmax_cross_entropy,
         draw=_head,
+        structures={
+            "one feature": lambda rng, batch: _head(rng, batch, 1),
+            "as many features as classes": lambda rng, batch: _head(rng, batch, CLASSES),
+        },
         oracle=_head_oracle,
         source="scipy.special.log_softmax and logsumexp of all scores",
         shared=("kernel",),
-        hypers={
-            "bias": BIAS,
-            "label_smoothing": 0.15,
-            "class_weights": CLASS_WEIGHTS,
-            "z_loss": 0.03,
-            "soft_cap": 2.5,
-            "chunk_size": 3,
-        },
+        hypers=HYPERS,
+        ends=tuple(
+            {**HYPERS, **end}
+            for end in ({"label_smoothing": 0.0}, {"label_smoothing": 1.0}, {"z_loss": 0.0}, {"chunk_size": 1})
+        ),
         static=("chunk_size",),
         bad_hypers=(
             {"bias": np.ones(3)},

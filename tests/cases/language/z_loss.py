@@ -21,6 +21,7 @@ CASES = [
         draw=lambda rng, batch: {"logits": 2 * rng.normal(size=(*batch, CLASSES))},
         oracle=lambda logits: scipy.special.logsumexp(logits, -1) ** 2,
         source="scipy.special.logsumexp",
+        structures={"one class": lambda rng, batch: {"logits": 2 * rng.normal(size=(*batch, 1))}},
         perfect=_normalised,
         cancels="the log-normaliser is near 0 where the largest score cancels the sum of the others",
         extremes={

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-NO_GRADIENT = "the target is a constant of differentiation; tested by itself"
+STOPPED = "it is behind a stop_gradient"
 
 DIFFERENCE = "the error is a difference of values of any size"
 
 ORDERED = "steps are in order: a copy of a step would make a longer trajectory, a weight only weighs its error"
 
 
-def no_gradient(*names):
-    return dict.fromkeys(names, NO_GRADIENT)
+def stopped(*names):
+    """Fields of a Case for inputs behind a stop_gradient."""
+    return {"fixed": dict.fromkeys(names, STOPPED), "constant": dict.fromkeys(names, STOPPED)}
 
 
 def draw_rewards(rng, batch):
@@ -34,21 +35,21 @@ def draw_fitted_states(rng, batch):
     return {"v_tm1": rewards["r_t"] + 0.5 * v, **rewards, "v_t": v}
 
 
-def draw_actions(*following):
+def draw_actions(*following, actions=4):
     def draw(rng, batch):
         some = {
-            "q_tm1": 2 * rng.normal(size=(*batch, 4)),
-            "a_tm1": rng.integers(0, 4, size=batch).astype(np.int32),
+            "q_tm1": 2 * rng.normal(size=(*batch, actions)),
+            "a_tm1": rng.integers(0, actions, size=batch).astype(np.int32),
             **draw_rewards(rng, batch),
         }
         for name in following:
             if name == "a_t":
-                some[name] = rng.integers(0, 4, size=batch).astype(np.int32)
+                some[name] = rng.integers(0, actions, size=batch).astype(np.int32)
             elif name == "probs_a_t":
-                raw = rng.gamma(1.0, size=(*batch, 4))
+                raw = rng.gamma(1.0, size=(*batch, actions))
                 some[name] = raw / raw.sum(-1, keepdims=True)
             else:
-                some[name] = 2 * rng.normal(size=(*batch, 4))
+                some[name] = 2 * rng.normal(size=(*batch, actions))
         return some
 
     return draw
@@ -104,3 +105,8 @@ LARGE = {"r_t": np.array([1e18, 0.0]), "discount_t": np.array([1.0, 0.0])}
 LARGE_Q = {"q_tm1": np.array([[1e18, 0.0], [0.0, 0.0]]), "a_tm1": np.array([0, 1], np.int32), **LARGE}
 
 NEXT_Q = np.array([[-np.inf, 1e18], [0.0, 0.0]])
+
+
+def numbers_of_actions(*following):
+    """Structures of a Case: one action, and two."""
+    return {f"{n} actions": draw_actions(*following, actions=n) for n in (1, 2)}

@@ -7,9 +7,7 @@ import scipy.special
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.reinforcement._shared import draw_rewards, for_each, no_gradient, project
-
-ATOMS = np.linspace(-3.0, 3.0, 5)
+from tests.cases.reinforcement._shared import draw_rewards, for_each, project, stopped
 
 
 def _categorical_rows(logits, r_t, discount_t, following, atoms):
@@ -34,19 +32,27 @@ def _categorical_q(q_logits_tm1, a_tm1, r_t, discount_t, q_logits_t, atoms):
     return _categorical_double(q_logits_tm1, a_tm1, r_t, discount_t, q_logits_t, selector, atoms)
 
 
-def draw_categorical(*extra):
+def draw_categorical(*extra, actions=3, atoms=5):
     def draw(rng, batch):
-        shape = (*batch, 5) if "v" in extra else (*batch, 3, 5)
+        shape = (*batch, atoms) if "v" in extra else (*batch, actions, atoms)
         first, second = ("v_logits_tm1", "v_logits_t") if "v" in extra else ("q_logits_tm1", "q_logits_t")
         some = {first: 2 * rng.normal(size=shape)}
         if "v" not in extra:
-            some["a_tm1"] = rng.integers(0, 3, size=batch).astype(np.int32)
+            some["a_tm1"] = rng.integers(0, actions, size=batch).astype(np.int32)
         some |= {**draw_rewards(rng, batch), second: rng.normal(size=shape)}
         if "selector" in extra:
-            some["q_t_selector"] = rng.normal(size=(*batch, 3))
-        return {**some, "atoms": ATOMS.copy()}
+            some["q_t_selector"] = rng.normal(size=(*batch, actions))
+        return {**some, "atoms": np.linspace(-3.0, 3.0, atoms)}
 
     return draw
+
+
+def _sizes(*extra):
+    return {
+        "two atoms": draw_categorical(*extra, atoms=2),
+        "one action": draw_categorical(*extra, actions=1),
+        "as many actions as atoms": draw_categorical(*extra, actions=3, atoms=3),
+    }
 
 
 HELPERS = {
@@ -57,10 +63,11 @@ CASES = [
     Case(
         fn=jaxloss.categorical_td_loss,
         draw=draw_categorical("v"),
+        structures={"two atoms": draw_categorical("v", atoms=2)},
         oracle=_categorical_td,
         source="Bellemare, Dabney and Munos (2017), algorithm 1, as loops",
         shared=("atoms",),
-        fixed=no_gradient("r_t", "discount_t", "v_logits_t", "atoms"),
+        **stopped("r_t", "discount_t", "v_logits_t", "atoms"),
         convex=True,
         extremes={
             "certain and wrong": {
@@ -75,23 +82,25 @@ CASES = [
     Case(
         fn=jaxloss.categorical_q_learning_loss,
         draw=draw_categorical(),
+        structures=_sizes(),
         oracle=_categorical_q,
         source="Bellemare, Dabney and Munos (2017), algorithm 1, as loops",
         shared=("atoms",),
-        fixed=no_gradient("r_t", "discount_t", "q_logits_t", "atoms"),
+        **stopped("r_t", "discount_t", "q_logits_t", "atoms"),
         convex=True,
         labels="a_tm1",
-        classes=lambda inputs: 3,
+        classes=lambda inputs: inputs["q_logits_tm1"].shape[-2],
     ),
     Case(
         fn=jaxloss.categorical_double_q_learning_loss,
         draw=draw_categorical("selector"),
+        structures=_sizes("selector"),
         oracle=_categorical_double,
         source="Bellemare, Dabney and Munos (2017), algorithm 1, as loops",
         shared=("atoms",),
-        fixed=no_gradient("r_t", "discount_t", "q_logits_t", "q_t_selector", "atoms"),
+        **stopped("r_t", "discount_t", "q_logits_t", "q_t_selector", "atoms"),
         convex=True,
         labels="a_tm1",
-        classes=lambda inputs: 3,
+        classes=lambda inputs: inputs["q_logits_tm1"].shape[-2],
     ),
 ]

@@ -12,7 +12,7 @@ from tests.cases.reinforcement._shared import (
     ORDERED,
     draw_fitted_states,
     draw_states,
-    no_gradient,
+    stopped,
 )
 
 
@@ -28,7 +28,7 @@ def _off_policy_perfect(rng, batch):
     return {**{n: some[n] for n in order}, "rho_tm1": np.exp(rng.normal(size=batch))}
 
 
-def _vtrace_loss(v_tm1, v_t, r_t, discount_t, rho_tm1, lambda_=1.0, clip_rho_threshold=1.0):
+def _vtrace_errors(v_tm1, v_t, r_t, discount_t, rho_tm1, lambda_=1.0, clip_rho_threshold=1.0):
     """Equation 1 of the paper: a sum over all later steps, of products of all ratios between."""
     steps = v_t.shape[-1]
     errors = np.zeros_like(v_t)
@@ -39,7 +39,16 @@ def _vtrace_loss(v_tm1, v_t, r_t, discount_t, rho_tm1, lambda_=1.0, clip_rho_thr
             for i in range(s, t):
                 factor = factor * discount_t[..., i] * lambda_ * np.minimum(rho_tm1[..., i], 1)
             errors[..., s] += factor * delta
-    return np.mean(errors**2, axis=-1) / 2
+    return errors
+
+
+def _vtrace_loss(**inputs):
+    return np.mean(_vtrace_errors(**inputs) ** 2, axis=-1) / 2
+
+
+def _vtrace_slopes(**inputs):
+    errors = _vtrace_errors(**inputs)
+    return {"v_tm1": -errors / errors.shape[-1]}
 
 
 HELPERS = {
@@ -52,11 +61,14 @@ CASES = [
         fn=jaxloss.vtrace_loss,
         draw=draw_off_policy,
         oracle=_vtrace_loss,
+        slopes=_vtrace_slopes,
         source="Espeholt et al. (2018), equation 1, as sums of products",
         hypers={"lambda_": 0.9, "clip_rho_threshold": 1.5},
+        ends=({"lambda_": 0.0, "clip_rho_threshold": 1.5}, {"lambda_": 1.0, "clip_rho_threshold": 1.5}),
         pooled=True,
         bad_hypers=({"lambda_": -0.1}, {"lambda_": 1.1}, {"clip_rho_threshold": 0.0}),
-        fixed=no_gradient("v_t", "r_t", "discount_t", "rho_tm1"),
+        **stopped("v_t", "r_t", "discount_t", "rho_tm1"),
+        illegal={"rho_tm1": (-0.5,)},
         perfect=_off_policy_perfect,
         cancels=DIFFERENCE,
         extremes={
@@ -69,7 +81,7 @@ CASES = [
         },
         exempt={
             "weight_is_repetition": ORDERED,
-            "derivatives": "the values are in their own targets, which pass no gradient; tested by itself",
+            "derivatives": "the values are in their own targets, which pass no gradient",
         },
     ),
 ]

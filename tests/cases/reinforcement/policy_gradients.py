@@ -7,13 +7,13 @@ import scipy.special
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.reinforcement._shared import no_gradient, pick
+from tests.cases.reinforcement._shared import pick, stopped
 
 
-def _policy(rng, batch):
+def _policy(rng, batch, actions=4):
     return {
-        "logits_t": 2 * rng.normal(size=(*batch, 4)),
-        "a_t": rng.integers(0, 4, size=batch).astype(np.int32),
+        "logits_t": 2 * rng.normal(size=(*batch, actions)),
+        "a_t": rng.integers(0, actions, size=batch).astype(np.int32),
         "adv_t": rng.normal(size=batch),
     }
 
@@ -34,9 +34,10 @@ CASES = [
     Case(
         fn=jaxloss.policy_gradient_loss,
         draw=_policy,
+        structures={f"{n} actions": lambda rng, batch, n=n: _policy(rng, batch, n) for n in (1, 2)},
         oracle=_policy_loss,
         source="scipy.special.log_softmax",
-        fixed=no_gradient("adv_t"),
+        **stopped("adv_t"),
         bound=None,
         labels="a_t",
         extremes={
@@ -52,7 +53,7 @@ CASES = [
         draw=lambda rng, batch: {"log_probs_t": 2 * rng.normal(size=batch), "adv_t": rng.normal(size=batch)},
         oracle=lambda log_probs_t, adv_t: -log_probs_t * adv_t,
         source="Williams (1992)",
-        fixed=no_gradient("adv_t"),
+        **stopped("adv_t"),
         bound=None,
         convex=True,
     ),
@@ -62,8 +63,10 @@ CASES = [
         oracle=_clipped,
         source="Schulman et al. (2017), equation 7",
         hypers={"clip": 0.3},
+        ends=({"clip": 0.0},),
+        illegal={"prob_ratios_t": (-0.5,)},
         bad_hypers=({"clip": -0.1},),
-        fixed=no_gradient("adv_t"),
+        **stopped("adv_t"),
         bound=None,
         convex=True,
         extremes={
@@ -82,7 +85,7 @@ CASES = [
         source="Kostrikov, Nair and Levine (2022), equation 7, with a limit",
         hypers={"temperature": 0.5, "max_weight": 3.0},
         bad_hypers=({"temperature": 0.0}, {"max_weight": 0.0}),
-        fixed=no_gradient("adv_t"),
+        **stopped("adv_t"),
         bound=None,
         convex=True,
         extremes={"any advantage": {"log_probs_t": np.array([-1e30, -1.0]), "adv_t": np.array([1e30, -1e30])}},

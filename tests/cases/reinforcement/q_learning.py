@@ -11,8 +11,9 @@ from tests.cases.reinforcement._shared import (
     draw_actions,
     draw_fitted_actions,
     half_square,
-    no_gradient,
+    numbers_of_actions,
     pick,
+    stopped,
 )
 
 HELPERS = {
@@ -24,9 +25,10 @@ CASES = [
     Case(
         fn=jaxloss.q_learning_loss,
         draw=draw_actions("q_t"),
+        structures=numbers_of_actions("q_t"),
         oracle=lambda q_tm1, a_tm1, r_t, discount_t, q_t: half_square(q_tm1, a_tm1, r_t, discount_t, q_t.max(-1)),
         source="Watkins and Dayan (1992)",
-        fixed=no_gradient("r_t", "discount_t", "q_t"),
+        **stopped("r_t", "discount_t", "q_t"),
         perfect=draw_fitted_actions("q_t"),
         convex=True,
         cancels=DIFFERENCE,
@@ -36,11 +38,12 @@ CASES = [
     Case(
         fn=jaxloss.double_q_learning_loss,
         draw=draw_actions("q_t_value", "q_t_selector"),
+        structures=numbers_of_actions("q_t_value", "q_t_selector"),
         oracle=lambda q_tm1, a_tm1, r_t, discount_t, q_t_value, q_t_selector: half_square(
             q_tm1, a_tm1, r_t, discount_t, pick(q_t_value, q_t_selector.argmax(-1))
         ),
         source="van Hasselt, Guez and Silver (2016)",
-        fixed=no_gradient("r_t", "discount_t", "q_t_value", "q_t_selector"),
+        **stopped("r_t", "discount_t", "q_t_value", "q_t_selector"),
         perfect=draw_fitted_actions("q_t_value", "q_t_selector"),
         convex=True,
         cancels=DIFFERENCE,

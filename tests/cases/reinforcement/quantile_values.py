@@ -6,17 +6,17 @@ import numpy as np
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.reinforcement._shared import draw_rewards, for_each, no_gradient
+from tests.cases.reinforcement._shared import draw_rewards, for_each, stopped
 
 
-def draw_quantiles(rng, batch):
+def draw_quantiles(rng, batch, quantiles=3, selecting=2, following=5, actions=4):
     return {
-        "dist_q_tm1": rng.normal(size=(*batch, 3, 4)),
-        "tau_q_tm1": rng.uniform(0.1, 0.9, size=(*batch, 3)),
-        "a_tm1": rng.integers(0, 4, size=batch).astype(np.int32),
+        "dist_q_tm1": rng.normal(size=(*batch, quantiles, actions)),
+        "tau_q_tm1": rng.uniform(0.1, 0.9, size=(*batch, quantiles)),
+        "a_tm1": rng.integers(0, actions, size=batch).astype(np.int32),
         **draw_rewards(rng, batch),
-        "dist_q_t_selector": rng.normal(size=(*batch, 2, 4)),
-        "dist_q_t": 2 * rng.normal(size=(*batch, 5, 4)),
+        "dist_q_t_selector": rng.normal(size=(*batch, selecting, actions)),
+        "dist_q_t": 2 * rng.normal(size=(*batch, following, actions)),
     }
 
 
@@ -34,8 +34,8 @@ def _quantile_rows(q, tau, a, r, discount, selector, following, kappa):
     for i, level in enumerate(tau):
         for y in samples:
             u = y - q[i, a]
-            huber = u**2 / 2 if abs(u) <= kappa else kappa * (abs(u) - kappa / 2)
-            total += abs(level - (u < 0)) * huber / kappa / len(samples)
+            huber = u**2 / 2 / kappa if abs(u) <= kappa else abs(u) - kappa / 2
+            total += abs(level - (u < 0)) * huber / len(samples)
     return total
 
 
@@ -45,18 +45,24 @@ def _quantile_loss(dist_q_tm1, tau_q_tm1, a_tm1, r_t, discount_t, dist_q_t_selec
     return for_each(rows, *inputs, (dist_q_t, 2))
 
 
+STOPPED = stopped("r_t", "discount_t", "dist_q_t_selector", "dist_q_t")
+
 CASES = [
     Case(
         fn=jaxloss.quantile_q_learning_loss,
         draw=draw_quantiles,
+        structures={
+            "one of each": lambda rng, batch: draw_quantiles(rng, batch, 1, 1, 1, 1),
+            "all equal": lambda rng, batch: draw_quantiles(rng, batch, 3, 3, 3, 3),
+        },
         oracle=_quantile_loss,
         source="Dabney et al. (2018), algorithm 1, as loops",
         hypers={"huber_param": 0.5},
+        ends=({"huber_param": 0.0},),
+        illegal={"tau_q_tm1": (-0.1, 1.5)},
         bad_hypers=({"huber_param": -1.0},),
-        fixed={
-            **no_gradient("r_t", "discount_t", "dist_q_t_selector", "dist_q_t"),
-            "tau_q_tm1": "levels are chosen, not learnt; their slope is that of the value",
-        },
+        fixed={**STOPPED["fixed"], "tau_q_tm1": "levels are chosen, not learnt; their slope is that of the value"},
+        constant=STOPPED["constant"],
         perfect=_quantiles_perfect,
         convex=True,
         labels="a_tm1",

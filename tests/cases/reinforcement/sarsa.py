@@ -13,8 +13,9 @@ from tests.cases.reinforcement._shared import (
     draw_actions,
     draw_fitted_actions,
     half_square,
-    no_gradient,
+    numbers_of_actions,
     pick,
+    stopped,
 )
 
 HELPERS = {
@@ -26,11 +27,13 @@ CASES = [
     Case(
         fn=jaxloss.sarsa_loss,
         draw=draw_actions("q_t", "a_t"),
+        structures=numbers_of_actions("q_t", "a_t"),
         oracle=lambda q_tm1, a_tm1, r_t, discount_t, q_t, a_t: half_square(
             q_tm1, a_tm1, r_t, discount_t, pick(q_t, a_t)
         ),
         source="Rummery and Niranjan (1994)",
-        fixed=no_gradient("r_t", "discount_t", "q_t"),
+        **stopped("r_t", "discount_t", "q_t"),
+        illegal={"a_t": (-1, 4)},
         perfect=draw_fitted_actions("q_t", "a_t"),
         convex=True,
         cancels=DIFFERENCE,
@@ -40,11 +43,13 @@ CASES = [
     Case(
         fn=jaxloss.expected_sarsa_loss,
         draw=draw_actions("q_t", "probs_a_t"),
+        structures=numbers_of_actions("q_t", "probs_a_t"),
         oracle=lambda q_tm1, a_tm1, r_t, discount_t, q_t, probs_a_t: half_square(
             q_tm1, a_tm1, r_t, discount_t, np.einsum("...a,...a->...", q_t, probs_a_t)
         ),
         source="van Seijen et al. (2009)",
-        fixed=no_gradient("r_t", "discount_t", "q_t", "probs_a_t"),
+        **stopped("r_t", "discount_t", "q_t", "probs_a_t"),
+        illegal={"probs_a_t": (-0.1, 1.5)},
         perfect=draw_fitted_actions("q_t", "probs_a_t"),
         convex=True,
         cancels=DIFFERENCE,

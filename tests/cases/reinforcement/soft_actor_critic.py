@@ -6,14 +6,18 @@ import numpy as np
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.reinforcement._shared import DIFFERENCE, draw_dyadic, draw_rewards, no_gradient
+from tests.cases.reinforcement._shared import DIFFERENCE, draw_dyadic, draw_rewards, stopped
 
 
-def _soft_critic(rng, batch):
+def _soft_actor(rng, batch, critics=2):
+    return {"log_probs_t": 2 * rng.normal(size=batch), "q_t": 2 * rng.normal(size=(*batch, critics))}
+
+
+def _soft_critic(rng, batch, critics=2, following=3):
     return {
-        "q_tm1": 2 * rng.normal(size=(*batch, 2)),
+        "q_tm1": 2 * rng.normal(size=(*batch, critics)),
         **draw_rewards(rng, batch),
-        "q_t": 2 * rng.normal(size=(*batch, 3)),
+        "q_t": 2 * rng.normal(size=(*batch, following)),
         "log_probs_t": 2 * rng.normal(size=batch),
     }
 
@@ -28,18 +32,18 @@ def _soft_critic_perfect(rng, batch):
 
 def _soft_critic_loss(q_tm1, r_t, discount_t, q_t, log_probs_t, temperature):
     aim = r_t + discount_t * (q_t.min(-1) - temperature * log_probs_t)
-    return ((q_tm1[..., 0] - aim) ** 2 + (q_tm1[..., 1] - aim) ** 2) / 2
+    return sum((q_tm1[..., i] - aim) ** 2 for i in range(q_tm1.shape[-1])) / 2
 
 
 CASES = [
     Case(
         fn=jaxloss.sac_actor_loss,
-        draw=lambda rng, batch: {"log_probs_t": 2 * rng.normal(size=batch), "q_t": 2 * rng.normal(size=(*batch, 2))},
-        oracle=lambda log_probs_t, q_t, temperature: (
-            temperature * log_probs_t - np.where(q_t[..., 0] < q_t[..., 1], q_t[..., 0], q_t[..., 1])
-        ),
-        source="Haarnoja et al. (2018), equation 9, with the smaller of two critics",
+        draw=_soft_actor,
+        structures={f"{n} critics": lambda rng, batch, n=n: _soft_actor(rng, batch, n) for n in (1, 3)},
+        oracle=lambda log_probs_t, q_t, temperature: temperature * log_probs_t - np.sort(q_t, -1)[..., 0],
+        source="Haarnoja et al. (2018), equation 9, with the smallest critic",
         hypers={"temperature": 0.3},
+        ends=({"temperature": 0.0},),
         bad_hypers=({"temperature": -0.1},),
         bound=None,
         convex=True,
@@ -49,11 +53,13 @@ CASES = [
     Case(
         fn=jaxloss.sac_critic_loss,
         draw=_soft_critic,
+        structures={f"{n} critics": lambda rng, batch, n=n: _soft_critic(rng, batch, n, n) for n in (1, 3)},
         oracle=_soft_critic_loss,
         source="Haarnoja et al. (2018), equations 5 and 6",
         hypers={"temperature": 0.25},
+        ends=({"temperature": 0.0},),
         bad_hypers=({"temperature": -0.1},),
-        fixed=no_gradient("r_t", "discount_t", "q_t", "log_probs_t"),
+        **stopped("r_t", "discount_t", "q_t", "log_probs_t"),
         perfect=_soft_critic_perfect,
         convex=True,
         cancels=DIFFERENCE,
@@ -76,7 +82,7 @@ CASES = [
         source="Haarnoja et al. (2018), equation 18",
         hypers={"target_entropy": -3.0},
         shared=("log_temperature",),
-        fixed=no_gradient("log_probs_t"),
+        **stopped("log_probs_t"),
         bound=None,
         cancels=DIFFERENCE,
         extremes={"cold and hot": {"log_temperature": np.array(-200.0), "log_probs_t": np.array([1e30, -1e30])}},

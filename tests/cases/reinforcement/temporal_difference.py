@@ -12,7 +12,7 @@ from tests.cases.reinforcement._shared import (
     ORDERED,
     draw_fitted_states,
     draw_states,
-    no_gradient,
+    stopped,
 )
 
 
@@ -42,7 +42,7 @@ CASES = [
         draw=draw_states,
         oracle=lambda v_tm1, r_t, discount_t, v_t: (r_t + discount_t * v_t - v_tm1) ** 2 / 2,
         source="Sutton (1988)",
-        fixed=no_gradient("r_t", "discount_t", "v_t"),
+        **stopped("r_t", "discount_t", "v_t"),
         perfect=draw_fitted_states,
         convex=True,
         cancels=DIFFERENCE,
@@ -54,9 +54,10 @@ CASES = [
         oracle=_lambda_loss,
         source="Sutton and Barto, equation 12.2, as a loop back in time",
         hypers={"lambda_": 0.7},
+        ends=({"lambda_": 0.0}, {"lambda_": 1.0}),
         pooled=True,
         bad_hypers=({"lambda_": -0.1}, {"lambda_": 1.1}),
-        fixed=no_gradient("r_t", "discount_t", "v_t"),
+        **stopped("r_t", "discount_t", "v_t"),
         perfect=_ends,
         convex=True,
         cancels=DIFFERENCE,

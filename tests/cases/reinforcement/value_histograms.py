@@ -8,7 +8,7 @@ import scipy.stats
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.reinforcement._shared import for_each, no_gradient, project
+from tests.cases.reinforcement._shared import for_each, project, stopped
 
 
 def _two_hot(logits, targets, atoms):
@@ -23,9 +23,9 @@ def _hl_gauss(logits, targets, edges, sigma_ratio=0.75):
     return -np.sum(masses * scipy.special.log_softmax(logits, axis=-1), axis=-1)
 
 
-def _histogram(name, points):
+def _histogram(name, points, bins=5):
     return lambda rng, batch: {
-        "logits": 2 * rng.normal(size=(*batch, 5)),
+        "logits": 2 * rng.normal(size=(*batch, bins)),
         "targets": rng.uniform(-2.5, 2.5, size=batch),
         name: np.linspace(-3.0, 3.0, points),
     }
@@ -35,10 +35,11 @@ CASES = [
     Case(
         fn=jaxloss.two_hot_cross_entropy,
         draw=_histogram("atoms", 5),
+        structures={"two atoms": _histogram("atoms", 2, bins=2)},
         oracle=_two_hot,
         source="Schrittwieser et al. (2020), appendix F, as loops",
         shared=("atoms",),
-        fixed=no_gradient("targets", "atoms"),
+        **stopped("targets", "atoms"),
         convex=True,
         extremes={
             "beyond": {
@@ -51,12 +52,13 @@ CASES = [
     Case(
         fn=jaxloss.hl_gauss_loss,
         draw=_histogram("edges", 6),
+        structures={"one bin": _histogram("edges", 2, bins=1), "two bins": _histogram("edges", 3, bins=2)},
         oracle=_hl_gauss,
         source="scipy.stats.norm.cdf",
         hypers={"sigma_ratio": 1.5},
         bad_hypers=({"sigma_ratio": 0.0},),
         shared=("edges",),
-        fixed=no_gradient("targets", "edges"),
+        **stopped("targets", "edges"),
         convex=True,
         extremes={
             "beyond": {

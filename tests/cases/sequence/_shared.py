@@ -6,17 +6,18 @@ import numpy as np
 
 from tests.cases import Inputs, Shape
 
-FRAMES, LABELS, CLASSES = 5, 2, 3
+FRAMES, LABELS, CLASSES = 4, 2, 3
 
 
-def draw_speech(rng: np.random.Generator, batch: Shape) -> Inputs:
-    """Labels 1 and 2, so that the blank may be 0 or 3; always enough frames."""
-    labels = rng.integers(1, CLASSES, size=(*batch, LABELS))
+def draw_speech(
+    rng: np.random.Generator, batch: Shape, frames: int = FRAMES, labels: int = LABELS, least: int = 3
+) -> Inputs:
+    """Labels 1 and 2, so that the blank may be 0 or 3; from ``least`` to ``frames`` frames."""
     return {
-        "logits": rng.normal(size=(*batch, FRAMES, CLASSES + 1)),
-        "labels": labels.astype(np.int32),
-        "logit_lengths": rng.integers(3, FRAMES + 1, size=batch).astype(np.int32),
-        "label_lengths": rng.integers(1, LABELS + 1, size=batch).astype(np.int32),
+        "logits": rng.normal(size=(*batch, frames, CLASSES + 1)),
+        "labels": rng.integers(1, CLASSES, size=(*batch, labels)).astype(np.int32),
+        "logit_lengths": rng.integers(least, frames + 1, size=batch).astype(np.int32),
+        "label_lengths": rng.integers(min(labels, 1), labels + 1, size=batch).astype(np.int32),
     }
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 import jaxloss
-from tests.cases import Case
+from tests.cases import Case, Inputs, Shape
+
+
+def _candidates(rng: np.random.Generator, batch: Shape, number: int = 4) -> Inputs:
+    return {"logps": -rng.gamma(4.0, size=(*batch, number)), "risks": rng.gamma(2.0, size=(*batch, number))}
+
 
 CASES = [
     Case(
         fn=jaxloss.minimum_risk_loss,
-        draw=lambda rng, batch: {
-            "logps": -rng.gamma(4.0, size=(*batch, 4)),
-            "risks": rng.gamma(2.0, size=(*batch, 4)),
-        },
+        draw=_candidates,
+        structures={f"{n} candidates": lambda rng, batch, n=n: _candidates(rng, batch, n) for n in (1, 2)},
         oracle=lambda logps, risks, temperature=1.0: (
             (np.exp(logps / temperature) * risks).sum(-1) / np.exp(logps / temperature).sum(-1)
         ),

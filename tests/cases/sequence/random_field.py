@@ -11,12 +11,12 @@ import jaxloss
 from tests.cases import Case, Inputs, Shape
 
 
-def _tags(rng: np.random.Generator, batch: Shape) -> Inputs:
+def _tags(rng: np.random.Generator, batch: Shape, frames: int = 4, classes: int = 3) -> Inputs:
     return {
-        "logits": rng.normal(size=(*batch, 4, 3)),
-        "labels": rng.integers(0, 3, size=(*batch, 4)).astype(np.int32),
-        "lengths": rng.integers(1, 5, size=batch).astype(np.int32),
-        "transitions": np.random.default_rng(1).normal(size=(3, 3)),
+        "logits": rng.normal(size=(*batch, frames, classes)),
+        "labels": rng.integers(0, classes, size=(*batch, frames)).astype(np.int32),
+        "lengths": rng.integers(1, frames + 1, size=batch).astype(np.int32),
+        "transitions": np.random.default_rng(1).normal(size=(classes, classes)),
     }
 
 
@@ -54,6 +54,12 @@ CASES = [
     Case(
         fn=jaxloss.linear_chain_crf_nll,
         draw=_tags,
+        structures={
+            "one frame": lambda rng, batch: _tags(rng, batch, 1, 2),
+            "one class": lambda rng, batch: _tags(rng, batch, 3, 1),
+            "as many frames as classes": lambda rng, batch: _tags(rng, batch, 3, 3),
+        },
+        illegal={"lengths": (0, 5)},
         oracle=_crf,
         source="enumeration of all label sequences",
         shared=("transitions",),

@@ -11,8 +11,16 @@ from tests.cases import Case, Inputs, Shape
 from tests.cases.sequence._shared import CANCELS
 
 
-def _series(rng: np.random.Generator, batch: Shape) -> Inputs:
-    return {"predictions": rng.normal(size=(*batch, 4, 2)), "targets": rng.normal(size=(*batch, 3, 2))}
+def _series(rng: np.random.Generator, batch: Shape, n: int = 4, m: int = 3, coordinates: int = 2) -> Inputs:
+    shapes = {"predictions": (*batch, n, coordinates), "targets": (*batch, m, coordinates)}
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+SIZES = {
+    "equal numbers": lambda rng, batch: _series(rng, batch, 3, 3),
+    "more targets": lambda rng, batch: _series(rng, batch, 2, 4, 1),
+    "one point each": lambda rng, batch: _series(rng, batch, 1, 1),
+}
 
 
 def _alignments(i: int, j: int):
@@ -55,6 +63,7 @@ CASES = [
     Case(
         fn=jaxloss.soft_dtw_loss,
         draw=_series,
+        structures=SIZES,
         oracle=_soft_dtw,
         source="enumeration of all alignments",
         hypers={"gamma": 0.25},
@@ -66,6 +75,7 @@ CASES = [
     Case(
         fn=jaxloss.soft_dtw_divergence,
         draw=_series,
+        structures=SIZES,
         oracle=_soft_dtw_divergence,
         source="enumeration of all alignments",
         hypers={"gamma": 0.25},

@@ -9,7 +9,7 @@ import scipy.special
 
 import jaxloss
 from tests.cases import Case, Inputs, Shape
-from tests.cases.sequence._shared import CANCELS, CLASSES, FRAMES, draw_speech, unpadded
+from tests.cases.sequence._shared import CANCELS, CLASSES, FRAMES, LABELS, draw_speech, unpadded
 
 
 def _collapse(path: tuple[int, ...], blank: int) -> list[int]:
@@ -35,7 +35,7 @@ def _ctc(logits, labels, logit_lengths, label_lengths, blank_id=0):
 def _certain(rng: np.random.Generator, batch: Shape) -> Inputs:
     """One path has all the probability, and no blank, so that it does not matter which class is the blank."""
     logits = np.full((*batch, FRAMES, CLASSES + 1), -1e4)
-    logits[..., np.arange(FRAMES), [1, 1, 2, 2, 2]] = 0.0
+    logits[..., np.arange(FRAMES), [1, 1, 2, 2]] = 0.0
     return unpadded(logits, [1, 2], batch)
 
 
@@ -47,6 +47,12 @@ CASES = [
     Case(
         fn=jaxloss.ctc_loss,
         draw=draw_speech,
+        structures={
+            "one frame and one label": lambda rng, batch: draw_speech(rng, batch, 1, 1, 1),
+            "no labels": lambda rng, batch: draw_speech(rng, batch, 2, 0, 1),
+            "as many frames as classes": lambda rng, batch: draw_speech(rng, batch, CLASSES + 1, 1, 1),
+        },
+        illegal={"logit_lengths": (-1, FRAMES + 1), "label_lengths": (-1, LABELS + 1)},
         oracle=_ctc,
         source="enumeration of all paths",
         hypers={"blank_id": 3},

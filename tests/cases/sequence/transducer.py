@@ -12,11 +12,9 @@ from tests.cases import Case, Inputs, Shape
 from tests.cases.sequence._shared import CANCELS, CLASSES, LABELS, draw_speech, unpadded
 
 
-def _transduced(rng: np.random.Generator, batch: Shape) -> Inputs:
-    speech = draw_speech(rng, batch)
-    speech["logits"] = rng.normal(size=(*batch, 3, LABELS + 1, CLASSES + 1))
-    speech["logit_lengths"] = rng.integers(1, 4, size=batch).astype(np.int32)
-    return speech
+def _transduced(rng: np.random.Generator, batch: Shape, frames: int = 3, labels: int = LABELS) -> Inputs:
+    speech = draw_speech(rng, batch, frames, labels, 1)
+    return {**speech, "logits": rng.normal(size=(*batch, frames, labels + 1, CLASSES + 1))}
 
 
 def _rnnt(logits, labels, logit_lengths, label_lengths, blank_id=0):
@@ -42,6 +40,12 @@ CASES = [
     Case(
         fn=jaxloss.rnnt_loss,
         draw=_transduced,
+        structures={
+            "one frame and one label": lambda rng, batch: _transduced(rng, batch, 1, 1),
+            "no labels": lambda rng, batch: _transduced(rng, batch, 2, 0),
+            "more labels than frames": lambda rng, batch: _transduced(rng, batch, 1, 3),
+        },
+        illegal={"logit_lengths": (0, 4), "label_lengths": (-1, LABELS + 1)},
         oracle=_rnnt,
         source="enumeration of all alignments",
         hypers={"blank_id": 3},
