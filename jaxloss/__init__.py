@@ -24,8 +24,10 @@ from jaxloss import (
     regression,
     reinforcement,
     representation,
+    returns,
     sequence,
     survival,
+    tokens,
     transport,
     vision,
 )
@@ -78,8 +80,10 @@ __all__ = [
     "regression",
     "reinforcement",
     "representation",
+    "returns",
     "sequence",
     "survival",
+    "tokens",
     "transport",
     "vision",
 ]

@@ -1,4 +1,4 @@
-"""Mixture-of-experts losses: terms that keep the router balanced and its logits small."""
+"""Mixture-of-experts losses: terms that balance the load of the experts and keep the scores of the router small."""
 
 from jaxloss.experts import balance, variation
 from jaxloss.experts.balance import *

@@ -18,9 +18,9 @@ AxisName = str | tuple[str, ...] | None
 def token_sums(
     *values: Array, where: ArrayLike | None, weights: ArrayLike | None, axis_name: AxisName
 ) -> tuple[list[tuple[Array, Array]], Array | None]:
-    """Of values ``[..., T, E]`` the weighted sums over tokens ``[..., E]``, each with the sum of the weights.
+    """Weighted sums over tokens ``[..., E]`` of values ``[..., T, E]``, each with the sum of the weights.
 
-    All are times the same power of two. ``values`` are blanked where masked. Over devices both sums are taken
+    All are multiplied by the same power of two. ``values`` are blanked where masked. Over devices both sums are taken
     separately, so that shards with different masks give exactly the means over all tokens. The last result says
     which pools have any token.
     """

@@ -1,18 +1,18 @@
-"""Balance of a mixture of experts: the share of tokens that an expert gets against the probability it is given."""
+"""Balance of a mixture of experts: the share of tokens of each expert times the mean probability of it.
+
+`load_balancing_loss` is for a router that takes the top k of a softmax, `expert_balance_loss` for any other.
+"""
 
 from __future__ import annotations
-
-import functools
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, value_checks
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, divide_sums, hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.experts._pools import AxisName, checked_choices, expert_counts, token_sums
-from jaxloss.language.vocabulary import softmax_z_loss
+from jaxloss.language.z_loss import softmax_z_loss
 
 __all__ = ["expert_balance_loss", "load_balancing_loss", "router_z_loss"]
 
@@ -26,31 +26,32 @@ def load_balancing_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Product of the share of tokens and the mean probability of every expert, for a router that takes the top k.
+    r"""Load-balancing loss of Switch Transformers and GShard: token share times mean probability, summed over experts.
 
     .. math:: \ell = E \sum_e f_e P_e, \qquad
               f_e = \frac{1}{k T} \sum_t \mathbb{1}[e \in \operatorname{top}_k(z_t)], \qquad
               P_e = \frac{1}{T} \sum_t \mathrm{softmax}(z_t)_e
 
-    Only P has a gradient. The T tokens of the last batch axis are pooled before the product, so ``where`` and
-    ``weights`` belong to tokens: pass ``[layers, T, E]`` to balance every layer by itself (pooled layers would hide
-    imbalances that oppose each other), ``[sequences, T, E]`` to balance within every sequence. Flaxformer, MaxText
-    and Hugging Face do not divide by k: their loss is k times this one.
+    For a router that sends each token to the k experts of largest score; for other rules of selection see
+    `jaxloss.expert_balance_loss`. Only P has a gradient. The T tokens of the last batch axis are pooled before the
+    product, so ``where`` and ``weights`` belong to tokens. Pass ``[layers, T, E]`` to balance each layer separately:
+    pooled layers would hide imbalances that oppose each other. Pass ``[sequences, T, E]`` to balance within each
+    sequence. Flaxformer, MaxText and Hugging Face do not divide by k: their loss is k times this one.
 
     Args:
         logits: Scores of the router, shape ``[..., T, E]``, floating. An expert of logit -inf is absent.
-        top_k: Experts k that every token takes, in [1, E], static.
-        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread: f and P are then those of all of
-            them, and the loss is that of one device that has them all. None pools the tokens at hand.
+        top_k: Experts k per token, in [1, E], static.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread: f and P are then taken over all of
+            them, and the loss equals that of one device that has all tokens. None pools the tokens of this device.
         where, weights: Shape ``[..., T]``; False for padding. A pool without a token is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0; 1 where all experts get the same, E where one gets everything with certainty and k is 1.
+        A scalar >= 0; 1 if all experts get the same share, E if one expert gets everything with certainty and k is 1.
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If there is no expert or no token axis, or ``top_k`` is out of range.
+        ValueError: If ``logits`` has no token axis, the expert axis is empty, or ``top_k`` is out of range.
 
     Example:
         >>> logits = jnp.log(jnp.array([[0.75, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.25]]))
@@ -70,14 +71,12 @@ def load_balancing_loss(
         raise ValueError(f"top_k must lie in [1, {logits.shape[-1]}], the number of experts; found {top_k}.")
     (logits,) = blank(where, logits, event_ndim=1)
     experts = jax.lax.top_k(jax.lax.stop_gradient(logits), top_k)[1]
-    # Probabilities of a softmax sum to one: that sum has no slope, where rounding would give it one.
-    total = lambda mean: jax.lax.stop_gradient(jnp.sum(mean, axis=-1))
-    values, present = _balance(jax.nn.softmax(logits), experts, where, weights, axis_name, total)
+    values, present = _balance(jax.nn.softmax(logits), experts, where, weights, axis_name)
     return reduce(values, where=present, reduction=reduction)
 
 
 def expert_balance_loss(
-    probs: ArrayLike,
+    affinities: ArrayLike,
     experts: ArrayLike,
     *,
     axis_name: AxisName = None,
@@ -85,49 +84,59 @@ def expert_balance_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The same for a router with a rule of its own: noise, a balancing bias, sigmoid affinities, limited groups.
+    r"""Expert balance loss of DeepSeek-V2 and V3: load-balancing loss for a router with its own selection rule.
 
     .. math:: \ell = E \sum_e f_e P_e, \qquad
               f_e = \frac{1}{k T} \sum_t \sum_{j=1}^k \mathbb{1}[e = e_{t j}], \qquad
-              P_e = \frac{1}{T} \sum_t p_{t e}
+              P_e = \frac{1}{T} \sum_t \frac{s_{t e}}{\sum_{e'} s_{t e'}}
 
-    With the softmax of the router and its top k this is `jaxloss.load_balancing_loss`; see there for pools, padding
-    and devices. Affinities that do not sum to one, such as sigmoids, are divided by their sum over all experts first.
+    The experts may be chosen in any way: with noise, with a balancing bias, within limited groups. The affinities of
+    a token, such as the sigmoids of its scores, are divided by their sum, so their scale does not matter. For the top
+    k of a softmax this is `jaxloss.load_balancing_loss`; see there for pools, padding and devices. The balance within
+    sequences of DeepSeek-V3 takes pools ``[sequences, T, E]``.
 
     Args:
-        probs: Probabilities of all experts, shape ``[..., T, E]``, floating.
-        experts: The experts that a token was sent to, shape ``[..., T, k]``, integer, in ``[0, E)``. One outside, of
-            a token that is not masked, gives NaN.
-        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None pools the tokens at hand.
+        affinities: Affinity :math:`s_{t e}` >= 0 of each token to each expert, shape ``[..., T, E]``, floating. A
+            negative one gives NaN in value and gradient of its pool. A token whose affinities are all 0 adds 0 to P.
+        experts: The experts that each token was sent to, shape ``[..., T, k]``, integer in ``[0, E)``. An unmasked
+            one outside gives NaN in value and gradient of its pool.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None pools the tokens of this
+            device.
         where, weights: Shape ``[..., T]``; False for padding. A pool without a token is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0; 1 where all experts get the same.
+        A scalar >= 0; 1 if all experts get the same share of the tokens.
 
     Raises:
-        TypeError: If ``probs`` are not floating or ``experts`` not integer.
-        ValueError: If the shapes do not agree, or there is no expert.
+        TypeError: If ``affinities`` are not floating or ``experts`` not integer.
+        ValueError: If ``experts.shape[:-1] != affinities.shape[:-1]``, or the axis of experts or of choices is empty.
 
     Example:
-        >>> probs = jnp.array([[0.75, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.25]])
-        >>> print(f"{jaxloss.expert_balance_loss(probs, jnp.array([[0], [0], [1], [0]])):.4f}")
+        >>> affinities = jnp.array([[1.5, 0.5], [1.5, 0.5], [0.5, 1.5], [1.5, 0.5]])
+        >>> print(f"{jaxloss.expert_balance_loss(affinities, jnp.array([[0], [0], [1], [0]])):.4f}")
         1.1250
 
     Reference:
-        DeepSeek-AI (2024), DeepSeek-V3 Technical Report (balance within sequences).
-        https://arxiv.org/abs/2412.19437
+        DeepSeek-AI (2024), DeepSeek-V3 Technical Report (equations 17 to 20). https://arxiv.org/abs/2412.19437
     """
-    (probs,) = checks.floating(probs=probs)
-    checks.with_axes("tokens experts", allow_empty=True, probs=probs)
-    checks.with_axes("experts", probs=probs)
-    experts = hide(where, checked_choices(probs.shape[:-1], experts), event_ndim=1)
-    (probs,) = blank(where, probs, event_ndim=1)
-    value_checks.ensure_labels(experts, probs.shape[-1], "experts")
-    value_checks.ensure_probabilities(probs=probs)
-    total = functools.partial(jnp.sum, axis=-1)
-    values, present = _balance(probs, experts, where, weights, axis_name, total)
+    (affinities,) = checks.floating(affinities=affinities)
+    checks.with_axes("tokens experts", allow_empty=True, affinities=affinities)
+    checks.with_axes("experts", affinities=affinities)
+    experts = hide(where, checked_choices(affinities.shape[:-1], experts), event_ndim=1)
+    (affinities,) = blank(where, affinities, event_ndim=1)
+    value_checks.ensure_labels(experts, affinities.shape[-1], "experts")
+    value_checks.ensure(lambda: affinities >= 0, "affinities must be >= 0")
+    probs = _shares(numerics.poison(affinities, affinities >= 0))
+    values, present = _balance(probs, experts, where, weights, axis_name)
     return reduce(values, where=present, reduction=reduction)
+
+
+def _shares(affinities: Array) -> Array:
+    """Affinities over their sum, which does not overflow; zeros where all of them are 0."""
+    affinities = affinities / numerics.scale_of(affinities)
+    total = jnp.sum(affinities, axis=-1, keepdims=True)
+    return numerics.divide(affinities, jnp.broadcast_to(total, affinities.shape))
 
 
 def _balance(
@@ -136,16 +145,15 @@ def _balance(
     where: ArrayLike | None,
     weights: ArrayLike | None,
     axis_name: AxisName,
-    total: Callable[[Array], Array],
 ) -> tuple[Array, Array | None]:
-    """``E sum_e f_e P_e`` of every pool, where ``total`` is the sum of P, and which pools have a token."""
+    """``E sum_e f_e P_e`` of every pool, for probabilities that sum to 1, and which pools have a token."""
     num_experts, choices = probs.shape[-1], experts.shape[-1]
     counts = expert_counts(experts, num_experts, probs.dtype)
     sums, present = token_sums(counts, probs, where=where, weights=weights, axis_name=axis_name)
     load, mean = (divide_sums(*pair) for pair in sums)
-    # The part of f above its mean makes the slope: beside the mean, which the sum of P makes of it, it may be small.
+    # The part of f above its mean makes the slope. The sum of P is 1: only its rounding would have a slope.
     excess = load * (num_experts / choices) - 1
-    return jnp.sum(excess * mean, axis=-1) + total(mean), present
+    return jnp.sum(excess * mean, axis=-1) + jax.lax.stop_gradient(jnp.sum(mean, axis=-1)), present
 
 
 def router_z_loss(
@@ -155,11 +163,11 @@ def router_z_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared logarithm of the normaliser of a router, which keeps its scores small and its rounding harmless.
+    r"""Router z-loss of ST-MoE: `jaxloss.softmax_z_loss` of the scores of a router, which keeps them small.
 
     .. math:: \ell = \log^2 \sum_e e^{z_e}
 
-    This is `jaxloss.softmax_z_loss` of the router. It is a mean over tokens, so nothing is pooled.
+    It is a mean over tokens, so nothing is pooled.
 
     Args:
         logits: Scores of the router, shape ``[..., E]``, floating. An expert of logit -inf is absent.
@@ -170,7 +178,7 @@ def router_z_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If there is no expert.
+        ValueError: If ``logits`` has no expert axis or it is empty.
 
     Example:
         >>> print(f"{jaxloss.router_z_loss(jnp.zeros((2, 4))):.6f}")

@@ -1,11 +1,11 @@
-"""Balance of a mixture of experts by the variation between them, and by a bias without any loss."""
+"""Balance of a mixture of experts by the variation of load between them, or by a bias without any loss."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, hide, plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.experts._pools import AxisName, checked_choices, expert_counts, token_sums
@@ -21,25 +21,27 @@ def expert_importance_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared coefficient of variation of the gate values that the experts are given in all.
+    r"""Importance loss of sparsely gated mixtures (2017): squared coefficient of variation of the total gate values.
 
     .. math:: \ell = \frac{1}{E} \sum_e \left(\frac{I_e}{\bar I} - 1\right)^2, \qquad I_e = \sum_t g_{t e}
 
-    The T tokens of the last batch axis are pooled, so ``where`` and ``weights`` belong to tokens; every layer of
-    ``[layers, T, E]`` is by itself.
+    The T tokens of the last batch axis are pooled, so ``where`` and ``weights`` belong to tokens. Each layer of
+    ``[layers, T, E]`` is balanced separately.
 
     Args:
-        gates: Gate values >= 0, for example the softmax of the router, shape ``[..., T, E]``, floating.
-        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None pools the tokens at hand.
+        gates: Gate values >= 0, for example the softmax of the router, shape ``[..., T, E]``, floating. A negative
+            one gives NaN in value and gradient of its pool.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None pools the tokens of this
+            device.
         where, weights: Shape ``[..., T]``; False for padding. A pool without a token is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, 0 with zero gradient at perfect balance; at most E - 1.
+        A scalar in [0, E - 1]; 0 with zero gradient at perfect balance.
 
     Raises:
         TypeError: If ``gates`` are not floating.
-        ValueError: If there is no expert or no token axis.
+        ValueError: If ``gates`` has no token axis, or the expert axis is empty.
 
     Example:
         >>> jaxloss.expert_importance_loss(jnp.array([[1.0, 0.0], [0.5, 0.5]]))
@@ -53,14 +55,16 @@ def expert_importance_loss(
     checks.with_axes("tokens experts", allow_empty=True, gates=gates)
     checks.with_axes("experts", gates=gates)
     (gates,) = blank(where, gates, event_ndim=1)
+    value_checks.ensure(lambda: gates >= 0, "gates must be >= 0")
+    gates = numerics.poison(gates, gates >= 0)
     ((total, _),), present = token_sums(gates, where=where, weights=weights, axis_name=axis_name)
     return reduce(_squared_variation(total), where=present, reduction=reduction)
 
 
 def _squared_variation(x: Array) -> Array:
-    """The variance over the squared mean of the last axis, 0 of zeros; there is no root, which has no slope at 0.
+    """The variance over the squared mean of the last axis; 0 if all entries are 0. It has no root, so a slope at 0.
 
-    Taken from the first entry, so that equal entries differ by exactly 0.
+    Differences are taken from the first entry, so that equal entries differ by exactly 0.
     """
     apart = x - x[..., :1]
     shift = plain_mean(apart, -1)[..., None]
@@ -79,29 +83,31 @@ def expert_load_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared coefficient of variation of the expected number of tokens, for a router with Gaussian noise.
+    r"""Load loss of V-MoE, for a router with Gaussian noise: variation of the expected number of tokens per expert.
 
     .. math:: \ell = \frac{1}{E} \sum_e \left(\frac{L_e}{\bar L} - 1\right)^2, \qquad
               L_e = \sum_t \Phi\!\left(\frac{z_{t e} - \theta_t}{\sigma}\right)
 
-    where :math:`\theta_t` is the k-th largest noisy score of the token: the probability that the expert is among the
-    top k were its noise drawn again, which unlike the choice itself has a slope.
+    where :math:`\theta_t` is the k-th largest noisy score of the token. Each summand is the probability that the expert
+    is among the top k if its noise is drawn again. Unlike the choice itself it has a gradient.
 
     Args:
         logits: Scores of the router without noise, shape ``[..., T, E]``, floating, finite.
         noisy_logits: The scores that were ranked, shape ``[..., T, E]``, floating.
         noise_std: Standard deviation of the noise, > 0; V-MoE takes 1 / E.
-        top_k: Experts k that every token takes, in [1, E], static.
-        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None pools the tokens at hand.
+        top_k: Experts k per token, in [1, E], static.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None pools the tokens of this
+            device.
         where, weights: Shape ``[..., T]``; False for padding. A pool without a token is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, 0 with zero gradient at perfect balance.
+        A scalar >= 0; 0 with zero gradient at perfect balance.
 
     Raises:
         TypeError: If ``logits`` or ``noisy_logits`` are not floating.
-        ValueError: If the shapes differ, there is no expert, or a hyperparameter is out of range.
+        ValueError: If ``noisy_logits.shape != logits.shape``, the expert axis is empty, or a hyperparameter is out of
+            range.
 
     Example:
         >>> logits = jnp.array([[1.0, 0.0], [0.0, 1.0]])
@@ -130,24 +136,25 @@ def update_expert_bias(
     bias: ArrayLike,
     experts: ArrayLike,
     *,
-    rate: Scalar = 1e-3,
+    step_size: Scalar = 1e-3,
     axis_name: AxisName = None,
     where: ArrayLike | None = None,
 ) -> Array:
-    r"""Balance without a loss: raise the bias of experts with too few tokens, lower that of those with too many.
+    r"""Loss-free load balancing: raise the bias of experts with too few tokens, lower that of those with too many.
 
     .. math:: b_e \leftarrow b_e + u \operatorname{sign}(\bar c - c_e), \qquad
               c_e = \sum_t \sum_{j=1}^k \mathbb{1}[e = e_{t j}]
 
-    The bias is added to the scores where experts are chosen, and not where their outputs are weighted. It is state,
-    not a parameter: nothing here is differentiated. Start with zeros and call this once per step.
+    Add the bias to the scores when experts are chosen, not when their outputs are weighted. The bias is state, not a
+    parameter: nothing here is differentiated. Start with zeros and call this once per step.
 
     Args:
         bias: Shape ``[..., E]``, floating: one row per layer.
-        experts: The experts that a token was sent to, shape ``[..., T, k]``, integer, in ``[0, E)``. One outside, of
-            a token that is not masked, gives NaN.
-        rate: Step u >= 0.
-        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None counts the tokens at hand.
+        experts: The experts that each token was sent to, shape ``[..., T, k]``, integer in ``[0, E)``. An unmasked
+            one outside gives NaN.
+        step_size: Step u >= 0.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None counts the tokens of this
+            device.
         where: Shape ``[..., T]``, boolean; False for padding.
 
     Returns:
@@ -155,10 +162,11 @@ def update_expert_bias(
 
     Raises:
         TypeError: If ``bias`` is not floating, ``experts`` not integer or ``where`` not boolean.
-        ValueError: If the shapes do not agree or ``rate`` is negative.
+        ValueError: If the leading axes of ``bias`` and ``experts`` differ, ``bias`` has no expert axis or it is empty,
+            or ``step_size`` is negative.
 
     Example:
-        >>> jaxloss.update_expert_bias(jnp.zeros(3), jnp.array([[0], [0], [1]]), rate=0.1)
+        >>> jaxloss.update_expert_bias(jnp.zeros(3), jnp.array([[0], [0], [1]]), step_size=0.1)
         Array([-0.1,  0. ,  0.1], dtype=float32)
 
     Reference:
@@ -169,10 +177,10 @@ def update_expert_bias(
     checks.with_axes("experts", bias=bias)
     experts = jnp.asarray(experts)
     experts = hide(where, checked_choices((*bias.shape[:-1], *experts.shape[-2:-1]), experts), event_ndim=1)
-    rate = checks.scalar("rate", rate, bias.dtype, at_least=0)
+    step_size = checks.scalar("step_size", step_size, bias.dtype, at_least=0)
     counts = hide(where, expert_counts(experts, bias.shape[-1], jnp.float32), event_ndim=1)
     load = jnp.sum(counts, axis=-2)
     if axis_name is not None:
         load = jax.lax.psum(load, axis_name)
     short = jnp.sign(plain_mean(load, -1)[..., None] - load)
-    return jax.lax.stop_gradient(bias + rate * short.astype(bias.dtype))
+    return jax.lax.stop_gradient(bias + step_size * short.astype(bias.dtype))

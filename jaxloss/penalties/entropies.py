@@ -1,4 +1,4 @@
-"""Entropy of a predicted distribution, to be minimised on unlabelled examples or held up against overconfidence."""
+"""The entropy of a prediction as a term beside a loss: minimised on unlabelled examples, or kept large."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.softmax_terms import below_peak
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
-__all__ = ["confidence_penalty", "entropy"]
+__all__ = ["entropy", "entropy_loss"]
 
 
 def _entropy(logits: Array) -> Array:
@@ -30,20 +30,22 @@ def entropy(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Entropy of the softmax of logits; entropy minimization on examples without labels.
+    r"""Entropy of the softmax of logits; as a loss on unlabelled examples it is entropy minimisation.
 
     .. math:: \ell = H(p) = -\sum_k p_k \log p_k, \qquad p = \mathrm{softmax}(z)
+
+    With the opposite sign it is `jaxloss.entropy_loss`.
 
     Args:
         logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent: its gradient is 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar in [0, log K], in nats; it keeps full relative accuracy as the prediction becomes certain.
+        A scalar in [0, log K], in nats. It keeps full relative accuracy as the prediction becomes certain.
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the class axis is missing or empty.
+        ValueError: If ``logits`` has no class axis or it is empty.
 
     Example:
         >>> jaxloss.entropy(jnp.array([[0.0, 0.0], [50.0, 0.0]]), reduction="none")
@@ -59,36 +61,39 @@ def entropy(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def confidence_penalty(
+def entropy_loss(
     logits: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Confidence penalty: negative entropy of the softmax of logits, which discourages overconfidence.
+    r"""Negative entropy of the softmax of logits: entropy bonus of a policy, confidence penalty of a classifier.
 
     .. math:: \ell = -H(p) = \sum_k p_k \log p_k, \qquad p = \mathrm{softmax}(z)
 
-    Add it to a cross-entropy with a small factor :math:`\beta`, such as 0.1. In reinforcement learning the same term
-    keeps a policy exploring. It is minus `entropy`.
+    Added to the loss of a policy it keeps the policy exploring; added to a cross-entropy with a small factor, such as
+    0.1, it discourages overconfidence. The sign is that of rlax; the entropy itself is `jaxloss.entropy`.
 
     Args:
-        logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent: its gradient is 0.
+        logits: Shape ``[..., K]``, floating, unnormalised. A class or action of logit -inf is absent: its gradient
+            is 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar in [-log K, 0], in nats; smallest, with zero gradient, at the uniform distribution.
+        A scalar in [-log K, 0], in nats; minimal, with zero gradient, at the uniform distribution.
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the class axis is missing or empty.
+        ValueError: If ``logits`` has no class axis or it is empty.
 
     Example:
-        >>> jaxloss.confidence_penalty(jnp.zeros((1, 2)))
+        >>> jaxloss.entropy_loss(jnp.zeros((1, 2)))
         Array(-0.6931472, dtype=float32)
 
     Reference:
+        Williams and Peng (1991), Function Optimization Using Connectionist Reinforcement Learning Algorithms.
+        https://doi.org/10.1080/09540099108946587
         Pereyra et al. (2017), Regularizing Neural Networks by Penalizing Confident Output Distributions.
         https://arxiv.org/abs/1701.06548
     """

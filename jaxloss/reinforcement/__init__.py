@@ -6,7 +6,6 @@ from jaxloss.reinforcement import (
     policy_gradients,
     q_learning,
     quantile_values,
-    returns,
     sarsa,
     soft_actor_critic,
     temporal_difference,
@@ -17,7 +16,6 @@ from jaxloss.reinforcement.off_policy import *
 from jaxloss.reinforcement.policy_gradients import *
 from jaxloss.reinforcement.q_learning import *
 from jaxloss.reinforcement.quantile_values import *
-from jaxloss.reinforcement.returns import *
 from jaxloss.reinforcement.sarsa import *
 from jaxloss.reinforcement.soft_actor_critic import *
 from jaxloss.reinforcement.temporal_difference import *
@@ -29,7 +27,6 @@ __all__ += off_policy.__all__
 __all__ += policy_gradients.__all__
 __all__ += q_learning.__all__
 __all__ += quantile_values.__all__
-__all__ += returns.__all__
 __all__ += sarsa.__all__
 __all__ += soft_actor_critic.__all__
 __all__ += temporal_difference.__all__

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import backwards, mixing, over_steps
@@ -16,14 +16,14 @@ __all__ = ["VTraceOutput", "vtrace_error", "vtrace_loss", "vtrace_td_error_and_a
 
 
 class VTraceOutput(NamedTuple):
-    """What V-trace gives for every step, each of shape ``[..., T]``."""
+    """Results of V-trace per step, each of shape ``[..., T]``."""
 
     errors: Array
-    """Errors of the values, whose half squares are the loss of the critic."""
+    """Errors of the values; half their squares are the loss of the critic."""
     pg_advantage: Array
-    """Advantages for the policy gradient, ratios included; constants of differentiation."""
+    """Advantages for the policy gradient, multiplied by the clipped ratios; no gradient flows through them."""
     q_estimate: Array
-    """Estimates of the values of the actions taken; constants of differentiation."""
+    """Estimates of the values of the actions taken; no gradient flows through them."""
 
 
 def _steps(
@@ -45,33 +45,25 @@ def vtrace_error(
     clip_rho_threshold: Scalar = 1.0,
     where: ArrayLike | None = None,
 ) -> Array:
-    r"""Errors of values against their V-trace targets; rlax's ``vtrace``.
+    r"""V-trace errors of the values of off-policy trajectories; rlax's ``vtrace``.
 
     .. math:: e_{t-1} = \bar\rho_{t-1} \delta_t + \gamma_t c_{t-1} e_t, \qquad
               \delta_t = r_t + \gamma_t v_t - v_{t-1}
 
-    with :math:`\bar\rho = \min(\bar\rho_{\max}, \rho)` and :math:`c = \lambda \min(1, \rho)`. The target
-    :math:`e + v` passes no gradient: the slope in ``v_tm1`` is -1 and all others are 0. Where the two policies agree
-    it is the error against the :math:`\lambda`-return.
+    with :math:`\bar\rho = \min(\bar\rho_{\max}, \rho)` and :math:`c = \lambda \min(1, \rho)`. No gradient flows through
+    the target :math:`e + v`: the derivative in ``v_tm1`` is -1, all others are 0. If the two policies agree, this is
+    the error against the :math:`\lambda`-return.
 
     Args:
-        v_tm1: Values of the states that are left, shape ``[..., T]``, floating; time is the last axis.
-        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
-        r_t: Rewards, shape ``[..., T]``, the same.
-        discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
-        rho_tm1: Ratios :math:`\pi(a) / \mu(a)` of the probability of the action under the policy that learns and
-            the one that acted, shape ``[..., T]``, the same; >= 0.
-        lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``.
-        clip_rho_threshold: The largest ratio :math:`\bar\rho_{\max}` that counts in full; > 0. It decides which
-            policy the values belong to.
-        where: Boolean, shape ``[..., T]``. A step where it is False is passed over, as if it had been deleted.
+        v_tm1, v_t, r_t, discount_t, rho_tm1, lambda_, clip_rho_threshold: See `jaxloss.vtrace_loss`.
+        where: Boolean, shape ``[..., T]``. A step where it is False is skipped, as if it had been deleted.
 
     Returns:
         Errors, shape ``[..., T]``; 0 where masked.
 
     Raises:
         TypeError: If ``v_tm1`` are not floating.
-        ValueError: If the shapes differ, there is no time axis, or a hyperparameter is out of range.
+        ValueError: If the shapes differ, the inputs have no time axis, or a hyperparameter is out of range.
 
     Example:
         >>> v_tm1, v_t, r_t, discount_t = jnp.zeros(2), jnp.zeros(2), jnp.ones(2), jnp.full(2, 0.5)
@@ -85,6 +77,8 @@ def vtrace_error(
     v_tm1, v_t, r_t, discount_t, rho_tm1 = _steps(where, v_tm1, v_t, r_t, discount_t, rho_tm1)
     mix = mixing(lambda_, where, v_tm1)
     limit = checks.scalar("clip_rho_threshold", clip_rho_threshold, v_tm1.dtype, above=0)
+    value_checks.ensure(lambda: rho_tm1 >= 0, "rho_tm1 must be >= 0")
+    rho_tm1 = numerics.poison(rho_tm1, rho_tm1 >= 0)
     deltas = jnp.minimum(rho_tm1, limit) * (r_t + discount_t * v_t - v_tm1)
     errors = backwards(discount_t * mix * jnp.minimum(rho_tm1, 1), deltas, where)
     # The value is that of the errors, to the last digit, and the gradient that of the subtrahend.
@@ -104,32 +98,34 @@ def vtrace_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared error of values against their V-trace targets, averaged over a trajectory.
+    r"""V-trace critic loss of IMPALA: half the squared error of values against V-trace targets, averaged over time.
 
     .. math:: \ell = \frac{\sum_t w_t \, \tfrac12 e_t^2}{\sum_t w_t}, \qquad
               e_{t-1} = \bar\rho_{t-1} \delta_t + \gamma_t c_{t-1} e_t
 
-    with the errors of `vtrace_error`; the loss of IMPALA's critic. The target passes no gradient: the gradient in
-    ``v_tm1`` is :math:`-e`, averaged, and in all else 0.
+    with the errors of `jaxloss.vtrace_error`. No gradient flows through the target: the gradient in ``v_tm1`` is
+    :math:`-e`, averaged, and all others are 0.
 
     Args:
-        v_tm1: Values of the states that are left, shape ``[..., T]``, floating; time is the last axis.
-        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
-        r_t: Rewards, shape ``[..., T]``, the same.
+        v_tm1: Values of the states at times t - 1, shape ``[..., T]``, floating; time is the last axis.
+        v_t: Values of the states at times t, shape ``[..., T]``, the same.
+        r_t: Rewards, shape ``[..., T]``, the same; floating or integer.
         discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
-        rho_tm1: Importance ratios of the actions taken, shape ``[..., T]``, the same; >= 0.
-        lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``.
-        clip_rho_threshold: The largest ratio that counts in full; > 0.
-        where, weights: Shape ``[..., T]``. A masked step is passed over, as if it had been deleted; a weight weighs
-            the error of a step, not its part in the targets of others. See `jaxloss.reduce`.
+        rho_tm1: Importance ratios :math:`\pi(a) / \mu(a)` of the actions taken, of the policy that learns to the one
+            that acted, shape ``[..., T]``, the same; >= 0. A negative one gives NaN.
+        lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size.
+        clip_rho_threshold: The largest ratio :math:`\bar\rho_{\max}` that counts in full; > 0. It decides which policy
+            the values belong to.
+        where, weights: Shape ``[..., T]``. A masked step is skipped, as if it had been deleted. A weight multiplies the
+            error of its own step and leaves the targets of other steps unchanged. See `jaxloss.reduce`.
         reduction: Over the trajectories ``[...]``; see `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared units of reward; 0 exactly where all one-step errors are 0.
+        A scalar >= 0, in squared units of reward; exactly 0 if all one-step errors are 0.
 
     Raises:
         TypeError: If ``v_tm1`` are not floating.
-        ValueError: If the shapes differ, there is no time axis, or a hyperparameter is out of range.
+        ValueError: If the shapes differ, the inputs have no time axis, or a hyperparameter is out of range.
 
     Example:
         >>> v_tm1, v_t, r_t, discount_t = jnp.zeros(2), jnp.zeros(2), jnp.ones(2), jnp.full(2, 0.5)
@@ -161,24 +157,18 @@ def vtrace_td_error_and_advantage(
     .. math:: q_{t-1} = r_t + \gamma_t \left( \lambda_t (v_t + e_t) + (1 - \lambda_t) v_t \right), \qquad
               A_{t-1} = \min(\rho_{\max}, \rho_{t-1}) (q_{t-1} - v_{t-1})
 
-    where :math:`v_t` is the value that the next step starts from, ``v_tm1`` one step on, and at the end ``v_t``.
+    where :math:`v_t` is the value from which the next step starts: ``v_tm1`` one step later, and ``v_t`` at the end.
 
     Args:
-        v_tm1: Values of the states that are left, shape ``[..., T]``, floating; time is the last axis.
-        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
-        r_t: Rewards, shape ``[..., T]``, the same.
-        discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
-        rho_tm1: Importance ratios of the actions taken, shape ``[..., T]``, the same; >= 0.
-        lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``.
-        clip_rho_threshold: The largest ratio that counts in full in the errors; > 0.
+        v_tm1, v_t, r_t, discount_t, rho_tm1, lambda_, clip_rho_threshold: See `jaxloss.vtrace_loss`.
         clip_pg_rho_threshold: The largest ratio :math:`\rho_{\max}` that counts in full in the advantages; > 0.
 
     Returns:
-        The triple ``(errors, pg_advantage, q_estimate)``, each ``[..., T]``; only the errors pass a gradient.
+        The triple ``(errors, pg_advantage, q_estimate)``, each ``[..., T]``; gradients flow through the errors only.
 
     Raises:
         TypeError: If ``v_tm1`` are not floating.
-        ValueError: If the shapes differ, there is no time axis, or a hyperparameter is out of range.
+        ValueError: If the shapes differ, the inputs have no time axis, or a hyperparameter is out of range.
 
     Example:
         >>> v_tm1, v_t, r_t, discount_t = jnp.zeros(2), jnp.zeros(2), jnp.ones(2), jnp.full(2, 0.5)

@@ -1,4 +1,4 @@
-"""Policy gradients: make actions with a positive advantage likelier, within limits, and keep the policy random."""
+"""Policy gradients: raise the probability of actions with a positive advantage, within limits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.softmax_terms import label_terms, target_terms
+from jaxloss._floor.softmax_terms import label_terms
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step
 
 __all__ = [
     "advantage_weighted_loss",
     "clipped_surrogate_pg_loss",
-    "entropy_loss",
     "policy_gradient_loss",
     "reinforce_loss",
 ]
@@ -33,14 +32,15 @@ def policy_gradient_loss(
 
     .. math:: \ell = -\mathrm{sg}(A_t) \log \pi(a_t)
 
-    Only the gradient means something: the value falls when actions that turned out badly become rarer, and has no
-    lower bound. Advantages pass no gradient. (rlax divides by the number of steps whatever their weights; here a
-    weighted mean divides by the sum of the weights.)
+    Only the gradient is meaningful: the value has no lower bound and falls as actions with negative advantages become
+    rarer. No gradient flows through the advantages. A weighted mean divides by the sum of the weights; rlax divides by
+    the number of steps.
 
     Args:
         logits_t: Unnormalised log-probabilities of the actions, shape ``[..., A]``, floating. An action of logit
             -inf is forbidden; it must not have been taken.
-        a_t: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
+        a_t: Actions taken, shape ``[...]``, integer in ``[0, A)``. An unmasked one outside gives NaN in value and
+            gradient.
         adv_t: Advantages or returns of the actions, shape ``[...]``.
         where, weights, reduction: See `jaxloss.reduce`.
 
@@ -49,7 +49,7 @@ def policy_gradient_loss(
 
     Raises:
         TypeError: If ``logits_t`` are not floating or ``a_t`` not integer.
-        ValueError: If the shapes do not fit or there is no action.
+        ValueError: If the leading axes of the inputs differ, or the action axis is empty.
 
     Example:
         >>> jaxloss.policy_gradient_loss(jnp.zeros((1, 2)), jnp.array([0]), jnp.array([2.0]))
@@ -78,11 +78,11 @@ def reinforce_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""REINFORCE from log-probabilities, for any kind of action: minus the log-probability times its advantage.
+    r"""REINFORCE from log-probabilities, for any kind of action: the negative log-probability times its advantage.
 
     .. math:: \ell = -\mathrm{sg}(A_t) \log \pi(a_t)
 
-    Advantages pass no gradient. For discrete actions `policy_gradient_loss` takes the logits.
+    No gradient flows through the advantages. For discrete actions `jaxloss.policy_gradient_loss` takes the logits.
 
     Args:
         log_probs_t: Log-probabilities or log-densities of the actions taken, shape ``[...]``, floating.
@@ -118,17 +118,18 @@ def advantage_weighted_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Advantage-weighted regression: imitate actions, the better ones exponentially more (AWR, AWAC, IQL).
+    r"""Advantage-weighted regression (AWR, AWAC, IQL): imitate actions with weights exponential in their advantage.
 
     .. math:: \ell = -\mathrm{sg}\left( \min\left( e^{A_t / \beta}, w_{\max} \right) \right) \log \pi(a_t)
 
-    Advantages pass no gradient. Unlike `reinforce_loss` it never makes an action rarer, and so needs no actions of its
-    own policy.
+    No gradient flows through the advantages. Unlike `jaxloss.reinforce_loss` it never lowers the probability of an
+    action, so the actions may come from another policy.
 
     Args:
         log_probs_t: Log-probabilities or log-densities of the actions taken, shape ``[...]``, floating.
         adv_t: Advantages of the actions, shape ``[...]``, the same.
-        temperature: Advantage :math:`\beta` that makes an action e times as important, > 0.
+        temperature: Temperature :math:`\beta` > 0, in units of the advantages: as much more advantage multiplies the
+            weight of an action by e.
         max_weight: The largest weight :math:`w_{\max}`, > 0: 100 in IQL, 20 in AWR.
         where, weights, reduction: See `jaxloss.reduce`.
 
@@ -155,67 +156,28 @@ def advantage_weighted_loss(
     return reduce(-factor * log_probs_t, where=where, weights=weights, reduction=reduction)
 
 
-def entropy_loss(
-    logits_t: ArrayLike,
-    *,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    r"""Minus the entropy of a discrete policy: added to its loss, it keeps the policy from settling too early.
-
-    .. math:: \ell = \sum_a \pi(a) \log \pi(a)
-
-    Args:
-        logits_t: Unnormalised log-probabilities of the actions, shape ``[..., A]``, floating. A forbidden action, of
-            logit -inf, has no part in it.
-        where, weights, reduction: See `jaxloss.reduce`.
-
-    Returns:
-        A scalar in ``[-log A, 0]``, in nats: the minimum for a uniform policy, near 0 for a certain one.
-
-    Raises:
-        TypeError: If ``logits_t`` are not floating.
-        ValueError: If there is no action.
-
-    Example:
-        >>> jaxloss.entropy_loss(jnp.zeros((1, 3)))
-        Array(-1.0986123, dtype=float32)
-
-    Reference:
-        Williams and Peng (1991), Function Optimization Using Connectionist Reinforcement Learning Algorithms.
-        https://doi.org/10.1080/09540099108946587
-    """
-    (logits_t,) = checks.floating(logits_t=logits_t)
-    checks.with_axes("actions", logits_t=logits_t)
-    (logits_t,) = blank(where, logits_t, event_ndim=1)
-    values = -target_terms(logits_t, jax.nn.softmax(logits_t, axis=-1))[0]
-    return reduce(values, where=where, weights=weights, reduction=reduction)
-
-
 def clipped_surrogate_pg_loss(
     prob_ratios_t: ArrayLike,
     adv_t: ArrayLike,
     *,
-    epsilon: Scalar = 0.2,
+    clip: Scalar = 0.2,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The clipped objective of proximal policy optimisation (PPO), for one action per step.
+    r"""Clipped surrogate objective of PPO from probability ratios; `jaxloss.ppo_clip_loss` takes log-probabilities.
 
     .. math:: \ell = -\min\left( \rho A, \; \operatorname{clip}(\rho, 1 - \epsilon, 1 + \epsilon) A \right)
 
-    A ratio that has moved by more than :math:`\epsilon` in the direction of its advantage has no gradient any more.
-    Advantages pass no gradient. An infinite ratio, from an exponential that overflowed, counts as any other: it is
-    clipped for an advantage >= 0, and gives an infinite loss for a negative one. NaN is never dropped, neither in a
-    ratio nor in an advantage.
+    A ratio that has moved by more than :math:`\epsilon` in the direction of its advantage has zero gradient. No
+    gradient flows through the advantages. An infinite ratio, from an exponential that overflowed, is clipped if the
+    advantage is >= 0, and gives an infinite loss if it is negative. A NaN in a ratio or an advantage gives NaN.
 
     Args:
         prob_ratios_t: Ratios :math:`\rho = \pi(a) / \pi_{old}(a)`, shape ``[...]``, floating, >= 0:
-            ``jnp.exp(log_probs - old_log_probs)``.
+            ``jnp.exp(log_probs - old_log_probs)``. A negative one gives NaN in value and gradient.
         adv_t: Advantages of the actions, shape ``[...]``, the same.
-        epsilon: How far the ratio may move from 1; >= 0.
+        clip: How far the ratio may move from 1, :math:`\epsilon`; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -223,11 +185,11 @@ def clipped_surrogate_pg_loss(
 
     Raises:
         TypeError: If ``prob_ratios_t`` are not floating.
-        ValueError: If the shapes differ or ``epsilon`` is negative.
+        ValueError: If the shapes differ or ``clip`` is negative.
 
     Example:
         >>> ratios, advantages = jnp.array([0.5, 1.5, 1.5]), jnp.array([1.0, 1.0, -1.0])
-        >>> jaxloss.clipped_surrogate_pg_loss(ratios, advantages, epsilon=0.25, reduction="none")
+        >>> jaxloss.clipped_surrogate_pg_loss(ratios, advantages, clip=0.25, reduction="none")
         Array([-0.5 , -1.25,  1.5 ], dtype=float32)
 
     Reference:
@@ -236,8 +198,10 @@ def clipped_surrogate_pg_loss(
     """
     prob_ratios_t, adv_t = checks.values(prob_ratios_t=prob_ratios_t, adv_t=adv_t)
     ratios, adv_t = blank(where, prob_ratios_t, adv_t, fill=1)
-    epsilon = checks.scalar("epsilon", epsilon, ratios.dtype, at_least=0)
+    clip = checks.scalar("clip", clip, ratios.dtype, at_least=0)
+    value_checks.ensure(lambda: ratios >= 0, "prob_ratios_t must be >= 0")
     adv_t = jax.lax.stop_gradient(adv_t)
     # Of the two products only one can be the smaller, and the sign of the advantage says which.
-    limited = jnp.where(adv_t >= 0, jnp.minimum(ratios, 1 + epsilon), jnp.maximum(ratios, 1 - epsilon))
-    return reduce(-adv_t * limited, where=where, weights=weights, reduction=reduction)
+    limited = jnp.where(adv_t >= 0, jnp.minimum(ratios, 1 + clip), jnp.maximum(ratios, 1 - clip))
+    values = numerics.poison(-adv_t * limited, ratios >= 0)
+    return reduce(values, where=where, weights=weights, reduction=reduction)

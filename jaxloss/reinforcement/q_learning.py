@@ -1,4 +1,4 @@
-"""Q-learning: the value of an action is pulled towards the reward plus the value of the best next action."""
+"""Q-learning: regress the value of an action on the reward plus the discounted value of the best next action."""
 
 from __future__ import annotations
 
@@ -20,19 +20,14 @@ def q_learning_error(
     .. math:: \delta = \mathrm{sg}\left( r_t + \gamma_t \max_a q_t(a) \right) - q_{t-1}(a_{t-1})
 
     Args:
-        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_t: Action values of the states that are reached, shape ``[..., A]``, floating; they pass no gradient. An
-            action of value -inf is never chosen.
+        q_tm1, a_tm1, r_t, discount_t, q_t: See `jaxloss.q_learning_loss`, which is half the square of this error.
 
     Returns:
-        Errors, shape ``[...]``; positive where the outcome is better than predicted.
+        Errors, shape ``[...]``; positive where the target exceeds the prediction.
 
     Raises:
         TypeError: If ``q_tm1`` or ``q_t`` are not floating or ``a_tm1`` not integer.
-        ValueError: If the shapes do not fit or there is no action.
+        ValueError: If the leading axes of the inputs differ, or the action axis is empty.
 
     Example:
         >>> q_tm1, q_t = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]])
@@ -71,23 +66,25 @@ def q_learning_loss(
     .. math:: \ell = \tfrac12 \delta^2, \qquad
               \delta = \mathrm{sg}\left( r_t + \gamma_t \max_a q_t(a) \right) - q_{t-1}(a_{t-1})
 
-    The target passes no gradient. For a loss that is robust to outliers put `q_learning_error` into `huber_loss`.
+    No gradient flows through the target. For a loss that is robust to outliers pass `jaxloss.q_learning_error` to
+    `jaxloss.huber_loss`.
 
     Args:
-        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_t: Action values of the states that are reached, from the target network, shape ``[..., A]``, floating. An
-            action of value -inf is never chosen.
+        q_tm1: Action values at time t - 1, shape ``[..., A]``, floating.
+        a_tm1: Actions taken at time t - 1, shape ``[...]``, integer in ``[0, A)``. An unmasked one outside gives NaN in
+            value and gradient.
+        r_t: Rewards at time t, shape ``[...]``, floating or integer.
+        discount_t: Discounts at time t, shape ``[...]``; 0 where the episode ends.
+        q_t: Action values at time t, shape ``[..., A]``, floating; no gradient flows through them. An action of value
+            -inf is never chosen.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared units of reward; 0 exactly where the value equals its target.
+        A scalar >= 0, in squared units of reward; exactly 0 if the value equals its target.
 
     Raises:
         TypeError: If ``q_tm1`` or ``q_t`` are not floating or ``a_tm1`` not integer.
-        ValueError: If the shapes do not fit or there is no action.
+        ValueError: If the leading axes of the inputs differ, or the action axis is empty.
 
     Example:
         >>> q_tm1, q_t = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]])
@@ -110,28 +107,21 @@ def double_q_learning_error(
     q_t_value: ArrayLike,
     q_t_selector: ArrayLike,
 ) -> Array:
-    r"""Error of double Q-learning: one network chooses the next action, another values it.
+    r"""Temporal-difference error of double Q-learning; rlax's ``double_q_learning``, for any batch.
 
     .. math:: \delta = \mathrm{sg}\left( r_t + \gamma_t \, q_t(a^*) \right) - q_{t-1}(a_{t-1}), \qquad
               a^* = \arg\max_a s_t(a)
 
-    The maximum of noisy values is too large; choosing with another network takes most of that bias away.
-
     Args:
-        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_t_value: Values :math:`q_t` of the next actions, from the target network, shape ``[..., A]``, floating.
-        q_t_selector: Values :math:`s_t` that choose the next action, from the online network, shape ``[..., A]``,
-            floating. Neither passes a gradient. The first of equal ones is chosen.
+        q_tm1, a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
+        q_t_value, q_t_selector: See `jaxloss.double_q_learning_loss`, which is half the square of this error.
 
     Returns:
-        Errors, shape ``[...]``; positive where the outcome is better than predicted.
+        Errors, shape ``[...]``; positive where the target exceeds the prediction.
 
     Raises:
         TypeError: If action values are not floating or ``a_tm1`` not integer.
-        ValueError: If the shapes do not fit or there is no action.
+        ValueError: If the leading axes of the inputs differ, or the action axis is empty.
 
     Example:
         >>> q_tm1, value, selector = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]]), jnp.array([[1.0, 0.0]])
@@ -181,22 +171,22 @@ def double_q_learning_loss(
     .. math:: \ell = \tfrac12 \delta^2, \qquad
               \delta = \mathrm{sg}\left( r_t + \gamma_t \, q_t(\arg\max_a s_t(a)) \right) - q_{t-1}(a_{t-1})
 
+    One network chooses the next action, another evaluates it: the maximum of noisy values is biased upwards, and this
+    removes most of the bias.
+
     Args:
-        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_t_value: Values :math:`q_t` of the next actions, from the target network, shape ``[..., A]``, floating.
-        q_t_selector: Values :math:`s_t` that choose the next action, from the online network, shape ``[..., A]``,
-            floating. Neither passes a gradient. The first of equal ones is chosen.
+        q_tm1, a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
+        q_t_value: Action values :math:`q_t` at time t from the target network, shape ``[..., A]``, floating.
+        q_t_selector: Action values :math:`s_t` from the online network, which choose the next action (the first of
+            equal ones), shape ``[..., A]``, floating. No gradient flows through either.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared units of reward; 0 exactly where the value equals its target.
+        A scalar >= 0, in squared units of reward; exactly 0 if the value equals its target.
 
     Raises:
         TypeError: If action values are not floating or ``a_tm1`` not integer.
-        ValueError: If the shapes do not fit or there is no action.
+        ValueError: If the leading axes of the inputs differ, or the action axis is empty.
 
     Example:
         >>> q_tm1, value, selector = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]]), jnp.array([[1.0, 0.0]])

@@ -1,10 +1,10 @@
-"""SARSA: the value of an action is pulled towards what the policy itself does next, not the best it could do."""
+"""SARSA: regress the value of an action on the reward plus the discounted value of the action taken next."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, value_checks
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.reinforcement._transitions import action_values, chosen, expected, per_step, target
@@ -20,19 +20,15 @@ def sarsa_error(
     .. math:: \delta = \mathrm{sg}\left( r_t + \gamma_t \, q_t(a_t) \right) - q_{t-1}(a_{t-1})
 
     Args:
-        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_t: Action values of the states that are reached, shape ``[..., A]``, floating; they pass no gradient.
-        a_t: The actions taken there, shape ``[...]``, integer in ``[0, A)``; outside gives NaN.
+        q_tm1, a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
+        q_t, a_t: See `jaxloss.sarsa_loss`, which is half the square of this error.
 
     Returns:
-        Errors, shape ``[...]``; positive where the outcome is better than predicted.
+        Errors, shape ``[...]``; positive where the target exceeds the prediction.
 
     Raises:
         TypeError: If action values are not floating or actions not integer.
-        ValueError: If the shapes do not fit or there is no action.
+        ValueError: If the leading axes of the inputs differ, or the action axis is empty.
 
     Example:
         >>> q_tm1, q_t, a = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]]), jnp.array([0])
@@ -76,28 +72,23 @@ def sarsa_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared error of SARSA.
+    r"""SARSA: half the squared temporal-difference error of the action that the policy takes next.
 
     .. math:: \ell = \tfrac12 \delta^2, \qquad
               \delta = \mathrm{sg}\left( r_t + \gamma_t \, q_t(a_t) \right) - q_{t-1}(a_{t-1})
 
-    The target passes no gradient.
-
     Args:
-        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_t: Action values of the states that are reached, shape ``[..., A]``, floating.
-        a_t: The actions taken there, shape ``[...]``, integer in ``[0, A)``; outside gives NaN.
+        q_tm1, a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
+        q_t: Action values at time t, shape ``[..., A]``, floating; no gradient flows through them.
+        a_t: Actions taken at time t, shape ``[...]``, integer in ``[0, A)``. An unmasked one outside gives NaN.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared units of reward; 0 exactly where the value equals its target.
+        A scalar >= 0, in squared units of reward; exactly 0 if the value equals its target.
 
     Raises:
         TypeError: If action values are not floating or actions not integer.
-        ValueError: If the shapes do not fit or there is no action.
+        ValueError: If the leading axes of the inputs differ, or the action axis is empty.
 
     Example:
         >>> q_tm1, q_t, a = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]]), jnp.array([0])
@@ -115,25 +106,20 @@ def sarsa_loss(
 def expected_sarsa_error(
     q_tm1: ArrayLike, a_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, q_t: ArrayLike, probs_a_t: ArrayLike
 ) -> Array:
-    r"""Error of expected SARSA: the next value is averaged over the policy instead of sampled from it.
+    r"""Temporal-difference error of expected SARSA; rlax's ``expected_sarsa``, for any batch.
 
     .. math:: \delta = \mathrm{sg}\left( r_t + \gamma_t \sum_a \pi_t(a) \, q_t(a) \right) - q_{t-1}(a_{t-1})
 
     Args:
-        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_t: Action values of the states that are reached, shape ``[..., A]``, floating.
-        probs_a_t: Probabilities :math:`\pi_t` of the actions there, shape ``[..., A]``, floating. Neither passes a
-            gradient. An action of probability 0 does not count, whatever its value.
+        q_tm1, a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
+        q_t, probs_a_t: See `jaxloss.expected_sarsa_loss`, which is half the square of this error.
 
     Returns:
-        Errors, shape ``[...]``; positive where the outcome is better than predicted.
+        Errors, shape ``[...]``; positive where the target exceeds the prediction.
 
     Raises:
         TypeError: If action values or probabilities are not floating or ``a_tm1`` not integer.
-        ValueError: If the shapes do not fit or there is no action.
+        ValueError: If the leading axes of the inputs differ, or the action axis is empty.
 
     Example:
         >>> q_tm1, q_t, probs = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]]), jnp.array([[0.5, 0.5]])
@@ -161,7 +147,8 @@ def _expected_sarsa_error(
     r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
     value_checks.ensure_probabilities(probs_a_t=probs)
     q_tm1, r_t, discount_t, q_t, probs = promote(q_tm1, r_t, discount_t, q_t, probs)
-    return target(r_t, discount_t, expected(q_t, probs)) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
+    value = target(r_t, discount_t, expected(q_t, probs)) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
+    return numerics.poison(value, jnp.all((probs >= 0) & (probs <= 1), axis=-1))
 
 
 def expected_sarsa_loss(
@@ -176,29 +163,27 @@ def expected_sarsa_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared error of expected SARSA.
+    r"""Expected SARSA: half the squared temporal-difference error of the mean next value under the policy.
 
     .. math:: \ell = \tfrac12 \delta^2, \qquad
               \delta = \mathrm{sg}\left( r_t + \gamma_t \sum_a \pi_t(a) \, q_t(a) \right) - q_{t-1}(a_{t-1})
 
-    The target passes no gradient.
+    The next value is averaged over the policy instead of sampled from it.
 
     Args:
-        q_tm1: Action values of the states that are left, shape ``[..., A]``, floating.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_t: Action values of the states that are reached, shape ``[..., A]``, floating.
-        probs_a_t: Probabilities :math:`\pi_t` of the actions there, shape ``[..., A]``, floating. An action of
-            probability 0 does not count, whatever its value.
+        q_tm1, a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
+        q_t: Action values at time t, shape ``[..., A]``, floating.
+        probs_a_t: Probabilities :math:`\pi_t` of the actions at time t, shape ``[..., A]``, floating in [0, 1]; one
+            outside gives NaN in value and gradient. An action of probability 0 does not count, even if its value is
+            infinite. No gradient flows through ``q_t`` or ``probs_a_t``.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared units of reward; 0 exactly where the value equals its target.
+        A scalar >= 0, in squared units of reward; exactly 0 if the value equals its target.
 
     Raises:
         TypeError: If action values or probabilities are not floating or ``a_tm1`` not integer.
-        ValueError: If the shapes do not fit or there is no action.
+        ValueError: If the leading axes of the inputs differ, or the action axis is empty.
 
     Example:
         >>> q_tm1, q_t, probs = jnp.array([[1.0, 0.0]]), jnp.array([[2.0, 4.0]]), jnp.array([[0.5, 0.5]])

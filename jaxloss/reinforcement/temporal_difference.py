@@ -1,4 +1,4 @@
-"""Temporal-difference learning of state values: a value is pulled towards the reward plus the next value."""
+"""Temporal-difference learning of state values: regress a value on the reward plus the discounted next value."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import blank, hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss.reinforcement._returns import lambda_returns
 from jaxloss.reinforcement._transitions import over_steps, target
-from jaxloss.reinforcement.returns import lambda_returns
 
 __all__ = ["td_error", "td_lambda_error", "td_lambda_loss", "td_loss"]
 
@@ -19,17 +19,13 @@ def td_error(v_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, v_t: Array
 
     .. math:: \delta = \mathrm{sg}(r_t + \gamma_t v_t) - v_{t-1}
 
-    The target passes no gradient (:math:`\mathrm{sg}`): the slope in ``v_tm1`` is -1 and all others are 0. An error
-    has a sign; its loss is `td_loss`, or any other function of it.
+    No gradient flows through the target (:math:`\mathrm{sg}`): the derivative in ``v_tm1`` is -1, all others are 0.
 
     Args:
-        v_tm1: Values of the states that are left, shape ``[...]``, floating.
-        r_t: Rewards, shape ``[...]``, the same; floating or integer.
-        discount_t: Discounts, shape ``[...]``, the same; 0 where the episode ends.
-        v_t: Values of the states that are reached, shape ``[...]``, the same.
+        v_tm1, r_t, discount_t, v_t: See `jaxloss.td_loss`, which is half the square of this error.
 
     Returns:
-        Errors, shape ``[...]``; positive where the outcome is better than predicted.
+        Errors, shape ``[...]``; positive where the target exceeds the prediction.
 
     Raises:
         TypeError: If ``v_tm1`` are not floating.
@@ -57,21 +53,22 @@ def td_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared one-step temporal-difference error: TD(0).
+    r"""TD(0): half the squared one-step temporal-difference error of state values.
 
     .. math:: \ell = \tfrac12 \delta^2, \qquad \delta = \mathrm{sg}(r_t + \gamma_t v_t) - v_{t-1}
 
-    The target passes no gradient, so the gradient in ``v_tm1`` is :math:`-\delta` (a semi-gradient) and in all else 0.
+    No gradient flows through the target: the gradient in ``v_tm1`` is :math:`-\delta` (a semi-gradient), all others
+    are 0.
 
     Args:
-        v_tm1: Values of the states that are left, shape ``[...]``, floating.
-        r_t: Rewards, shape ``[...]``, the same; floating or integer.
-        discount_t: Discounts, shape ``[...]``, the same; 0 where the episode ends.
-        v_t: Values of the states that are reached, shape ``[...]``, the same.
+        v_tm1: Values of the states at time t - 1, shape ``[...]``, floating.
+        r_t: Rewards at time t, shape ``[...]``, the same; floating or integer.
+        discount_t: Discounts at time t, shape ``[...]``, the same; 0 where the episode ends.
+        v_t: Values of the states at time t, shape ``[...]``, the same.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared units of reward; 0 exactly where the value equals its target.
+        A scalar >= 0, in squared units of reward; exactly 0 if the value equals its target.
 
     Raises:
         TypeError: If ``v_tm1`` are not floating.
@@ -99,25 +96,21 @@ def td_lambda_error(
     lambda_: Scalar | ArrayLike = 0.95,
     where: ArrayLike | None = None,
 ) -> Array:
-    r"""Error of values against the :math:`\lambda`-returns of their trajectory; rlax's ``td_lambda``.
+    r"""TD(:math:`\lambda`) errors of a trajectory, against its :math:`\lambda`-returns; rlax's ``td_lambda``.
 
     .. math:: \delta_{t-1} = \mathrm{sg}(G_{t-1}) - v_{t-1}, \qquad
               G_{t-1} = r_t + \gamma_t \left( (1 - \lambda_t) v_t + \lambda_t G_t \right)
 
     Args:
-        v_tm1: Values of the states that are left, shape ``[..., T]``, floating; time is the last axis.
-        r_t: Rewards, shape ``[..., T]``, the same.
-        discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
-        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
-        lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size.
-        where: Boolean, shape ``[..., T]``. A step where it is False is passed over, as if it had been deleted.
+        v_tm1, r_t, discount_t, v_t, lambda_: See `jaxloss.td_lambda_loss`.
+        where: Boolean, shape ``[..., T]``. A step where it is False is skipped, as if it had been deleted.
 
     Returns:
         Errors, shape ``[..., T]``; 0 where masked.
 
     Raises:
         TypeError: If ``v_tm1`` are not floating.
-        ValueError: If the shapes differ, there is no time axis, or ``lambda_`` is out of range.
+        ValueError: If the shapes differ, the inputs have no time axis, or ``lambda_`` is out of range.
 
     Example:
         >>> r_t, discount_t, v_t = jnp.array([1.0, 1.0]), jnp.array([0.5, 0.5]), jnp.array([4.0, 8.0])
@@ -144,30 +137,31 @@ def td_lambda_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared error of values against their :math:`\lambda`-returns, averaged over a trajectory.
+    r"""TD(:math:`\lambda`): half the squared error of values against :math:`\lambda`-returns, averaged over time.
 
     .. math:: \ell = \frac{\sum_t w_t \, \tfrac12 \delta_t^2}{\sum_t w_t}, \qquad
               \delta_{t-1} = \mathrm{sg}(G_{t-1}) - v_{t-1}
 
-    with the returns :math:`G` of `lambda_returns`, which pass no gradient. Trajectories are averaged one by one; for
-    a mean over all steps of all trajectories reduce `td_lambda_error` with `half_squared_error`.
+    with the returns :math:`G` of `jaxloss.returns.lambda_returns`, through which no gradient flows. Each trajectory is
+    averaged separately; for a mean over all steps of all trajectories, pass `jaxloss.td_lambda_error` to
+    `jaxloss.half_squared_error`.
 
     Args:
-        v_tm1: Values of the states that are left, shape ``[..., T]``, floating; time is the last axis.
-        r_t: Rewards, shape ``[..., T]``, the same.
+        v_tm1: Values of the states at times t - 1, shape ``[..., T]``, floating; time is the last axis.
+        r_t: Rewards, shape ``[..., T]``, the same; floating or integer.
         discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
-        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
+        v_t: Values of the states at times t, shape ``[..., T]``, the same.
         lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size.
-        where, weights: Shape ``[..., T]``. A masked step is passed over, as if it had been deleted; a weight weighs
-            the error of a step, not its part in the returns of others. See `jaxloss.reduce`.
+        where, weights: Shape ``[..., T]``. A masked step is skipped, as if it had been deleted. A weight multiplies the
+            error of its own step and leaves the returns of other steps unchanged. See `jaxloss.reduce`.
         reduction: Over the trajectories ``[...]``; see `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared units of reward; 0 exactly where the values equal their targets.
+        A scalar >= 0, in squared units of reward; exactly 0 if the values equal their targets.
 
     Raises:
         TypeError: If ``v_tm1`` are not floating.
-        ValueError: If the shapes differ, there is no time axis, or ``lambda_`` is out of range.
+        ValueError: If the shapes differ, the inputs have no time axis, or ``lambda_`` is out of range.
 
     Example:
         >>> r_t, discount_t, v_t = jnp.array([1.0, 1.0]), jnp.array([0.5, 0.5]), jnp.array([4.0, 8.0])

@@ -8,7 +8,7 @@ from jaxloss._floor import checks, value_checks
 from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.sequence._log_space import before
 
-__all__ = ["blank_index", "ensure_known_labels", "known_labels", "targets", "within"]
+__all__ = ["blank_index", "ensure_known_labels", "ensure_within", "known_labels", "targets", "within"]
 
 
 def targets(
@@ -50,3 +50,9 @@ def ensure_known_labels(labels: Array, label_lengths: Array, num_classes: int, b
 def within(lengths: Array, least: int, most: int) -> Array:
     """Whether a length lies in ``[least, most]``."""
     return (lengths >= least) & (lengths <= most)
+
+
+def ensure_within(least: int, most: int, **lengths: Array) -> None:
+    """Under `checked`: the lengths are `within` their range."""
+    ((name, values),) = lengths.items()
+    value_checks.ensure(lambda: within(values, least, most), f"{name} must lie in [{least}, {most}]")

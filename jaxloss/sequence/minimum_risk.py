@@ -1,4 +1,4 @@
-"""Training on what sequences are judged by: the expected risk over a list of candidates."""
+"""Minimum risk training: the expected error of a list of candidate sequences."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ def minimum_risk_loss(
     logps: ArrayLike,
     risks: ArrayLike,
     *,
-    sharpness: Scalar = 1.0,
+    temperature: Scalar = 1.0,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Expected risk of N candidates, such as their word errors, under the model restricted to them (MRT, MWER).
+    r"""Minimum risk training (MRT, MWER): the expected risk, such as word errors, over N candidate sequences.
 
-    .. math:: \ell = \sum_n q_n R_n, \qquad q = \mathrm{softmax}(\alpha \log \pi(y_1), \ldots, \alpha \log \pi(y_N))
+    .. math:: \ell = \sum_n q_n R_n, \qquad q_n = \frac{\pi(y_n)^{1 / \tau}}{\sum_m \pi(y_m)^{1 / \tau}}
 
-    Only differences of the risks within a list matter to the gradient: subtracting their mean changes nothing.
+    The gradient depends on differences of the risks within a list only: subtracting their mean does not change it.
 
     Args:
-        logps: Log-probabilities of the candidates, shape ``[..., N]``, floating. One of -inf is absent, so that
-            lists may be padded.
+        logps: Log-probabilities of the candidates, shape ``[..., N]``, floating. A candidate of -inf is absent, so
+            lists may be padded with it.
         risks: Risk of each candidate, shape ``[..., N]``, the same; floating or integer, finite.
-        sharpness: The exponent :math:`\alpha` of the probabilities; > 0.
+        temperature: Temperature :math:`\tau` > 0 of the probabilities: the inverse of the exponent of the first paper.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -40,7 +40,7 @@ def minimum_risk_loss(
 
     Raises:
         TypeError: If ``logps`` are not floating.
-        ValueError: If the shapes differ, there is no candidate, or ``sharpness`` is out of range.
+        ValueError: If the shapes differ, there is no candidate axis or it is empty, or ``temperature`` is not positive.
 
     Example:
         >>> jaxloss.minimum_risk_loss(jnp.log(jnp.array([0.3, 0.1])), jnp.array([0, 2]))
@@ -54,6 +54,6 @@ def minimum_risk_loss(
     logps, risks = checks.values(logps=logps, risks=risks)
     checks.with_axes("candidates", logps=logps)
     logps, risks = blank(where, logps, risks, event_ndim=1)
-    sharpness = checks.scalar("sharpness", sharpness, logps.dtype, above=0)
-    values = jnp.sum(jax.nn.softmax(sharpness * logps, axis=-1) * risks, axis=-1)
+    temperature = checks.scalar("temperature", temperature, logps.dtype, above=0)
+    values = jnp.sum(jax.nn.softmax(logps / temperature, axis=-1) * risks, axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)

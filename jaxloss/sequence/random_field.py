@@ -9,7 +9,7 @@ from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.sequence._log_space import before, renormalise
-from jaxloss.sequence._targets import within
+from jaxloss.sequence._targets import ensure_within, within
 
 __all__ = ["linear_chain_crf_nll"]
 
@@ -67,6 +67,9 @@ def linear_chain_crf_nll(
     labels, lengths = checks.as_int32(labels), hide(where, checks.as_int32(lengths))
     labels = hide(before(lengths, frames), labels)
     value_checks.ensure_labels(labels, num_classes)
+    ensure_within(1, frames, lengths=hide(where, lengths, fill=1))
+    # The logits too: no frame of a sequence of length 0 leads to the value.
+    logits = numerics.poison(logits, within(lengths, 1, frames)[..., None, None])
     logits, transitions = promote(hide(before(lengths, frames), logits, event_ndim=1), transitions)
     values = _values(logits, labels, lengths, transitions)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -11,7 +11,7 @@ from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, start_of
-from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
+from jaxloss.sequence._targets import blank_index, ensure_known_labels, ensure_within, known_labels, targets, within
 
 __all__ = ["ctc_feasible", "ctc_loss"]
 
@@ -69,11 +69,13 @@ def ctc_loss(
     """
     (logits,) = checks.floating(logits=logits)
     checks.with_axes("frames classes", logits=logits)
-    *batch, _, num_classes = logits.shape
+    *batch, frames, num_classes = logits.shape
     labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
     blank_id = blank_index(blank_id, num_classes)
     logit_lengths, label_lengths = hide(where, logit_lengths), hide(where, label_lengths)
     ensure_known_labels(labels, label_lengths, num_classes, blank_id)
+    ensure_within(0, frames, logit_lengths=logit_lengths)
+    ensure_within(0, labels.shape[-1], label_lengths=label_lengths)
     values = _values(logits, labels, logit_lengths, label_lengths, blank_id)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -116,11 +118,13 @@ def ctc_feasible(labels: ArrayLike, logit_lengths: ArrayLike, label_lengths: Arr
 def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, blank_id: int) -> Array:
     """The losses. What lies beyond the lengths never enters; one program also when called eagerly."""
     frames, num_classes = logits.shape[-2:]
-    (logits,) = promote(hide(before(logit_lengths, frames), logits, event_ndim=1))
     known = known_labels(labels, label_lengths, num_classes, blank_id)
+    valid = jnp.all(known, axis=-1) & within(logit_lengths, 0, frames) & within(label_lengths, 0, labels.shape[-1])
+    # The logits too: where no alignment leads from them to the value their gradient would be 0.
+    logits = numerics.poison(logits, valid[..., None, None])
+    (logits,) = promote(hide(before(logit_lengths, frames), logits, event_ndim=1))
     labels = jnp.where(before(label_lengths, labels.shape[-1]), jnp.clip(labels, 0, num_classes - 1), blank_id)
     values = numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, blank_id))
-    valid = jnp.all(known, axis=-1) & within(logit_lengths, 0, frames) & within(label_lengths, 0, labels.shape[-1])
     return numerics.poison(values, valid)
 
 

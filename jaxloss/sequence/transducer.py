@@ -11,7 +11,7 @@ from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.sequence._log_space import before, log_probs_at, log_sum, pick, renormalise, skew, start_of
-from jaxloss.sequence._targets import blank_index, ensure_known_labels, known_labels, targets, within
+from jaxloss.sequence._targets import blank_index, ensure_known_labels, ensure_within, known_labels, targets, within
 
 __all__ = ["rnnt_loss"]
 
@@ -67,12 +67,14 @@ def rnnt_loss(
     """
     (logits,) = checks.floating(logits=logits)
     checks.with_axes("frames labels+1 classes", logits=logits)
-    *batch, _, states, num_classes = logits.shape
+    *batch, frames, states, num_classes = logits.shape
     labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
     checks.has_shape((*batch, states - 1), "one label less than logits.shape[-2]", labels=labels)
     blank_id = blank_index(blank_id, num_classes)
     logit_lengths, label_lengths = hide(where, logit_lengths), hide(where, label_lengths)
     ensure_known_labels(labels, label_lengths, num_classes, blank_id)
+    ensure_within(1, frames, logit_lengths=hide(where, logit_lengths, fill=1))
+    ensure_within(0, states - 1, label_lengths=label_lengths)
     values = _values(logits, labels, logit_lengths, label_lengths, blank_id)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -81,12 +83,14 @@ def rnnt_loss(
 def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, blank_id: int) -> Array:
     """The losses. What lies beyond the lengths never enters; one program also when called eagerly."""
     frames, states, num_classes = logits.shape[-3:]
+    known = known_labels(labels, label_lengths, num_classes, blank_id)
+    valid = jnp.all(known, axis=-1) & within(logit_lengths, 1, frames) & within(label_lengths, 0, states - 1)
+    # The logits too: where no alignment leads from them to the value their gradient would be 0.
+    logits = numerics.poison(logits, valid[..., None, None, None])
     inside = before(logit_lengths, frames)[..., None] & before(label_lengths + 1, states)[..., None, :]
     (logits,) = promote(hide(inside, logits, event_ndim=1))
-    known = known_labels(labels, label_lengths, num_classes, blank_id)
     labels = jnp.where(before(label_lengths, labels.shape[-1]), jnp.clip(labels, 0, num_classes - 1), blank_id)
     values = numerics.positive_part(-_log_likelihood(logits, labels, logit_lengths, label_lengths, inside, blank_id))
-    valid = jnp.all(known, axis=-1) & within(logit_lengths, 1, frames) & within(label_lengths, 0, states - 1)
     return numerics.poison(values, valid)
 
 

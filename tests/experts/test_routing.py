@@ -66,6 +66,19 @@ def test_the_top_k_of_a_softmax_is_the_general_form(rng: np.random.Generator) ->
         np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-7)
 
 
+def test_affinities_are_divided_by_their_sum(rng: np.random.Generator) -> None:
+    """DeepSeek-V3: sigmoids do not sum to 1, and twice as large ones are the same routing; so no slope along them."""
+    affinities = jnp.asarray(rng.uniform(0.1, 1, size=(9, 4)), jnp.float32)
+    experts = jnp.asarray(rng.integers(0, 4, (9, 2)), jnp.int32)
+    program = jax.jit(jax.value_and_grad(jaxloss.expert_balance_loss))
+    value, slope = program(affinities, experts)
+    f = np.bincount(np.ravel(experts), minlength=4) * 4 / 18
+    np.testing.assert_allclose(value, np.mean(affinities / affinities.sum(-1, keepdims=True), 0) @ f, rtol=1e-6)
+    np.testing.assert_allclose(program(3 * affinities, experts)[0], value, rtol=1e-6)
+    np.testing.assert_allclose(np.sum(slope * affinities, -1), np.zeros(9), atol=1e-7)
+    assert np.any(np.abs(slope) > 1e-3)
+
+
 POOLED = {
     "load_balancing": lambda z, keep, axes: jaxloss.load_balancing_loss(z, top_k=2, where=keep, axis_name=axes),
     "importance": lambda z, keep, axes: jaxloss.expert_importance_loss(jnp.exp(z), where=keep, axis_name=axes),
@@ -133,7 +146,7 @@ def test_bias_follows_the_load() -> None:
     bias = jnp.array([[0.5, 0.0, 0.0], [0.0, 0.0, 1.0]])
     experts = jnp.array([[[0], [0], [1], [9]], [[2], [1], [0], [2]]])
     where = jnp.array([[True, True, True, False], [True, True, True, False]])
-    new = jaxloss.update_expert_bias(bias, experts, rate=0.25, where=where)
+    new = jaxloss.update_expert_bias(bias, experts, step_size=0.25, where=where)
     np.testing.assert_allclose(new, [[0.25, 0.0, 0.25], [0.0, 0.0, 1.0]])
 
 
@@ -143,7 +156,7 @@ def test_bias_balances_a_skewed_router(rng: np.random.Generator) -> None:
     def step(bias: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
         experts = jax.lax.top_k(logits + bias[None], 2)[1]
         load = jnp.bincount(experts.ravel(), length=8)
-        return jaxloss.update_expert_bias(bias, experts, rate=0.02), jnp.max(load) / 64
+        return jaxloss.update_expert_bias(bias, experts, step_size=0.02), jnp.max(load) / 64
 
     _, worst = jax.lax.scan(step, jnp.zeros(8), None, length=200)
     assert worst[0] > 1.8
@@ -152,17 +165,17 @@ def test_bias_balances_a_skewed_router(rng: np.random.Generator) -> None:
 
 def test_bias_over_all_devices(rng: np.random.Generator) -> None:
     experts = jnp.asarray(rng.integers(0, 4, (16, 2)), jnp.int32)
-    step = lambda e: jaxloss.update_expert_bias(jnp.zeros(4), e, rate=1.0, axis_name="data")
+    step = lambda e: jaxloss.update_expert_bias(jnp.zeros(4), e, step_size=1.0, axis_name="data")
     actual = on_four_devices(step, PartitionSpec("data"))(experts)
-    np.testing.assert_array_equal(actual, jaxloss.update_expert_bias(jnp.zeros(4), experts, rate=1.0))
+    np.testing.assert_array_equal(actual, jaxloss.update_expert_bias(jnp.zeros(4), experts, step_size=1.0))
 
 
 def test_bias_refuses() -> None:
     bias, experts = jnp.zeros(3), jnp.array([[0], [1]])
     assert np.all(np.isnan(jaxloss.update_expert_bias(bias, experts + 2)))
     assert jaxloss.update_expert_bias(bias.astype(jnp.bfloat16), experts).dtype == jnp.bfloat16
-    with pytest.raises(ValueError, match="rate"):
-        jaxloss.update_expert_bias(bias, experts, rate=-1.0)
+    with pytest.raises(ValueError, match="step_size"):
+        jaxloss.update_expert_bias(bias, experts, step_size=-1.0)
     with pytest.raises(ValueError, match="experts must end with the axes"):
         jaxloss.update_expert_bias(bias, experts[:, 0])
     with pytest.raises(ValueError, match="experts must have shape"):

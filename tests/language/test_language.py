@@ -17,7 +17,7 @@ cross_entropy = jaxloss.softmax_cross_entropy_with_integer_labels
 
 
 def test_labels_follow_their_inputs_once() -> None:
-    batch = jaxloss.next_tokens(jnp.array([[3, 1, 4, 1], [5, 9, 2, 6]]))
+    batch = jaxloss.tokens.next_tokens(jnp.array([[3, 1, 4, 1], [5, 9, 2, 6]]))
     np.testing.assert_array_equal(batch.inputs, [[3, 1, 4], [5, 9, 2]])
     np.testing.assert_array_equal(batch.labels, [[1, 4, 1], [9, 2, 6]])
     assert np.all(batch.where)
@@ -26,22 +26,22 @@ def test_labels_follow_their_inputs_once() -> None:
 def test_neither_padding_nor_other_documents_are_predicted() -> None:
     """Padding on either side, and two documents in one row: every document loses its first token, nothing else."""
     segments = jnp.array([[0, 0, 1, 1, 1, 2, 2, 0], [1, 1, 1, 1, 0, 0, 0, 0]])
-    batch = jaxloss.next_tokens(jnp.arange(16).reshape(2, 8), segments=segments)
+    batch = jaxloss.tokens.next_tokens(jnp.arange(16).reshape(2, 8), segments=segments)
     np.testing.assert_array_equal(batch.labels[batch.where], [3, 4, 6, 9, 10, 11])
 
 
 def test_a_prompt_is_read_and_not_predicted() -> None:
     """The mask belongs to the labels: the last token of the prompt predicts the first one of the response."""
-    batch = jaxloss.next_tokens(jnp.arange(6), where=jnp.array([False, False, False, True, True, True]))
+    batch = jaxloss.tokens.next_tokens(jnp.arange(6), where=jnp.array([False, False, False, True, True, True]))
     np.testing.assert_array_equal(batch.labels[batch.where], [3, 4, 5])
     np.testing.assert_array_equal(batch.inputs[batch.where], [2, 3, 4])
 
 
 def test_further_heads() -> None:
-    batch = jaxloss.next_tokens(jnp.arange(6), segments=jnp.array([1, 1, 1, 2, 2, 2]), offset=2)
+    batch = jaxloss.tokens.next_tokens(jnp.arange(6), segments=jnp.array([1, 1, 1, 2, 2, 2]), offset=2)
     np.testing.assert_array_equal(batch.labels, [2, 3, 4, 5])
     np.testing.assert_array_equal(batch.where, [True, False, False, True])
-    assert jaxloss.next_tokens(jnp.arange(2), segments=jnp.ones(2, jnp.int32), offset=3).where.shape == (0,)
+    assert jaxloss.tokens.next_tokens(jnp.arange(2), segments=jnp.ones(2, jnp.int32), offset=3).where.shape == (0,)
 
 
 def test_pytorch_after_the_shift(rng: np.random.Generator) -> None:
@@ -50,7 +50,7 @@ def test_pytorch_after_the_shift(rng: np.random.Generator) -> None:
     keep = np.array([[True] * 4 + [False] * 2, [True] * 6])
     labels = torch.tensor(np.where(keep, tokens, -100)[:, 1:])
     theirs = torch.nn.functional.cross_entropy(torch.tensor(logits[:, :-1]).flatten(0, 1), labels.flatten())
-    batch = jaxloss.next_tokens(jnp.asarray(tokens), segments=jnp.asarray(keep.astype(int)))
+    batch = jaxloss.tokens.next_tokens(jnp.asarray(tokens), segments=jnp.asarray(keep.astype(int)))
     np.testing.assert_allclose(cross_entropy(logits[:, :-1], batch.labels, where=batch.where), theirs, rtol=1e-5)
 
 
@@ -58,7 +58,7 @@ def test_accumulated_batches_give_the_mean_over_all_tokens(rng: np.random.Genera
     """Sequences of different length: the mean of two means is wrong, merged terms are exact."""
     logits = jnp.asarray(rng.normal(size=(2, 6, 5)), jnp.float32)
     segments = (np.arange(7) <= np.array([[2], [6]])).astype(np.int32)
-    batch = jaxloss.next_tokens(jnp.asarray(rng.integers(0, 5, (2, 7))), segments=segments)
+    batch = jaxloss.tokens.next_tokens(jnp.asarray(rng.integers(0, 5, (2, 7))), segments=segments)
     loss = lambda i, **kwargs: cross_entropy(logits[i], batch.labels[i], where=batch.where[i], **kwargs)
     whole = loss(slice(None))
     merged = merge(*(summarize(loss(i, reduction=term)) for i in range(2)))
@@ -69,15 +69,15 @@ def test_accumulated_batches_give_the_mean_over_all_tokens(rng: np.random.Genera
 def test_shifting_refuses() -> None:
     tokens = jnp.arange(4)
     with pytest.raises(TypeError, match="tokens must be integer"):
-        jaxloss.next_tokens(tokens.astype(jnp.float32))
+        jaxloss.tokens.next_tokens(tokens.astype(jnp.float32))
     with pytest.raises(ValueError, match="tokens and segments must have the same shape"):
-        jaxloss.next_tokens(tokens, segments=tokens[:-1])
+        jaxloss.tokens.next_tokens(tokens, segments=tokens[:-1])
     with pytest.raises(TypeError, match="where must be boolean"):
-        jaxloss.next_tokens(tokens, where=tokens)
+        jaxloss.tokens.next_tokens(tokens, where=tokens)
     with pytest.raises(ValueError, match="offset must be >= 1"):
-        jaxloss.next_tokens(tokens, offset=0)
+        jaxloss.tokens.next_tokens(tokens, offset=0)
     with pytest.raises(ValueError, match="tokens must end with the axes"):
-        jaxloss.next_tokens(jnp.int32(3))
+        jaxloss.tokens.next_tokens(jnp.int32(3))
 
 
 # ---- hidden tokens ---------------------------------------------------------------------------------------------
@@ -86,9 +86,9 @@ def test_shifting_refuses() -> None:
 def test_shares_of_hidden_tokens() -> None:
     """15 % chosen; of these 80 % hidden, 10 % random, 10 % left as they are; nothing outside ``where``."""
     tokens, may = jnp.full((200, 1000), 7), jnp.arange(1000) < 500
-    batch = jax.jit(lambda key: jaxloss.mask_tokens(key, tokens, mask_token=1, vocabulary_size=10**6, where=may))(
-        jax.random.key(3)
-    )
+    batch = jax.jit(
+        lambda key: jaxloss.tokens.mask_tokens(key, tokens, mask_token=1, vocabulary_size=10**6, where=may)
+    )(jax.random.key(3))
     assert not np.any(batch.where[:, 500:])
     np.testing.assert_array_equal(batch.inputs[~batch.where], 7)
     np.testing.assert_array_equal(batch.labels, tokens)
@@ -99,7 +99,7 @@ def test_shares_of_hidden_tokens() -> None:
 
 
 def test_shares_at_their_ends() -> None:
-    draw = lambda **kwargs: jaxloss.mask_tokens(
+    draw = lambda **kwargs: jaxloss.tokens.mask_tokens(
         jax.random.key(0), jnp.arange(2, 50), mask_token=1, vocabulary_size=2, **kwargs
     )
     assert not np.any(draw(rate=0.0).where)
@@ -111,7 +111,7 @@ def test_shares_at_their_ends() -> None:
 
 
 def test_hiding_refuses() -> None:
-    draw = lambda **kwargs: jaxloss.mask_tokens(
+    draw = lambda **kwargs: jaxloss.tokens.mask_tokens(
         jax.random.key(0), jnp.arange(4), **{"mask_token": 1, "vocabulary_size": 5, **kwargs}
     )
     for name in ("rate", "mask_share", "random_share"):
@@ -120,7 +120,7 @@ def test_hiding_refuses() -> None:
     with pytest.raises(ValueError, match="vocabulary_size"):
         draw(vocabulary_size=0)
     with pytest.raises(TypeError, match="tokens must be integer"):
-        jaxloss.mask_tokens(jax.random.key(0), jnp.ones(4), mask_token=1, vocabulary_size=5)
+        jaxloss.tokens.mask_tokens(jax.random.key(0), jnp.ones(4), mask_token=1, vocabulary_size=5)
 
 
 # ---- scores ----------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def test_selected_log_probabilities(rng: np.random.Generator) -> None:
     with jax.enable_x64(True):
         logits, labels = jnp.asarray(rng.normal(size=(2, 3, 5))), jnp.asarray(rng.integers(0, 5, (2, 3)))
         picked = lambda x: jnp.take_along_axis(jax.nn.log_softmax(x), labels[..., None], -1)[..., 0]
-        ours = lambda x: jaxloss.selective_log_softmax(x, labels)
+        ours = lambda x: jaxloss.tokens.selective_log_softmax(x, labels)
         along, cotangent = jnp.asarray(rng.normal(size=(2, 3, 5))), jnp.asarray(rng.normal(size=(2, 3)))
         for a, e in zip(jax.jvp(ours, (logits,), (along,)), jax.jvp(picked, (logits,), (along,)), strict=True):
             np.testing.assert_allclose(a, e, rtol=1e-12)
@@ -159,7 +159,7 @@ def test_selected_log_probabilities(rng: np.random.Generator) -> None:
 def test_selected_log_probabilities_need_no_memory() -> None:
     """Value and gradient make no second array of the size of the logits."""
     shapes = jax.ShapeDtypeStruct((512, 4096), jnp.float32), jax.ShapeDtypeStruct((512,), jnp.int32)
-    total = lambda logits, labels: jnp.sum(jaxloss.selective_log_softmax(logits, labels))
+    total = lambda logits, labels: jnp.sum(jaxloss.tokens.selective_log_softmax(logits, labels))
     memory = jax.jit(jax.value_and_grad(total)).lower(*shapes).compile().memory_analysis()
     assert memory.temp_size_in_bytes < 512 * 4096 * 4 / 16
 
@@ -167,30 +167,32 @@ def test_selected_log_probabilities_need_no_memory() -> None:
 def test_selected_log_probabilities_at_their_edges() -> None:
     """Labels out of range are NaN unless masked; a nearly certain class keeps its accuracy; 16 bits give float32."""
     logits, labels = jnp.array([[20.0, 0.0], [0.0, 1.0], [0.0, 1.0]]), jnp.array([0, 2, -100])
-    loose = jaxloss.selective_log_softmax(logits, labels)
+    loose = jaxloss.tokens.selective_log_softmax(logits, labels)
     np.testing.assert_allclose(loose, [-np.log1p(np.exp(-20.0)), np.nan, np.nan], rtol=1e-6)
     where = labels < 2
-    masked = lambda x: jaxloss.selective_log_softmax(x, labels, where=where & (labels >= 0))
+    masked = lambda x: jaxloss.tokens.selective_log_softmax(x, labels, where=where & (labels >= 0))
     np.testing.assert_array_equal(masked(logits)[1:], 0)
     slope = jax.grad(lambda x: jnp.sum(masked(x)))(logits)
     assert np.all(np.isfinite(slope))
     assert not np.any(slope[1:])
-    assert jaxloss.selective_log_softmax(logits.astype(jnp.bfloat16), labels).dtype == jnp.float32
+    assert jaxloss.tokens.selective_log_softmax(logits.astype(jnp.bfloat16), labels).dtype == jnp.float32
     with pytest.raises(ValueError, match="labels"):
-        jaxloss.checked(jaxloss.selective_log_softmax)(logits, labels)
+        jaxloss.checked(jaxloss.tokens.selective_log_softmax)(logits, labels)
     with pytest.raises(ValueError, match="labels must have shape"):
-        jaxloss.selective_log_softmax(logits, labels[:2])
+        jaxloss.tokens.selective_log_softmax(logits, labels[:2])
 
 
 def test_soft_cap(rng: np.random.Generator) -> None:
     """The cross-entropy of capped scores is that of the memory-bounded form; the bound holds, small scores stay."""
     hidden = jnp.asarray(5 * rng.normal(size=(6, 3)), jnp.float32)
     kernel, labels = jnp.asarray(rng.normal(size=(3, 7)), jnp.float32), jnp.asarray(rng.integers(0, 7, 6))
-    capped = cross_entropy(jaxloss.soft_cap_logits(hidden @ kernel, soft_cap=4.0), labels)
+    capped = cross_entropy(jaxloss.tokens.soft_cap_logits(hidden @ kernel, soft_cap=4.0), labels)
     fused = jaxloss.linear_softmax_cross_entropy(hidden, kernel, labels, soft_cap=4.0, chunk_size=3)
     np.testing.assert_allclose(capped, fused, rtol=1e-6)
-    np.testing.assert_allclose(jaxloss.soft_cap_logits(jnp.array([1e-4, 1e30]), soft_cap=4.0), [1e-4, 4], rtol=1e-6)
+    np.testing.assert_allclose(
+        jaxloss.tokens.soft_cap_logits(jnp.array([1e-4, 1e30]), soft_cap=4.0), [1e-4, 4], rtol=1e-6
+    )
     with pytest.raises(ValueError, match="soft_cap"):
-        jaxloss.soft_cap_logits(hidden, soft_cap=0.0)
+        jaxloss.tokens.soft_cap_logits(hidden, soft_cap=0.0)
     with pytest.raises(TypeError, match="logits must be floating"):
-        jaxloss.soft_cap_logits(labels, soft_cap=1.0)
+        jaxloss.tokens.soft_cap_logits(labels, soft_cap=1.0)

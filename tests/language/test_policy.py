@@ -90,7 +90,7 @@ def test_ppo_of_mean_log_probabilities_is_gspo() -> None:
     log_probs, old = -RNG.gamma(2.0, size=(2, 4, 6))
     where, advantages = np.arange(6) < np.array([[6], [3], [1], [4]]), RNG.normal(size=4)
     with jax.enable_x64(True):
-        means = [jaxloss.mean_sequence_logps(x, where=where) for x in (log_probs, old)]
+        means = [jaxloss.tokens.mean_sequence_logps(x, where=where) for x in (log_probs, old)]
         ours = jaxloss.ppo_clip_loss(*means, advantages, reduction="none")
     ratio = np.exp([np.mean((log_probs - old)[i][where[i]]) for i in range(4)])
     theirs = -np.minimum(ratio * advantages, np.clip(ratio, 0.8, 1.2) * advantages)
@@ -159,16 +159,16 @@ def _by_group(formula):
     ("fn", "formula"),
     [
         (
-            functools.partial(jaxloss.group_advantages, epsilon=0.5),
+            functools.partial(jaxloss.returns.group_advantages, epsilon=0.5),
             lambda r: (r - r.mean()) / ((np.std(r, ddof=1) if len(r) > 1 else 0) + 0.5),
         ),
-        (jaxloss.centered_advantages, lambda r: r - r.mean()),
+        (jaxloss.returns.centered_advantages, lambda r: r - r.mean()),
         (
-            jaxloss.leave_one_out_advantages,
+            jaxloss.returns.leave_one_out_advantages,
             lambda r: [r[i] - np.mean(np.delete(r, i)) if len(r) > 1 else 0 for i in range(len(r))],
         ),
         (
-            functools.partial(jaxloss.batch_scaled_advantages, epsilon=0.5),
+            functools.partial(jaxloss.returns.batch_scaled_advantages, epsilon=0.5),
             lambda r: (r - r.mean()) / (np.std(REWARDS[KEEP], ddof=1) + 0.5),
         ),
     ],
@@ -188,11 +188,11 @@ def test_advantages_are_those_of_what_the_mask_keeps(fn, formula) -> None:
 @pytest.mark.parametrize(
     "fn",
     [
-        jaxloss.group_advantages,
-        functools.partial(jaxloss.group_advantages, epsilon=0.0),
-        jaxloss.centered_advantages,
-        jaxloss.leave_one_out_advantages,
-        functools.partial(jaxloss.batch_scaled_advantages, epsilon=0.0),
+        jaxloss.returns.group_advantages,
+        functools.partial(jaxloss.returns.group_advantages, epsilon=0.0),
+        jaxloss.returns.centered_advantages,
+        jaxloss.returns.leave_one_out_advantages,
+        functools.partial(jaxloss.returns.batch_scaled_advantages, epsilon=0.0),
     ],
 )
 def test_groups_that_do_not_differ_have_no_advantage(fn) -> None:
@@ -209,17 +209,21 @@ def test_standardised_advantages_do_not_depend_on_the_unit() -> None:
     for scale in (1e-30, 1e30):
         rewards = jnp.asarray(REWARDS, jnp.float32)
         np.testing.assert_allclose(
-            jaxloss.group_advantages(rewards * scale, epsilon=0.0),
-            jaxloss.group_advantages(rewards, epsilon=0.0),
+            jaxloss.returns.group_advantages(rewards * scale, epsilon=0.0),
+            jaxloss.returns.group_advantages(rewards, epsilon=0.0),
             rtol=1e-5,
         )
     with pytest.raises(ValueError, match="epsilon"):
-        jaxloss.group_advantages(rewards, epsilon=-1.0)
+        jaxloss.returns.group_advantages(rewards, epsilon=-1.0)
 
 
 def test_a_nan_reward_stays_in_its_group() -> None:
     rewards = jnp.asarray(REWARDS).at[1, 2].set(jnp.nan)
-    for fn in (jaxloss.group_advantages, jaxloss.centered_advantages, jaxloss.leave_one_out_advantages):
+    for fn in (
+        jaxloss.returns.group_advantages,
+        jaxloss.returns.centered_advantages,
+        jaxloss.returns.leave_one_out_advantages,
+    ):
         np.testing.assert_array_equal(np.isnan(fn(rewards)).all(-1), [False, True, False])
 
 

@@ -62,8 +62,8 @@ def test_ipo_rests_at_its_aim() -> None:
 def test_ipo_of_sums_and_of_means_are_two_losses() -> None:
     tokens = jnp.array([[-1.0, -2.0, -3.0, 7.0], [-2.0, -4.0, -1.0, -1.0]])
     where = jnp.array([[True, True, True, False], [True, True, True, True]])
-    sums = jaxloss.sequence_logps(tokens, where=where)
-    means = jaxloss.mean_sequence_logps(tokens, where=where)
+    sums = jaxloss.tokens.sequence_logps(tokens, where=where)
+    means = jaxloss.tokens.mean_sequence_logps(tokens, where=where)
     np.testing.assert_allclose(sums, [-6, -8])
     np.testing.assert_allclose(means, [-2, -2])
     zero = jnp.zeros(1)
@@ -82,7 +82,7 @@ def test_dpo_positive_is_dpo_until_the_chosen_answer_declines() -> None:
     zero, one = jnp.zeros(1), jnp.ones(1)
     assert jaxloss.dpo_positive_loss(one, zero, zero, zero, beta=0.1) == jaxloss.dpo_loss(one, zero, zero, zero)
     fn = lambda loss: jax.grad(loss)(-one, -5 * one, zero, zero, beta=0.1)[0]
-    assert fn(functools.partial(jaxloss.dpo_positive_loss, penalty=50.0)) < -5
+    assert fn(functools.partial(jaxloss.dpo_positive_loss, penalty_weight=50.0)) < -5
     assert fn(jaxloss.dpo_loss) > -0.1
     kink = jax.grad(jaxloss.dpo_positive_loss)(zero, zero, zero, zero, beta=0.1)
     np.testing.assert_allclose(kink, jax.grad(jaxloss.dpo_loss)(zero, zero, zero, zero), rtol=1e-6)
@@ -157,7 +157,7 @@ def test_the_reference_point_is_a_constant_over_all_devices_and_never_negative()
     assert jaxloss.kto_reference_point(policy, reference, where=np.zeros((4, 5), bool)) == 0
 
 
-@pytest.mark.parametrize("fn", [jaxloss.sequence_logps, jaxloss.mean_sequence_logps])
+@pytest.mark.parametrize("fn", [jaxloss.tokens.sequence_logps, jaxloss.tokens.mean_sequence_logps])
 def test_padding_stays_out_of_sequence_log_probabilities(fn) -> None:
     where = jnp.array([[True, False, True], [False, False, False]])
     clean = jnp.array([[-1.0, 0.0, -2.0], [0.0, 0.0, 0.0]])

@@ -156,10 +156,10 @@ def test_entropy_keeps_its_relative_accuracy():
     p = rest / (1 + rest.sum(-1, keepdims=True))
     exact = -np.sum(p * np.log(p), -1) - (1 - p.sum(-1)) * np.log1p(-p.sum(-1))
     np.testing.assert_allclose(jaxloss.entropy(logits, reduction="none"), exact, rtol=1e-5)
-    uniform = jax.grad(lambda z: jaxloss.confidence_penalty(z))(jnp.zeros((2, 4)))
+    uniform = jax.grad(lambda z: jaxloss.entropy_loss(z))(jnp.zeros((2, 4)))
     np.testing.assert_allclose(uniform, 0, atol=1e-8)
     masked = jnp.array([[0.0, 0.0, -jnp.inf]])
-    value, gradient = jax.value_and_grad(lambda z: jaxloss.confidence_penalty(z))(masked)
+    value, gradient = jax.value_and_grad(lambda z: jaxloss.entropy_loss(z))(masked)
     np.testing.assert_allclose(value, -np.log(2), rtol=1e-6)
     np.testing.assert_allclose(gradient, 0, atol=1e-8)
 

@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 
 import jaxloss
-from tests.cases.reinforcement import _actions, _categorical, _off_policy, _quantiles, _states
+from tests.cases.reinforcement._shared import draw_actions, draw_states
+from tests.cases.reinforcement.categorical_values import draw_categorical
+from tests.cases.reinforcement.off_policy import draw_off_policy
+from tests.cases.reinforcement.quantile_values import draw_quantiles
 
 ONE_STEP = {
-    "td": _states,
-    "q_learning": _actions("q_t"),
-    "double_q_learning": _actions("q_t_value", "q_t_selector"),
-    "sarsa": _actions("q_t", "a_t"),
-    "expected_sarsa": _actions("q_t", "probs_a_t"),
+    "td": draw_states,
+    "q_learning": draw_actions("q_t"),
+    "double_q_learning": draw_actions("q_t_value", "q_t_selector"),
+    "sarsa": draw_actions("q_t", "a_t"),
+    "expected_sarsa": draw_actions("q_t", "probs_a_t"),
 }
 KEEP = np.array([True, False, True, True, False, True, False])
 
@@ -67,7 +70,7 @@ class TestOneStep:
 
 class TestActions:
     def test_the_next_action_of_sarsa_must_exist(self, rng) -> None:
-        inputs = single(_actions("q_t", "a_t")(rng, (3,)))
+        inputs = single(draw_actions("q_t", "a_t")(rng, (3,)))
         inputs["a_t"][1] = 4
         np.testing.assert_array_equal(np.isnan(jaxloss.sarsa_error(**inputs)), [False, True, False])
         with pytest.raises(ValueError, match="a_t must"):
@@ -77,13 +80,13 @@ class TestActions:
     def test_a_nan_among_the_next_values_shows(self, rng, spoiled) -> None:
         """argmax points at a NaN in the selector, whose other values are well."""
         for action in range(4):
-            inputs = single(_actions("q_t_value", "q_t_selector")(rng, (3,)))
+            inputs = single(draw_actions("q_t_value", "q_t_selector")(rng, (3,)))
             inputs[spoiled][1, action] = np.nan
             np.testing.assert_array_equal(np.isnan(jaxloss.double_q_learning_error(**inputs)), [False, True, False])
 
     def test_forbidden_actions(self, rng) -> None:
         """Of value -inf, or of probability 0."""
-        inputs = single(_actions("q_t", "probs_a_t")(rng, (3,)))
+        inputs = single(draw_actions("q_t", "probs_a_t")(rng, (3,)))
         inputs["q_t"][:, 2], inputs["probs_a_t"][:, 2] = -np.inf, 0
         assert np.all(np.isfinite(jaxloss.expected_sarsa_error(**inputs)))
         inputs.pop("probs_a_t")
@@ -102,7 +105,7 @@ class TestReturns:
     @pytest.mark.parametrize("length", [1, 2, 7, 100])
     def test_the_scan_equals_the_recursion(self, rng, length) -> None:
         r, discount, values, mix = trajectory(rng, (3, length))
-        run = jax.jit(lambda m: jaxloss.lambda_returns(r, discount, values[:, 1:], lambda_=m))
+        run = jax.jit(lambda m: jaxloss.returns.lambda_returns(r, discount, values[:, 1:], lambda_=m))
         np.testing.assert_allclose(run(mix), self.loop(r, discount, values[:, 1:], mix), rtol=1e-4, atol=1e-5)
         same = self.loop(r, discount, values[:, 1:], np.full_like(mix, 0.3))
         np.testing.assert_allclose(run(0.3), same, rtol=1e-4, atol=1e-5)
@@ -110,18 +113,20 @@ class TestReturns:
     def test_ends_of_the_mixture(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
         np.testing.assert_allclose(
-            jaxloss.lambda_returns(r, discount, values[:, 1:], lambda_=0.0), r + discount * values[:, 1:], rtol=1e-5
+            jaxloss.returns.lambda_returns(r, discount, values[:, 1:], lambda_=0.0),
+            r + discount * values[:, 1:],
+            rtol=1e-5,
         )
         total = np.zeros(3)
         for t in reversed(range(7)):
             total = r[:, t] + discount[:, t] * (total if t < 6 else values[:, -1])
-        np.testing.assert_allclose(jaxloss.lambda_returns(r, discount, values[:, 1:])[:, 0], total, rtol=1e-5)
+        np.testing.assert_allclose(jaxloss.returns.lambda_returns(r, discount, values[:, 1:])[:, 0], total, rtol=1e-5)
 
     def test_masked_steps_are_passed_over(self, rng) -> None:
         r, discount, values, mix = trajectory(rng)
         v = values[:, 1:]
         spoil = lambda x: np.where(KEEP, x, np.nan).astype(np.float32)
-        run = lambda *x, m, w=None: jaxloss.lambda_returns(*x, lambda_=m, where=w)
+        run = lambda *x, m, w=None: jaxloss.returns.lambda_returns(*x, lambda_=m, where=w)
         actual = run(spoil(r), spoil(discount), spoil(v), m=spoil(mix), w=np.broadcast_to(KEEP, r.shape))
         np.testing.assert_allclose(
             actual[:, KEEP], run(r[:, KEEP], discount[:, KEEP], v[:, KEEP], m=mix[:, KEEP]), rtol=1e-5
@@ -131,20 +136,20 @@ class TestReturns:
     def test_gradients_pass(self, rng) -> None:
         r, discount, values, mix = trajectory(rng)
         inputs = {"r_t": r, "discount_t": discount, "v_t": values[:, 1:], "lambda_": mix}
-        for name, slope in slopes(jaxloss.lambda_returns, inputs).items():
+        for name, slope in slopes(jaxloss.returns.lambda_returns, inputs).items():
             assert np.all(np.isfinite(slope)), name
             assert np.any(slope), name
 
     def test_refusals(self) -> None:
         steps = jnp.ones((2, 3))
         with pytest.raises(ValueError, match="lambda_"):
-            jaxloss.lambda_returns(steps, steps, steps, lambda_=1.5)
+            jaxloss.returns.lambda_returns(steps, steps, steps, lambda_=1.5)
         with pytest.raises(ValueError, match="lambda_"):
-            jaxloss.lambda_returns(steps, steps, steps, lambda_=jnp.ones(3))
+            jaxloss.returns.lambda_returns(steps, steps, steps, lambda_=jnp.ones(3))
         with pytest.raises(ValueError, match="time"):
-            jaxloss.lambda_returns(*[jnp.ones(())] * 3)
+            jaxloss.returns.lambda_returns(*[jnp.ones(())] * 3)
         with pytest.raises(ValueError, match="values"):
-            jaxloss.generalized_advantage_estimation(steps, steps, steps)
+            jaxloss.returns.generalized_advantage_estimation(steps, steps, steps)
 
     def test_td_lambda_errors_pass_no_gradient_to_their_targets(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
@@ -154,7 +159,7 @@ class TestReturns:
         assert not any(np.any(slope) for slope in found.values())
 
     def test_a_weight_weighs_the_error_of_a_step(self, rng) -> None:
-        inputs = single(_states(rng, (3, 7)))
+        inputs = single(draw_states(rng, (3, 7)))
         weights = rng.uniform(size=(3, 7)).astype(np.float32)
         errors = jaxloss.td_lambda_error(**inputs)
         expected = np.average(0.5 * np.square(errors), axis=-1, weights=weights)
@@ -169,23 +174,25 @@ class TestAdvantages:
         for t in reversed(range(100)):
             delta = r[:, t] + discount[:, t] * values[:, t + 1] - values[:, t]
             carry = expected[:, t] = delta + discount[:, t] * mix[:, t] * carry
-        actual = jax.jit(lambda m: jaxloss.generalized_advantage_estimation(r, discount, values, lambda_=m))(mix)
+        actual = jax.jit(lambda m: jaxloss.returns.generalized_advantage_estimation(r, discount, values, lambda_=m))(
+            mix
+        )
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
     def test_plus_the_values_they_are_the_lambda_returns(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
-        advantages = jaxloss.generalized_advantage_estimation(r, discount, values)
-        returns = jaxloss.lambda_returns(r, discount, values[:, 1:], lambda_=0.95)
+        advantages = jaxloss.returns.generalized_advantage_estimation(r, discount, values)
+        returns = jaxloss.returns.lambda_returns(r, discount, values[:, 1:], lambda_=0.95)
         np.testing.assert_allclose(advantages + values[:, :-1], returns, rtol=1e-4, atol=1e-5)
 
     def test_padding_is_passed_over(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
         where = np.broadcast_to(np.arange(7) < 4, r.shape)
-        short = jaxloss.generalized_advantage_estimation(r[:, :4], discount[:, :4], values[:, :5])
+        short = jaxloss.returns.generalized_advantage_estimation(r[:, :4], discount[:, :4], values[:, :5])
         for x in (r, discount):
             x[:, 4:] = np.nan
         values[:, 5:] = np.nan
-        run = lambda **x: jaxloss.generalized_advantage_estimation(**x, where=where)
+        run = lambda **x: jaxloss.returns.generalized_advantage_estimation(**x, where=where)
         inputs = {"r_t": r, "discount_t": discount, "values": values}
         actual = run(**inputs)
         np.testing.assert_allclose(actual[:, :4], short, rtol=1e-5)
@@ -197,11 +204,11 @@ class TestSeveralSteps:
     def test_ends(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
         v = values[:, 1:]
-        run = lambda n, **x: jaxloss.n_step_bootstrapped_returns(r, discount, v, n=n, **x)
+        run = lambda n, **x: jaxloss.returns.n_step_bootstrapped_returns(r, discount, v, n=n, **x)
         np.testing.assert_allclose(run(1), r + discount * v, rtol=1e-6)
         for n in (7, 8, 50):
-            np.testing.assert_allclose(run(n), jaxloss.lambda_returns(r, discount, v), rtol=1e-5, atol=1e-6)
-        mixed = jaxloss.lambda_returns(r, discount, v, lambda_=0.4)
+            np.testing.assert_allclose(run(n), jaxloss.returns.lambda_returns(r, discount, v), rtol=1e-5, atol=1e-6)
+        mixed = jaxloss.returns.lambda_returns(r, discount, v, lambda_=0.4)
         np.testing.assert_allclose(run(7, lambda_=0.4), mixed, rtol=1e-5, atol=1e-6)
 
     def test_three_steps_by_hand(self, rng) -> None:
@@ -210,16 +217,16 @@ class TestSeveralSteps:
         expected = v[:, 4]
         for t in (4, 3, 2):
             expected = r[:, t] + discount[:, t] * expected
-        actual = jaxloss.n_step_bootstrapped_returns(r, discount, v, n=3)
+        actual = jaxloss.returns.n_step_bootstrapped_returns(r, discount, v, n=3)
         np.testing.assert_allclose(actual[:, 2], expected, rtol=1e-5)
 
     def test_refusals(self) -> None:
         steps = jnp.ones(3)
         for n in (2.0, True, jnp.array(2)):
             with pytest.raises(TypeError, match="n sets"):
-                jaxloss.n_step_bootstrapped_returns(steps, steps, steps, n=n)
+                jaxloss.returns.n_step_bootstrapped_returns(steps, steps, steps, n=n)
         with pytest.raises(ValueError, match="n must"):
-            jaxloss.n_step_bootstrapped_returns(steps, steps, steps, n=0)
+            jaxloss.returns.n_step_bootstrapped_returns(steps, steps, steps, n=0)
 
 
 class TestVTrace:
@@ -232,7 +239,7 @@ class TestVTrace:
 
     def test_gradients(self, rng) -> None:
         """Of the errors -1 in their own values, of the loss minus the errors; to second order too."""
-        inputs = single(_off_policy(rng, (3, 7)))
+        inputs = single(draw_off_policy(rng, (3, 7)))
         found = slopes(jaxloss.vtrace_error, inputs)
         np.testing.assert_array_equal(found.pop("v_tm1"), -np.ones((3, 7)))
         assert not any(np.any(slope) for slope in found.values())
@@ -243,7 +250,7 @@ class TestVTrace:
         np.testing.assert_allclose(bend, np.full((3, 7), 1 / 7), rtol=1e-6)
 
     def test_masked_steps_are_passed_over(self, rng) -> None:
-        inputs = single(_off_policy(rng, (3, 7)))
+        inputs = single(draw_off_policy(rng, (3, 7)))
         spoiled = {n: np.where(KEEP, x, np.nan).astype(np.float32) for n, x in inputs.items()}
         actual = jaxloss.vtrace_error(**spoiled, where=np.broadcast_to(KEEP, (3, 7)))
         expected = jaxloss.vtrace_error(**{n: x[:, KEEP] for n, x in inputs.items()})
@@ -251,7 +258,7 @@ class TestVTrace:
         assert not np.any(actual[:, ~KEEP])
 
     def test_advantages(self, rng) -> None:
-        inputs = single(_off_policy(rng, (7,)))
+        inputs = single(draw_off_policy(rng, (7,)))
         rho = inputs["rho_tm1"]
         mix = rng.uniform(size=7).astype(np.float32)
         out = jaxloss.vtrace_td_error_and_advantage(**inputs, lambda_=mix, clip_pg_rho_threshold=1.2)
@@ -295,14 +302,14 @@ class TestProjection:
 
     @pytest.mark.parametrize("double", [False, True])
     def test_targets_pass_no_gradient(self, rng, double) -> None:
-        inputs = single(_categorical(*["selector"] * double)(rng, (3,)))
+        inputs = single(draw_categorical(*["selector"] * double)(rng, (3,)))
         loss = jaxloss.categorical_double_q_learning_loss if double else jaxloss.categorical_q_learning_loss
         found = slopes(loss, inputs)
         assert np.any(found.pop("q_logits_tm1"))
         assert not any(np.any(slope) for slope in found.values())
 
     def test_no_action_or_atom_is_refused(self, rng) -> None:
-        inputs = single(_categorical()(rng, (3,)))
+        inputs = single(draw_categorical()(rng, (3,)))
         for empty in ((3, 0, 5), (3, 3, 0)):
             logits = jnp.zeros(empty)
             with pytest.raises(ValueError, match="q_logits_tm1"):
@@ -341,13 +348,13 @@ class TestHistograms:
 
 class TestQuantiles:
     def test_levels_may_be_shared(self, rng) -> None:
-        inputs = single(_quantiles(rng, (4,)))
+        inputs = single(draw_quantiles(rng, (4,)))
         tau = inputs["tau_q_tm1"][0]
         each = jaxloss.quantile_q_learning_loss(**{**inputs, "tau_q_tm1": np.broadcast_to(tau, (4, 3))})
         assert jaxloss.quantile_q_learning_loss(**{**inputs, "tau_q_tm1": tau}) == each
 
     def test_levels_out_of_range_are_nan(self, rng) -> None:
-        inputs = single(_quantiles(rng, (3,)))
+        inputs = single(draw_quantiles(rng, (3,)))
         inputs["tau_q_tm1"][1, 2] = 1.5
         values = jaxloss.quantile_q_learning_loss(**inputs, reduction="none")
         np.testing.assert_array_equal(np.isnan(values), [False, True, False])
@@ -355,7 +362,7 @@ class TestQuantiles:
             jaxloss.checked(jaxloss.quantile_q_learning_loss)(**inputs)
 
     def test_a_huber_parameter_of_zero_is_the_pinball_loss(self, rng) -> None:
-        inputs = single(_quantiles(rng, (1,)))
+        inputs = single(draw_quantiles(rng, (1,)))
         best = inputs["dist_q_t_selector"][0].mean(0).argmax()
         samples = inputs["r_t"] + inputs["discount_t"] * inputs["dist_q_t"][0, :, best]
         expected = sum(
@@ -367,7 +374,7 @@ class TestQuantiles:
             np.testing.assert_allclose(loss, expected, rtol=1e-4)
 
     def test_targets_pass_no_gradient(self, rng) -> None:
-        inputs = single(_quantiles(rng, (3,)))
+        inputs = single(draw_quantiles(rng, (3,)))
         found = slopes(jaxloss.quantile_q_learning_loss, inputs)
         assert np.any(found.pop("dist_q_tm1"))
         found.pop("tau_q_tm1")
@@ -418,7 +425,7 @@ class TestClippedSurrogate:
 
     def test_an_infinite_ratio(self) -> None:
         ratios, advantages = jnp.full(3, jnp.inf), jnp.array([2.0, 0.0, -1.0])
-        values = jaxloss.clipped_surrogate_pg_loss(ratios, advantages, epsilon=0.5, reduction="none")
+        values = jaxloss.clipped_surrogate_pg_loss(ratios, advantages, clip=0.5, reduction="none")
         np.testing.assert_array_equal(values, [-3.0, 0.0, np.inf])
 
     def test_the_gradient_stops_beyond_the_clip_only_where_it_pays(self) -> None:
@@ -487,14 +494,14 @@ class TestEqualsRlax:
         lib = rlax()
         r, discount, values, mix = trajectory(rng)
         steps = {"r": r, "discount": discount, "v": values[:, 1:], "mix": mix}
-        self.check(lib.lambda_returns, lambda *x: jaxloss.lambda_returns(*x[:3], lambda_=x[3]), steps)
+        self.check(lib.lambda_returns, lambda *x: jaxloss.returns.lambda_returns(*x[:3], lambda_=x[3]), steps)
         for n in (1, 3, 7, 9):
             theirs = lambda *x, n=n: lib.n_step_bootstrapped_returns(*x[:3], n, x[3])
-            ours = lambda *x, n=n: jaxloss.n_step_bootstrapped_returns(*x[:3], n=n, lambda_=x[3])
+            ours = lambda *x, n=n: jaxloss.returns.n_step_bootstrapped_returns(*x[:3], n=n, lambda_=x[3])
             self.check(theirs, ours, steps)
         self.check(
             lambda r, d, v, m: lib.truncated_generalized_advantage_estimation(r, d, m, v),
-            lambda r, d, v, m: jaxloss.generalized_advantage_estimation(r, d, v, lambda_=m),
+            lambda r, d, v, m: jaxloss.returns.generalized_advantage_estimation(r, d, v, lambda_=m),
             {"r": r, "discount": discount, "v": values, "mix": mix},
         )
         states = {"v_tm1": values[:, :-1], **steps}
@@ -502,7 +509,7 @@ class TestEqualsRlax:
 
     def test_vtrace(self, rng) -> None:
         lib = rlax()
-        steps = single(_off_policy(rng, (3, 7)))
+        steps = single(draw_off_policy(rng, (3, 7)))
         where = rng.uniform(size=(3, 7)) < 0.7
         self.check(
             lambda *x: lib.vtrace(*x[:5], 0.9, 1.5, True, x[5]),
@@ -523,7 +530,7 @@ class TestEqualsRlax:
 
     def test_distributions(self, rng) -> None:
         lib = rlax()
-        value, plain, double = (single(_categorical(*extra)(rng, (5,))) for extra in (("v",), (), ("selector",)))
+        value, plain, double = (single(draw_categorical(*extra)(rng, (5,))) for extra in (("v",), (), ("selector",)))
         self.check(
             lambda p, r, g, q, z: lib.categorical_td_learning(z, p, r, g, z, q),
             lambda *x: jaxloss.categorical_td_loss(*x, reduction="none"),
@@ -546,7 +553,7 @@ class TestEqualsRlax:
             self.check(
                 lambda *x, k=kappa: lib.quantile_q_learning(*x, huber_param=k) / (k or 1.0),
                 lambda *x, k=kappa: jaxloss.quantile_q_learning_loss(*x, huber_param=k, reduction="none"),
-                single(_quantiles(rng, (5,))),
+                single(draw_quantiles(rng, (5,))),
             )
 
     def test_policies(self, rng) -> None:
@@ -564,7 +571,7 @@ class TestEqualsRlax:
         )
         ratios = jnp.exp(0.4 * adv[::-1])
         np.testing.assert_allclose(
-            jaxloss.clipped_surrogate_pg_loss(ratios, adv, epsilon=0.3),
+            jaxloss.clipped_surrogate_pg_loss(ratios, adv, clip=0.3),
             lib.clipped_surrogate_pg_loss(ratios, adv, 0.3),
             rtol=1e-5,
         )

@@ -51,9 +51,9 @@ def ppo_clip_loss(
     .. math:: \ell = -\min\left( r A, \operatorname{clip}(r, 1 - \epsilon_l, 1 + \epsilon_h) A \right), \qquad
               \ell \le c |A| \text{ where } A < 0
 
-    A ``clip_high`` above ``clip_low`` is the clip-higher of DAPO. The same function of sequence log-probabilities,
-    `jaxloss.mean_sequence_logps` of old and new, is GSPO. Which mean over tokens and sequences is taken is a matter
-    of ``reduction``: see `jaxloss.aggregate_tokens`.
+    A ``clip_high`` above ``clip_low`` is the clip-higher of DAPO. Applied to sequence log-probabilities, old and new
+    `jaxloss.tokens.mean_sequence_logps`, the loss is GSPO. Which mean over tokens and sequences is taken is a matter of
+    ``reduction``: see `jaxloss.aggregate_tokens`.
 
     Args:
         log_probs: Log-probabilities of the sampled tokens or actions under the policy, shape ``[...]``, floating.
@@ -112,9 +112,9 @@ def grpo_loss(
     .. math:: \ell = -\min\left( r A, \operatorname{clip}(r, 1 - \epsilon_l, 1 + \epsilon_h) A \right)
               + \beta \left( s - 1 - \log s \right)
 
-    The advantages come from `jaxloss.group_advantages`. The paper takes the mean of each sequence first,
+    The advantages come from `jaxloss.returns.group_advantages`. The paper takes the mean of each sequence first,
     ``reduction=jaxloss.aggregate_tokens("sequence_mean_token_mean")``; the default is the mean over tokens, as in
-    DAPO; ``"sequence_mean_token_scale"`` with `jaxloss.centered_advantages` is Dr. GRPO.
+    DAPO; ``"sequence_mean_token_scale"`` with `jaxloss.returns.centered_advantages` is Dr. GRPO.
 
     Args:
         log_probs: Log-probabilities of the sampled tokens under the policy, shape ``[...]``, floating.

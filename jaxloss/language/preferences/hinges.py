@@ -1,4 +1,4 @@
-"""Preference optimisation from pairs with a hinge: of the whole, or of the chosen answer's own decline."""
+"""Preference optimisation from pairs with a hinge: on the margin (SLiC), or on the decline of the chosen answer."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def dpo_positive_loss(
     reference_rejected_logps: ArrayLike,
     *,
     beta: Scalar = 0.3,
-    penalty: Scalar = 50.0,
+    penalty_weight: Scalar = 50.0,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -85,7 +85,8 @@ def dpo_positive_loss(
         reference_chosen_logps: The preferred answers under the frozen reference policy, shape ``[...]``.
         reference_rejected_logps: The other answers under the reference policy, shape ``[...]``.
         beta: Strength :math:`\beta` of the pull towards the reference: reward per nat; > 0.
-        penalty: Factor :math:`\lambda` of the decline of the chosen answer; >= 0, and 0 is `jaxloss.dpo_loss`.
+        penalty_weight: Factor :math:`\lambda` of the decline of the chosen answer; >= 0. With 0 this is
+            `jaxloss.dpo_loss`.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -107,7 +108,7 @@ def dpo_positive_loss(
     margin = log_ratio_margin(where, chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps)
     chosen, reference = of_one_shape(where, chosen_logps=chosen_logps, reference_chosen_logps=reference_chosen_logps)
     beta = checks.scalar("beta", beta, margin.dtype, above=0)
-    penalty = checks.scalar("penalty", penalty, margin.dtype, at_least=0)
+    penalty_weight = checks.scalar("penalty_weight", penalty_weight, margin.dtype, at_least=0)
     decline = numerics.positive_part(reference - chosen)
-    values = numerics.softplus(-beta * (margin - penalty * decline))
+    values = numerics.softplus(-beta * (margin - penalty_weight * decline))
     return reduce(values, where=where, weights=weights, reduction=reduction)

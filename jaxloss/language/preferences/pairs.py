@@ -29,7 +29,7 @@ def dpo_loss(
     .. math:: \ell = -(1 - \varepsilon) \log \sigma(\beta \Delta) - \varepsilon \log \sigma(-\beta \Delta), \qquad
               \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
 
-    Log-probabilities of sequences are sums over tokens, `jaxloss.sequence_logps`; from means the loss is the
+    Log-probabilities of sequences are sums over tokens, `jaxloss.tokens.sequence_logps`; from means the loss is the
     length-normalised one. An offset per pair (ODPO) is subtracted from ``chosen_logps`` divided by ``beta``.
 
     Args:
@@ -135,8 +135,8 @@ def ipo_loss(
     .. math:: \ell = \left( \Delta - \frac{1}{2 \beta} \right)^2, \qquad
               \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
 
-    ``beta`` is the paper's :math:`\tau`. The paper's log-probabilities are sums, `jaxloss.sequence_logps`; some
-    trainers take means over tokens, `jaxloss.mean_sequence_logps`, to which another ``beta`` belongs.
+    ``beta`` is the paper's :math:`\tau`. The paper's log-probabilities are sums, `jaxloss.tokens.sequence_logps`; some
+    trainers take means over tokens, `jaxloss.tokens.mean_sequence_logps`, to which another ``beta`` belongs.
 
     Args:
         chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import of_one_shape
@@ -22,22 +22,22 @@ def simpo_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Simple preference optimisation: log-probabilities per token as rewards, with a margin.
+    r"""Simple preference optimisation (SimPO): log-probabilities per token as rewards, with a margin.
 
     .. math:: \ell = -\log \sigma\left( \beta \left( \frac{\log \pi(y_w)}{|y_w|}
               - \frac{\log \pi(y_l)}{|y_l|} \right) - \gamma \right)
 
     Args:
-        chosen_logps: Log-probabilities per token, `jaxloss.mean_sequence_logps`, of the preferred answers; shape
+        chosen_logps: Log-probabilities per token, `jaxloss.tokens.mean_sequence_logps`, of the preferred answers; shape
             ``[...]``, floating.
         rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
         beta: Reward :math:`\beta` per nat; > 0.
-        margin: Reward difference :math:`\gamma` that counts as even odds. It is in units of the reward: a ratio
-            :math:`\gamma / \beta`, as some trainers take it, is to be multiplied by ``beta``.
+        margin: Reward difference :math:`\gamma` at which the odds are even, in units of the reward. Multiply a ratio
+            :math:`\gamma / \beta`, as some trainers take it, by ``beta``.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size however small.
+        A scalar >= 0, in nats; it keeps full relative accuracy for small values.
 
     Raises:
         TypeError: If an input is not floating.
@@ -68,16 +68,16 @@ def cpo_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Contrastive preference optimisation: DPO with a uniform reference, and the likelihood of the chosen answer.
+    r"""Contrastive preference optimisation (CPO): DPO with a uniform reference, plus the NLL of the chosen answer.
 
     .. math:: \ell = -\log \sigma\left( \beta \log \frac{\pi(y_w)}{\pi(y_l)} \right) - \alpha \log \pi(y_w)
 
     Args:
-        chosen_logps: Log-probabilities <= 0 of the preferred answers, `jaxloss.sequence_logps`; shape ``[...]``,
-            floating.
+        chosen_logps: Log-probabilities <= 0 of the preferred answers, `jaxloss.tokens.sequence_logps`; shape ``[...]``,
+            floating. A positive one gives NaN in value and gradient.
         rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
         beta: Reward :math:`\beta` per nat; > 0.
-        nll_weight: Coefficient :math:`\alpha` of the negative log-likelihood; >= 0.
+        nll_weight: Factor :math:`\alpha` of the negative log-likelihood; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -98,7 +98,9 @@ def cpo_loss(
     chosen, rejected = of_one_shape(where, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
     beta = checks.scalar("beta", beta, chosen.dtype, above=0)
     nll_weight = checks.scalar("nll_weight", nll_weight, chosen.dtype, at_least=0)
+    value_checks.ensure(lambda: (chosen <= 0) & (rejected <= 0), "log-probabilities must be <= 0")
     values = numerics.softplus(-beta * (chosen - rejected)) - nll_weight * chosen
+    values = numerics.poison(values, (chosen <= 0) & (rejected <= 0))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -111,25 +113,25 @@ def orpo_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Odds ratio preference optimisation: the likelihood of the chosen answer and the odds against the other one.
+    r"""Odds ratio preference optimisation (ORPO): the NLL of the chosen answer plus its log-odds against the other.
 
     With :math:`p = \exp(\log \pi(y) / |y|)`, the geometric mean of the token probabilities:
 
     .. math:: \ell = -\log p_w - \beta \log \sigma\left( \log \frac{p_w}{1 - p_w} - \log \frac{p_l}{1 - p_l} \right)
 
     ``beta`` is the paper's :math:`\lambda`. Log-probabilities must be means over tokens,
-    `jaxloss.mean_sequence_logps`: for sums all odds are nearly 0 and nothing but the lengths would count.
+    `jaxloss.tokens.mean_sequence_logps`: for sums all odds are nearly 0 and only the lengths would matter.
 
     Args:
         chosen_logps: Log-probabilities per token of the preferred answers, shape ``[...]``, floating, <= 0. A
-            positive one gives NaN.
+            positive one gives NaN in value and gradient.
         rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
-        beta: Coefficient of the odds ratio; >= 0.
+        beta: Factor of the odds ratio; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; finite for certain answers, whose odds end at the inverse of the smallest normal
-        number of the inputs' dtype.
+        A scalar >= 0, in nats; finite for certain answers, whose odds are limited to the inverse of the smallest
+        normal number of the inputs' dtype.
 
     Raises:
         TypeError: If an input is not floating.
@@ -147,6 +149,7 @@ def orpo_loss(
     floor = max(float(jnp.finfo(logps.dtype).tiny) for logps in inputs)
     chosen, rejected = of_one_shape(where, fill=-1, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
     beta = checks.scalar("beta", beta, chosen.dtype, at_least=0)
+    value_checks.ensure(lambda: (chosen <= 0) & (rejected <= 0), "log-probabilities must be <= 0")
     odds_ratio = _log_odds(chosen, floor) - _log_odds(rejected, floor)
     values = beta * numerics.softplus(-odds_ratio) - chosen
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -17,27 +17,27 @@ def bradley_terry_reward_loss(
     rejected_rewards: ArrayLike,
     *,
     margin: Scalar = 0.0,
-    centering: Scalar = 0.0,
+    centering_weight: Scalar = 0.0,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative log-probability that the chosen answer wins, given two rewards: trains reward models.
+    r"""Bradley-Terry loss of reward models: the negative log-probability that the chosen answer wins.
 
     .. math:: \ell = -\log \sigma(r_w - r_l - m) + c \, (r_w + r_l)^2
 
-    Only differences of rewards are determined by comparisons; the second term ties their level to 0. A margin per
-    pair, as in Llama 2, is subtracted from ``chosen_rewards`` at the call.
+    Comparisons determine differences of rewards only; the second term keeps their level near 0. For a margin per pair,
+    as in Llama 2, subtract it from ``chosen_rewards``.
 
     Args:
         chosen_rewards: Rewards :math:`r_w` of the preferred answers, shape ``[...]``, floating.
         rejected_rewards: Rewards :math:`r_l` of the other answers, shape ``[...]``, the same; floating.
-        margin: Difference :math:`m` of rewards that counts as even odds, in units of the rewards.
-        centering: Coefficient :math:`c` of the squared sum of the rewards; >= 0.
+        margin: Difference :math:`m` of rewards at which the odds are even, in units of the rewards.
+        centering_weight: Factor :math:`c` of the squared sum of the rewards; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size however small.
+        A scalar >= 0, in nats; it keeps full relative accuracy for small values.
 
     Raises:
         TypeError: If an input is not floating.
@@ -55,6 +55,6 @@ def bradley_terry_reward_loss(
     """
     chosen, rejected = of_one_shape(where, chosen_rewards=chosen_rewards, rejected_rewards=rejected_rewards)
     margin = checks.scalar("margin", margin, chosen.dtype)
-    centering = checks.scalar("centering", centering, chosen.dtype, at_least=0)
-    values = numerics.softplus(rejected - chosen + margin) + centering * jnp.square(chosen + rejected)
+    centering_weight = checks.scalar("centering_weight", centering_weight, chosen.dtype, at_least=0)
+    values = numerics.softplus(rejected - chosen + margin) + centering_weight * jnp.square(chosen + rejected)
     return reduce(values, where=where, weights=weights, reduction=reduction)

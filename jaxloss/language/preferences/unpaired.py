@@ -38,7 +38,8 @@ def kto_loss(
     part of the denominator of the mean.
 
     Args:
-        logps: Log-probabilities of the answers under the policy, `jaxloss.sequence_logps`; shape ``[...]``, floating.
+        logps: Log-probabilities of the answers under the policy, `jaxloss.tokens.sequence_logps`; shape ``[...]``,
+            floating.
         reference_logps: Those under the frozen reference policy, shape ``[...]``, the same; floating.
         labels: Shape ``[...]``, integer: 1 desirable, 0 undesirable. Anything else gives NaN in value and gradient.
         beta: Strength :math:`\beta` of the pull towards the reference: reward per nat; > 0.

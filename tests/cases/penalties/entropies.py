@@ -33,7 +33,7 @@ CASES = [
         extremes={"saturated and absent": {"logits": SATURATED}},
     ),
     Case(
-        fn=jaxloss.confidence_penalty,
+        fn=jaxloss.entropy_loss,
         draw=_logits(5),
         structures={"one class": _logits(1), "two classes": _logits(2)},
         oracle=lambda logits: -scipy.stats.entropy(scipy.special.softmax(logits, -1), axis=-1),

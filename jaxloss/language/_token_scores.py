@@ -1,56 +1,15 @@
-"""Terms on the scores over a vocabulary: their normaliser, the log-probability of chosen tokens, a soft bound."""
+"""Scores of tokens: the log-probability of a chosen one, and a soft bound."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
-from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.softmax_terms import label_terms
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
-__all__ = ["selective_log_softmax", "soft_cap_logits", "softmax_z_loss"]
-
-
-def softmax_z_loss(
-    logits: ArrayLike,
-    *,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    r"""Squared logarithm of the softmax normaliser, which keeps scores from drifting; add it with a small factor.
-
-    .. math:: \ell = \log^2 \sum_k e^{z_k}
-
-    Beside a cross-entropy of the same logits, the argument ``z_loss`` of
-    `jaxloss.softmax_cross_entropy_with_integer_labels` reads them once for both. All derivatives are those of the
-    formula, whatever multiplies it.
-
-    Args:
-        logits: Shape ``[..., K]``, floating. A class of logit -inf is absent, and its gradient is 0.
-        where, weights, reduction: See `jaxloss.reduce`.
-
-    Returns:
-        A scalar >= 0; 0 exactly where the exponentials sum to 1 exactly.
-
-    Raises:
-        TypeError: If ``logits`` are not floating.
-        ValueError: If there is no class.
-
-    Example:
-        >>> print(f"{jaxloss.softmax_z_loss(jnp.zeros((2, 3))):.6f}")
-        1.206949
-
-    Reference:
-        Chowdhery et al. (2022), PaLM: Scaling Language Modeling with Pathways.
-        https://arxiv.org/abs/2204.02311
-    """
-    (logits,) = checks.floating(logits=logits)
-    checks.with_axes("classes", logits=logits)
-    logits = hide(where, logits, event_ndim=1)
-    _, spread, peak = label_terms(logits, jnp.zeros(logits.shape[:-1], jnp.int32))
-    return reduce(jnp.square(peak + spread), where=where, weights=weights, reduction=reduction)
+__all__ = ["selective_log_softmax", "soft_cap_logits"]
 
 
 def selective_log_softmax(logits: ArrayLike, labels: ArrayLike, *, where: ArrayLike | None = None) -> Array:
@@ -76,7 +35,7 @@ def selective_log_softmax(logits: ArrayLike, labels: ArrayLike, *, where: ArrayL
         ValueError: If the shapes do not agree or there is no class.
 
     Example:
-        >>> jaxloss.selective_log_softmax(jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), jnp.array([0, 2]))
+        >>> jaxloss.tokens.selective_log_softmax(jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), jnp.array([0, 2]))
         Array([-0.23954476, -1.0986123 ], dtype=float32)
 
     Reference:
@@ -110,7 +69,7 @@ def soft_cap_logits(logits: ArrayLike, *, soft_cap: Scalar) -> Array:
         ValueError: If ``soft_cap`` is not positive.
 
     Example:
-        >>> jaxloss.soft_cap_logits(jnp.array([0.0, 30.0, 1000.0]), soft_cap=30.0)
+        >>> jaxloss.tokens.soft_cap_logits(jnp.array([0.0, 30.0, 1000.0]), soft_cap=30.0)
         Array([ 0.     , 22.84783, 30.     ], dtype=float32)
 
     Reference:

@@ -59,7 +59,7 @@ def group_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where: Array
         ValueError: If there is no group axis, or ``epsilon`` is out of range.
 
     Example:
-        >>> jaxloss.group_advantages(jnp.array([[1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]), epsilon=0.0)
+        >>> jaxloss.returns.group_advantages(jnp.array([[1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]), epsilon=0.0)
         Array([[ 0.8660254, -0.8660254, -0.8660254,  0.8660254],
                [ 0.       ,  0.       ,  0.       ,  0.       ]],      dtype=float32)
 
@@ -90,7 +90,7 @@ def centered_advantages(rewards: ArrayLike, *, where: ArrayLike | None = None) -
         ValueError: If there is no group axis.
 
     Example:
-        >>> jaxloss.centered_advantages(jnp.array([1.0, 0.0, 0.0, 1.0]))
+        >>> jaxloss.returns.centered_advantages(jnp.array([1.0, 0.0, 0.0, 1.0]))
         Array([ 0.5, -0.5, -0.5,  0.5], dtype=float32)
 
     Reference:
@@ -117,7 +117,7 @@ def leave_one_out_advantages(rewards: ArrayLike, *, where: ArrayLike | None = No
         ValueError: If there is no group axis.
 
     Example:
-        >>> jaxloss.leave_one_out_advantages(jnp.array([3.0, 0.0, 0.0]))
+        >>> jaxloss.returns.leave_one_out_advantages(jnp.array([3.0, 0.0, 0.0]))
         Array([ 3. , -1.5, -1.5], dtype=float32)
 
     Reference:
@@ -146,7 +146,7 @@ def batch_scaled_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where
         ValueError: If there is no group axis, or ``epsilon`` is out of range.
 
     Example:
-        >>> jaxloss.batch_scaled_advantages(jnp.array([[1.0, 0.0], [1.0, 1.0]]), epsilon=0.0)
+        >>> jaxloss.returns.batch_scaled_advantages(jnp.array([[1.0, 0.0], [1.0, 1.0]]), epsilon=0.0)
         Array([[ 1., -1.],
                [ 0.,  0.]], dtype=float32)
 

@@ -27,7 +27,7 @@ def sequence_logps(token_logps: ArrayLike, *, where: ArrayLike | None = None) ->
 
     Example:
         >>> token_logps = jnp.array([[-1.0, -2.0, -9.0]])
-        >>> jaxloss.sequence_logps(token_logps, where=jnp.array([[True, True, False]]))
+        >>> jaxloss.tokens.sequence_logps(token_logps, where=jnp.array([[True, True, False]]))
         Array([-3.], dtype=float32)
 
     Reference:
@@ -58,7 +58,7 @@ def mean_sequence_logps(token_logps: ArrayLike, *, where: ArrayLike | None = Non
 
     Example:
         >>> token_logps = jnp.array([[-1.0, -2.0, -9.0]])
-        >>> jaxloss.mean_sequence_logps(token_logps, where=jnp.array([[True, True, False]]))
+        >>> jaxloss.tokens.mean_sequence_logps(token_logps, where=jnp.array([[True, True, False]]))
         Array([-1.5], dtype=float32)
 
     Reference:

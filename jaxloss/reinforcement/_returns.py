@@ -1,4 +1,4 @@
-"""Returns and advantages over many steps: what values are trained towards and policies weighed with."""
+"""Returns and advantages over many steps: targets of values and factors of policy gradients."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ def lambda_returns(
     lambda_: Scalar | ArrayLike = 1.0,
     where: ArrayLike | None = None,
 ) -> Array:
-    r"""Mixture of all n-step returns of a trajectory; the target of TD(:math:`\lambda`).
+    r""":math:`\lambda`-returns of a trajectory: the mixture of n-step returns that TD(:math:`\lambda`) regresses on.
 
     .. math:: G_{t-1} = r_t + \gamma_t \left( (1 - \lambda_t) v_t + \lambda_t G_t \right)
 
-    The last return bootstraps from the last value. With ``lambda_=1`` it is the discounted return, with
-    ``lambda_=0`` the one-step target. Gradients pass: stop them where the returns are targets, as `td_lambda_error`
-    does.
+    The last return bootstraps from the last value. With ``lambda_=1`` this is the discounted return, with
+    ``lambda_=0`` the one-step target. Gradients flow: stop them if the returns are targets, as
+    `jaxloss.td_lambda_error` does.
 
     Args:
         r_t: Rewards, shape ``[..., T]``, floating; time is the last axis.
         discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
-        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
+        v_t: Values of the states at times t, shape ``[..., T]``, the same.
         lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size.
-        where: Boolean, shape ``[..., T]``. A step where it is False is passed over, as if it had been deleted.
+        where: Boolean, shape ``[..., T]``. A step where it is False is skipped, as if it had been deleted.
 
     Returns:
         Returns at times t - 1, shape ``[..., T]``; 0 where masked.
 
     Raises:
         TypeError: If ``r_t`` are not floating.
-        ValueError: If the shapes differ, there is no time axis, or ``lambda_`` is out of range.
+        ValueError: If the shapes differ, the inputs have no time axis, or ``lambda_`` is out of range.
 
     Example:
         >>> r_t, discount_t, v_t = jnp.array([1.0, 1.0]), jnp.array([0.5, 0.5]), jnp.array([4.0, 8.0])
-        >>> jaxloss.lambda_returns(r_t, discount_t, v_t)
+        >>> jaxloss.returns.lambda_returns(r_t, discount_t, v_t)
         Array([3.5, 5. ], dtype=float32)
 
     Reference:
@@ -74,17 +74,15 @@ def n_step_bootstrapped_returns(
     n: int,
     lambda_: Scalar | ArrayLike = 1.0,
 ) -> Array:
-    r"""Returns that collect ``n`` rewards and then bootstrap from a value, for every step of a trajectory.
+    r"""n-step returns of a trajectory: ``n`` discounted rewards, then the value of the state that is reached.
 
     .. math:: G_{t-1} = r_t + \gamma_t \left( (1 - \lambda_t) v_t + \lambda_t G_t \right),
 
-    unrolled ``n`` times from :math:`G_{t + n - 1} = v_{t + n - 1}`. Near the end fewer steps are left, and the
-    returns bootstrap from the last value. Gradients pass.
+    unrolled ``n`` times from :math:`G_{t + n - 1} = v_{t + n - 1}`. Where fewer than ``n`` steps are left, the returns
+    bootstrap from the last value. Gradients flow.
 
     Args:
-        r_t: Rewards, shape ``[..., T]``, floating; time is the last axis.
-        discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
-        v_t: Values of the states that are reached, shape ``[..., T]``, the same.
+        r_t, discount_t, v_t: See `jaxloss.returns.lambda_returns`.
         n: The number of rewards, >= 1; a Python integer.
         lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size. With 1 only the n-step
             return counts.
@@ -93,12 +91,13 @@ def n_step_bootstrapped_returns(
         Returns at times t - 1, shape ``[..., T]``.
 
     Raises:
-        TypeError: If ``r_t`` are not floating or ``n`` is no integer.
-        ValueError: If the shapes differ, there is no time axis, or a hyperparameter is out of range.
+        TypeError: If ``r_t`` are not floating or ``n`` is not an integer.
+        ValueError: If the shapes differ, the inputs have no time axis or it is empty, or a hyperparameter is out of
+            range.
 
     Example:
         >>> r_t, discount_t, v_t = jnp.ones(3), jnp.full(3, 0.5), jnp.array([4.0, 8.0, 16.0])
-        >>> jaxloss.n_step_bootstrapped_returns(r_t, discount_t, v_t, n=2)
+        >>> jaxloss.returns.n_step_bootstrapped_returns(r_t, discount_t, v_t, n=2)
         Array([3.5, 5.5, 9. ], dtype=float32)
 
     Reference:
@@ -133,31 +132,32 @@ def generalized_advantage_estimation(
     lambda_: Scalar | ArrayLike = 0.95,
     where: ArrayLike | None = None,
 ) -> Array:
-    r"""Advantages of the actions of a trajectory: a decaying sum of temporal-difference errors (GAE).
+    r"""Generalised advantage estimation (GAE): a discounted sum of the temporal-difference errors of a trajectory.
 
     .. math:: A_{t-1} = \delta_t + \gamma_t \lambda_t A_t, \qquad \delta_t = r_t + \gamma_t v_t - v_{t-1}
 
-    ``lambda_`` trades variance (1, the discounted return) for bias (0, the one-step error). The recursion runs as
-    an associative scan, in a logarithm of the steps. Plus ``values[..., :-1]`` it is the :math:`\lambda`-return.
-    Gradients pass: policy losses stop them.
+    ``lambda_`` trades variance (1, the discounted return) for bias (0, the one-step error). The recursion is an
+    associative scan, of depth logarithmic in T. The sum of the advantages and ``values[..., :-1]`` is the
+    :math:`\lambda`-return. Gradients flow here; policy losses stop them.
 
     Args:
         r_t: Rewards, shape ``[..., T]``, floating; time is the last axis.
         discount_t: Discounts, shape ``[..., T]``, the same; 0 where an episode ends.
         values: Values of all states, the first and the last included: shape ``[..., T + 1]``.
-        lambda_: Decay in [0, 1]; or one per step, ``[..., T]``, of any size.
-        where: Boolean, shape ``[..., T]``. A step where it is False is passed over: it adds no error and no decay.
+        lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size.
+        where: Boolean, shape ``[..., T]``. A step where it is False is skipped: it adds no error and no discount.
 
     Returns:
         Advantages at times t - 1, shape ``[..., T]``; 0 where masked.
 
     Raises:
         TypeError: If ``r_t`` are not floating.
-        ValueError: If the shapes do not fit, there is no time axis, or ``lambda_`` is out of range.
+        ValueError: If ``discount_t.shape != r_t.shape``, ``values`` do not have one step more, the inputs have no time
+            axis, or ``lambda_`` is out of range.
 
     Example:
         >>> r_t, discount_t, values = jnp.ones(2), jnp.full(2, 0.5), jnp.array([0.0, 2.0, 4.0])
-        >>> jaxloss.generalized_advantage_estimation(r_t, discount_t, values, lambda_=0.5)
+        >>> jaxloss.returns.generalized_advantage_estimation(r_t, discount_t, values, lambda_=0.5)
         Array([2.25, 1.  ], dtype=float32)
 
     Reference:

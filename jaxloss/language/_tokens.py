@@ -58,7 +58,7 @@ def next_tokens(
         ValueError: If the shapes differ or ``offset`` is not positive.
 
     Example:
-        >>> batch = jaxloss.next_tokens(jnp.array([5, 6, 7, 8, 0]), segments=jnp.array([1, 1, 2, 2, 0]))
+        >>> batch = jaxloss.tokens.next_tokens(jnp.array([5, 6, 7, 8, 0]), segments=jnp.array([1, 1, 2, 2, 0]))
         >>> batch.labels
         Array([6, 7, 8, 0], dtype=int32)
         >>> batch.where
@@ -124,7 +124,7 @@ def mask_tokens(
 
     Example:
         >>> tokens = jnp.arange(10, 16)
-        >>> batch = jaxloss.mask_tokens(jax.random.key(0), tokens, mask_token=3, vocabulary_size=30, rate=1.0)
+        >>> batch = jaxloss.tokens.mask_tokens(jax.random.key(0), tokens, mask_token=3, vocabulary_size=30, rate=1.0)
         >>> bool(jnp.all(batch.where)), bool(jnp.all(batch.labels == tokens))
         (True, True)
 

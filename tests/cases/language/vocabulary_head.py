@@ -1,4 +1,4 @@
-"""Cases of the losses of language models, the memory-bounded ones among them."""
+"""Cases of `jaxloss.language.vocabulary_head`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import scipy.special
 
 import jaxloss
 from tests.cases import Case, Inputs, Shape
+from tests.cases.language._shared import CLASSES
 
-CLASSES = 7
 BIAS = np.array([0.5, -0.25, 0.0, 1.0, -1.0, 0.125, 0.75])
+
 CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0, 0.25, 1.5, 3.0, 0.75])
 
 
-def _head(rng: np.random.Generator, batch: Shape) -> Inputs:
+def _head(rng: np.random.Generator, batch: Shape, features: int = 3) -> Inputs:
     return {
-        "hidden": rng.normal(size=(*batch, 3)),
-        "kernel": rng.normal(size=(3, CLASSES)),
+        "hidden": rng.normal(size=(*batch, features)),
+        "kernel": rng.normal(size=(features, CLASSES)),
         "labels": rng.integers(0, CLASSES, size=batch).astype(np.int32),
     }
 
@@ -41,44 +42,31 @@ def _head_oracle(
     return each + c[labels] * z_loss * scipy.special.logsumexp(logits, -1) ** 2
 
 
-def _normalised(rng: np.random.Generator, batch: Shape) -> Inputs:
-    only = rng.integers(0, CLASSES, size=batch)
-    return {"logits": np.where(np.eye(CLASSES)[only] > 0, 0.0, -np.inf)}
-
-
-HELPERS = {
-    "mask_tokens": "makes the inputs and labels of a masked language model",
-    "next_tokens": "makes the inputs and labels of a causal language model",
-    "selective_log_softmax": "log-probabilities, which other losses take",
-    "soft_cap_logits": "a map of scores, not a loss",
+HYPERS = {
+    "bias": BIAS,
+    "label_smoothing": 0.15,
+    "class_weights": CLASS_WEIGHTS,
+    "z_loss": 0.03,
+    "soft_cap": 2.5,
+    "chunk_size": 3,
 }
 
 CASES = [
     Case(
-        fn=jaxloss.softmax_z_loss,
-        draw=lambda rng, batch: {"logits": 2 * rng.normal(size=(*batch, CLASSES))},
-        oracle=lambda logits: scipy.special.logsumexp(logits, -1) ** 2,
-        source="scipy.special.logsumexp",
-        perfect=_normalised,
-        cancels="the log-normaliser is near 0 where the largest score cancels the sum of the others",
-        extremes={
-            "saturated and absent": {"logits": np.array([[-np.inf, 0.0, 1e4], [1e4, -1e4, 0.0], [0.0, -1e18, -1e18]])}
-        },
-    ),
-    Case(
         fn=jaxloss.linear_softmax_cross_entropy,
         draw=_head,
+        structures={
+            "one feature": lambda rng, batch: _head(rng, batch, 1),
+            "as many features as classes": lambda rng, batch: _head(rng, batch, CLASSES),
+        },
         oracle=_head_oracle,
         source="scipy.special.log_softmax and logsumexp of all scores",
         shared=("kernel",),
-        hypers={
-            "bias": BIAS,
-            "label_smoothing": 0.15,
-            "class_weights": CLASS_WEIGHTS,
-            "z_loss": 0.03,
-            "soft_cap": 2.5,
-            "chunk_size": 3,
-        },
+        hypers=HYPERS,
+        ends=tuple(
+            {**HYPERS, **end}
+            for end in ({"label_smoothing": 0.0}, {"label_smoothing": 1.0}, {"z_loss": 0.0}, {"chunk_size": 1})
+        ),
         static=("chunk_size",),
         bad_hypers=(
             {"bias": np.ones(3)},
