@@ -16,7 +16,7 @@ jax.distributed.initialize(sys.argv[1], num_processes=2, process_id=int(sys.argv
 
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from tests.test_spread import DATA, PARAMS, RECIPES, evaluate
+from tests.combine.test_spread import DATA, PARAMS, RECIPES, evaluate
 
 
 def main() -> None:
