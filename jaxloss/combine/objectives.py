@@ -52,17 +52,18 @@ def objective(
     has_aux: bool = False,
     params_specs: Any = None,
 ) -> Objective:
-    r"""Turn a function that returns named terms into one differentiable, stateful objective.
+    r"""Turn a function that returns named terms into one differentiable objective with a state.
 
     .. math:: L(\theta) = \sum_k w_k \, \frac{\sum_i m_{ki} \, \ell_{ki}(\theta)}{\sum_i m_{ki}}
 
     The loss is the sum over terms :math:`k` of their weighted means over the examples :math:`i` of the whole batch,
-    after the transformations. Without the options that follow it is plain JAX: ``jax.jvp``, Hessians, ``jax.vmap``
-    over parameters and ``jax.lax.scan`` over steps all work, and under ``jit`` with sharded arrays sums are global.
+    after the transformations. Without the options below, the objective is plain JAX: ``jax.jvp``, Hessians,
+    ``jax.vmap`` over parameters and ``jax.lax.scan`` over steps all work, and under ``jit`` with sharded arrays the
+    sums are global.
 
-    With ``aggregate``, ``axis_name`` or ``microbatches`` the value, the gradient and everything in the `Aux` are the
-    ones that one device gives for the whole batch at once, also for transformations that look at the whole batch.
-    Then the objective has a first derivative in reverse mode with respect to ``params``, and anything else raises. A
+    With ``aggregate``, ``axis_name`` or ``microbatches``, the value, the gradient and everything in the `Aux` are those
+    of one device that evaluates the whole batch at once, also for transformations that need the whole batch. Such an
+    objective has a first derivative in reverse mode with respect to ``params``; any other derivative is an error. A
     linear factor on the loss, such as a loss scale, multiplies the finished gradient.
 
     Args:
@@ -70,22 +71,23 @@ def objective(
             ``reduction=jaxloss.reductions.term``, arrays of per-example losses, or scalars. The leading axis of a
             term is the batch. An `Annotation` among them is data for the transformations.
         *transforms: Transformations of the terms, in order; see `chain`, `on`, `scale`, `weigh`.
-        aggregate: How the gradients of the terms become one, for example ``combine.upgrad()``; None adds them. It
-            takes the memory of one gradient per term, and one transposition of the model for each.
+        aggregate: How the gradients of the terms are combined, for example ``combine.upgrad()``; None adds them. An
+            aggregator needs the memory of one gradient per term and one backward pass per term.
         axis_name: Inside `jax.shard_map`, the mesh axis or axes that the batch is sharded over.
-        microbatches: Into how many parts to split each device's batch, the first argument after the state, along the
-            leading axes of its arrays. Random keys among the other arguments differ from part to part.
-        has_aux: Whether ``losses`` returns ``(terms, extra)``; ``extra`` is handed on in the `Aux`.
-        params_specs: The PartitionSpecs of ``params``, or a prefix of them. Only with ``check_vma=False`` and
-            parameters that are themselves sharded; else their types tell.
+        microbatches: Number of parts into which each device's batch is split. The batch is the first argument after the
+            state; its arrays are split along their leading axes. Random keys among the other arguments are made
+            different for each part.
+        has_aux: Whether ``losses`` returns ``(terms, extra)``; ``extra`` is returned in the `Aux`.
+        params_specs: The PartitionSpecs of ``params``, or a prefix of them. Required only with ``check_vma=False`` and
+            sharded parameters; otherwise the types of the parameters contain the mesh axes.
 
     Returns:
         An `Objective`.
 
     Raises:
-        TypeError: At ``init``, if ``losses`` does not return a dict, or a term is not floating. When differentiated,
-            if by another argument than ``params``, or if ``losses`` changed ``params`` in place.
-        KeyError: At ``init``, if a transformation or the aggregator names a term that there is not.
+        TypeError: At ``init``, if ``losses`` does not return a dict, or a term is not floating. In differentiation, if
+            the argument is not ``params``, or if ``losses`` changed ``params`` in place.
+        KeyError: At ``init``, if a transformation or the aggregator names a term that does not exist.
         ValueError: If a transformation changes the set of names, the state belongs to another objective, the terms
             vary over a mesh axis that is not named, or ``microbatches`` does not divide the batch.
 

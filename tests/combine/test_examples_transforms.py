@@ -288,7 +288,7 @@ def test_self_adaptive_points_in_batches() -> None:
         (combine.focal(-1.0), "gamma must be >= 0"),
         (combine.reduce_by(reductions.soft_maximum, temperature=0.0), "temperature must be > 0"),
         (combine.superloss(0.0), "regularization must be > 0"),
-        (combine.causal(-1.0), "epsilon must be >= 0"),
+        (combine.causal(-1.0), "strength must be >= 0"),
     ],
 )
 def test_settings_out_of_range_are_refused_at_init(tx, message) -> None:

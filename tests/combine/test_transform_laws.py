@@ -89,7 +89,7 @@ def table(tx: Any) -> dict[str, Law]:
         "weigh_randomly": Law(combine.weigh_randomly(KEY)),
         "ema_normalize": Law(combine.ema_normalize(0.5)),
         "constrain": Law(combine.constrain(tx, at_most={"a": 0.4}, at_least={"a": 0.1}, equal={"b": 0.5})),
-        "geco": Law(combine.geco({"b": 0.4}, rate=0.3)),
+        "geco": Law(combine.geco({"b": 0.4}, step_size=0.3)),
     }
 
 

@@ -1,9 +1,9 @@
-"""Values and gradients of groups of terms over a batch that is spread over devices and micro-batches.
+"""Values and gradients of groups of terms over a batch that is split over devices and micro-batches.
 
-The losses are evaluated part by part. The terms of all parts are exchanged, the transformations run on the whole
-batch, and the derivative of every group's sum by every per-example loss goes back through the parts: one forward
-trace, one transposition for each group. So any function of the whole batch, a quantile or a product of means, has
-the gradient that it has on one device in one piece.
+The losses are evaluated part by part. The terms of all parts are exchanged, the transformations run on the whole batch,
+and the derivative of every group's sum by every per-example loss goes back through the parts: one forward trace, one
+transposition for each group. Any function of the whole batch, such as a quantile or a product of means, thus has the
+same gradient as on one device in one piece.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Backward", "Heads", "Spread", "run"]
 
 
 class Spread(NamedTuple):
-    """How the batch is cut up.
+    """How the batch is split.
 
     Attributes:
         axes: The mesh axes that it is sharded over.
@@ -110,7 +110,7 @@ def _in_one_piece(local: Any, heads: Any, at: list[Array], args: Any, kwargs: An
 def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, spread: Spread) -> Parts:
     """Micro-batches: a first pass for the values that the transformations need, a second for the gradients.
 
-    Where the transformations need no values, as with fixed weights, the first pass comes down to masks: the compiler
+    If the transformations need no values, as with fixed weights, only masks remain of the first pass: the compiler
     removes the rest of it.
     """
     if not args:
@@ -142,7 +142,7 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
 
 
 def _own_keys(tree: Any, index: Array) -> Any:
-    """Random keys made different for each micro-batch, everything else as it is."""
+    """Random keys folded with the index of the micro-batch; everything else unchanged."""
 
     def one(leaf: Any) -> Any:
         is_key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
@@ -169,7 +169,7 @@ def _cotangents(heads: Callable[[Terms], Heads], terms: Terms) -> tuple[list[Cot
 
 
 def _dependencies(sums: Callable[..., dict[str, Array]], values: dict[str, Array]) -> dict[str, set[str]]:
-    """For each group the terms that its derivative can depend on, as far as the structure of the program tells."""
+    """For each group, the terms that its derivative can depend on according to the structure of the program."""
     _, linear = jax.linearize(sums, values)
     program, shape = jax.make_jaxpr(linear, return_shape=True)(values)
     reach: dict[Any, set[str]] = {v: {name} for v, name in zip(program.jaxpr.invars, sorted(values), strict=True)}

@@ -1,4 +1,4 @@
-"""Terms of the whole batch from the parts that devices and micro-batches hold, and cotangents the way back."""
+"""Gathers the terms of the whole batch from devices and micro-batches, and splits cotangents back to them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Cotangents = dict[str, Array]
 def exchange(
     terms: Terms, notes: Notes, axes: tuple[str, ...], microbatches: int
 ) -> tuple[Terms, Notes, Callable[[Cotangents], Cotangents]]:
-    """Terms and notes of the whole batch in its order, and the function that cuts cotangents of values back.
+    """Terms and notes of the whole batch in its order, and the function that splits cotangents of values again.
 
     Args:
         terms: This device's terms; with ``microbatches`` > 1 stacked along a new leading axis.
@@ -38,7 +38,7 @@ def exchange(
         return plain, notes, lambda cotangents: cotangents
 
     def gather(part: Array) -> Array:
-        # A sum over devices, and not an all-gather, because its result counts as the same on every device.
+        # A sum over devices instead of an all-gather: only its result is typed as equal on every device.
         whole = jnp.zeros((devices, *part.shape), part.dtype).at[here].set(part)
         if axes:
             whole = jax.lax.psum(vary_over(whole, axes), axes).astype(part.dtype)
@@ -60,7 +60,7 @@ def exchange(
 
 
 def split(batch: Any, microbatches: int) -> Any:
-    """Every leaf of ``batch`` cut along its leading axis into ``microbatches`` equal parts, stacked."""
+    """Every leaf of ``batch`` split along its leading axis into ``microbatches`` equal parts, stacked."""
 
     def one(path: tuple[Any, ...], leaf: Any) -> Array:
         shape = jnp.shape(leaf)

@@ -1,4 +1,4 @@
-"""A differentiable zero whose gradient has been computed already."""
+"""A differentiable zero whose gradient has already been computed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _values(tree: Any) -> Any:
 
 @jax.custom_vjp
 def zero_with_gradient(params: list[Array], gradients: list[Array]) -> Array:
-    """0, whose derivative by ``params`` is ``gradients``; to differentiate by anything else is an error."""
+    """0, with derivative ``gradients`` with respect to ``params``; differentiating by anything else is an error."""
     del params, gradients
     return jnp.zeros((), jnp.float32)
 
@@ -57,7 +57,7 @@ zero_with_gradient.defvjp(_forward, _backward, symbolic_zeros=True)
 
 @jax.custom_vjp
 def _constant(gradients: list[Array], params: list[Array]) -> list[Array]:
-    """The gradients, which are constants to JAX: without this a second derivative would be a silent zero."""
+    """The gradients, as constants that refuse to be differentiated: a second derivative would be a silent zero."""
     del params
     return gradients
 

@@ -1,4 +1,4 @@
-"""The leaves of a pytree that are differentiated, apart from those that are not."""
+"""The leaves of a pytree that are differentiated, separated from those that are not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _differentiable(leaf: Any) -> bool:
 
 
 class Leaves(NamedTuple):
-    """Parameters taken apart.
+    """Parameters, split into differentiated leaves and the rest.
 
     Attributes:
         floating: The leaves that are differentiated, as arrays.
@@ -58,5 +58,5 @@ def leaves_of(params: Any) -> Leaves:
 
 
 def wide(leaf: Array) -> Array:
-    """The leaf with at least 32 bits: sums over parts and loss scales do not fit into 16."""
+    """The leaf with at least 32 bits: sums over parts and loss scales do not fit into 16 bits."""
     return leaf.astype(jnp.float32) if leaf.dtype.itemsize < 4 else leaf

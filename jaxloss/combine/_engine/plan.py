@@ -33,7 +33,7 @@ class Plan:
         axes: The mesh axes that the batch is sharded over, the slowest first.
         microbatches: The number of parts of each shard.
         has_aux: Whether ``losses`` returns ``(terms, extra)``.
-        params_specs: The PartitionSpecs of the parameters, where their types do not tell.
+        params_specs: The PartitionSpecs of the parameters, if their types do not contain the mesh axes.
     """
 
     losses: Callable[..., Any]
@@ -83,7 +83,7 @@ def groups_of(plan: Plan, terms: Terms) -> dict[str, tuple[str, ...]]:
 
 
 def first_state(plan: Plan, params: Any, *args: Any, **kwargs: Any) -> ObjectiveState:
-    """The first state of an objective, from the shapes of one step; what cannot work raises here."""
+    """The first state of an objective, from the shapes of one step; errors in its definition are raised here."""
     terms, notes = _whole_shapes(plan, params, *args, **kwargs)
     names = sorted({name for members in groups_of(plan, terms).values() for name in members})
     gradients = () if plan.aggregate is None else plan.aggregate.init(params, names)

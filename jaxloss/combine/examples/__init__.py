@@ -1,4 +1,4 @@
-"""Transformations that see the loss of every example: selections, other means, curricula, groups, collocation points."""
+"""Transformations that see the loss of every example: selections, other means, curricula, groups, points."""
 
 from jaxloss.combine.examples import collocation, curricula, groups, reshaping, selections
 from jaxloss.combine.examples.collocation import *

@@ -1,4 +1,4 @@
-"""Weights of collocation points, as in physics-informed networks: in the order of time, and learned per point."""
+"""Weights of collocation points, as in physics-informed networks: causal in time, or learned per point."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from jaxloss.reductions import Term
 __all__ = ["SelfAdaptiveState", "causal", "self_adaptive"]
 
 
-def causal(epsilon: Factor = 1.0) -> LossTransform:
-    r"""Let later times count only when the earlier ones are solved.
+def causal(strength: Factor = 1.0) -> LossTransform:
+    r"""Causal weights of time steps: later times count only once the earlier ones are solved.
 
     .. math:: w_i = \exp\left(-\epsilon \sum_{k < i} L_k\right)
 
-    with :math:`L_k` the mean over the :math:`k`-th time. The mean of the term keeps its denominator.
+    with :math:`L_k` the mean over the points of the :math:`k`-th time. The denominator of the mean of the term is
+    unchanged.
 
     Args:
-        epsilon: >= 0, in inverse units of the loss; a number or a schedule ``step -> number``.
+        strength: :math:`\epsilon` >= 0, in inverse units of the loss; a number or a schedule ``step -> number``.
 
     Returns:
         A transformation without state. The leading axis of a term is time, in order: reshape flat points, sorted by
@@ -49,7 +50,7 @@ def causal(epsilon: Factor = 1.0) -> LossTransform:
 
     def rule(term: Term, step: Array) -> Term:
         checks.with_axes("time", allow_empty=True, **{"a causal term": term.values})
-        rate = setting("epsilon", epsilon, step, term.values.dtype, at_least=0)
+        rate = setting("strength", strength, step, term.values.dtype, at_least=0)
         flat = (term.values.shape[0], term.values.size // max(term.values.shape[0], 1))
         values = jax.lax.stop_gradient(term.values)
         means = divide_sums(*weighted_sums(jnp.reshape(values, flat), jnp.reshape(term.weights, flat), -1))
@@ -80,27 +81,27 @@ def self_adaptive(
     points: str | None = None,
     num_points: int | None = None,
 ) -> LossTransform:
-    r"""Weigh every point by a number of its own that climbs while the loss there stays large.
+    r"""Self-adaptive weights: every point has its own weight, which grows while the loss there stays large.
 
     .. math:: \frac{\sum_i w_i \, m(\lambda_i) \, \ell_i}{\sum_i w_i}
 
     is minimised by the model and maximised over :math:`\lambda` by an optimiser. A point without weight keeps its
-    :math:`\lambda`. As everywhere, the numbers of before the step weigh it.
+    :math:`\lambda`. As everywhere, a step is weighted by the state before it.
 
     Args:
-        tx: Optimiser of :math:`\lambda` with optax's ``init`` and ``update``, such as ``optax.adam(1e-2)``. It is given
+        tx: Optimiser of :math:`\lambda` with optax's ``init`` and ``update``, such as ``optax.adam(1e-2)``. It receives
             negated gradients, so that it ascends.
         initial: First :math:`\lambda` of every point.
         mask: Increasing elementwise function :math:`m \ge 0`.
-        points: Name of the `Annotation` that holds the index of every example's point. By default the examples of a
-            term are the same points in the same order in every step.
-        num_points: Number of points; required with ``points``.
+        points: Name of the `Annotation` that holds the index of every example's point. None means that the examples of
+            a term are the same points in the same order at every step.
+        num_points: Number of points; required together with ``points``.
 
     Returns:
         A transformation with a `SelfAdaptiveState`.
 
     Raises:
-        KeyError: If there is no such annotation.
+        KeyError: If the losses return no such annotation.
         ValueError: If only one of ``points`` and ``num_points`` is given.
 
     Example:

@@ -1,4 +1,4 @@
-"""Curricula: how much every example counts follows from its loss, compared with a threshold."""
+"""Curricula: the weight of every example follows from its loss, compared with a threshold."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ __all__ = ["SuperlossState", "self_paced", "superloss"]
 
 
 def self_paced(threshold: Factor) -> LossTransform:
-    """Average over the examples whose loss is below a threshold that grows: the easy ones first.
+    """Self-paced learning: average over the examples whose loss is below a growing threshold, the easy ones first.
 
     Args:
         threshold: In units of the loss; a number or a schedule ``step -> number``.
 
     Returns:
-        A transformation without state. A term without an easy example becomes absent; a NaN stays.
+        A transformation without state. A term without an example below the threshold becomes absent; a NaN is kept.
 
     Example:
         >>> from jaxloss import combine
@@ -68,7 +68,7 @@ class SuperlossState(NamedTuple):
 
 
 def superloss(regularization: Factor = 1.0, *, threshold: Factor | None = None, decay: Factor = 0.9) -> LossTransform:
-    r"""Down-weight examples whose loss is above a threshold, each by the confidence that suits it best.
+    r"""SuperLoss: down-weight examples with a loss above a threshold, each by its optimal confidence.
 
     .. math:: \ell \mapsto \min_\sigma \; (\ell - \tau) \, \sigma + \lambda \log^2 \sigma, \qquad
               \sigma = \exp\left(-W\left(\max\left(-\tfrac1e, \tfrac{\ell - \tau}{2 \lambda}\right)\right)\right)
@@ -76,9 +76,9 @@ def superloss(regularization: Factor = 1.0, *, threshold: Factor | None = None, 
     with Lambert's function :math:`W`. The slope is the confidence :math:`\sigma`, between 0 and :math:`e`.
 
     Args:
-        regularization: :math:`\lambda` > 0 in units of the loss; the larger, the closer all confidences are to 1.
-        threshold: :math:`\tau` in units of the loss, such as the log of the number of classes. By default a moving
-            average of the mean loss, this step included.
+        regularization: :math:`\lambda` > 0 in units of the loss; larger values bring all confidences closer to 1.
+        threshold: :math:`\tau` in units of the loss, such as the log of the number of classes. None is a moving average
+            of the mean loss that includes the current step.
         decay: Decay per step of that average, in [0, 1). All three are numbers or schedules ``step -> number``.
 
     Returns:

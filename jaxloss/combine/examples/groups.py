@@ -32,7 +32,7 @@ __all__ = ["GroupDROState", "TermDROState", "group_dro", "term_dro"]
 
 
 def _legal(term: Term, index: Array, num_groups: int) -> Term:
-    """The term with NaN wherever an example that counts is of no group."""
+    """The term with NaN where an example that counts belongs to no group."""
     checks.has_shape(term.values.shape, "the unreduced loss", groups=index)
     legal = ((index >= 0) & (index < num_groups)) | (term.weights == 0)
     return Term(numerics.poison(term.values, legal), term.weights)
@@ -49,23 +49,24 @@ class GroupDROState(NamedTuple):
 
 
 def group_dro(num_groups: int, *, groups: str = "groups", step_size: Factor = 0.01) -> LossTransform:
-    r"""Weigh groups of examples by a distribution that follows the groups with the largest losses.
+    r"""Group DRO: weight groups of examples by a distribution that follows the groups with the largest losses.
 
     .. math:: q_g \propto q_g \, e^{\eta L_g}, \qquad \sum_g q_g L_g
 
     with :math:`L_g` the mean over the examples of group :math:`g`. The distribution is updated before it is used. A
-    group without an example keeps its :math:`q_g` up to normalisation and adds nothing to the sum.
+    group without examples keeps its :math:`q_g` up to normalisation and adds nothing to the sum.
 
     Args:
         num_groups: Number of groups.
-        groups: Name of the `Annotation` with the group of every example, an integer in ``[0, num_groups)``.
+        groups: Name of the `Annotation` that holds the group index of every example, in ``[0, num_groups)``. An example
+            that counts and has another index gets the loss NaN.
         step_size: Step :math:`\eta` >= 0, in inverse units of the loss; a number or a schedule ``step -> number``.
 
     Returns:
         A transformation with a `GroupDROState`, which starts uniform. The terms stay per example.
 
     Raises:
-        KeyError: If there is no such annotation.
+        KeyError: If the losses return no such annotation.
 
     Example:
         >>> from jaxloss import combine
@@ -98,7 +99,7 @@ def group_dro(num_groups: int, *, groups: str = "groups", step_size: Factor = 0.
 
 
 def _follow(term: Term, index: Array, logits: Array, step_size: Scalar) -> tuple[Term, Array, Array]:
-    """The term weighed by groups, the moved log-probabilities, and whether any group was seen."""
+    """The term weighted by groups, the updated log-probabilities, and whether any group was seen."""
     values, weights = jnp.ravel(jax.lax.stop_gradient(term.values)), jnp.ravel(term.weights)
     member = jnp.ravel(index)[None, :] == jnp.arange(logits.size, dtype=jnp.int32)[:, None]
     mass = jnp.where(member, weights[None, :], jnp.zeros((), weights.dtype))
@@ -126,7 +127,7 @@ class TermDROState(NamedTuple):
 
 
 def term_dro(step_size: Factor = 0.01) -> LossTransform:
-    r"""Weigh terms by a distribution that follows the largest ones: distributional robustness, each term a group.
+    r"""Distributional robustness over terms: weight terms by a distribution that follows the largest ones.
 
     .. math:: q_k \propto q_k \, e^{\eta L_k}, \qquad \sum_k q_k L_k
 

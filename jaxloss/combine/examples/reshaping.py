@@ -18,16 +18,16 @@ __all__ = ["clip_values", "focal", "reduce_by"]
 
 
 def clip_values(low: Factor | None = None, high: Factor | None = None) -> LossTransform:
-    """Bound the loss of every example; beyond a bound an example passes no gradient.
+    """Clip the loss of every example; beyond a bound, an example passes no gradient.
 
     Args:
         low, high: Bounds in units of the loss, at least one of them; numbers or schedules ``step -> number``.
 
     Returns:
-        A transformation without state. A NaN stays.
+        A transformation without state. A NaN is kept.
 
     Raises:
-        ValueError: If there is no bound.
+        ValueError: If no bound is given.
 
     Example:
         >>> from jaxloss import combine
@@ -54,17 +54,17 @@ def clip_values(low: Factor | None = None, high: Factor | None = None) -> LossTr
 
 
 def focal(gamma: Factor = 2.0) -> LossTransform:
-    r"""Give examples that are fitted well less attention, for any negative log-likelihood.
+    r"""Focal reweighting of any negative log-likelihood: examples that are fitted well count less.
 
     .. math:: \ell \mapsto (1 - e^{-\ell})^\gamma \, \ell
 
-    On a cross-entropy this is the focal loss. The factor is differentiated too, as in the paper.
+    Applied to a cross-entropy, this is the focal loss. The factor is differentiated too, as in the paper.
 
     Args:
         gamma: Exponent >= 0; 0 changes nothing. A number or a schedule ``step -> number``.
 
     Returns:
-        A transformation without state. A loss below 0 is no negative log-likelihood of a class and gives NaN.
+        A transformation without state. A loss below 0 is not a negative log-likelihood of a class and gives NaN.
 
     Example:
         >>> from jaxloss import combine

@@ -1,14 +1,14 @@
-"""Which examples count: transformations that change the weights of examples before the mean."""
+"""Selections of examples: transformations that change the weights of examples before the mean."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from jaxloss._floor import by_loss, checks
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.structure._observe import Factor, each, keep, setting
 from jaxloss.combine.structure.terms import Terms, known_names
 from jaxloss.combine.structure.transforms import LossTransform
@@ -31,19 +31,26 @@ def _in_place(term: Term, order: Array, kept: Array) -> Term:
     return keep(term, jnp.reshape(weights, term.weights.shape))
 
 
-def _worst_first(term: Term) -> tuple[Array, Array]:
-    order = by_loss.worst_first(term.values, term.weights)
-    return order, jnp.ravel(term.weights)[order]
+def _worst(fraction: Factor, kept: Callable[[Array, Scalar], Array], **limits: float) -> LossTransform:
+    """Give every term the weights ``kept(weights, fraction)``, which get and return weights sorted worst first."""
+
+    def rule(term: Term, step: Array) -> Term:
+        share = setting("fraction", fraction, step, term.values.dtype, **limits)
+        order = by_loss.worst_first(term.values, term.weights)
+        return _in_place(term, order, kept(jnp.ravel(term.weights)[order], share))
+
+    return each(rule)
 
 
 def top_fraction(fraction: Factor) -> LossTransform:
-    """Keep the examples with the largest losses: online hard example mining.
+    """Online hard example mining (OHEM): keep the examples with the largest losses.
 
-    The mean of the result is `jaxloss.reductions.top_fraction`, but the term stays per example for what follows.
+    The mean of the result is `jaxloss.reductions.top_fraction`, but the term stays per example for later
+    transformations.
 
     Args:
-        fraction: Share in (0, 1] of the examples to keep, rounded up; a number or a schedule ``step -> number``. Of
-            equal losses on the boundary the first ones are kept. A NaN counts as the largest loss.
+        fraction: Share in (0, 1] of the examples to keep, rounded up; a number or a schedule ``step -> number``. Among
+            equal losses at the boundary, the first ones are kept. A NaN counts as the largest loss.
 
     Returns:
         A transformation without state.
@@ -59,17 +66,11 @@ def top_fraction(fraction: Factor) -> LossTransform:
         Shrivastava et al. (2016), Training Region-Based Object Detectors with Online Hard Example Mining.
         https://arxiv.org/abs/1604.03540
     """
-
-    def rule(term: Term, step: Array) -> Term:
-        share = setting("fraction", fraction, step, term.values.dtype, above=0, at_most=1)
-        order, weights = _worst_first(term)
-        return _in_place(term, order, by_loss.top_count(weights, share))
-
-    return each(rule)
+    return _worst(fraction, by_loss.top_count, above=0, at_most=1)
 
 
 def cvar(fraction: Factor) -> LossTransform:
-    """Keep the worst part of the weight, the example on the boundary in part: conditional value at risk.
+    """Conditional value at risk (CVaR): keep the worst share of the weight, the example at the boundary in part.
 
     The mean of the result is `jaxloss.reductions.cvar`.
 
@@ -90,23 +91,17 @@ def cvar(fraction: Factor) -> LossTransform:
         Rockafellar and Uryasev (2000), Optimization of Conditional Value-at-Risk.
         https://doi.org/10.21314/JOR.2000.038
     """
-
-    def rule(term: Term, step: Array) -> Term:
-        share = setting("fraction", fraction, step, term.values.dtype, above=0, at_most=1)
-        order, weights = _worst_first(term)
-        return _in_place(term, order, by_loss.top_weight(weights, share))
-
-    return each(rule)
+    return _worst(fraction, by_loss.top_weight, above=0, at_most=1)
 
 
 def trimmed_mean(fraction: Factor) -> LossTransform:
-    """Drop the worst part of the weight, the example on the boundary in part: outliers do not count at all.
+    """Drop the worst share of the weight, the example at the boundary in part, so that outliers do not count.
 
     The mean of the result is `jaxloss.reductions.trimmed_mean`.
 
     Args:
-        fraction: Share in [0, 1) of the weight to drop; a number or a schedule ``step -> number``. A NaN counts as
-            the largest loss and is dropped first.
+        fraction: Share in [0, 1) of the weight to drop; a number or a schedule ``step -> number``. A NaN counts as the
+            largest loss and is dropped first.
 
     Returns:
         A transformation without state.
@@ -122,26 +117,20 @@ def trimmed_mean(fraction: Factor) -> LossTransform:
         Rousseeuw (1984), Least Median of Squares Regression.
         https://doi.org/10.1080/01621459.1984.10477105
     """
-
-    def rule(term: Term, step: Array) -> Term:
-        share = setting("fraction", fraction, step, term.values.dtype, at_least=0, below=1)
-        order, weights = _worst_first(term)
-        return _in_place(term, order, by_loss.without_top_weight(weights, share))
-
-    return each(rule)
+    return _worst(fraction, by_loss.without_top_weight, at_least=0, below=1)
 
 
 def small_loss(fraction: Factor, *, judges: Mapping[str, str] | None = None) -> LossTransform:
-    """Keep the examples with the smallest losses, which under label noise are likely to be labelled right.
+    """Keep the examples with the smallest losses, which are likely to be labelled correctly under label noise.
 
-    With ``judges`` one term selects for another. Two networks that select for each other,
+    With ``judges``, one term selects for another: two networks that select for each other,
     ``judges={"a": "b", "b": "a"}``, are co-teaching.
 
     Args:
         fraction: Share in (0, 1] of the examples to keep, rounded up; a number or a schedule ``step -> number``, such
             as one that falls from 1 to one minus the rate of noise. A NaN counts as the largest loss.
-        judges: Name of a term to the name of the term whose losses rank its examples; they have the same shape, and
-            an example without weight in either is not kept. Terms that are not named judge themselves.
+        judges: Name of a term to the name of the term whose losses rank its examples. Both must have the same shape; an
+            example without weight in either is not kept. Unnamed terms rank their own examples.
 
     Returns:
         A transformation without state; its ``init`` raises a KeyError for a name that no term has.
@@ -182,10 +171,10 @@ def small_loss(fraction: Factor, *, judges: Mapping[str, str] | None = None) -> 
 
 
 def nonzero_mean() -> LossTransform:
-    """Average over the examples with a positive loss only, as is usual for triplets with a margin.
+    """Average over the examples with a positive loss only, as is usual for triplet losses with a margin.
 
     Returns:
-        A transformation without state. A term without a positive loss becomes absent; a NaN stays.
+        A transformation without state. A term without a positive loss becomes absent; a NaN is kept.
 
     Example:
         >>> from jaxloss import combine
@@ -203,7 +192,7 @@ def nonzero_mean() -> LossTransform:
 
 
 class SkipNonfiniteState(NamedTuple):
-    """How many examples were skipped so far.
+    """What `skip_nonfinite` carries: the number of examples skipped so far.
 
     Attributes:
         skipped: Name to the number of examples, int32.
@@ -213,10 +202,10 @@ class SkipNonfiniteState(NamedTuple):
 
 
 def skip_nonfinite() -> LossTransform:
-    """Treat examples whose loss is infinite or NaN as absent, and count them.
+    """Treat examples with an infinite or NaN loss as absent, and count them.
 
-    Their loss gets a cotangent of 0. Where the model's own derivative is infinite or NaN, 0 times it is NaN: mask
-    such inputs with ``where=`` before the maths.
+    Their losses receive a cotangent of 0. If the derivative of the model itself is infinite or NaN, its product with 0
+    is NaN: mask such inputs with ``where=`` before the computation.
 
     Returns:
         A transformation with a `SkipNonfiniteState`.

@@ -1,4 +1,4 @@
-"""Aggregators: one gradient from the gradients of all terms; and gradient surgery where terms share a representation."""
+"""Aggregators, which make one gradient from the gradients of all terms, and surgery at shared representations."""
 
 from jaxloss.combine.gradients import (
     aggregator,

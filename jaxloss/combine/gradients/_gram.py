@@ -1,4 +1,4 @@
-"""What the functions of a Gram matrix share: the check, deletion of absent terms, cosines, preferences."""
+"""What the functions of a Gram matrix share: checks, deletion of absent terms, cosines, preferences."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def without(gram: Any, present: Any | None) -> tuple[Array, Array]:
 
 
 def reveal(weights: Array, gram: Array, present: Array) -> Array:
-    """The weights: 0 for absent terms, and NaN for the others if a gradient that counts is not finite."""
+    """The weights: 0 for absent terms, and NaN for all others if the gradient of a present term is not finite."""
     finite = jnp.all(jnp.isfinite(gram))
     weights = jnp.where(finite, weights, jnp.asarray(jnp.nan, weights.dtype))
     return jnp.where(present, weights, jnp.zeros((), weights.dtype))
@@ -52,7 +52,7 @@ def dot(x: Array, y: Array) -> Array:
 def cosines(gram: Array) -> tuple[Array, Array]:
     """Cosines between the rows, with 1 on the diagonal, and the lengths of the rows; both 0 for a row of zeros.
 
-    Whatever is computed from these two is exact for rows of any scales, also of very different ones.
+    What is computed from these two is accurate for rows of any scales, including very different ones.
     """
     lengths = sqrt(jnp.diagonal(gram))
     inverse = divide(jnp.ones_like(lengths), lengths)
@@ -61,12 +61,12 @@ def cosines(gram: Array) -> tuple[Array, Array]:
 
 
 def resolution(gram: Array) -> float:
-    """Eigenvalues below this share of the largest one are rounding: ten units in the last place for each row."""
+    """Eigenvalues below this share of the largest one are rounding errors: ten units in the last place per row."""
     return 10 * len(gram) * float(jnp.finfo(gram.dtype).eps)
 
 
 def pseudo_inverse(gram: Array) -> Array:
-    """The Moore-Penrose inverse of a symmetric matrix >= 0, without the eigenvalues that are rounding."""
+    """The Moore-Penrose inverse of a positive semidefinite matrix; eigenvalues that are rounding errors count as 0."""
     values, vectors = jnp.linalg.eigh(gram)
     kept = values > resolution(gram) * values[-1]
     inverse = jnp.where(kept, 1 / jnp.where(kept, values, jnp.ones_like(values)), jnp.zeros_like(values))
@@ -80,7 +80,7 @@ def trace_scaled(gram: Array, ridge: Scalar) -> Array:
 
 
 def over_present(preference: Any | None, present: Array, dtype: Any, total: float | None = 1.0) -> Array:
-    """The preference without absent terms. None is equal numbers, that sum to ``total``, or are 1 if that is None."""
+    """The preference, 0 for absent terms. None is equal numbers that sum to ``total``, or ones if that is None."""
     if preference is not None:
         (preference,) = checks.numeric(preference=preference)
         checks.has_shape(present.shape, "one number per term", preference=preference)

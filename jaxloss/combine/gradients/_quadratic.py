@@ -1,4 +1,4 @@
-"""Minimum of a convex function over non-negative vectors, inside jit: tiny problems, one per step of training."""
+"""Minimisation of a convex function over non-negative vectors, inside jit: tiny problems, one per training step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jaxloss.combine.gradients._gram import dot
 __all__ = ["interior_point", "nonneg_qp"]
 
 EXACT = 6
-"""Up to this size every set of positive entries is tried: 64 systems of 6 equations, in one batched call."""
+"""Up to this size, every set of positive entries is tried: 64 systems of 6 equations, in one batched call."""
 
 PIVOTS, STEPS = 20, 60
 HALVES = 0.5 ** np.arange(6)
@@ -25,10 +25,10 @@ HALVES = 0.5 ** np.arange(6)
 def nonneg_qp(matrix: Array, linear: Array) -> Array:
     r"""``argmin z'Az/2 + b'z`` over ``z >= 0``, for a positive definite ``A`` of shape ``[m, m]``.
 
-    It does not depend on the units of the variables or of the objective. Up to six variables the answer is exact up
-    to the rounding of one linear system. Beyond, active-set steps are tried first, which end after about five
-    systems; where they cycle an interior-point method brings them near the solution. With ``jax.vmap`` over ``b``
-    alone the systems of the small case are factored once.
+    The accuracy does not depend on the units of the variables or of the objective. Up to six variables, the answer is
+    exact up to the rounding of one linear system. For more variables, active-set steps are tried first, which converge
+    after about five systems; if they cycle, an interior-point method brings them near the solution. With ``jax.vmap``
+    over ``b`` alone, the systems of the small case are factored once.
     """
     root = jnp.sqrt(jnp.diagonal(matrix))
     unit = jnp.where(root > 0, root, jnp.ones_like(root))
@@ -58,7 +58,7 @@ def _every_set(matrix: Array, linear: Array) -> Array:
 
 
 def _gap(matrix: Array, linear: Array, point: Array) -> Array:
-    """By how much the optimality conditions are broken; infinite for a NaN."""
+    """The largest violation of the optimality conditions; infinite for a NaN."""
     slope = dot(matrix, point) + linear
     broken = jnp.max(jnp.stack([-point, -slope, jnp.abs(point * slope)]))
     return jnp.where(jnp.isnan(broken), jnp.inf, broken)
@@ -75,7 +75,7 @@ def _pivot_then_interior(matrix: Array, linear: Array) -> Array:
 
 
 def _pivot(matrix: Array, linear: Array, free: Array, wanted: Array) -> tuple[Array, Array]:
-    """Active-set steps from the set ``free`` until it stays as it is: whether it did, and the point."""
+    """Active-set steps from the set ``free`` until it does not change: whether they converged, and the point."""
 
     def goes_on(carry: tuple[Array, ...]) -> Array:
         count, settled, *_ = carry
@@ -100,10 +100,10 @@ def interior_point(
     """Mehrotra's predictor-corrector steps for ``min f(z)`` over ``z >= 0``: the point and its gradient, both > 0.
 
     Args:
-        gradient: The gradient of a convex function of order 1 in size near the solution.
+        gradient: The gradient of a convex function whose scale near the solution is about 1.
         hessian: Its Hessian.
         start: First point and first gradient, > 0.
-        wanted: Whether to do anything.
+        wanted: Whether to iterate at all.
     """
     eps = float(jnp.finfo(start.dtype).eps)
 
@@ -136,7 +136,7 @@ def interior_point(
         aim = (guess / now) ** 3 * now / z.size
         dz, ds = towards(aim - z * s - dz * ds)
         alive = jnp.all(jnp.isfinite(dz) & jnp.isfinite(ds))
-        # A full step may go too far where the function is no quadratic; the best of some shorter ones is taken.
+        # A full step may go too far if the function is not quadratic; the best of several shorter ones is taken.
         lengths = jnp.minimum(furthest(z, dz), furthest(s, ds)) * jnp.asarray(HALVES, z.dtype)
         z_after, s_after = (
             x[None, :] + lengths[:, None] * jnp.where(alive, d, 0)[None, :] for x, d in ((z, dz), (s, ds))

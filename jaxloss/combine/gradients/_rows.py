@@ -1,4 +1,4 @@
-"""Stacked gradients: pytrees whose leaves have one leading axis of rows."""
+"""Stacked gradients: pytrees whose leaves have a leading axis of rows; and random keys."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jaxloss._floor import checks
 from jaxloss._floor.mesh import varying_axes
 from jaxloss._floor.reduction import promote
 from jaxloss._floor.typing import Array
+from jaxloss.combine.structure._observe import working_dtype
 
 __all__ = [
     "Axes",
@@ -25,20 +26,12 @@ __all__ = [
     "scaling_exponent",
     "shard_axes",
     "sum_over_devices",
-    "working_dtype",
 ]
 
 Axes = tuple[str, ...]
 
 Key = Array | int
 """A random key, or the seed of one."""
-
-
-def working_dtype(tree: Any) -> Any:
-    """float32, or float64 if a leaf is: the dtype of Gram matrices and weights."""
-    dtypes = [jnp.result_type(leaf) for leaf in jax.tree.leaves(tree)]
-    wide = any(dtype == jnp.float64 for dtype in dtypes)
-    return jnp.dtype(jnp.float64 if wide else jnp.float32)
 
 
 def row_leaves(rows: Any) -> list[Array]:
@@ -56,7 +49,7 @@ def _paths(rows: Any) -> list[tuple[Any, Any]]:
 
 
 def shard_axes(leaves: Sequence[Array], sharded: Sequence[Axes] | None) -> list[Axes]:
-    """For each leaf the mesh axes that it is sharded over: as its type says, or as given where types do not say it."""
+    """For each leaf the mesh axes that it is sharded over: those in its type, and those given."""
     typed = [varying_axes(leaf) for leaf in leaves]
     return typed if sharded is None else [tuple(dict.fromkeys((*a, *b))) for a, b in zip(typed, sharded, strict=True)]
 
@@ -81,7 +74,7 @@ def products(leaves: Sequence[Array], axes: Sequence[Axes]) -> Array:
 
 
 def present_rows(rows: Any, present: Array) -> Any:
-    """The rows, with zeros in the place of absent ones, whatever those hold."""
+    """The rows, with zeros in place of absent ones, whatever values those hold."""
 
     def one(leaf: Array) -> Array:
         shown = jnp.reshape(present, (-1,) + (1,) * (leaf.ndim - 1))
@@ -101,7 +94,7 @@ def combine_rows(weights: Array, rows: Any) -> Any:
 
 
 def scaling_exponent(leaves: Sequence[Array], axes: Sequence[Axes]) -> Array:
-    """The power of two to divide by so that squares neither overflow nor vanish: 0 unless it is needed."""
+    """The exponent of the power of two to divide by so that squares neither overflow nor underflow; 0 if not needed."""
     peaks = [jnp.max(jnp.abs(leaf), initial=0) for leaf in leaves]
     largest = [max_over_devices(peak, own) for peak, own in zip(peaks, axes, strict=True)]
     _, exponent = jnp.frexp(jnp.max(jnp.stack(largest)))

@@ -1,4 +1,4 @@
-"""Aggregators: from one gradient per term to one gradient, and the ways to make them."""
+"""Aggregators, which make one gradient from one gradient per term, and ways to build them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from jaxloss.combine.gradients._rows import (
     row_leaves,
     scaling_exponent,
     shard_axes,
-    working_dtype,
 )
+from jaxloss.combine.structure._observe import working_dtype
 
 __all__ = ["Aggregator", "GramianState", "from_gramian", "gramian"]
 
@@ -39,22 +39,22 @@ class UpdateFn(Protocol):
 
 
 def one_row_per_term(names: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """The usual grouping: every term by itself, in the order of the names."""
+    """The default grouping: each term is its own group, in the order of the names."""
     return {name: (name,) for name in sorted(names)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Aggregator:
-    """What turns the gradients of several terms into the one gradient that an optimiser gets.
+    """What turns the gradients of several terms into the one gradient that the optimiser receives.
 
     Attributes:
         init: ``init(params, names) -> state``, a pytree of arrays.
         update: ``update(rows, state, *, values, present, step, **extra) -> (grads, state)``. ``rows`` is like
-            ``params`` with a leading axis of groups, and None for leaves that are not differentiated; ``values[m]``
-            are the losses; ``present[m]`` is False for a group without a valid example, which then is as if it had
-            never been there. An extra ``sharded`` has the mesh axes that each leaf is sharded over. The state keeps
+            ``params`` with a leading axis of groups, and None for leaves that are not differentiated; ``values[m]`` are
+            the losses; ``present[m]`` is False for a group without a valid example, which is then treated as if it did
+            not exist. An extra argument ``sharded`` holds the mesh axes that each leaf is sharded over. The state keeps
             its structure and dtypes; if it has ``weights``, they are reported.
-        groups: From the names of the terms to the groups, in sorted order: which terms are summed into which row.
+        groups: From the names of the terms to the groups, in sorted order: the terms that are summed into each row.
     """
 
     init: InitFn
@@ -67,7 +67,7 @@ class GramianState(NamedTuple):
 
     Attributes:
         weights: The weights of the last step, shape ``[m]`` in the order of the sorted names; 0 at first.
-        inner: What the method remembers.
+        inner: What the method itself carries.
     """
 
     weights: Array
@@ -75,19 +75,19 @@ class GramianState(NamedTuple):
 
 
 def gramian(rows: Any) -> Array:
-    """Inner products of the rows over all leaves, inside ``jax.shard_map`` also over all devices.
+    """Gram matrix of gradients: inner products over all leaves, and over all devices inside ``jax.shard_map``.
 
     Args:
         rows: A pytree whose leaves have one leading axis of ``m`` gradients; None leaves are skipped. A leaf that
-            varies over mesh axes is taken as one shard of a larger leaf.
+            varies over mesh axes is treated as one shard of a larger leaf.
 
     Returns:
-        Shape ``[m, m]``, symmetric, float32, or float64 if a leaf is. The squares of entries beyond 1e19 overflow in
-        float32, of those below 1e-19 vanish; aggregators divide by a power of two before.
+        Shape ``[m, m]``, symmetric, float32, or float64 if a leaf is. In float32, squares of entries above 1e19
+        overflow and of entries below 1e-19 underflow; aggregators therefore first divide by a power of two.
 
     Raises:
         TypeError: If a leaf is not floating.
-        ValueError: If the leaves differ in the number of rows, or there is none.
+        ValueError: If the leaves differ in the number of rows, or there are no leaves.
 
     Example:
         >>> from jaxloss import combine
@@ -107,17 +107,17 @@ def from_gramian(
 ) -> Aggregator:
     """Make an aggregator from a pure function of the Gram matrix of the gradients.
 
-    The gradient is the sum of the rows times the weights. To keep squares inside the range of the dtype, rows whose
-    largest entry is above 2^40 or below 2^-30 are divided by a power of two first; ``degree`` says what the weights
-    make of that. Rows may differ by a factor of 1e30 among each other.
+    The gradient is the sum of the rows times the weights. To keep squares inside the range of the dtype, all rows are
+    first divided by a power of two if their largest entry is above 2^40 or below 2^-30; ``degree`` says how this
+    changes the weights. Rows may differ from each other by a factor of 1e30.
 
     Args:
         fn: Without ``init``: ``fn(gram, present=present) -> weights``, such as `upgrad_weights`. With ``init``:
-            ``fn(gram, state, present=, values=, step=, **extra) -> (weights, state)``. The Gram matrix is 0 in the
-            rows and columns of absent terms; the weights of these are not used.
+            ``fn(gram, state, present=, values=, step=, **extra) -> (weights, state)``. The Gram matrix is 0 in the rows
+            and columns of absent terms, whose weights are ignored.
         init: ``init(names, dtype) -> state``, a pytree of arrays that keeps its structure and dtypes.
-        degree: The power of ``c`` that the weights gain when all rows are multiplied by ``c``. None if there is no
-            such law: the rows are then never rescaled.
+        degree: The power of ``c`` by which the weights change when all rows are multiplied by ``c``. None if there is
+            no such power: the rows are then never rescaled.
 
     Returns:
         An `Aggregator` with a `GramianState`.

@@ -1,4 +1,4 @@
-"""Fair divisions of progress among the terms: Nash bargaining and its relatives."""
+"""Fair division of progress among the terms: Nash-MTL and FairGrad."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ STEPS = 100
 
 
 def fairgrad_weights(gram: Array, *, fairness: Scalar, present: Array | None = None) -> Array:
-    r"""Weights of FairGrad: the update of given length with the largest total utility of progress.
+    r"""Weights of FairGrad: the update of a given length with the largest total utility of progress.
 
     .. math:: G w = w^{-1/\alpha}, \quad w > 0
 
-    For :math:`\alpha` = 1 it is Nash bargaining, towards infinity the smallest progress counts alone, towards 0 the
-    sum of progress. The equation is the optimum of a strictly convex function, found by Newton's method.
+    With :math:`\alpha` = 1 it is Nash bargaining. For large :math:`\alpha` only the smallest progress counts, and near
+    0 the sum of progress. The solution is the optimum of a strictly convex function and is found by Newton's method.
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``.
         fairness: The exponent :math:`\alpha` > 0.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
-        Weights > 0, shape ``[m]``; 0 where absent or where the gradient is 0. They are finite but large where a
-        convex combination of the gradients vanishes: ``G`` has the diagonal of its cosines raised by about 1e-6 in
+        Weights > 0, shape ``[m]``; 0 where absent or where the gradient is 0. Where a convex combination of the
+        gradients vanishes, they are large but finite: the diagonal of the cosines is increased by about 1e-6 in
         float32.
 
     Raises:
@@ -78,20 +78,20 @@ def fairgrad_weights(gram: Array, *, fairness: Scalar, present: Array | None = N
 
 
 def nash_weights(gram: Array, *, present: Array | None = None) -> Array:
-    r"""Weights of Nash-MTL: the bargaining solution, with the largest product of the terms' progress.
+    r"""Weights of Nash-MTL: the bargaining solution, which maximises the product of the progress of all terms.
 
     .. math:: w_i \, (G w)_i = 1, \quad w > 0
 
-    It does not depend on the scales of the terms: each one's share of the squared length of the update is equal. The
-    update has the length :math:`\sqrt m` whatever the gradients; the original code clips it to 1, for which
-    ``optax.clip_by_global_norm`` serves.
+    It does not depend on the scales of the terms: each term has an equal share in the squared length of the update. The
+    update always has the length :math:`\sqrt m`; the original code clips it to 1, which ``optax.clip_by_global_norm``
+    does as well.
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
-        Weights > 0, shape ``[m]``; 0 where absent or where the gradient is 0; large, not infinite, where a convex
+        Weights > 0, shape ``[m]``; 0 where absent or where the gradient is 0; large but finite where a convex
         combination of the gradients vanishes.
 
     Raises:
@@ -109,7 +109,7 @@ def nash_weights(gram: Array, *, present: Array | None = None) -> Array:
 
 
 def fairgrad(*, fairness: Scalar) -> Aggregator:
-    """Aggregate by FairGrad: a fair division of progress; see `fairgrad_weights`.
+    """FairGrad: a fair division of progress among the terms; see `fairgrad_weights`.
 
     Args:
         fairness: As for `fairgrad_weights`.
@@ -135,7 +135,7 @@ def fairgrad(*, fairness: Scalar) -> Aggregator:
 
 
 def nash() -> Aggregator:
-    """Aggregate by Nash-MTL: the bargaining solution; see `nash_weights`.
+    """Nash-MTL: the bargaining solution; see `nash_weights`.
 
     Returns:
         An `Aggregator` with a `GramianState`.

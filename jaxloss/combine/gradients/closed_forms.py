@@ -1,4 +1,4 @@
-"""Closed forms in the geometry of the gradients: equal projections, equal singular values, equal angles."""
+"""Closed-form weights: equal projections (IMTL-G), equal angles (ConFIG), equal singular values (Aligned-MTL)."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Spread = Literal["min", "median", "rmse"]
 
 
 def imtl_g_weights(gram: Array, *, present: Array | None = None) -> Array:
-    r"""Weights of IMTL-G: the update whose projections onto all gradients are equally long, with weights of sum 1.
+    r"""Weights of IMTL-G: the update has equally long projections onto all gradients; the weights sum to 1.
 
     .. math:: \langle g_w, g_i / \|g_i\| \rangle = \text{const}, \qquad \sum_i w_i = 1
 
-    It does not depend on the scales of the terms, but weights may be negative, and large if gradients oppose each
-    other. Linearly dependent gradients are solved in the least squares of these projections.
+    The direction does not depend on the scales of the terms. Weights may be negative, and large if gradients oppose
+    each other. If gradients are linearly dependent, the projections are matched in the least-squares sense.
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
-        Weights that sum to 1, shape ``[m]``; 0 where absent or where the gradient is 0, and all 0 if their sum
-        cannot be told from 0.
+        Weights that sum to 1, shape ``[m]``; 0 where absent or where the gradient is 0, and all 0 if their sum cannot
+        be distinguished from 0.
 
     Raises:
         ValueError: If ``gram`` is not square.
@@ -56,22 +56,22 @@ def imtl_g_weights(gram: Array, *, present: Array | None = None) -> Array:
 
 
 def conflict_free_weights(gram: Array, preference: Array | None = None, *, present: Array | None = None) -> Array:
-    r"""Weights of ConFIG: the update at equal angles to all gradients, as long as their projections together.
+    r"""Weights of ConFIG: the update has equal angles to all gradients and the sum of their projections as its length.
 
     .. math:: d = \Big(\sum_i \langle g_i, u \rangle\Big) u, \qquad u \propto U^+ p, \quad
               U = \big(g_i / \|g_i\|\big)_i
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``.
-        preference: The cosines with the update up to a factor, shape ``[m]``, >= 0; None is all equal.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        preference: Shape ``[m]``, >= 0; the cosines with the update, up to a factor. None means that all are equal.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
-        Weights, shape ``[m]``; 0 where absent or where the gradient is 0, and all 0 if the gradients leave no such
-        direction. Weights may be negative.
+        Weights, shape ``[m]``; 0 where absent or where the gradient is 0, and all 0 if no such direction exists.
+        Weights may be negative.
 
     Raises:
-        ValueError: If the shapes do not agree.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> from jaxloss import combine
@@ -97,23 +97,23 @@ def conflict_free_weights(gram: Array, preference: Array | None = None, *, prese
 def aligned_mtl_weights(
     gram: Array, preference: Array | None = None, *, spread: Spread = "min", present: Array | None = None
 ) -> Array:
-    r"""Weights of Aligned-MTL: make the singular values of the gradients equal, then take the mean.
+    r"""Weights of Aligned-MTL: the mean of the gradients after their singular values are made equal.
 
     .. math:: w = \sqrt{s} \, V \Lambda^{-1/2} V^\top p, \qquad G = V \Lambda V^\top
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``.
-        preference: Shape ``[m]``, >= 0; None is the mean, 1 over the number of present terms. (The original code
-            sums.)
-        spread: What the squared singular values become: their smallest one, their median (the lower one of two),
-            or their mean ("rmse"), among those that are not rounding.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        preference: Shape ``[m]``, >= 0; None is the mean, 1 over the number of present terms. (The original code uses
+            the sum.)
+        spread: The value that all squared singular values are set to: the smallest (``"min"``), the median
+            (``"median"``, the lower one of two) or the mean (``"rmse"``) of those that are not rounding errors.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
-        Weights, shape ``[m]``; 0 where absent; the preference if all gradients are 0. Weights may be negative.
+        Weights, shape ``[m]``; 0 where absent; equal to the preference if all gradients are 0. Weights may be negative.
 
     Raises:
-        ValueError: If the shapes do not agree, or ``spread`` is unknown.
+        ValueError: If the shapes do not match, or ``spread`` is unknown.
 
     Example:
         >>> from jaxloss import combine
@@ -146,7 +146,7 @@ def _known_spread(spread: str) -> None:
 
 
 def imtl_g() -> Aggregator:
-    """Aggregate by IMTL-G: equally long projections onto all gradients; see `imtl_g_weights`.
+    """IMTL-G: an update with equally long projections onto all gradients; see `imtl_g_weights`.
 
     Returns:
         An `Aggregator` with a `GramianState`.
@@ -160,10 +160,10 @@ def imtl_g() -> Aggregator:
 
 
 def conflict_free(*, preference: Mapping[str, Scalar] | None = None) -> Aggregator:
-    """Aggregate by ConFIG: equal angles to all gradients; see `conflict_free_weights`.
+    """ConFIG: a conflict-free update with equal angles to all gradients; see `conflict_free_weights`.
 
     Args:
-        preference: Every term's name to its number >= 0. None is all equal.
+        preference: Name of every term to its number >= 0. None means that all are equal.
 
     Returns:
         An `Aggregator` with a `GramianState`.
@@ -179,10 +179,10 @@ def conflict_free(*, preference: Mapping[str, Scalar] | None = None) -> Aggregat
 
 
 def aligned_mtl(*, preference: Mapping[str, Scalar] | None = None, spread: Spread = "min") -> Aggregator:
-    """Aggregate by Aligned-MTL: equal singular values; see `aligned_mtl_weights`.
+    """Aligned-MTL: the mean of gradients with equal singular values; see `aligned_mtl_weights`.
 
     Args:
-        preference: Every term's name to its number >= 0. None is the mean.
+        preference: Name of every term to its number >= 0. None is the mean.
         spread: As for `aligned_mtl_weights`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Projections onto the cone of updates that conflict with no term."""
+"""Projections onto the dual cone, the updates that conflict with no term: UPGrad and DualProj."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ __all__ = ["dualproj", "dualproj_weights", "upgrad", "upgrad_weights"]
 def upgrad_weights(
     gram: Array, preference: Array | None = None, *, present: Array | None = None, ridge: Scalar = 1e-4
 ) -> Array:
-    r"""Weights of UPGrad: project each gradient onto the dual cone, then take the mean of the projections.
+    r"""Weights of UPGrad: the mean of the projections of all gradients onto the dual cone.
 
     .. math:: w = \sum_i p_i v_i, \qquad v_i = \arg\min_{v \ge e_i} v^\top \Big(\frac{G}{\operatorname{tr} G}
               + \epsilon I\Big) v
 
-    No term gets worse to first order, and a term whose gradient is short is neither ignored nor amplified: the update
-    is linear in the scale of the gradients, each with the others' directions held.
+    To first order, no term gets worse. A term with a short gradient is neither ignored nor amplified: the update is
+    linear in the scale of each gradient.
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``.
         preference: Shape ``[m]``, >= 0; None is the mean, 1 over the number of present terms.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
-        ridge: Added to the diagonal in units of the trace, > 0: conflicts of gradients shorter than its root times the
-            whole are not resolved.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
+        ridge: Added to the diagonal in units of the trace, > 0. Conflicts with gradients shorter than
+            ``sqrt(ridge * trace(G))`` are not resolved.
 
     Returns:
         Weights >= ``preference``, shape ``[m]``, with ``(G w)_i >= -ridge * trace(G) * w_i``; 0 where absent.
 
     Raises:
-        ValueError: If the shapes do not agree, or ``ridge`` is not > 0.
+        ValueError: If the shapes do not match, or ``ridge`` is not > 0.
 
     Example:
         >>> from jaxloss import combine
@@ -61,21 +61,18 @@ def upgrad_weights(
 def dualproj_weights(
     gram: Array, preference: Array | None = None, *, present: Array | None = None, ridge: Scalar = 1e-4
 ) -> Array:
-    r"""Weights of DualProj: project the mean gradient onto the dual cone, as gradient episodic memory does.
+    r"""Weights of DualProj: the projection of the mean gradient onto the dual cone, as in gradient episodic memory.
 
     .. math:: w = \arg\min_{v \ge p} v^\top \Big(\frac{G}{\operatorname{tr} G} + \epsilon I\Big) v
 
     Args:
-        gram: Inner products of the gradients, shape ``[m, m]``.
-        preference: Shape ``[m]``, >= 0; None is the mean, 1 over the number of present terms.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
-        ridge: Added to the diagonal in units of the trace, > 0.
+        gram, preference, present, ridge: As for `upgrad_weights`.
 
     Returns:
         Weights >= ``preference``, shape ``[m]``, with ``(G w)_i >= -ridge * trace(G) * w_i``; 0 where absent.
 
     Raises:
-        ValueError: If the shapes do not agree, or ``ridge`` is not > 0.
+        ValueError: If the shapes do not match, or ``ridge`` is not > 0.
 
     Example:
         >>> from jaxloss import combine
@@ -94,10 +91,10 @@ def dualproj_weights(
 
 
 def upgrad(*, preference: Mapping[str, Scalar] | None = None, ridge: Scalar = 1e-4) -> Aggregator:
-    """Aggregate by UPGrad: project each gradient so that it conflicts with none, then average; see `upgrad_weights`.
+    """UPGrad: the mean of the gradients, each projected so that it conflicts with no term; see `upgrad_weights`.
 
     Args:
-        preference: Every term's name to its number >= 0. None is the mean.
+        preference: Name of every term to its number >= 0. None is the mean.
         ridge: As for `upgrad_weights`.
 
     Returns:
@@ -113,10 +110,10 @@ def upgrad(*, preference: Mapping[str, Scalar] | None = None, ridge: Scalar = 1e
 
 
 def dualproj(*, preference: Mapping[str, Scalar] | None = None, ridge: Scalar = 1e-4) -> Aggregator:
-    """Aggregate by DualProj: project the mean gradient so that it conflicts with none; see `dualproj_weights`.
+    """DualProj: the mean gradient, projected so that it conflicts with no term; see `dualproj_weights`.
 
     Args:
-        preference: Every term's name to its number >= 0. None is the mean.
+        preference: Name of every term to its number >= 0. None is the mean.
         ridge: As for `dualproj_weights`.
 
     Returns:

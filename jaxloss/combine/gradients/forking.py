@@ -1,4 +1,4 @@
-"""Surgery on gradients where terms share a representation."""
+"""Gradient surgery where terms share a representation: fork and gradient reversal."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ __all__ = ["fork", "reverse_gradient"]
 
 
 def fork(x: Any, n: int, weights_fn: Callable[[Array], Array]) -> tuple[Any, ...]:
-    r"""Hand one representation to ``n`` heads, and aggregate what comes back instead of adding it.
+    r"""Pass one representation to ``n`` heads, and aggregate their gradients instead of adding them.
 
-    The heads' gradients :math:`g_i` by ``x`` meet here, and :math:`\sum_i w_i g_i` goes on, with weights :math:`w`
-    from their Gram matrix :math:`G_{ij} = \langle g_i, g_j \rangle`. The encoder is passed once, and no gradient of its
-    parameters is kept per term: a cheap form of ``aggregate=``.
+    The gradients :math:`g_i` of the heads with respect to ``x`` are combined into :math:`\sum_i w_i g_i`, with weights
+    :math:`w` from their Gram matrix :math:`G_{ij} = \langle g_i, g_j \rangle`. The encoder needs one backward pass, and
+    no gradient of its parameters is stored per term: a cheap form of ``aggregate=``.
 
     Args:
         x: A representation, a pytree of floating arrays; or the parameters themselves.
         n: Number of heads, >= 1.
-        weights_fn: A function of the Gram matrix ``[n, n]`` that returns weights ``[n]``, such as
-            `upgrad_weights`. It gets a row of zeros for a head that nothing comes back from.
+        weights_fn: A function of the Gram matrix ``[n, n]`` that returns weights ``[n]``, such as `upgrad_weights`. A
+            head without a gradient has a row of zeros.
 
     Returns:
-        ``n`` copies of ``x``. Reverse mode only. With micro-batches each has a Gram matrix of its own; within
-        `jax.shard_map` it is summed over the devices that ``x`` varies over (with ``check_vma=True``).
+        ``n`` copies of ``x``. Reverse mode only. With micro-batches, each part has its own Gram matrix; inside
+        `jax.shard_map` the Gram matrix is summed over the devices that ``x`` varies over (with ``check_vma=True``).
 
     Raises:
-        ValueError: If ``n`` < 1.
+        ValueError: If ``n < 1``.
 
     Example:
         >>> from jaxloss import combine
@@ -64,7 +64,7 @@ def fork(x: Any, n: int, weights_fn: Callable[[Array], Array]) -> tuple[Any, ...
 
 
 def reverse_gradient(x: Any, scale: Scalar = 1.0) -> Any:
-    """The identity, whose gradient is multiplied by ``-scale``: one side of a minimax game in one pass.
+    """Gradient reversal: the identity, with the gradient multiplied by ``-scale``, for minimax games in one pass.
 
     Args:
         x: A pytree of floating arrays.

@@ -1,4 +1,4 @@
-"""Games: several players in one objective, each with parameters and terms of its own."""
+"""Games: several players in one objective, each with its own parameters and terms."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def players(**routes: str | Sequence[str]) -> Aggregator:
-    """Several players in one call: each top-level entry of the parameters follows the gradient of its own terms.
+    """Several players in one objective: each top-level entry of the parameters minimises its own terms.
 
-    Both sides of a GAN train from one forward pass: the discriminator's loss never moves the generator.
+    For example, both sides of a GAN train from one forward pass: the loss of the discriminator does not change the
+    generator.
 
     Args:
         **routes: Name of a top-level entry of the parameters to the name, or names, of the terms that it minimises.
             A term may belong to several players.
 
     Returns:
-        An `Aggregator` with one group per player. Its ``init`` raises a KeyError for a player without parameters,
-        for parameters without a player and for a term that there is not, and a ValueError for one without a player.
+        An `Aggregator` with one group per player. Its ``init`` raises a KeyError if a player has no parameters, if
+        parameters have no player or if a term does not exist, and a ValueError if a term has no player.
 
     Example:
         >>> from jaxloss import combine

@@ -1,4 +1,4 @@
-"""Shortest and most cautious updates: MGDA and CAGrad."""
+"""Updates of minimal norm (MGDA), and near the mean gradient (CAGrad)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def mgda_weights(gram: Array, *, present: Array | None = None) -> Array:
 
     .. math:: w = \arg\min_{w \ge 0, \, \sum_i w_i = 1} w^\top G w
 
-    If it is not 0 it goes down in every term, by the same amount in each that has a weight. It depends on the scales:
-    the term with the shortest gradient gets the largest weight.
+    If it is not 0, it decreases every term, and equally those with a positive weight. It depends on the scales: the
+    term with the shortest gradient gets the largest weight.
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
-        Weights >= 0 that sum to 1, shape ``[m]``; 0 where absent. Where a gradient is 0 it gets all the weight: no
-        update goes down in every term. Lengths are resolved to about 1e-3 of the gradients in float32.
+        Weights >= 0 that sum to 1, shape ``[m]``; 0 where absent. A term whose gradient is 0 gets all the weight,
+        because no update decreases every term. Lengths are resolved to about 1e-3 of the gradients in float32.
 
     Raises:
         ValueError: If ``gram`` is not square.
@@ -55,22 +55,22 @@ def mgda_weights(gram: Array, *, present: Array | None = None) -> Array:
 
 
 def cagrad_weights(gram: Array, *, caution: Scalar = 0.5, present: Array | None = None) -> Array:
-    r"""Weights of CAGrad: the update near the mean gradient that helps the worst-off term most.
+    r"""Weights of CAGrad: the update near the mean gradient that improves the worst term most.
 
     .. math:: d = \arg\max_{\|d - g_0\| \le c \|g_0\|} \min_i \langle g_i, d \rangle, \qquad
               g_0 = \frac1m \sum_i g_i
 
-    The original code can divide the update by :math:`1 + c` or :math:`1 + c^2`; here it is not divided.
+    The original code has options to divide the update by :math:`1 + c` or :math:`1 + c^2`; here it is not divided.
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``.
-        caution: The radius :math:`c` >= 0 in units of the mean gradient; 0 is the mean gradient, and below 1 the
+        caution: The radius :math:`c` >= 0 in units of the mean gradient; 0 gives the mean gradient, and below 1 the
             method converges to a minimum of the mean of the losses.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
-        Weights >= 0, shape ``[m]``; 0 where absent, and all 0 where a convex combination of the gradients vanishes,
-        to about 1e-3 of their lengths in float32: no update helps every term then.
+        Weights >= 0, shape ``[m]``; 0 where absent. They are all 0 if a convex combination of the gradients vanishes,
+        up to about 1e-3 of their lengths in float32: no update then improves every term.
 
     Raises:
         ValueError: If ``gram`` is not square, or ``caution`` is negative.
@@ -94,7 +94,7 @@ def cagrad_weights(gram: Array, *, caution: Scalar = 0.5, present: Array | None 
     absent = 2 * (1 - present.astype(gram.dtype))
 
     # The dual is the minimum over the simplex of F(w) = g_0'g_w + radius |g_w|. As F(tw) = t F(w) and F < 1 in these
-    # units, it is the direction of the minimum over z >= 0 of F(z) + (sum(z) - 1)^2 / 2. The norm has a kink at 0:
+    # units, it is the direction of the minimum over z >= 0 of F(z) + (sum(z) - 1)^2 / 2. The norm is not smooth at 0:
     # it is written as the minimum of (z'Gz / tau + tau) / 2 over a further variable tau >= 0.
     def parts(x: Array) -> tuple[Array, Array, Array]:
         z, tau = x[:-1], x[-1]
@@ -116,14 +116,14 @@ def cagrad_weights(gram: Array, *, caution: Scalar = 0.5, present: Array | None 
     w = jnp.where(present, w, jnp.zeros_like(w))
     w = divide(w, jnp.broadcast_to(jnp.sum(w), w.shape))
     square = jnp.maximum(dot(w, dot(matrix, w)), 0)
-    # What is left of the squared length where the gradients cancel is rounding.
+    # If the gradients cancel, the remaining squared length is rounding error.
     balanced = (square <= floor * jnp.square(dot(w, sqrt(jnp.diagonal(matrix))))) & (radius > 0)
     weights = mean + divide(radius * w, jnp.broadcast_to(sqrt(square), w.shape))
     return reveal(jnp.where(balanced, jnp.zeros_like(w), weights), gram, present)
 
 
 def mgda() -> Aggregator:
-    """Aggregate by MGDA: the shortest convex combination of the gradients; see `mgda_weights`.
+    """MGDA: the shortest convex combination of the gradients; see `mgda_weights`.
 
     Returns:
         An `Aggregator` with a `GramianState`.
@@ -137,7 +137,7 @@ def mgda() -> Aggregator:
 
 
 def cagrad(*, caution: Scalar = 0.5) -> Aggregator:
-    """Aggregate by CAGrad: near the mean gradient, best for the worst-off term; see `cagrad_weights`.
+    """CAGrad: the update near the mean gradient that improves the worst term most; see `cagrad_weights`.
 
     Args:
         caution: As for `cagrad_weights`.

@@ -1,4 +1,4 @@
-"""Weights from running statistics of the gradients, so that all are of comparable size."""
+"""Weights that make gradients comparable in size: equal norms, and learning-rate annealing."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from jaxloss.combine.gradients._rows import (
     row_leaves,
     shard_axes,
     sum_over_devices,
-    working_dtype,
 )
 from jaxloss.combine.gradients.aggregator import Aggregator, GramianState, from_gramian
-from jaxloss.combine.structure._observe import running
+from jaxloss.combine.structure._observe import running, working_dtype
 from jaxloss.combine.structure.terms import known_names
 
 __all__ = [
@@ -34,13 +33,13 @@ __all__ = [
 
 
 def equal_norms_weights(gram: Array, *, present: Array | None = None) -> Array:
-    r"""Weights that make all gradients as long as their mean.
+    r"""Weights that make all gradients equally long: mean norm over own norm.
 
     .. math:: w_i = \frac{\frac1m \sum_j \|g_j\|}{\|g_i\|}
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``; only the diagonal counts.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
         Weights, shape ``[m]``; 0 where absent or where the gradient is 0.
@@ -63,13 +62,13 @@ def equal_norms_weights(gram: Array, *, present: Array | None = None) -> Array:
 
 
 def equal_norms(*, momentum: Scalar = 0.9) -> Aggregator:
-    """Aggregate with a running mean of the weights that make all gradients equally long; see `equal_norms_weights`.
+    """Gradient-norm balancing: a running mean of weights for equally long gradients; see `equal_norms_weights`.
 
     Args:
-        momentum: Share of the old weights in the running mean, in [0, 1); 0 has no memory.
+        momentum: Share of the old weights in the running mean, in [0, 1); 0 is no memory.
 
     Returns:
-        An `Aggregator` with a `GramianState`, whose ``inner`` is the running mean, 1 at first.
+        An `Aggregator` with a `GramianState`, whose ``inner`` is the running mean, which starts at 1.
 
     Raises:
         ValueError: If ``momentum`` is out of range.
@@ -94,20 +93,20 @@ def equal_norms(*, momentum: Scalar = 0.9) -> Aggregator:
 def learning_rate_annealing_weights(
     rows: Any, reference: int | Array, *, present: Array | None = None, sharded: Sequence[Axes] | None = None
 ) -> Array:
-    r"""Weights of learning-rate annealing: typical entries become as large as the largest one of a reference term.
+    r"""Weights of learning-rate annealing: mean gradient entries become as large as the largest one of a reference.
 
     .. math:: w_i = \frac{\max_\theta |\partial_\theta L_r|}{\operatorname{mean}_\theta |\partial_\theta L_i|},
               \qquad w_r = 1
 
     Args:
         rows: A pytree like the parameters with a leading axis of ``m`` gradients; None leaves are skipped.
-        reference: Index r of the reference term, in a physics-informed network the residual of the equation.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
-        sharded: For each leaf the mesh axes that it is sharded over; None is what the types of the leaves say.
+        reference: Index r of the reference term; in a physics-informed network, the residual of the equation.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
+        sharded: For each leaf the mesh axes that it is sharded over; None takes them from the types of the leaves.
 
     Returns:
-        Weights, shape ``[m]``; 0 where absent or where the gradient is 0, and for all but the reference if that is
-        so. NaN where a gradient is.
+        Weights, shape ``[m]``; 0 where absent or where the gradient is 0; 0 for all other terms if the reference is
+        absent or its gradient is 0. NaN where a gradient has a NaN.
 
     Raises:
         ValueError: If the leaves differ in the number of rows.
@@ -138,15 +137,15 @@ def learning_rate_annealing_weights(
 
 
 def learning_rate_annealing(*, reference: str, momentum: Scalar = 0.9) -> Aggregator:
-    """Aggregate with a running mean of the weights of annealing; see `learning_rate_annealing_weights`.
+    """Learning-rate annealing (Wang): a running mean of `learning_rate_annealing_weights`.
 
     Args:
         reference: Name of the reference term, whose weight is 1.
         momentum: Share of the old weights in the running mean, in [0, 1).
 
     Returns:
-        An `Aggregator` with a `GramianState`, whose ``inner`` is the index of the reference and the running mean, 1
-        at first. Its ``init`` raises a KeyError if there is no such term.
+        An `Aggregator` with a `GramianState`, whose ``inner`` is the index of the reference and the running mean, which
+        starts at 1. Its ``init`` raises a KeyError if the term does not exist.
 
     Raises:
         ValueError: If ``momentum`` is out of range.

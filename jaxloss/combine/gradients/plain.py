@@ -1,4 +1,4 @@
-"""Aggregators that do not look at the gradients: sum, mean, constant and random weights."""
+"""Aggregators that ignore the values of the gradients: sum, mean, constant and random weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["constant_weighting", "mean_of_gradients", "random_weighting", "sum_o
 
 
 def sum_of_gradients() -> Aggregator:
-    """Aggregate by the sum: the gradient of the plain objective, one gradient per term for the record.
+    """Sum of the gradients, as without an aggregator, but with one gradient per term.
 
     Returns:
         An `Aggregator` with a `GramianState`.
@@ -33,7 +33,7 @@ def sum_of_gradients() -> Aggregator:
 
 
 def mean_of_gradients() -> Aggregator:
-    """Aggregate by the mean over the present terms.
+    """Mean of the gradients over the present terms.
 
     Returns:
         An `Aggregator` with a `GramianState`.
@@ -49,10 +49,10 @@ def mean_of_gradients() -> Aggregator:
 
 
 def constant_weighting(**weights: Scalar) -> Aggregator:
-    """Aggregate with given weights.
+    """Weighted sum of the gradients with given weights.
 
     Args:
-        **weights: Every term's name to its weight, of any sign.
+        **weights: Name of every term to its weight, of any sign.
 
     Returns:
         An `Aggregator` with a `GramianState`; its ``init`` raises a KeyError for unknown and for missing names.
@@ -70,7 +70,7 @@ def constant_weighting(**weights: Scalar) -> Aggregator:
 
 
 def random_weighting(key: Key = 0) -> Aggregator:
-    """Aggregate with new random weights at every step, the softmax of standard normal numbers: a litmus test.
+    """Random gradient weighting (RGW): new weights at every step, the softmax of standard normal numbers.
 
     Args:
         key: A random key or a seed; its successor is in the state.

@@ -1,4 +1,4 @@
-"""Gradient surgery: what a gradient loses where it conflicts with another one."""
+"""Gradient surgery by projections: PCGrad and GradVac."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def _shuffled(key: Array, size: int) -> Array:
 
 
 def _in_rows(changed: Array, lengths: Array) -> Array:
-    """The summed weights, from each changed gradient in units of its own length along the unit gradients."""
+    """The summed weights, from each changed gradient in units of its length and in the basis of the unit gradients."""
     ratios = divide(jnp.broadcast_to(lengths[:, None], changed.shape), jnp.broadcast_to(lengths, changed.shape))
     moved = jnp.where(jnp.eye(len(lengths), dtype=bool), jnp.ones_like(changed), changed * ratios)
     return jnp.sum(moved, axis=0)
 
 
 def pcgrad_weights(gram: Array, order: Array | None = None, *, present: Array | None = None) -> Array:
-    r"""Weights of PCGrad: each gradient loses its component against every other one that it meets and conflicts with.
+    r"""Weights of PCGrad: each gradient loses its component along every other gradient that it conflicts with.
 
     .. math:: g_i \leftarrow g_i - \min\!\Big(0, \frac{\langle g_i, g_j \rangle}{\|g_j\|^2}\Big) g_j
               \quad \text{for } j \text{ in turn}, \qquad d = \sum_i g_i
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``.
-        order: Integers ``[m, m]``; row i is the order in which term i meets the others, itself being passed over.
-            None is the order of the terms. It matters for three terms and more.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        order: Integers ``[m, m]``; row i is the order in which term i is projected against the others; the term itself
+            is skipped. None is the order of the terms. The order matters for three or more terms.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
         Weights >= 1, shape ``[m]``; 0 where absent.
@@ -84,7 +84,7 @@ def pcgrad_weights(gram: Array, order: Array | None = None, *, present: Array | 
 def gradvac_weights(
     gram: Array, targets: Array, order: Array | None = None, *, rate: Scalar = 0.5, present: Array | None = None
 ) -> tuple[Array, Array]:
-    r"""Weights of GradVac: each gradient turns towards every other one until their cosine is the usual one.
+    r"""Weights of GradVac: each gradient is rotated towards every other until their cosine reaches its running average.
 
     .. math:: g_i \leftarrow g_i + \frac{\|g_i\| \big(\hat\phi_{ij} \sqrt{1 - \phi_{ij}^2} - \phi_{ij}
               \sqrt{1 - \hat\phi_{ij}^2}\big)}{\|g_j\| \sqrt{1 - \hat\phi_{ij}^2}} \, g_j
@@ -92,20 +92,20 @@ def gradvac_weights(
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``.
-        targets: The usual cosines :math:`\hat\phi`, shape ``[m, m]``, in [-1, 1); 0 at the first step, which then is
-            PCGrad's.
-        order: Integers ``[m, m]``; row i is the order in which term i meets the others, itself being passed over.
+        targets: Shape ``[m, m]``, in [-1, 1); the running averages :math:`\hat\phi` of the cosines. With 0, as at the
+            first step, the result is that of PCGrad.
+        order: Integers ``[m, m]``; row i is the order in which term i meets the others; the term itself is skipped.
             None is the order of the terms.
-        rate: Share of the present cosine in the next target, in [0, 1].
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        rate: Share of the current cosine in the next target, in [0, 1].
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
-        Weights >= 1, shape ``[m]``, 0 where absent; and the next targets, which stay for pairs with an absent term or
-        a gradient of 0.
+        Weights >= 1, shape ``[m]``, 0 where absent; and the next targets, which do not change for pairs with an absent
+        term or a gradient of 0.
 
     Raises:
         TypeError: If ``order`` is not integer.
-        ValueError: If the shapes do not agree, or ``rate`` is out of range.
+        ValueError: If the shapes do not match, or ``rate`` is out of range.
 
     Example:
         >>> from jaxloss import combine
@@ -147,10 +147,10 @@ def gradvac_weights(
 
 
 def pcgrad(key: Key = 0) -> Aggregator:
-    """Aggregate by PCGrad in a new random order at every step; see `pcgrad_weights`.
+    """PCGrad, in a new random order at every step; see `pcgrad_weights`.
 
     Args:
-        key: A random key or a seed. Its successors are in the state, so a restored run goes on as it would have.
+        key: A random key or a seed. Its successors are in the state, so a restored run continues unchanged.
 
     Returns:
         An `Aggregator` with a `GramianState`.
@@ -169,10 +169,10 @@ def pcgrad(key: Key = 0) -> Aggregator:
 
 
 def gradvac(key: Key = 0, *, rate: Scalar = 0.5) -> Aggregator:
-    """Aggregate by GradVac in a new random order at every step; see `gradvac_weights`.
+    """GradVac, in a new random order at every step; see `gradvac_weights`.
 
     Args:
-        key: A random key or a seed; its successors and the usual cosines are in the state.
+        key: A random key or a seed; its successors and the average cosines are in the state.
         rate: As for `gradvac_weights`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Aggregators that some wrong gradients cannot lead astray: Krum and the trimmed mean."""
+"""Aggregators that are robust to some wrong gradients: Krum and the trimmed mean."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ __all__ = ["krum", "krum_weights", "trimmed_mean_of_gradients"]
 
 
 def krum_weights(gram: Array, *, outliers: int, selected: int = 1, present: Array | None = None) -> Array:
-    r"""Weights of Multi-Krum: the mean of the gradients that are nearest to their neighbours.
+    r"""Weights of Multi-Krum: the mean of the gradients that are closest to their neighbours.
 
     .. math:: s_i = \sum_{j \in N_i} \|g_i - g_j\|^2, \qquad d = \frac1k \sum_{i: \, s_i \text{ among the } k
               \text{ smallest}} g_i
 
-    with :math:`N_i` the :math:`m - f - 2` nearest neighbours of i. TorchJD adds up distances, the paper and this
-    function their squares.
+    with :math:`N_i` the :math:`m - f - 2` nearest neighbours of i. TorchJD sums distances; the paper and this function
+    sum squared distances.
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``, with m at least ``outliers + 3``.
-        outliers: The number f >= 0 of gradients that may be arbitrary.
-        selected: The number k >= 1 of gradients in the mean.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all. With fewer than
-            ``outliers + 3`` present the nearest neighbour counts alone.
+        outliers: Number f >= 0 of gradients that may be arbitrary.
+        selected: Number k >= 1 of gradients in the mean.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present. With
+            fewer than ``outliers + 3`` present terms, only the nearest neighbour counts.
 
     Returns:
-        Weights of ``1 / k`` or 0, shape ``[m]``; among equal scores the first terms win.
+        Weights of ``1 / k`` or 0, shape ``[m]``; among equal scores, the first terms are selected.
 
     Raises:
         ValueError: If there are too few terms, or a number is out of range.
@@ -71,7 +71,7 @@ def krum_weights(gram: Array, *, outliers: int, selected: int = 1, present: Arra
 
 
 def krum(*, outliers: int, selected: int = 1) -> Aggregator:
-    """Aggregate by Multi-Krum: the mean of the gradients that are nearest to their neighbours; see `krum_weights`.
+    """Multi-Krum: the mean of the gradients that are closest to their neighbours; see `krum_weights`.
 
     Args:
         outliers: As for `krum_weights`.
@@ -96,15 +96,16 @@ def krum(*, outliers: int, selected: int = 1) -> Aggregator:
 
 
 def trimmed_mean_of_gradients(*, trim: int) -> Aggregator:
-    """Aggregate by the trimmed mean: in every entry without the ``trim`` largest and the ``trim`` smallest gradients.
+    """Trimmed mean of the gradients, in every entry without the ``trim`` largest and ``trim`` smallest values.
 
-    It acts on single entries, not on the Gram matrix, and there are no weights.
+    It acts on single entries instead of the Gram matrix, so there are no weights.
 
     Args:
-        trim: How many to leave out at each end, >= 0; with few present terms fewer, so that the median remains.
+        trim: Number of values to drop at each end, >= 0; fewer if there are few present terms, so that the median
+            remains.
 
     Returns:
-        An `Aggregator` without state; an entry is NaN if it is NaN in a present term, never trimmed away.
+        An `Aggregator` without state; an entry is NaN if it is NaN in a present term; NaNs are not trimmed.
 
     Raises:
         ValueError: If ``trim`` is out of range; at ``init`` if there are fewer than ``2 * trim + 1`` terms.

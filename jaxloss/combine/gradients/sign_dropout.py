@@ -1,4 +1,4 @@
-"""Gradients of one sign in every entry: GradDrop."""
+"""Gradient sign dropout: GradDrop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["graddrop"]
 
 
 def keep_one_sign(rows: Array, uniform: Array, leak: Scalar = 0.0) -> Array:
-    """The sum of the rows without entries of the losing sign: the positive one where its share is under ``uniform``."""
+    """The sum of the rows without entries of the dropped sign: the positive one if its share is below ``uniform``."""
     total, weight = jnp.sum(rows, axis=0), jnp.sum(magnitude(rows), axis=0)
     purity = 0.5 * (1 + divide(total, weight))
     wins = jnp.where(rows > 0, (purity > uniform)[None], (purity < uniform)[None]) & (rows != 0)
@@ -26,17 +26,17 @@ def keep_one_sign(rows: Array, uniform: Array, leak: Scalar = 0.0) -> Array:
 
 
 def graddrop(key: Key = 0, *, leak: Scalar = 0.0) -> Aggregator:
-    r"""Aggregate by GradDrop: in every entry only the gradients of one sign are kept, drawn by their share.
+    r"""GradDrop: in every entry, only the gradients of one sign are kept, drawn with probability equal to its share.
 
     .. math:: P = \tfrac12 \Big(1 + \frac{\sum_i g_i}{\sum_i |g_i|}\Big), \qquad
               d = \sum_i g_i \, \big[\operatorname{sign}(g_i) = \operatorname{sign}(P - u)\big], \quad u \sim U(0, 1)
 
-    It acts on single entries, not on the Gram matrix, and there are no weights. Inside ``jax.shard_map`` all shards of
-    a leaf see the same draws.
+    It acts on single entries instead of the Gram matrix, so there are no weights. Inside ``jax.shard_map``, all shards
+    of a leaf use the same draws.
 
     Args:
         key: A random key or a seed; its successor is the state.
-        leak: Share in [0, 1] of the entries of the losing sign that is kept all the same; 1 is the sum.
+        leak: Share in [0, 1] of the entries of the dropped sign that is kept; 1 gives the sum.
 
     Returns:
         An `Aggregator`.

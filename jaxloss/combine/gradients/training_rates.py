@@ -1,4 +1,4 @@
-"""Weights that are trained so that all terms make progress at one rate: GradNorm."""
+"""GradNorm: weights that are trained so that all terms progress at the same rate."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["GradnormState", "gradnorm", "gradnorm_weights"]
 
 
 class GradnormState(NamedTuple):
-    """What GradNorm remembers of each term.
+    """What `gradnorm` carries for each term.
 
     Attributes:
         weights: The weights of the next step, shape ``[m]``.
-        first: The losses when the terms were first present; their unit of progress.
+        first: The losses when the terms were first present: the unit of their progress.
         seen: Whether a term has been present.
     """
 
@@ -39,28 +39,28 @@ def gradnorm_weights(
     restoring_force: Scalar = 1.5,
     present: Array | None = None,
 ) -> Array:
-    r"""One step of GradNorm: from the weights of this step to those of the next.
+    r"""One step of GradNorm: from the weights of this step to those of the next step.
 
     .. math:: N_i = w_i \|g_i\|, \quad r_i = \frac{\tilde L_i}{\operatorname{mean} \tilde L}, \quad
               w_i \leftarrow \Big[w_i - \eta \, \frac{\|g_i\|}{\operatorname{mean} \|g\|}
               \operatorname{sign}\!\big(N_i - r_i^\alpha \operatorname{mean} N\big)\Big]_+
 
-    after which the weights are scaled to their old sum. The step is in units of the mean length, where the paper's
-    depends on the scale of the losses (and goes through Adam).
+    after which the weights are rescaled to their old sum. The step is in units of the mean length; in the paper it
+    depends on the scale of the losses (and uses Adam).
 
     Args:
         gram: Inner products of the gradients, shape ``[m, m]``; only the diagonal counts.
         weights: The weights of this step, shape ``[m]``, >= 0.
         progress: The losses over their first values :math:`\tilde L`, shape ``[m]``, >= 0.
         learning_rate: The step :math:`\eta` > 0.
-        restoring_force: The exponent :math:`\alpha` >= 0: how strongly slow terms are pulled along.
-        present: Boolean, shape ``[m]``; a term where it is False keeps its weight. None is all.
+        restoring_force: The exponent :math:`\alpha` >= 0: how strongly slow terms are emphasised.
+        present: Boolean, shape ``[m]``; a term where it is False keeps its weight. None means that all are present.
 
     Returns:
         Weights >= 0, shape ``[m]``, with the sum of the old ones; NaN for negative progress.
 
     Raises:
-        ValueError: If the shapes do not agree, or a number is out of range.
+        ValueError: If the shapes do not match, or a number is out of range.
 
     Example:
         >>> from jaxloss import combine
@@ -91,7 +91,7 @@ def gradnorm_weights(
 
 
 def gradnorm(*, learning_rate: Scalar = 0.025, restoring_force: Scalar = 1.5) -> Aggregator:
-    """Aggregate with the weights of GradNorm, which are trained along; see `gradnorm_weights`.
+    """GradNorm: the weights are trained during the run; see `gradnorm_weights`.
 
     Args:
         learning_rate: As for `gradnorm_weights`.
@@ -99,7 +99,7 @@ def gradnorm(*, learning_rate: Scalar = 0.025, restoring_force: Scalar = 1.5) ->
 
     Returns:
         An `Aggregator` with a `GramianState`, whose ``inner`` is a `GradnormState`. The losses must be >= 0. All
-        weights are 1 at first.
+        weights start at 1.
 
     Raises:
         ValueError: If a number is out of range.

@@ -1,7 +1,7 @@
-"""What transformations see of the terms, and how they act on them: means, presence, weights, gated states.
+"""What transformations share: the means of terms, presence, weights, states, settings.
 
-A term is *seen* in a step if it has weight and a finite mean. One that is not seen changes nothing that is carried
-from step to step; a mean that is not finite stays visible in the loss.
+A term is *seen* in a step if it has weight and a finite mean. A term that is not seen leaves the state unchanged; a
+mean that is not finite stays visible in the loss.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ Factor = Scalar | Callable[[Array], Any]
 
 
 class Observed(NamedTuple):
-    """The terms of one step in the order of their names; constants of differentiation.
+    """The terms of one step in the order of their names, as constants of differentiation.
 
     Attributes:
         names: The sorted names.
-        means: The mean of every term, ``[terms]``; 1 where it is not seen, which is harmless to a logarithm.
+        means: The mean of every term, ``[terms]``; 1 where the term is not seen, so that a logarithm is finite.
         seen: Whether the term has weight and a finite mean, ``[terms]``.
     """
 
@@ -62,13 +62,14 @@ class Observed(NamedTuple):
     seen: Array
 
 
-def working_dtype(terms: Mapping[str, Any]) -> Any:
-    """float64 if a term has it, else float32."""
-    return jnp.float64 if any(term.values.dtype == jnp.float64 for term in terms.values()) else jnp.float32
+def working_dtype(tree: Any) -> Any:
+    """float64 if a leaf has it, else float32: the dtype of means, weights and Gram matrices."""
+    dtypes = [jnp.result_type(leaf) for leaf in jax.tree.leaves(tree)]
+    return jnp.dtype(jnp.float64 if any(dtype == jnp.float64 for dtype in dtypes) else jnp.float32)
 
 
 def observe(terms: Terms) -> Observed:
-    """The means of the terms, and which of them are there to be learned from."""
+    """The means of the terms, and which of them are seen."""
     names, dtype = tuple(sorted(terms)), working_dtype(terms)
     means = jnp.stack([mean_of(keep(terms[name], terms[name].weights)).astype(dtype) for name in names])
     present = jnp.stack([jnp.any(terms[name].weights > 0) for name in names])
@@ -78,7 +79,7 @@ def observe(terms: Terms) -> Observed:
 
 
 def setting(name: str, value: Factor, step: Array, dtype: Any, **limits: float) -> Scalar:
-    """A hyperparameter of this step, which may be a schedule; its range is checked where it is concrete."""
+    """The value of a hyperparameter or schedule at this step; its range is checked if it is concrete."""
     return checks.scalar(name, value(step) if callable(value) else value, dtype, **limits)
 
 
@@ -92,7 +93,7 @@ def annotation(who: str, name: str, extra: Mapping[str, Any]) -> Any:
 
 
 def keep(term: Term, weights: Array) -> Term:
-    """The term with other weights; what has weight 0 is blanked, NaN included."""
+    """The term with other weights; values of weight 0 become 0, NaN included."""
     return Term(jnp.where(weights > 0, term.values, jnp.zeros((), term.values.dtype)), weights)
 
 
@@ -107,7 +108,7 @@ def times(term: Term, factor: Array) -> Term:
 
 
 def weighed(terms: Terms, observed: Observed, weights: Array) -> Terms:
-    """Every term times its weight; one that is not seen keeps weight 1, so that no NaN is hidden."""
+    """Every term times its weight; a term that is not seen keeps weight 1, so that no NaN is hidden."""
     weights = jnp.where(observed.seen, weights, jnp.ones((), weights.dtype))
     return {name: times(terms[name], weights[i]) for i, name in enumerate(observed.names)}
 
@@ -123,15 +124,15 @@ def stacked(names: Iterable[str], numbers: Mapping[str, Array]) -> Array:
 
 
 def start(names: Iterable[str], value: Any, dtype: Any) -> dict[str, Array]:
-    """The same number for every name, for a first state; every one its own array, so that a state can be donated."""
+    """The same number for every name, for a first state; each is a separate array, so that a state can be donated."""
     return {name: jnp.array(value, dtype) for name in names}
 
 
 def hold(seen: Mapping[str, Array], new: Any, old: Any) -> Any:
     """``new`` for what was seen and ``old`` for the rest, in the dtypes of ``old``.
 
-    Whatever lies under the name of a term in a dict belongs to that term; all else moves if any term is seen. Where
-    ``seen`` has an entry per example and so has a leaf, the choice is made per example.
+    What is stored under the name of a term in a dict belongs to that term; everything else changes if any term is seen.
+    If both ``seen`` and a leaf have one entry per example, the choice is made per example.
     """
     anything = jnp.any(jnp.stack([jnp.any(flag) for flag in seen.values()]))
 
@@ -145,7 +146,7 @@ def hold(seen: Mapping[str, Array], new: Any, old: Any) -> Any:
 
 
 def each(rule: Callable[[Term, Array], Term]) -> LossTransform:
-    """A transformation without state that treats every term by itself: ``rule(term, step) -> term``."""
+    """A transformation without state that acts on each term separately: ``rule(term, step) -> term``."""
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:
         return {name: rule(keep(term, term.weights), step) for name, term in terms.items()}, state
@@ -157,10 +158,10 @@ def from_means(
     first: Callable[[tuple[str, ...], Any], Any],
     rule: Callable[[Observed, Any, Array], tuple[Array, Any]],
 ) -> LossTransform:
-    """A transformation that weighs terms by what it learns from their means.
+    """A transformation that weights terms by what it learns from their means.
 
-    ``first(names, dtype) -> state`` and ``rule(observed, state, step) -> (weights [terms], state)``; terms that are
-    not seen, and their part of the state, are left alone whatever the rule says.
+    ``first(names, dtype) -> state`` and ``rule(observed, state, step) -> (weights [terms], state)``; terms that are not
+    seen, and their part of the state, stay unchanged whatever the rule returns.
     """
 
     def init(terms: Terms, /) -> Any:
@@ -183,12 +184,12 @@ def masked_softmax(logits: Array, mask: Array) -> Array:
 
 
 def ratio(new: Array, old: Array) -> Array:
-    """``new / old``, of at most 1e9 in size; 1 where ``old`` is 0: a loss that was gone tells nothing."""
+    """``new / old``, clipped to 1e9 in magnitude; 1 where ``old`` is 0, which carries no information."""
     return jnp.where(old == 0, jnp.ones((), new.dtype), jnp.clip(numerics.divide(new, old), -1e9, 1e9))
 
 
 class Running(NamedTuple):
-    """Exponential moving averages that are not biased towards their start.
+    """Exponential moving averages without bias towards their start.
 
     Attributes:
         totals: Name to the decayed sum.
@@ -200,19 +201,19 @@ class Running(NamedTuple):
 
 
 def track(running: Running, names: tuple[str, ...], values: Array, decay: Scalar) -> tuple[Running, Array]:
-    """The averages with ``values`` taken in, one per name, and the averages as a vector."""
+    """The averages updated with ``values``, one per name, and the averages as a vector."""
     totals = decay * stacked(names, running.totals) + (1 - decay) * values
     masses = decay * stacked(names, running.masses) + (1 - decay)
     return Running(named(names, totals), named(names, masses)), numerics.divide(totals, masses)
 
 
 def running(momentum: Scalar, old: Array, new: Array, known: Array) -> Array:
-    """The running mean of the weights; where nothing is known it stays."""
+    """The running mean of weights; unchanged where ``known`` is False."""
     return jnp.where(known, momentum * old + (1 - momentum) * new, old)
 
 
 class Optimiser(Protocol):
-    """Whatever has optax's two functions: ``init(params)`` and ``update(gradients, state, params)``."""
+    """Anything with optax's two functions, ``init(params)`` and ``update(gradients, state, params)``."""
 
     @property
     def init(self) -> Callable[..., Any]: ...
@@ -222,6 +223,6 @@ class Optimiser(Protocol):
 
 
 def moved(tx: Optimiser, gradients: Any, state: Any, params: Any) -> tuple[Any, Any]:
-    """The parameters after one step of the optimiser, and its state."""
+    """The parameters after one step of the optimiser, and the next state of the optimiser."""
     updates, state = tx.update(gradients, state, params)
     return jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates), state

@@ -1,4 +1,4 @@
-"""Losses that layers leave behind inside a model, gathered into terms."""
+"""Terms from inside a model: losses that its layers sow, and terms that are computed on some steps only."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["collect", "every"]
 
 
 def collect(tree: Any, *, reduce: Literal["sum", "mean"]) -> dict[str, Term]:
-    """Terms from the values that the layers of a model have sown, one for each name.
+    """Collect the losses that the layers of a model have sown into terms, one per name.
 
     Args:
-        tree: The sown values: Flax's ``intermediates`` or ``nnx.State`` as pure nested dicts, or any pytree of
-            dicts. Values are losses, scalars or per-example, or `Term`, of one shape for each name; tuples and lists
-            of values, as Linen sows, count as several layers.
-        reduce: Whether the losses of the layers of a name are added or averaged. The two differ by the number of
-            layers, so there is no default.
+        tree: The sown values: Flax's ``intermediates`` or ``nnx.State`` as pure nested dicts, or any pytree of dicts.
+            Values are losses, scalars or per-example, or `Term`, of one shape for each name; tuples and lists of
+            values, as Linen sows them, count as several layers.
+        reduce: ``"sum"`` or ``"mean"`` over the layers of a name. The two differ by a factor of the number of layers,
+            so there is no default.
 
     Returns:
         The last string in the path of a value to the `Term`. Layers are stacked along the last axis.
 
     Raises:
-        ValueError: If ``reduce`` is something else, or the layers of a name differ in shape.
+        ValueError: If ``reduce`` is neither ``"sum"`` nor ``"mean"``, or the layers of a name differ in shape.
         TypeError: If a value is not a floating-point loss, or has no name.
 
     Example:
@@ -65,17 +65,17 @@ def _together(name: str, terms: list[Term], reduce: str) -> Term:
 
 
 def every(period: Array | int, step: Array | int, fn: Callable[..., Any], *args: Any) -> Term:
-    """A term that is computed on every ``period``-th step, and absent on the others.
+    """Compute a term on every ``period``-th step only; on the other steps it is absent.
 
-    For what is expensive and may be rare, such as a gradient penalty. On the steps between, ``fn`` does not run, in
-    neither direction, and the term has weight 0: it is absent from the objective and from means over steps. To keep
-    its strength per step, weigh it by the period: ``combine.weigh(r1=16 * 5.0)``.
+    For terms that are expensive and need not be evaluated often, such as a gradient penalty. On the steps in between,
+    neither ``fn`` nor its backward pass runs, and the term has weight 0: it is absent from the objective and from means
+    over steps. To keep its strength per step, multiply its weight by the period: ``combine.weigh(r1=16 * 5.0)``.
 
     Args:
         period: Number of steps, >= 1; traced or not.
-        step: The number of the current step, for example ``state.step`` passed on by the training step.
+        step: The number of the current step, for example ``state.step``, passed on by the training step.
         fn: ``fn(*args)`` returns a term as a loss function may: a scalar, per-example losses, or a `Term`.
-        *args: Its arguments. What ``fn`` closes over is differentiated as well.
+        *args: Arguments of ``fn``. What ``fn`` closes over is differentiated as well.
 
     Returns:
         A `Term`. Under ``jax.vmap`` over ``step`` both branches run.

@@ -1,4 +1,4 @@
-"""What an objective carries from step to step, and what it reports."""
+"""What an objective carries from step to step (`ObjectiveState`), and what it reports (`Aux`)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class ObjectiveState(NamedTuple):
     """What an objective carries from step to step: a pytree of arrays that scans, donates and checkpoints.
 
     Attributes:
-        step: Number of evaluations so far, int32; what schedules see.
+        step: Number of evaluations so far, int32; the argument of schedules.
         transform: The states of the transformations.
-        aggregator: The state of the gradient aggregator, if there is one.
+        aggregator: The state of the aggregator, if there is one.
     """
 
     step: Array
@@ -29,17 +29,17 @@ class ObjectiveState(NamedTuple):
 
 
 class Aux(NamedTuple):
-    """What one evaluation reports beside the loss; nothing in it carries a gradient.
+    """What one evaluation returns beside the loss; no gradient flows through it.
 
     Attributes:
         state: The state for the next step.
         terms: Name to the raw term before any transformation, as a 0-d `Term`: its mean and its total weight.
             Such terms merge exactly over steps with `jaxloss.reductions.merge`.
-        contributions: Name to the share of the objective; they sum to the loss.
-        weights: Name to the effective weight, the derivative of the objective by a shift of the whole term; with an
-            aggregator, its share in the aggregated gradient. It is 0 for a term that is switched off, which then
-            passes neither value nor gradient.
-        extra: What ``losses`` returned beside the terms, if ``has_aux``; with micro-batches, stacked over them.
+        contributions: Name to the contribution to the objective; they sum to the loss.
+        weights: Name to the effective weight: the derivative of the objective with respect to a shift of the whole
+            term; with an aggregator, the share in the aggregated gradient. It is 0 for a term that is switched off and
+            thus contributes neither value nor gradient.
+        extra: What ``losses`` returned beside the terms, if ``has_aux``; stacked over micro-batches, if there are any.
     """
 
     state: ObjectiveState
@@ -64,5 +64,5 @@ def means_of(terms: Terms) -> dict[str, Array]:
 
 
 def sum_of(means: dict[str, Array]) -> Array:
-    """The sum in the order of the names, so that rounding does not depend on how a dict was built."""
+    """The sum in the order of the names, so that rounding does not depend on the order of a dict."""
     return jnp.sum(jnp.stack(promote(*(means[name] for name in sorted(means)))))

@@ -1,4 +1,4 @@
-"""Named terms: what a user's losses return, lifted to one type."""
+"""Named terms: what a user's losses return, converted to one type."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ Notes = dict[str, Any]
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class ModelTerm(Term):
-    """A term of the model and not of examples, such as a penalty: every device and micro-batch has the same one.
+    """A term of the model instead of examples, such as a penalty: equal on every device and micro-batch.
 
-    Its weight says whether it is there. It does not grow with the number of devices or micro-batches.
+    Its weight says whether it is present. It does not grow with the number of devices or micro-batches.
     """
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Annotation:
-    """What a transformation must know of every example and no loss says, such as the group it belongs to.
+    """Per-example data that transformations need and losses do not carry, such as a group index.
 
-    Among the terms that ``losses`` returns it is data: it is not averaged, and reaches every transformation as the
-    extra argument of its name, for the whole batch over devices and micro-batches.
+    Returned among the terms, it is not averaged. Every transformation receives it as an extra argument with its name,
+    for the whole batch over devices and micro-batches.
 
     Attributes:
-        values: An array, or a pytree of arrays, whose leading axis is the batch; integer, boolean or floating, and
-            constant to JAX. Numbers of shape ``[]`` belong to the model and are averaged over the parts of a batch.
+        values: An array, or a pytree of arrays, whose leading axis is the batch; integer, boolean or floating. No
+            gradient flows through them. Floating numbers of shape ``[]`` belong to the model and are averaged over the
+            parts of a batch.
 
     Example:
         >>> from jaxloss import combine
@@ -104,7 +105,7 @@ def summary(term: Term) -> Term:
 
 
 def known_names(who: str, names: Any, terms: Mapping[str, Any]) -> None:
-    """A KeyError that lists the terms there are, if one of ``names`` is not among them."""
+    """Raise a KeyError that lists the existing terms unless all ``names`` are among them."""
     unknown = sorted(set(names) - set(terms))
     if unknown:
         raise KeyError(f"{who}: unknown term(s) {unknown}; the terms are {sorted(terms)}")

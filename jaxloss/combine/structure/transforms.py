@@ -36,15 +36,15 @@ def _kept(names: frozenset[str], /) -> frozenset[str]:
 
 @dataclasses.dataclass(frozen=True)
 class LossTransform:
-    """A transformation of named terms: two pure functions, as in optax, and two promises about them.
+    """A transformation of named terms: two pure functions, as in optax, and two declarations about them.
 
     Attributes:
-        init: ``init(terms) -> state``, a pytree of arrays. It is called once and reads names, shapes and dtypes only.
-        update: ``update(terms, state, *, step, **extra) -> (terms, state)``. It sees the losses of the whole batch,
+        init: ``init(terms) -> state``, a pytree of arrays. It is called once and uses only names, shapes and dtypes.
+        update: ``update(terms, state, *, step, **extra) -> (terms, state)``. It receives the losses of the whole batch,
             over all devices and micro-batches, before any mean.
-        per_example: False promises that the result depends on each term only through its mean and its total weight.
-            Then terms are averaged first: devices exchange two numbers for each, and micro-batches no second pass.
-        names: The names of the terms after ``update``, given those before; by default the same.
+        per_example: False declares that the result depends on each term only through its mean and its total weight. The
+            terms are then averaged first: devices exchange two numbers per term, and micro-batches need no second pass.
+        names: From the names of the terms before ``update`` to those after it; by default the same.
     """
 
     init: InitFn
@@ -61,7 +61,7 @@ def chain(*transforms: LossTransform) -> LossTransform:
     """Apply transformations one after the other.
 
     Args:
-        *transforms: The transformations, the first one first; none at all is the identity.
+        *transforms: The transformations, in order; without any, the result is the identity.
 
     Returns:
         One transformation, whose state is the tuple of their states.
@@ -99,7 +99,7 @@ def chain(*transforms: LossTransform) -> LossTransform:
 
 
 def on(names: str | Sequence[str], *transforms: LossTransform) -> LossTransform:
-    """Apply transformations to some of the terms and leave the others alone.
+    """Apply transformations to some of the terms and leave the others unchanged.
 
     Args:
         names: The name of one term, or several names.
@@ -138,11 +138,11 @@ def _no_state(terms: Terms, /) -> tuple[()]:
 
 
 def stateless(fn: Callable[[Terms, Array], Terms], *, per_example: bool = True) -> LossTransform:
-    """A transformation without state from a function of the terms and the step.
+    """Make a transformation without state from a function of the terms and the step.
 
     Args:
         fn: ``fn(terms, step) -> terms`` with the same names.
-        per_example: False promises that ``fn`` depends on each term only through its mean and its total weight.
+        per_example: False declares that ``fn`` depends on each term only through its mean and its total weight.
 
     Returns:
         A transformation.
@@ -163,16 +163,17 @@ def stateless(fn: Callable[[Terms, Array], Terms], *, per_example: bool = True) 
 
 
 def derive(name: str, fn: Callable[..., Array], *uses: str) -> LossTransform:
-    """Replace terms by a function of their means over the batch: a term that is not itself a mean.
+    """Replace terms by a function of their means over the whole batch: for losses that are not means.
 
-    A load-balancing loss is a sum of products of two means over the tokens, a correlation a ratio of means. Averaged
-    per device or per micro-batch such a number is wrong; here the means are those of the whole batch.
+    For example, a load-balancing loss is a sum of products of two means over the tokens, and a correlation is a ratio
+    of means. Averaging such a number over devices or micro-batches is wrong; here the means are those of the whole
+    batch.
 
     Args:
         name: The name of the new term.
-        fn: ``fn(*means) -> scalar``, given for each used term the weighted mean over its leading axis.
-        *uses: The names of the used terms, which leave the objective. Their values have shape ``[batch, ...]``, and
-            their weights the same shape.
+        fn: ``fn(*means) -> scalar``; its arguments are the weighted means of the used terms over their leading axis.
+        *uses: The names of the used terms, which are removed from the objective. Their values and weights have shape
+            ``[batch, ...]``.
 
     Returns:
         A transformation without state; its ``init`` raises a KeyError for a name that no term has.
@@ -190,7 +191,7 @@ def derive(name: str, fn: Callable[..., Array], *uses: str) -> LossTransform:
     def init(terms: Terms, /) -> tuple[()]:
         known_names("derive", uses, terms)
         if name in set(terms) - set(uses):
-            raise ValueError(f"derive: there is a term {name!r} already.")
+            raise ValueError(f"derive: the term {name!r} exists already.")
         return ()
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:
@@ -206,7 +207,7 @@ def derive(name: str, fn: Callable[..., Array], *uses: str) -> LossTransform:
 
 
 def monitor(*names: str) -> LossTransform:
-    """Watch terms: they are reported with the others, but contribute 0 and pass no gradient, not even a NaN.
+    """Only report terms: they appear in the `Aux`, but contribute 0 and pass no gradient, not even a NaN.
 
     Args:
         *names: Names of terms.

@@ -1,4 +1,4 @@
-"""Terms as constraints: bounds in place of weights, kept by multipliers that the transformation carries."""
+"""Terms as constraints: bounds instead of weights, enforced by multipliers in the state."""
 
 from __future__ import annotations
 
@@ -53,31 +53,31 @@ def constrain(
     equal: Bounds | None = None,
     damping: Factor = 1.0,
 ) -> LossTransform:
-    r"""Hold terms at bounds by the method of multipliers, instead of searching for their weights.
+    r"""Constrain terms to bounds by the method of multipliers, instead of searching for weights.
 
     With the violation :math:`g = L - b` of an upper bound or an equality, and :math:`g = b - L` of a lower bound:
 
     .. math:: \min_\theta \max_\lambda \; \lambda g + \tfrac{c}{2} g^2 \;\text{ (equal)}, \qquad
               \tfrac{1}{2c} \left(\max(0, \lambda + c g)^2 - \lambda^2\right) \;\text{ (at most, at least)}
 
-    The weight of the term is :math:`\lambda + c g`, cut at 0 for inequalities, with the sign of :math:`L` in
-    :math:`g`. An inequality that holds with room to spare thus passes no gradient. Multipliers start at 0, climb
-    along :math:`g` after they are used, and those of inequalities stay >= 0. Constrained terms are no longer minimised
-    for their own sake; the others keep weight 1.
+    The weight of the term is :math:`\lambda + c g`, clipped at 0 for inequalities, with the sign of :math:`L` in
+    :math:`g`. An inequality that holds with a margin thus passes no gradient. Multipliers start at 0 and ascend
+    :math:`g` after they are used; those of inequalities stay >= 0. Constrained terms are not minimised beyond their
+    bounds; the other terms keep weight 1.
 
     Args:
-        tx: Optimiser of the multipliers with optax's ``init`` and ``update``, such as ``optax.sgd(1e-2)``. It is given
+        tx: Optimiser of the multipliers with optax's ``init`` and ``update``, such as ``optax.sgd(1e-2)``. It receives
             negated gradients, so that it ascends.
         at_most, at_least, equal: Name of a term to its bound, in units of the loss; numbers or schedules
             ``step -> number``. A name may have both an upper and a lower bound.
-        damping: :math:`c` >= 0, in inverse units of the loss, which stops the oscillations between the model and the
+        damping: :math:`c` >= 0, in inverse units of the loss. It damps oscillations between the model and the
             multipliers; 0 is the plain Lagrangian. A number or a schedule ``step -> number``.
 
     Returns:
         A transformation with a `ConstrainState`; its ``init`` raises a KeyError for a name that no term has.
 
     Raises:
-        ValueError: If there is no bound.
+        ValueError: If no bound is given.
 
     Example:
         >>> import optax
@@ -141,20 +141,20 @@ class GecoState(NamedTuple):
 def geco(
     at_most: Bounds,
     *,
-    rate: Factor = 1e-2,
+    step_size: Factor = 1e-2,
     decay: Factor = 0.99,
     largest: float = 1e6,
 ) -> LossTransform:
-    r"""Hold terms, such as a reconstruction error, below bounds by weights that grow and shrink exponentially.
+    r"""GECO: keep terms, such as a reconstruction error, below bounds by weights that change exponentially.
 
     .. math:: \lambda \leftarrow \lambda \, e^{\nu \bar C}, \qquad \bar C = \operatorname{EMA}(L - b)
 
-    The weight of a term is :math:`\lambda`, 1 at first and always > 0, so that the term is minimised further, with
-    little weight, once the bound holds. It is updated after it is used.
+    The weight of a term is :math:`\lambda`. It starts at 1 and stays > 0, so that the term is still minimised, with a
+    small weight, when the bound holds. It is updated after it is used.
 
     Args:
         at_most: Name of a term to its bound, in units of the loss; numbers or schedules ``step -> number``.
-        rate: Speed :math:`\nu` >= 0, in inverse units of the loss.
+            step_size: Step :math:`\nu` >= 0 of the logarithm of the weight, in inverse units of the loss.
         decay: Decay per step of the moving average, in [0, 1). Both are numbers or schedules ``step -> number``.
         largest: Weights stay between ``1 / largest`` and ``largest`` > 1.
 
@@ -162,11 +162,11 @@ def geco(
         A transformation with a `GecoState`; its ``init`` raises a KeyError for a name that no term has.
 
     Raises:
-        ValueError: If there is no bound.
+        ValueError: If no bound is given.
 
     Example:
         >>> from jaxloss import combine
-        >>> tx = combine.geco({"reconstruction": 1.0}, rate=0.5)
+        >>> tx = combine.geco({"reconstruction": 1.0}, step_size=0.5)
         >>> terms = {"reconstruction": jaxloss.reductions.Term(jnp.full(2, 3.0), jnp.ones(2))}
         >>> weighed, state = tx.update(terms, tx.init(terms), step=0)
         >>> float(weighed["reconstruction"].values[0]), float(state.log_weights["reconstruction"])
@@ -184,7 +184,7 @@ def geco(
 
     def rule(observed: Observed, state: GecoState, step: Array) -> tuple[Array, GecoState]:
         dtype = observed.means.dtype
-        speed = setting("rate", rate, step, dtype, at_least=0)
+        speed = setting("step_size", step_size, step, dtype, at_least=0)
         memory = setting("decay", decay, step, dtype, at_least=0, below=1)
         limit = jnp.log(jnp.asarray(setting("largest", largest, step, dtype, above=1), dtype))
         names = tuple(sorted(at_most))

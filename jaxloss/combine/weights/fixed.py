@@ -20,14 +20,14 @@ __all__ = ["WeighRandomlyState", "WeighTunableState", "scale", "weigh", "weigh_r
 def scale(factor: Factor) -> LossTransform:
     """Multiply every term by a number or by a schedule of the step.
 
-    Where the factor is 0 the term is absent from the value and passes no gradient, even if it is NaN. A Python 0
-    removes the backward pass of the term as well, and with it a NaN that arises in there; a traced 0 cannot.
+    If the factor is 0, the term adds nothing to the value and passes no gradient, even if it is NaN. A Python 0 also
+    removes the backward pass of the term, and with it any NaN that arises there; a traced 0 cannot.
 
     Args:
         factor: A number, traced or not, or a schedule ``step -> number``; it may be negative.
 
     Returns:
-        A transformation without state. A changed factor never recompiles if it is traced.
+        A transformation without state. Changing a traced factor never recompiles.
 
     Example:
         >>> from jaxloss import combine
@@ -44,7 +44,7 @@ def scale(factor: Factor) -> LossTransform:
 
 
 def weigh(**factors: Factor) -> LossTransform:
-    """Weigh terms by name, each by a number or by a schedule of the step; unnamed terms keep weight 1.
+    """Weight terms by name, each with a number or a schedule of the step; unnamed terms keep weight 1.
 
     Args:
         **factors: Term name to number or schedule, as for `scale`.
@@ -92,9 +92,9 @@ class WeighTunableState(NamedTuple):
 
 
 def weigh_tunable(**initial: float | Array) -> LossTransform:
-    """Weigh terms by numbers that live in the state, where they can be edited during a run without recompilation.
+    """Weight terms by numbers in the state, which can be edited during a run without recompilation.
 
-    For a weight that follows a plan, a warm-up or a ramp, give `weigh` a schedule instead:
+    For a weight that follows a schedule, such as a warm-up, use `weigh` instead:
     ``weigh(kl=optax.linear_schedule(0.0, 1.0, 1000))``.
 
     Args:
@@ -102,7 +102,7 @@ def weigh_tunable(**initial: float | Array) -> LossTransform:
 
     Returns:
         A transformation with a `WeighTunableState`; its ``init`` raises a KeyError for a name that no term has. A
-        weight of 0 lets neither value nor gradient through.
+        weight of 0 passes neither value nor gradient.
 
     Example:
         >>> from jaxloss import combine
@@ -139,7 +139,7 @@ class WeighRandomlyState(NamedTuple):
 
 
 def weigh_randomly(key: Array, *, spread: Factor = 1.0) -> LossTransform:
-    r"""Draw new weights in every step, the baseline that adaptive weights should beat: random loss weighting.
+    r"""Random loss weighting: new random weights at every step, the baseline for adaptive weights.
 
     .. math:: w = \operatorname{softmax}(s z), \qquad z_k \sim \mathcal N(0, 1)
 

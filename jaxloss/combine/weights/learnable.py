@@ -1,4 +1,4 @@
-"""Weights of terms with parameters of their own, which an optimiser learns from the values of the losses."""
+"""Weights from learned parameters, one per term, which an optimiser updates from the values of the losses."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def learned(
     *,
     maximize: bool = False,
 ) -> LossTransform:
-    r"""Weights that are the slopes of a scalarisation :math:`S(\theta, L)` with one learned parameter per term.
+    r"""Weight terms by the slopes of a scalarisation :math:`S(\theta, L)` with one learned parameter per term.
 
     .. math:: w_k = \frac{\partial S}{\partial L_k}, \qquad
               \theta \text{ follows } \mp \frac{\partial S}{\partial \theta}
 
-    The model then descends :math:`S` exactly, and :math:`\theta` needs the values of the losses only, no second set
-    of parameters in the model. The weights of a step come from the parameters before it. Summands of :math:`S` that do
-    not depend on the losses, such as a regulariser, are not part of the objective's value.
+    The model then descends :math:`S` exactly. :math:`\theta` depends on the values of the losses only; it is stored in
+    the state, not among the parameters of the model. A step uses the parameters before their update. Summands of
+    :math:`S` that do not depend on the losses, such as a regulariser, are not part of the objective's value.
 
     Args:
         initial: First value of every parameter, or a dict from name to first value.
         scalarize: ``(parameters, losses, present) -> S``, all of shape ``[terms]`` in the order of the sorted names.
-            ``present`` is boolean; an absent term has the loss 1 and must be left out of ``S``.
+            ``present`` is boolean; an absent term has the loss 1 and must be excluded from ``S``.
         tx: Optimiser of the parameters with optax's ``init`` and ``update``, such as ``optax.adam(1e-3)``. The
-            parameter and the moments of a term that is absent do not move.
+            parameter and the moments of an absent term do not change.
         maximize: Whether the parameters ascend.
 
     Returns:
@@ -99,11 +99,11 @@ def _separable(
 
 
 def uncertainty(tx: Optimiser, *, initial: Scalar | Mapping[str, Scalar] = 0.0) -> LossTransform:
-    r"""Weigh terms by learned uncertainties, the log-variances :math:`s_k`.
+    r"""Uncertainty weighting (Kendall): weight terms by learned log-variances :math:`s_k`.
 
     .. math:: S = \sum_k \tfrac12 e^{-s_k} L_k + \tfrac12 s_k
 
-    The best :math:`s_k` is :math:`\log L_k`, which may be negative. Weights start at 1/2.
+    The optimal :math:`s_k` is :math:`\log L_k`, which may be negative. Weights start at 1/2.
 
     Args:
         tx: Optimiser of the log-variances, as for `learned`.
@@ -128,7 +128,7 @@ def uncertainty(tx: Optimiser, *, initial: Scalar | Mapping[str, Scalar] = 0.0) 
 
 
 def revised_uncertainty(tx: Optimiser, *, initial: Scalar | Mapping[str, Scalar] = 1.0) -> LossTransform:
-    r"""Weigh terms by learned uncertainties :math:`c_k` whose regulariser is never negative.
+    r"""Revised uncertainty weighting: learned uncertainties :math:`c_k` with a regulariser that is never negative.
 
     .. math:: S = \sum_k \frac{L_k}{2 c_k^2} + \log(1 + c_k^2)
 
@@ -154,11 +154,11 @@ def revised_uncertainty(tx: Optimiser, *, initial: Scalar | Mapping[str, Scalar]
 
 
 def imtl_l(tx: Optimiser, *, initial: Scalar | Mapping[str, Scalar] = 0.0) -> LossTransform:
-    r"""Learned scales that bring all terms to the same size: the loss part of impartial multi-task learning.
+    r"""IMTL-L, the loss part of impartial multi-task learning: learned scales that make all terms equally large.
 
     .. math:: S = \sum_k e^{s_k} L_k - s_k
 
-    At the best :math:`s_k` every weighted term is 1.
+    At the optimal :math:`s_k` every weighted term is 1.
 
     Args:
         tx: Optimiser of the log-scales, as for `learned`.

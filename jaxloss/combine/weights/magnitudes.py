@@ -1,4 +1,4 @@
-"""Weights that balance terms: equal rates of progress, equal magnitudes, or none of it, which is chance."""
+"""Weights that make terms comparable: by their magnitude, their relative rate of decrease, or their variation."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class FAMOState(NamedTuple):
 
     Attributes:
         logits: Name to the logit of the term.
-        previous: Name to the mean of the last step in which the term was there.
-        started: Name to whether there was one.
+        previous: Name to the mean of the last step in which the term was present.
+        started: Name to whether there was such a step.
         optimiser: The state of the optimiser.
     """
 
@@ -55,22 +55,23 @@ class FAMOState(NamedTuple):
 
 
 def famo(tx: Optimiser, *, minima: Mapping[str, Scalar] | None = None, epsilon: Scalar = 1e-8) -> LossTransform:
-    r"""Let the logarithms of all terms fall at the same rate: fast adaptive multitask optimisation.
+    r"""Fast adaptive multitask optimisation (FAMO): the logarithms of all terms decrease at the same rate.
 
     .. math:: w_k = c \, \frac{z_k}{D_k}, \qquad z = \operatorname{softmax}(\xi), \qquad
               D_k = L_k - b_k + \epsilon, \qquad c = 1 \Big/ \sum_k \frac{z_k}{D_k}
 
     The logits :math:`\xi` descend :math:`\sum_k z_k (\log D_k^{(t-1)} - \log D_k^{(t)})` at the beginning of a step, so
-    that the change of a loss over a step is taken between successive batches. The paper evaluates the old batch again.
+    that the change of a loss over a step is measured between successive batches. The paper evaluates the old batch a
+    second time instead.
 
     Args:
         tx: Optimiser of the logits with optax's ``init`` and ``update``; the paper's is
             ``optax.chain(optax.add_decayed_weights(1e-3), optax.adam(0.025))``.
-        minima: Name to the lower bound :math:`b_k` of the term; 0 for terms that are not named.
+        minima: Name to the lower bound :math:`b_k` of the term; 0 for unnamed terms.
         epsilon: Added to the distance from the bound, in units of the losses; >= 0.
 
     Returns:
-        A transformation with a `FAMOState`; its weights sum to 1. NaN if a term is not above its bound.
+        A transformation with a `FAMOState`; its weights sum to 1. A weight is NaN if its term is not above its bound.
 
     Example:
         >>> import optax
@@ -132,11 +133,11 @@ class EMANormalizeState(NamedTuple):
 
 
 def ema_normalize(decay: Factor = 0.99, *, epsilon: Scalar = 1e-8) -> LossTransform:
-    r"""Divide every term by a moving average of its magnitude, so that all are about 1.
+    r"""Divide every term by a moving average of its magnitude, so that all are close to 1.
 
     .. math:: w_k = \frac{1}{\max(\operatorname{EMA} |L_k|, \epsilon)}
 
-    The average includes the step it weighs, and is not biased towards its start: the first step gives 1 exactly.
+    The average includes the current step and has no bias towards its start: the first step gives exactly 1.
 
     Args:
         decay: Decay per step in [0, 1); a number or a schedule ``step -> number``.
@@ -170,9 +171,9 @@ class CoefficientOfVariationState(NamedTuple):
     """What `coefficient_of_variation` carries, everything by the name of the term.
 
     Attributes:
-        counts: Number of steps in which the term was there.
+        counts: Number of steps in which the term was present.
         averages: Average of its means over these steps.
-        ratios: Average of the ratios of a mean to the average before it.
+        ratios: Average of the ratios of a mean to the preceding average.
         squares: Sum of the squared deviations of the ratios from their average.
     """
 
@@ -183,14 +184,14 @@ class CoefficientOfVariationState(NamedTuple):
 
 
 def coefficient_of_variation() -> LossTransform:
-    r"""Weigh terms by the coefficient of variation of their progress: a term that has settled counts less.
+    r"""CoV-Weighting: weight terms by the coefficient of variation of their progress, so that settled terms count less.
 
     .. math:: \ell_k = \frac{L_k^{(t)}}{\bar L_k^{(t - 1)}}, \qquad
               w_k = \frac{\sigma_k / \mu_k}{\sum_j \sigma_j / \mu_j}
 
-    with mean :math:`\mu_k` and standard deviation :math:`\sigma_k` of :math:`\ell_k`, and the average
-    :math:`\bar L_k`, over all steps before. A term that was there less than twice has the weight 1 over the number of
-    terms, and the others share the rest.
+    with mean :math:`\mu_k` and standard deviation :math:`\sigma_k` of :math:`\ell_k`, and the average :math:`\bar L_k`,
+    over all previous steps. A term that was present fewer than two times has the weight 1 over the number of terms; the
+    other terms share the rest.
 
     Returns:
         A transformation with a `CoefficientOfVariationState`. The weights sum to 1.

@@ -29,7 +29,7 @@ __all__ = ["NTKNormalizeState", "ntk_normalize", "ntk_trace", "ntk_weights"]
 
 
 def ntk_trace(residual: Callable[..., Array], params: Any, *points: Any, batch_size: int = 32) -> Array:
-    r"""Mean over the points of the squared gradient of a residual: the trace of its neural tangent kernel over N.
+    r"""Mean squared gradient of a residual over N points: the trace of its neural tangent kernel over N.
 
     .. math:: \frac1N \sum_{n=1}^N \big\| \nabla_\theta r(\theta, x_n) \big\|^2
 
@@ -37,7 +37,7 @@ def ntk_trace(residual: Callable[..., Array], params: Any, *points: Any, batch_s
         residual: ``residual(params, *point)``, one number.
         params: The parameters, any pytree of floating arrays.
         *points: Arrays or pytrees with a leading axis of N points.
-        batch_size: How many gradients are held at a time.
+        batch_size: Number of gradients that are in memory at the same time.
 
     Returns:
         A scalar >= 0.
@@ -63,16 +63,16 @@ def ntk_trace(residual: Callable[..., Array], params: Any, *points: Any, batch_s
 
 
 def ntk_weights(traces: Array, *, present: Array | None = None) -> Array:
-    r"""Weights that let all terms converge at one average rate.
+    r"""Weights for which all terms converge at one average rate: mean trace over own trace.
 
     .. math:: w_i = \frac{\frac1m \sum_j \operatorname{tr} K_j}{\operatorname{tr} K_i}
 
-    The paper has the sum in the numerator, which is m times as large.
+    The paper has the sum of the traces in the numerator, which makes the weights m times as large.
 
     Args:
         traces: Trace of the neural tangent kernel of each term over its number of points, shape ``[m]``, see
             `ntk_trace`.
-        present: Boolean, shape ``[m]``; a term where it is False is deleted. None is all.
+        present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
         Weights, shape ``[m]``; 0 where absent or where the trace is 0.
@@ -108,21 +108,21 @@ class NTKNormalizeState(NamedTuple):
 
 
 def ntk_normalize(*, traces: str = "traces", momentum: Scalar = 0.9) -> LossTransform:
-    """Weigh terms by a running mean of `ntk_weights`, renewed at the steps that have traces.
+    """Weight terms by a running mean of `ntk_weights`, updated at the steps that have traces.
 
-    Traces are dear and change slowly. Let a ``jax.lax.cond`` in the losses compute them on every hundredth step, say,
-    and give 0 on the others: a trace of 0 keeps the weight.
+    Traces are expensive to compute and change slowly. Use a ``jax.lax.cond`` in the losses that computes them, for
+    example, on every hundredth step and returns 0 on the others: a trace of 0 keeps the weight.
 
     Args:
         traces: Name of the `Annotation` that holds a dict of every term's name to its `ntk_trace`.
         momentum: Share of the old weights in the running mean, in [0, 1).
 
     Returns:
-        A transformation with an `NTKNormalizeState`, whose weights are 1 at first. Weights are renewed before they are used.
+        A transformation with an `NTKNormalizeState`, whose weights start at 1 and are updated before they are used.
 
     Raises:
-        ValueError: If ``momentum`` is out of range, or there are not as many traces as terms.
-        KeyError: If there is no such annotation.
+        ValueError: If ``momentum`` is out of range, or the names of the traces are not those of the terms.
+        KeyError: If the losses return no such annotation.
 
     Example:
         >>> from jaxloss import combine

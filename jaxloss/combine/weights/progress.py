@@ -1,4 +1,4 @@
-"""Weights from how fast every term falls: the slow ones get more attention."""
+"""Weights from the rate at which each term decreases: slow terms get larger weights."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ class DWAState(NamedTuple):
     """What `dwa` carries, everything by the name of the term.
 
     Attributes:
-        epoch: The last epoch in which the term was there.
+        epoch: The last epoch in which the term was present.
         sums: Sum of its means over the steps of that epoch.
-        counts: Number of these steps.
-        newer, older: Averages over the last two such epochs before.
+        counts: Number of these steps. newer, older: Averages over the two previous such epochs.
         averages: Number of averages so far, at most 2.
     """
 
@@ -46,15 +45,16 @@ class DWAState(NamedTuple):
 
 
 def dwa(epoch_length: int, *, temperature: Factor = 2.0) -> LossTransform:
-    r"""Dynamic weight average: the weight follows the ratio of a term's averages over the last two epochs.
+    r"""Dynamic weight average (DWA): weights follow the ratio of a term's averages over the last two epochs.
 
     .. math:: w_k = m \operatorname{softmax}_k\left(\frac{1}{T} \frac{\bar L_k^{(t-1)}}{\bar L_k^{(t-2)}}\right)
 
-    Weights are 1 until two epochs are over, and sum to the number :math:`m` of terms from then on.
+    Weights are 1 until two epochs are complete; after that they sum to the number :math:`m` of terms.
 
     Args:
         epoch_length: Number of steps >= 1 of an epoch; epochs begin at step 0.
-        temperature: :math:`T` > 0; the larger, the more equal the weights. A number or a schedule ``step -> number``.
+        temperature: :math:`T` > 0; larger values make the weights more equal. A number or a schedule
+            ``step -> number``.
 
     Returns:
         A transformation with a `DWAState`.
@@ -105,8 +105,8 @@ class SoftadaptState(NamedTuple):
     """What `softadapt` carries.
 
     Attributes:
-        previous: Name to the mean of the last step in which the term was there.
-        started: Name to whether there was one.
+        previous: Name to the mean of the last step in which the term was present.
+        started: Name to whether there was such a step.
     """
 
     previous: dict[str, Array]
@@ -114,18 +114,18 @@ class SoftadaptState(NamedTuple):
 
 
 def softadapt(beta: Factor = 0.1) -> LossTransform:
-    r"""Weigh terms by the softmax of their last change: a term that rises counts more.
+    r"""SoftAdapt: weight terms by the softmax of their last change, so that rising terms count more.
 
     .. math:: w_k = \operatorname{softmax}_k\left(\beta \, (L_k^{(t)} - L_k^{(t-1)})\right)
 
-    These are differences of losses, as in the paper; other libraries use ratios.
+    The changes are differences of losses, as in the paper; other libraries use ratios.
 
     Args:
-        beta: Sharpness in inverse units of the losses; negative to favour the terms that fall fastest. A number or a
-            schedule ``step -> number``.
+        beta: Sharpness in inverse units of the losses; a negative value favours the terms that fall fastest. A number
+            or a schedule ``step -> number``.
 
     Returns:
-        A transformation with a `SoftadaptState`. The weights sum to 1; a term that is new counts as unchanged.
+        A transformation with a `SoftadaptState`. The weights sum to 1; a new term counts as unchanged.
 
     Example:
         >>> from jaxloss import combine
@@ -158,9 +158,9 @@ class RelobraloState(NamedTuple):
     """What `relobralo` carries.
 
     Attributes:
-        first: Name to the mean of the first step in which the term was there.
+        first: Name to the mean of the first step in which the term was present.
         previous: Name to the mean of the last such step.
-        started: Name to whether there was one.
+        started: Name to whether there was such a step.
         weights: Name to the last weight.
         key: The data of the random key.
     """
@@ -173,7 +173,7 @@ class RelobraloState(NamedTuple):
 
 
 def relobralo(key: Array, *, temperature: Factor = 1.0, decay: Factor = 0.95, lookback: Factor = 0.99) -> LossTransform:
-    r"""Relative loss balancing with random lookback, made for the many terms of physics-informed networks.
+    r"""Relative loss balancing with random lookback (ReLoBRaLo), for the many terms of physics-informed networks.
 
     .. math:: b_k(t') = m \operatorname{softmax}_k\left(\frac{L_k^{(t)}}{\tau L_k^{(t')}}\right), \qquad
               w^{(t)} = \alpha \left(\rho \, w^{(t-1)} + (1 - \rho) \, b(0)\right) + (1 - \alpha) \, b(t - 1)
@@ -183,9 +183,9 @@ def relobralo(key: Array, *, temperature: Factor = 1.0, decay: Factor = 0.95, lo
     Args:
         key: Random key, as from ``jax.random.key``.
         temperature: :math:`\tau` > 0.
-        decay: :math:`\alpha` in [0, 1], how much of the past is kept.
-        lookback: Probability in [0, 1] that :math:`\rho` is 1, which is that the last weights are the past and not the
-            first losses. All three are numbers or schedules ``step -> number``.
+        decay: :math:`\alpha` in [0, 1], the share of the past that is kept.
+        lookback: Probability in [0, 1] that :math:`\rho` is 1: the past then consists of the last weights, otherwise of
+            weights relative to the first losses. All three are numbers or schedules ``step -> number``.
 
     Returns:
         A transformation with a `RelobraloState`.

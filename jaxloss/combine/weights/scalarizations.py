@@ -1,4 +1,4 @@
-"""One number from many losses: every scalarisation is a weighting of the terms by its own slopes."""
+"""Scalarisations: functions from all terms to one number, which weight the terms by their slopes."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def _stateless(rule: Weigher) -> LossTransform:
 
 
 def scalarized(scalarize: Callable[[Array, Array], Array]) -> LossTransform:
-    r"""Weigh terms so that the model descends a function of their means.
+    r"""Weight terms so that the model descends a given function of their means.
 
     .. math:: w_k = \frac{\partial S}{\partial L_k}
 
-    The objective's value is :math:`\sum_k w_k L_k`, which is :math:`S` itself if :math:`S(2L) = 2 S(L)`.
+    The value of the objective is :math:`\sum_k w_k L_k`. It equals :math:`S` if :math:`S(cL) = c \, S(L)` for c > 0.
 
     Args:
         scalarize: ``(losses, present) -> S``, both ``[terms]`` in the order of the sorted names. ``present`` is
-            boolean; an absent term has the loss 1 and must be left out of ``S``.
+            boolean; an absent term has the loss 1 and must be excluded from ``S``.
 
     Returns:
         A transformation without state.
@@ -50,15 +50,15 @@ def scalarized(scalarize: Callable[[Array, Array], Array]) -> LossTransform:
 
 
 def geometric_mean(*, epsilon: Scalar = 1e-12) -> LossTransform:
-    r"""Descend the geometric mean of the terms: all are equal whatever their units.
+    r"""Descend the geometric mean of the terms, which does not depend on their units.
 
     .. math:: w_k = \frac{1}{m} \frac{S}{L_k}, \qquad S = \Bigl(\prod_k L_k\Bigr)^{1/m}, \qquad \sum_k w_k L_k = S
 
     Args:
-        epsilon: Floor of the losses > 0, in their units: at 0 the slope is infinite.
+        epsilon: Floor of the losses > 0, in their units; at a loss of 0 the slope would be infinite.
 
     Returns:
-        A transformation without state; NaN if a term is below 0.
+        A transformation without state. The weights are NaN if a term is below 0.
 
     Example:
         >>> from jaxloss import combine
@@ -89,16 +89,15 @@ def tchebycheff(
     preference: Mapping[str, Scalar] | None = None,
     ideal: Mapping[str, Scalar] | None = None,
 ) -> LossTransform:
-    r"""Descend a smooth maximum of the terms, so that the worst one leads: smooth Tchebycheff scalarisation.
+    r"""Smooth Tchebycheff scalarisation: descend a smooth maximum of the terms, led by the worst one.
 
     .. math:: S = \mu \log \sum_k \exp\left(\frac{\lambda_k (L_k - z_k)}{\mu}\right)
 
     Args:
-        smoothing: :math:`\mu` > 0, in units of the losses; a number or a schedule ``step -> number``. Near 0 only the
+        smoothing: :math:`\mu` > 0, in units of the losses; a number or a schedule ``step -> number``. Near 0, only the
             worst term counts.
-        preference: Name to :math:`\lambda_k`, 1 for terms that are not named; by default one over the number of terms
-            present for each.
-        ideal: Name to the best loss that can be reached, :math:`z_k`; 0 for terms that are not named.
+        preference: Name to :math:`\lambda_k`, 1 for unnamed terms. None is 1 over the number of present terms for all.
+        ideal: Name to the best loss that can be reached, :math:`z_k`; 0 for unnamed terms.
 
     Returns:
         A transformation without state; its ``init`` raises a KeyError for a name that no term has.
@@ -138,7 +137,7 @@ def tchebycheff(
 
 
 def vrex(beta: Factor = 1.0) -> LossTransform:
-    r"""Penalise the variance of the terms, each one an environment: risk extrapolation.
+    r"""Risk extrapolation (V-REx): penalise the variance of the terms, each of which is an environment.
 
     .. math:: S = \sum_k \frac{L_k}{m} + \beta \sum_k \frac{(L_k - \bar L)^2}{m}, \qquad
               w_k = \frac{1 + 2 \beta (L_k - \bar L)}{m}
