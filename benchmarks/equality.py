@@ -46,7 +46,7 @@ TRANSFORMS = (
     lambda rng: combine.on(["ce", "fit"], combine.top_fraction(rng.uniform(0.2, 0.9))),
     lambda rng: combine.on("fit", combine.cvar(rng.uniform(0.2, 0.9))),
     lambda rng: combine.on("ce", combine.trimmed_mean(rng.uniform(0.1, 0.5))),
-    lambda rng: combine.on("fit", combine.soft_maximum(rng.uniform(0.5, 2.0))),
+    lambda rng: combine.on("fit", combine.reduce_by(reductions.soft_maximum, temperature=rng.uniform(0.5, 2.0))),
     lambda rng: combine.on("ce", combine.focal(2.0)),
     lambda rng: combine.on("ce", combine.superloss()),
     lambda rng: combine.on(["ce", "fit"], combine.self_paced(rng.uniform(0.5, 2.0))),
@@ -54,7 +54,7 @@ TRANSFORMS = (
     lambda rng: combine.ema_normalize(0.9),
     lambda rng: combine.dwa(1),
     lambda rng: combine.softadapt(),
-    lambda rng: combine.random_weights(jax.random.key(int(rng.integers(99)))),
+    lambda rng: combine.weigh_randomly(jax.random.key(int(rng.integers(99)))),
     lambda rng: combine.weigh(size=0.0),
 )
 AGGREGATORS = (

@@ -12,7 +12,7 @@ import typing as _t
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import by_loss, checks
+from jaxloss._floor import by_loss, checks, numerics
 from jaxloss._floor.reduction import divide_sums, weighted_sums
 from jaxloss._floor.typing import Array, Reducer, Scalar
 from jaxloss.names import no_such_name as _no_such_name
@@ -190,7 +190,8 @@ def worst_group(groups: Array, num_groups: int) -> Reducer:
     """The largest of the mean losses of groups: the objective of distributionally robust training.
 
     Args:
-        groups: Group index of every example, in ``[0, num_groups)``, of the shape of the unreduced loss.
+        groups: Group index of every example, of the shape of the unreduced loss. An example that counts and whose
+            index is not in ``[0, num_groups)`` makes the result NaN.
         num_groups: Number of groups; one without an example does not take part.
 
     Reference:
@@ -202,6 +203,7 @@ def worst_group(groups: Array, num_groups: int) -> Reducer:
         (index,) = checks.integer(groups=groups)
         checks.has_shape(values.shape, "the unreduced loss", groups=index)
         member = jnp.ravel(index)[None, :] == jnp.arange(num_groups, dtype=index.dtype)[:, None]
+        values = numerics.poison(values, ((index >= 0) & (index < num_groups)) | (weights == 0))
         mass = jnp.where(member, jnp.ravel(weights)[None, :], jnp.zeros((), weights.dtype))
         sums, masses = weighted_sums(jnp.broadcast_to(jnp.ravel(values), mass.shape), mass, -1)
         means = jnp.where(masses > 0, divide_sums(sums, masses), -jnp.inf)

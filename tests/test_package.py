@@ -105,11 +105,10 @@ def test_house_rules(path: Path) -> None:
         "_floor.value_checks",
         "_floor.reduction",
         "reductions",
-        *(f"combine.{m}" for m in ("lazy", "objectives", "sharing", "sown", "transforms")),
     ],
 )
 @jax.numpy_dtype_promotion("standard")
-def test_examples_of_the_floor_and_the_combinators(name: str) -> None:
+def test_examples_of_the_floor(name: str) -> None:
     module = importlib.import_module(f"jaxloss.{name}")
     names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
     assert run_examples(module, module.__name__, names, recurse=True)

@@ -1,179 +1,60 @@
-"""Compose named loss terms into one objective: transformations of terms, weights, schedules.
+"""Compose named loss terms into one objective.
 
-The pieces have the shape of optax: a `LossTransform` is a pair of pure functions, `chain` composes them, and an
-`objective` is a differentiable function of the parameters with a state that is carried like an optimiser's.
+A training loss is rarely one number: a fit, a penalty, an auxiliary task. Here a function returns them as a dict of
+named terms, and an `objective` turns that function into one differentiable number with a state that is carried from
+step to step, like the state of an optimiser:
+
+>>> import jax, jax.numpy as jnp, jaxloss
+>>> from jaxloss import combine, reductions
+>>> def losses(params, x, y):  # one forward pass; ``reductions.term`` keeps the losses per example
+...     error = jaxloss.squared_error(params["slope"] * x, y, reduction=reductions.term)
+...     return {"fit": error, "size": params["slope"] ** 2}
+>>> objective = combine.objective(
+...     losses,
+...     combine.on("fit", combine.trimmed_mean(0.25)),  # per example: drop the largest losses
+...     combine.weigh(size=lambda step: 0.1 / (1 + step)),  # per term: numbers or schedules of the step
+... )
+>>> params = {"slope": jnp.array(1.0)}
+>>> x, y = jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([2.0, 4.0, 6.0, 100.0])  # the last one is an outlier
+>>> state = objective.init(params, x, y)
+>>> for _ in range(100):
+...     (loss, aux), gradient = jax.value_and_grad(objective, has_aux=True)(params, state, x, y)
+...     params = jax.tree.map(lambda p, g: p - 0.05 * g, params, gradient)  # any optimiser
+...     state = aux.state
+>>> float(params["slope"].round(1))
+2.0
+>>> sorted(aux.metrics())  # for a logger: raw means, weights, weighted means and counts of every term
+['count/fit', 'count/size', 'value/fit', 'value/size', 'weight/fit', 'weight/size', 'weighted/fit', 'weighted/size']
+
+What goes between the losses and their sum has one of two forms, both pairs of pure functions as in optax:
+
+* A transformation (`LossTransform`) changes the terms. Those of ``jaxloss.combine.weights`` weight whole terms, with
+  fixed numbers, schedules, learned parameters, or weights that adapt to the losses: `weigh`, `uncertainty`, `dwa`,
+  `constrain`. Those of ``jaxloss.combine.examples`` look at the loss of every example: `top_fraction`, `group_dro`,
+  `self_paced`, `causal`. `chain` and `on` compose them.
+* An aggregator (`Aggregator`), given as ``aggregate=``, makes one gradient from the gradients of the terms. Those of
+  ``jaxloss.combine.gradients`` resolve conflicts between terms: `pcgrad`, `upgrad`, `mgda`, `nash`.
+
+The suffixes tell the kind: ``*_weights`` is a pure function from gradients, or their inner products, to one weight per
+term; ``*_weighting`` makes an aggregator; the name of a transformation has neither suffix.
 """
 
 import typing as _t
 
-from jaxloss.combine.aggregation import Aggregator, GramianState, from_gramian, gramian, players
-from jaxloss.combine.balance import (
-    equal_norms,
-    equal_norms_weights,
-    learning_rate_annealing,
-    learning_rate_annealing_weights,
-)
-from jaxloss.combine.balancing import (
-    EMANormalizeState,
-    FAMOState,
-    RandomWeightsState,
-    ema_normalize,
-    famo,
-    random_weights,
-)
-from jaxloss.combine.bargaining import fairgrad, fairgrad_weights, nash, nash_weights
-from jaxloss.combine.collocation import SelfAdaptiveState, causal, self_adaptive
-from jaxloss.combine.conflict import gradvac, gradvac_weights, pcgrad, pcgrad_weights
-from jaxloss.combine.constraints import ConstrainState, GecoState, constrain, geco
-from jaxloss.combine.curricula import SuperLossState, self_paced, superloss
-from jaxloss.combine.dual_cone import dualproj, dualproj_weights, upgrad, upgrad_weights
-from jaxloss.combine.geometry import aligned_mtl, aligned_mtl_weights, config, config_weights, imtl_g, imtl_g_weights
-from jaxloss.combine.groups import GroupDROState, TermDROState, group_dro, term_dro, worst_group
-from jaxloss.combine.lazy import every
-from jaxloss.combine.learned import LearnedState, imtl_l, learned, revised_uncertainty, uncertainty
-from jaxloss.combine.min_norm import cagrad, cagrad_weights, mgda, mgda_weights
-from jaxloss.combine.neural_tangent import ntk_trace, ntk_weighting, ntk_weights
-from jaxloss.combine.objectives import Objective, objective
-from jaxloss.combine.plain_aggregation import constant_weighting, mean_of_gradients, random_weighting, sum_of_gradients
-from jaxloss.combine.progress import DWAState, RelobraloState, SoftadaptState, dwa, relobralo, softadapt
-from jaxloss.combine.reshaping import clip_values, focal, reduce_by, soft_maximum
-from jaxloss.combine.results import Aux, ObjectiveState
-from jaxloss.combine.robust_aggregation import krum, krum_weights, trimmed_mean_of_gradients
-from jaxloss.combine.scalarizations import geometric_mean, scalarized, tchebycheff, vrex
-from jaxloss.combine.selections import (
-    SkipNonfiniteState,
-    cvar,
-    nonzero_mean,
-    skip_nonfinite,
-    small_loss,
-    top_fraction,
-    trimmed_mean,
-)
-from jaxloss.combine.sharing import fork, reverse_gradient
-from jaxloss.combine.sign_dropout import graddrop
-from jaxloss.combine.sown import collect
-from jaxloss.combine.terms import Annotation
-from jaxloss.combine.training_rates import GradNormState, gradnorm, gradnorm_weights
-from jaxloss.combine.transforms import LossTransform, chain, derive, on, scale, stateless, weigh
-from jaxloss.combine.tuning import WeighTunableState, monitor, weigh_tunable
-from jaxloss.combine.variation import CovWeightingState, cov_weighting
+from jaxloss.combine import examples, gradients, objectives, structure, weights
+from jaxloss.combine.examples import *
+from jaxloss.combine.gradients import *
+from jaxloss.combine.objectives import *
+from jaxloss.combine.structure import *
+from jaxloss.combine.weights import *
 from jaxloss.names import no_such_name as _no_such_name
 
-__all__ = [
-    "Aggregator",
-    "Annotation",
-    "Aux",
-    "ConstrainState",
-    "CovWeightingState",
-    "DWAState",
-    "EMANormalizeState",
-    "FAMOState",
-    "GecoState",
-    "GradNormState",
-    "GramianState",
-    "GroupDROState",
-    "LearnedState",
-    "LossTransform",
-    "Objective",
-    "ObjectiveState",
-    "RandomWeightsState",
-    "RelobraloState",
-    "SelfAdaptiveState",
-    "SkipNonfiniteState",
-    "SoftadaptState",
-    "SuperLossState",
-    "TermDROState",
-    "WeighTunableState",
-    "aligned_mtl",
-    "aligned_mtl_weights",
-    "cagrad",
-    "cagrad_weights",
-    "causal",
-    "chain",
-    "clip_values",
-    "collect",
-    "config",
-    "config_weights",
-    "constant_weighting",
-    "constrain",
-    "cov_weighting",
-    "cvar",
-    "derive",
-    "dualproj",
-    "dualproj_weights",
-    "dwa",
-    "ema_normalize",
-    "equal_norms",
-    "equal_norms_weights",
-    "every",
-    "fairgrad",
-    "fairgrad_weights",
-    "famo",
-    "focal",
-    "fork",
-    "from_gramian",
-    "geco",
-    "geometric_mean",
-    "graddrop",
-    "gradnorm",
-    "gradnorm_weights",
-    "gradvac",
-    "gradvac_weights",
-    "gramian",
-    "group_dro",
-    "imtl_g",
-    "imtl_g_weights",
-    "imtl_l",
-    "krum",
-    "krum_weights",
-    "learned",
-    "learning_rate_annealing",
-    "learning_rate_annealing_weights",
-    "mean_of_gradients",
-    "mgda",
-    "mgda_weights",
-    "monitor",
-    "nash",
-    "nash_weights",
-    "nonzero_mean",
-    "ntk_trace",
-    "ntk_weighting",
-    "ntk_weights",
-    "objective",
-    "on",
-    "pcgrad",
-    "pcgrad_weights",
-    "players",
-    "random_weighting",
-    "random_weights",
-    "reduce_by",
-    "relobralo",
-    "reverse_gradient",
-    "revised_uncertainty",
-    "scalarized",
-    "scale",
-    "self_adaptive",
-    "self_paced",
-    "skip_nonfinite",
-    "small_loss",
-    "soft_maximum",
-    "softadapt",
-    "stateless",
-    "sum_of_gradients",
-    "superloss",
-    "tchebycheff",
-    "term_dro",
-    "top_fraction",
-    "trimmed_mean",
-    "trimmed_mean_of_gradients",
-    "uncertainty",
-    "upgrad",
-    "upgrad_weights",
-    "vrex",
-    "weigh",
-    "weigh_tunable",
-    "worst_group",
-]
+__all__: list[str] = []
+__all__ += examples.__all__
+__all__ += gradients.__all__
+__all__ += objectives.__all__
+__all__ += structure.__all__
+__all__ += weights.__all__
 
 if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
 

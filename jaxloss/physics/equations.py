@@ -27,7 +27,7 @@ def pde_residual_loss(
     Write the residual with `jaxloss.fields`, such as `jaxloss.fields.laplacian`; it is 0 where the field solves
     the equation. A system of equations
     is a residual that is a vector; its squares are summed. Boundary and initial conditions and data are further terms
-    beside this one: `jaxloss.combine` weighs them, and its ``causal``, ``self_adaptive`` and ``ntk_weighting`` are
+    beside this one: `jaxloss.combine` weighs them, and its ``causal``, ``self_adaptive`` and ``ntk_normalize`` are
     made for these terms.
 
     Args:

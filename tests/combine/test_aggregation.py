@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import itertools
 from pathlib import Path
 
@@ -13,26 +12,10 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-import jaxloss
 from jaxloss import combine, reductions
-from jaxloss.combine._quadratic import interior_point, nonneg_qp
-from jaxloss.combine.sign_dropout import keep_one_sign
-from tests.support import run_examples
+from jaxloss.combine.gradients._quadratic import interior_point, nonneg_qp
+from jaxloss.combine.gradients.sign_dropout import keep_one_sign
 
-MODULES = (
-    "aggregation",
-    "balance",
-    "bargaining",
-    "conflict",
-    "dual_cone",
-    "geometry",
-    "min_norm",
-    "neural_tangent",
-    "plain_aggregation",
-    "robust_aggregation",
-    "sign_dropout",
-    "training_rates",
-)
 SIZES = (2, 3, 5, 8)
 
 
@@ -56,7 +39,7 @@ WEIGHTS = {
     "mgda": lambda gram, present: combine.mgda_weights(gram, present=present),
     "cagrad": lambda gram, present: combine.cagrad_weights(gram, caution=0.5, present=present),
     "imtl_g": lambda gram, present: combine.imtl_g_weights(gram, present=present),
-    "config": lambda gram, present: combine.config_weights(gram, present=present),
+    "conflict_free": lambda gram, present: combine.conflict_free_weights(gram, present=present),
     "aligned_min": spread("min"),
     "aligned_median": spread("median"),
     "aligned_rmse": spread("rmse"),
@@ -123,8 +106,8 @@ THEIRS = {
     "pcgrad": "pcgrad",
 }
 THEIR_UPDATES = {
-    "config_row": "config",
-    "conflictfree_config_row": "config",
+    "config_row": "conflict_free",
+    "conflictfree_config_row": "conflict_free",
     "conflictfree_imtl_g_row": "imtl_g",
     "conflictfree_pcgrad_row": "pcgrad",
 }
@@ -168,7 +151,7 @@ def test_preferences_agree_with_torchjd(dtype) -> None:
         "upgrad_preferring": combine.upgrad_weights,
         "dualproj_preferring": combine.dualproj_weights,
         "aligned_preferring": combine.aligned_mtl_weights,
-        "config_preferring_row": combine.config_weights,
+        "config_preferring_row": combine.conflict_free_weights,
     }
     record = reference(3)
     rows = record["jacobians"].astype(np.float64)
@@ -289,7 +272,7 @@ def test_no_update_helps_a_term_at_its_minimum(rng) -> None:
     rows = draw(rng, 4)
     rows[:, 2] = 0
     np.testing.assert_array_equal(weights_of("mgda", products(rows)), np.eye(4)[[2] * len(rows)])
-    for name in ("nash", "imtl_g", "config", "fairgrad_two", "equal_norms"):
+    for name in ("nash", "imtl_g", "conflict_free", "fairgrad_two", "equal_norms"):
         found = weights_of(name, products(rows))
         assert np.all(found[:, 2] == 0)
         alone = weights_of(name, products(rows[:, [0, 1, 3]]))
@@ -482,7 +465,7 @@ def test_equal_projections_equal_cosines_equal_singular_values(rng) -> None:
     along = np.einsum("bin,bn->bi", rows, updates(w, rows)) / lengths
     np.testing.assert_allclose(along, along[:, :1] * np.ones(4), rtol=1e-6)
 
-    d = updates(weights_of("config", products(rows)), rows)
+    d = updates(weights_of("conflict_free", products(rows)), rows)
     along = np.einsum("bin,bn->bi", rows, d)
     np.testing.assert_allclose(along / lengths, (along / lengths)[:, :1] * np.ones(4), rtol=1e-6)
     np.testing.assert_allclose(along.sum(axis=1), np.linalg.norm(d, axis=1) ** 2, rtol=1e-6)
@@ -496,7 +479,7 @@ def test_equal_projections_equal_cosines_equal_singular_values(rng) -> None:
         np.testing.assert_allclose(aligned, target[:, None, None] * np.eye(4), atol=1e-8 * eigenvalues.max())
 
 
-@pytest.mark.parametrize("name", ["nash", "imtl_g", "config"])
+@pytest.mark.parametrize("name", ["nash", "imtl_g", "conflict_free"])
 def test_the_scale_of_one_term_does_not_turn_the_update(name, rng) -> None:
     rows = draw(rng, 4)
     scaled = rows * 10.0 ** rng.uniform(-6, 6, size=(len(rows), 4, 1))
@@ -573,7 +556,7 @@ EQUAL = dict.fromkeys(NAMES, 1.0)
 AGGREGATORS = {
     "aligned_mtl": lambda: combine.aligned_mtl(preference=EQUAL),
     "cagrad": combine.cagrad,
-    "config": combine.config,
+    "conflict_free": combine.conflict_free,
     "constant_weighting": lambda: combine.constant_weighting(a=1.0, b=2.0, c=-0.5),
     "dualproj": lambda: combine.dualproj(preference=EQUAL),
     "equal_norms": combine.equal_norms,
@@ -810,7 +793,7 @@ def test_ntk_traces_and_weights(rng) -> None:
         np.testing.assert_allclose(combine.ntk_trace(residual, params, points, batch_size=size), expected, rtol=1e-5)
     found = combine.ntk_weights(jnp.array([1.0, 2.0, 6.0]), present=jnp.array([True, False, True]))
     np.testing.assert_allclose(found, [3.5, 0, 3.5 / 6], rtol=1e-6)
-    tx = combine.ntk_weighting(momentum=0.5)
+    tx = combine.ntk_normalize(momentum=0.5)
     terms = {name: reductions.Term(jnp.ones(2), jnp.ones(2)) for name in NAMES}
     state = tx.init(terms)
     traces = {"c": jnp.float32(6), "a": jnp.float32(1), "b": jnp.float32(2)}
@@ -888,7 +871,7 @@ def test_traced_hyperparameters_do_not_recompile(rng) -> None:
         (lambda: combine.gradnorm(restoring_force=-1.0), ValueError, "restoring_force must be >= 0"),
         (lambda: combine.equal_norms(momentum=1.0), ValueError, "momentum must be < 1"),
         (lambda: combine.learning_rate_annealing(reference="a", momentum=-1.0), ValueError, "momentum must be >= 0"),
-        (lambda: combine.ntk_weighting(momentum=2.0), ValueError, "momentum must be < 1"),
+        (lambda: combine.ntk_normalize(momentum=2.0), ValueError, "momentum must be < 1"),
         (lambda: combine.aligned_mtl(spread="max"), ValueError, "spread must be one of 'min', 'median', 'rmse'"),
         (lambda: combine.upgrad(preference=[1.0]), TypeError, "upgrad: preference must map each term to a number"),
         (lambda: combine.from_gramian(3), TypeError, "needs a function of the Gram matrix; found int"),
@@ -905,7 +888,12 @@ def test_wrong_hyperparameters_are_refused_at_construction(make, error, message)
     ("make", "params", "error", "message"),
     [
         (lambda: combine.upgrad(preference={"a": 1.0, "z": 1.0}), PARAMS, KeyError, r"unknown term\(s\) \['z'\]"),
-        (lambda: combine.config(preference={"a": 1.0}), PARAMS, KeyError, r"no number for the term\(s\) \['b', 'c'\]"),
+        (
+            lambda: combine.conflict_free(preference={"a": 1.0}),
+            PARAMS,
+            KeyError,
+            r"no number for the term\(s\) \['b', 'c'\]",
+        ),
         (lambda: combine.upgrad(preference={**EQUAL, "b": -1.0}), PARAMS, ValueError, "preference of 'b' must be >= 0"),
         (lambda: combine.constant_weighting(a=1.0), PARAMS, KeyError, r"no number for the term\(s\) \['b', 'c'\]"),
         (lambda: combine.learning_rate_annealing(reference="z"), PARAMS, KeyError, r"unknown term\(s\) \['z'\]"),
@@ -941,10 +929,3 @@ def test_wrong_names_are_refused_at_init(make, params, error, message) -> None:
 def test_wrong_arguments_are_refused(fn, error, message) -> None:
     with pytest.raises(error, match=message):
         fn()
-
-
-@pytest.mark.parametrize("name", MODULES)
-@jax.numpy_dtype_promotion("standard")
-def test_examples(name) -> None:
-    module = importlib.import_module(f"jaxloss.combine.{name}")
-    assert run_examples(module, module.__name__, {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}, recurse=True)

@@ -10,6 +10,7 @@ import pytest
 
 import jaxloss
 from jaxloss import combine, reductions
+from jaxloss.combine.structure.terms import lift
 from jaxloss.reductions import Term
 
 RNG = np.random.default_rng(0)
@@ -74,9 +75,7 @@ def test_contributions_sum_to_the_loss_and_weights_to_the_gradient() -> None:
     objective = combine.objective(losses, combine.weigh(fit=2.0, tail=0.3))
     loss, aux, gradient = run(objective)
     np.testing.assert_allclose(sum(map(float, aux.contributions.values())), loss, rtol=1e-6)
-    mean = {
-        n: lambda p, n=n: reductions.summarize(combine.terms.lift(losses(p, X, Y, KEEP))[n]).values for n in aux.terms
-    }
+    mean = {n: lambda p, n=n: reductions.summarize(lift(losses(p, X, Y, KEEP))[n]).values for n in aux.terms}
     parts = {n: jax.grad(mean[n])(PARAMS) for n in mean}
     total = {k: sum(float(aux.weights[n]) * float(parts[n][k]) for n in parts) for k in PARAMS}
     close(gradient, total, rtol=1e-5)

@@ -34,13 +34,13 @@ def test_geco_follows_its_algorithm() -> None:
         expected.append(np.exp(log))
         decay = 0.8 ** np.arange(t + 1)[::-1]
         log += 0.2 * np.average(LOSSES[: t + 1, 1] - 0.5, weights=decay)
-    weights, _ = weights_of(combine.geco({"b": 0.5}, rate=0.2, decay=0.8))
+    weights, _ = weights_of(combine.geco({"b": 0.5}, step_size=0.2, decay=0.8))
     np.testing.assert_allclose(weights[:, 1], expected, rtol=1e-12)
     np.testing.assert_array_equal(weights[:, [0, 2]], 1)
 
 
 def test_geco_stays_between_its_limits() -> None:
-    weights, state = weights_of(combine.geco({"a": 0.0, "b": 1e3}, rate=1.0, largest=10.0))
+    weights, state = weights_of(combine.geco({"a": 0.0, "b": 1e3}, step_size=1.0, largest=10.0))
     np.testing.assert_allclose(weights[-1], [10, 0.1, 1], rtol=1e-12)
     assert abs(state.log_weights["a"]) <= np.log(10) + 1e-12
 

@@ -14,6 +14,7 @@ from flax import nnx
 
 import jaxloss
 from jaxloss import combine, reductions
+from jaxloss.combine.structure.terms import lift
 
 RNG = np.random.default_rng(1)
 BATCH = {
@@ -295,7 +296,7 @@ def test_a_gan_in_one_call_with_lazy_penalty() -> None:
         gradient, aux = jax.grad(objective, has_aux=True)(params, state, batch, state.step)
         mean = {
             name: lambda p, name=name, step=step: (
-                reductions.summarize(combine.terms.lift(losses(p, batch, jnp.int32(step)))[name]).values
+                reductions.summarize(lift(losses(p, batch, jnp.int32(step)))[name]).values
             )
             for name in ("real", "fake", "r1", "gen")
         }

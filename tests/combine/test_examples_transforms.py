@@ -11,7 +11,7 @@ from scipy import optimize, special
 
 import jaxloss
 from jaxloss import combine, reductions
-from jaxloss.combine.terms import mean_of
+from jaxloss.combine.structure.terms import mean_of
 from jaxloss.reductions import Term
 
 RNG = np.random.default_rng(11)
@@ -33,9 +33,7 @@ def mean(tx, values, weights=WEIGHTS, **extra):
 
 
 @pytest.mark.parametrize("values", [VALUES, TIED, NAN, np.zeros(9, np.float32)], ids=["random", "ties", "nan", "zero"])
-@pytest.mark.parametrize(
-    ("name", "setting"), [("top_fraction", 0.4), ("cvar", 0.3), ("trimmed_mean", 0.35), ("soft_maximum", 0.5)]
-)
+@pytest.mark.parametrize(("name", "setting"), [("top_fraction", 0.4), ("cvar", 0.3), ("trimmed_mean", 0.35)])
 def test_the_mean_is_the_reduction(name, setting, values) -> None:
     tx, reduction = getattr(combine, name)(setting), getattr(reductions, name)(setting)
     both = [
@@ -182,11 +180,22 @@ def test_skip_nonfinite_counts() -> None:
 GROUPS = np.array([0, 2, 1, 0, 1, 2, 2, 0, 1])
 
 
+def worst_group(num_groups):
+    return combine.reduce_by(reductions.worst_group, groups="groups", num_groups=num_groups)
+
+
+def test_the_soft_maximum_follows_a_schedule() -> None:
+    tx = combine.reduce_by(reductions.soft_maximum, temperature=lambda step: 0.5 / (1 + step))
+    for step in (0, 3):
+        expected = reductions.soft_maximum(0.5 / (1 + step))(jnp.asarray(VALUES), jnp.asarray(WEIGHTS))
+        np.testing.assert_allclose(mean(tx, VALUES, step=step), expected, rtol=1e-6)
+
+
 def test_worst_group_is_the_reduction() -> None:
     both = [
         jax.jit(jax.value_and_grad(fn))(VALUES)
         for fn in (
-            lambda v: mean(combine.worst_group(4), v, groups=GROUPS),
+            lambda v: mean(worst_group(4), v, groups=GROUPS),
             lambda v: reductions.worst_group(GROUPS, 4)(v, jnp.asarray(WEIGHTS)),
         )
     ]
@@ -220,7 +229,7 @@ def test_groups_are_an_annotation_and_must_be_legal() -> None:
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
     assert set(aux.contributions) == {"fit"}
     assert set(aux.state.transform[0].logits) == {"fit"}
-    for tx in (combine.group_dro(2), combine.worst_group(2)):
+    for tx in (combine.group_dro(2), worst_group(2)):
         assert np.isnan(mean(tx, VALUES, groups=GROUPS))
         np.testing.assert_array_equal(np.isnan(mean(tx, VALUES, (GROUPS < 2).astype(np.float32), groups=GROUPS)), False)
         with pytest.raises(KeyError, match="no annotation 'groups'"):
@@ -277,9 +286,9 @@ def test_self_adaptive_points_in_batches() -> None:
         (combine.trimmed_mean(1.0), "fraction must be < 1"),
         (combine.small_loss(0.0), "fraction must be > 0"),
         (combine.focal(-1.0), "gamma must be >= 0"),
-        (combine.soft_maximum(0.0), "temperature must be > 0"),
+        (combine.reduce_by(reductions.soft_maximum, temperature=0.0), "temperature must be > 0"),
         (combine.superloss(0.0), "regularization must be > 0"),
-        (combine.causal(-1.0), "epsilon must be >= 0"),
+        (combine.causal(-1.0), "strength must be >= 0"),
     ],
 )
 def test_settings_out_of_range_are_refused_at_init(tx, message) -> None:

@@ -19,8 +19,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxloss
 from jaxloss import combine, reductions
-from jaxloss.combine.aggregation import Aggregator
-from jaxloss.combine.terms import lift
+from jaxloss.combine.gradients.aggregator import Aggregator
+from jaxloss.combine.structure.terms import lift
 from jaxloss.reductions import Term
 from tests.support import assert_trees_close
 

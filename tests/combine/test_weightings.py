@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from jaxloss import combine
-from jaxloss.combine.terms import mean_of
+from jaxloss.combine.structure.terms import mean_of
 from jaxloss.reductions import Term
 from tests.combine.weighting import LOSSES, NAMES, REFERENCES, named_terms, weights_of
 
@@ -34,7 +34,7 @@ def softmax(x):
         ("tchebycheff", combine.tchebycheff(0.3)),
         (
             "tchebycheff_shaped",
-            combine.tchebycheff(0.05, preferences={"a": 0.2, "b": 0.5, "c": 0.3}, ideal={"b": 0.1, "c": 0.05}),
+            combine.tchebycheff(0.05, preference={"a": 0.2, "b": 0.5, "c": 0.3}, ideal={"b": 0.1, "c": 0.05}),
         ),
     ],
 )
@@ -99,8 +99,10 @@ def test_cov_weighting_follows_its_definition() -> None:
     for t in range(2, STEPS):
         variation = progress[:t].std(0) / progress[:t].mean(0)
         expected.append(variation / variation.sum())
-    np.testing.assert_allclose(weights_of(combine.cov_weighting())[0], expected, rtol=1e-11)
-    np.testing.assert_allclose(weights_of(combine.cov_weighting(), np.ones((5, TERMS)))[0], 1 / 3, rtol=1e-12)
+    np.testing.assert_allclose(weights_of(combine.coefficient_of_variation())[0], expected, rtol=1e-11)
+    np.testing.assert_allclose(
+        weights_of(combine.coefficient_of_variation(), np.ones((5, TERMS)))[0], 1 / 3, rtol=1e-12
+    )
 
 
 def test_learned_parameters_may_ascend() -> None:
@@ -126,20 +128,20 @@ def test_vrex_is_the_slope_of_its_penalty() -> None:
 
 def test_random_weights_are_softmaxes_of_normals() -> None:
     many = np.ones((4000, TERMS))
-    weights, _ = weights_of(combine.random_weights(jax.random.key(0)), many)
+    weights, _ = weights_of(combine.weigh_randomly(jax.random.key(0)), many)
     np.testing.assert_allclose(weights.sum(1), 1, rtol=1e-12)
     logits = np.log(weights[:, 0] / weights[:, 1])  # a difference of two normals
     assert abs(logits.mean()) < 4 * np.sqrt(2 / 4000)
     assert abs(logits.var() - 2) < 0.2
     assert abs(np.corrcoef(logits[:-1], logits[1:])[0, 1]) < 0.06
-    np.testing.assert_allclose(weights_of(combine.random_weights(jax.random.key(0), spread=0.0), many[:2])[0], 1 / 3)
+    np.testing.assert_allclose(weights_of(combine.weigh_randomly(jax.random.key(0), spread=0.0), many[:2])[0], 1 / 3)
 
 
 def test_seeds_are_swept_with_vmap() -> None:
     terms = {n: Term(jnp.ones(2), jnp.ones(2)) for n in NAMES}
 
     def first_weight(key):
-        tx = combine.random_weights(key)
+        tx = combine.weigh_randomly(key)
         return tx.update(terms, tx.init(terms), step=0)[0]["a"].values[0]
 
     keys = jax.random.split(jax.random.key(0), 3)
@@ -147,7 +149,7 @@ def test_seeds_are_swept_with_vmap() -> None:
 
 
 def test_a_legacy_key_will_do() -> None:
-    tx = [combine.random_weights(key) for key in (jax.random.key(3), jax.random.PRNGKey(3))]
+    tx = [combine.weigh_randomly(key) for key in (jax.random.key(3), jax.random.PRNGKey(3))]
     np.testing.assert_array_equal(*(weights_of(t, LOSSES[:2])[0] for t in tx))
 
 
@@ -277,7 +279,7 @@ def test_a_tunable_weight_is_edited_without_recompilation() -> None:
     [
         (combine.weigh_tunable(kl=1.0), KeyError, r"weigh_tunable: unknown term\(s\) \['kl'\]"),
         (combine.monitor("kl"), KeyError, r"monitor: unknown term\(s\) \['kl'\]"),
-        (combine.tchebycheff(preferences={"kl": 1.0}), KeyError, r"tchebycheff: unknown term\(s\) \['kl'\]"),
+        (combine.tchebycheff(preference={"kl": 1.0}), KeyError, r"tchebycheff: unknown term\(s\) \['kl'\]"),
         (combine.famo(FAMO, minima={"kl": 0.0}), KeyError, r"famo: unknown term\(s\) \['kl'\]"),
         (combine.uncertainty(FAMO, initial={"kl": 0.0}), KeyError, r"learned: unknown term\(s\) \['kl'\]"),
         (combine.uncertainty(FAMO, initial={"a": 0.0}), KeyError, r"no number for the term\(s\) \['b', 'c'\]"),
