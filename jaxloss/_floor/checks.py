@@ -1,11 +1,13 @@
 """The contract of a loss: shapes and dtypes at trace time, never values.
 
 Every message says which argument, what was expected, what was found and what to do. Nothing here looks at
-values, so the compiled program holds no trace of it. This is the only module that imports chex.
+values, so the compiled program holds no trace of it. This is the only module that imports chex. The assertions are
+those of chex; whether they run is decided here: `chex.disable_asserts` does not reach them.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,9 +37,13 @@ __all__ = [
 
 
 def _require(error: type[Exception], message: str, assertion: Callable[..., None], *args: Any) -> None:
-    """Run a chex assertion, with our words and our type of error in the place of its own."""
+    """Run a chex assertion with our message and our type of error.
+
+    Each assertion of chex is a function inside a wrapper that returns at once after `chex.disable_asserts`. The function
+    itself, which `inspect.unwrap` returns, always runs.
+    """
     try:
-        assertion(*args)
+        inspect.unwrap(assertion)(*args)
     except AssertionError:
         raise error(message) from None
 
@@ -52,8 +58,7 @@ def _as_array(name: str, value: Any) -> Array:
 def _has_dtype(name: str, value: Any, kinds: Sequence[Any], expected: str, advice: str) -> Array:
     array = _as_array(name, value)
     if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
-        message = f"{name} must be {expected}; found {array.dtype}. {advice}"
-        _require(TypeError, message, chex.assert_type, array, kinds[0])
+        raise TypeError(f"{name} must be {expected}; found {array.dtype}. {advice}")
     return array
 
 
@@ -117,8 +122,10 @@ def _trailing_axes(axes: str, allow_empty: bool, name: str, array: Array) -> Non
         f"{name} must end with the axes [{', '.join(names)}]{'' if allow_empty else ', none of them empty'}; found "
         f"shape {array.shape}. Batch axes lead and event axes are last: move them with jnp.moveaxis."
     )
+    fits = (lambda size: True) if allow_empty else (lambda size: size > 0)
     for axis in range(-len(names), 0):
-        _require(ValueError, message, chex.assert_axis_dimension_gt, array, axis, -1 if allow_empty else 0)
+        # Not assert_axis_dimension_gt: it calls this one through the wrapper that can be disabled.
+        _require(ValueError, message, chex.assert_axis_dimension_comparator, array, axis, fits, "not empty")
 
 
 def values(**arrays: Any) -> tuple[Array, ...]:
@@ -185,9 +192,8 @@ def scalar(
         number, result = float(value), float(value)
     else:
         (array,) = numeric(**{name: value})
-        if array.ndim:
-            message = f"{name} must be one number; found shape {array.shape}. Sweep it with jax.vmap."
-            _require(ValueError, message, chex.assert_rank, array, 0)
+        message = f"{name} must be one number; found shape {array.shape}. Sweep it with jax.vmap."
+        _require(ValueError, message, chex.assert_shape, array, ())
         result = array.astype(dtype)
         number = None if isinstance(array, Tracer) else float(array)
     if number is not None:
@@ -212,8 +218,7 @@ def mask(where: Any, shape: tuple[int, ...]) -> Array:
             if jnp.issubdtype(array.dtype, jnp.floating)
             else "Write the condition out, for example where=labels != -100 or mask.astype(bool)."
         )
-        message = f"where must be boolean, True where an entry counts; found {array.dtype}. {advice}"
-        _require(TypeError, message, chex.assert_type, array, bool)
+        raise TypeError(f"where must be boolean, True where an entry counts; found {array.dtype}. {advice}")
     return _broadcast("where", array, shape)
 
 
@@ -227,9 +232,8 @@ def example_weights(weights: Any, shape: tuple[int, ...], dtype: Any) -> Array:
 def _broadcast(name: str, array: Array, shape: tuple[int, ...]) -> Array:
     aligned = shape[len(shape) - array.ndim :] if array.ndim <= len(shape) else None
     if aligned is None or any(n not in (1, m) for n, m in zip(array.shape, aligned, strict=True)):
-        message = (
+        raise ValueError(
             f"{name} must have the shape of the unreduced loss, {shape}, or broadcast to it; found {array.shape}. "
-            f"To mask or weigh whole examples add axes of size 1: {name}[:, None]."
+            f"To mask or weight whole examples add axes of size 1: {name}[:, None]."
         )
-        _require(ValueError, message, chex.assert_shape, array, shape)
     return jnp.broadcast_to(array, shape)
