@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import pytest
 
 import jaxloss
+from jaxloss import reductions
 from tests.registry import HELPERS, losses, public_functions
 from tests.support import run_examples
 
@@ -98,6 +99,7 @@ def test_house_rules(path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
+        "_floor.terms",
         "_floor.value_checks",
         "_floor.reduction",
         "reductions",
@@ -109,6 +111,13 @@ def test_examples_of_the_floor_and_the_combinators(name: str) -> None:
     module = importlib.import_module(f"jaxloss.{name}")
     names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
     assert run_examples(module, module.__name__, names, recurse=True)
+
+
+@pytest.mark.parametrize("name", [name for name in reductions.__all__ if name != "term"])
+def test_examples_of_reductions(name: str) -> None:
+    member = getattr(reductions, name)
+    assert member.__doc__
+    run_examples(member, name, {"jaxloss": jaxloss, "jax": jax, "jnp": jnp})
 
 
 def test_helpers_have_docstrings_and_examples() -> None:

@@ -39,8 +39,8 @@ __all__ = [
 def _require(error: type[Exception], message: str, assertion: Callable[..., None], *args: Any) -> None:
     """Run a chex assertion with our message and our type of error.
 
-    Each assertion of chex is a function inside a wrapper that returns at once after `chex.disable_asserts`. The function
-    itself, which `inspect.unwrap` returns, always runs.
+    `chex.disable_asserts` makes the wrapper of every assertion return at once. The wrapped function, which
+    `inspect.unwrap` returns, always runs.
     """
     try:
         inspect.unwrap(assertion)(*args)
@@ -122,9 +122,9 @@ def _trailing_axes(axes: str, allow_empty: bool, name: str, array: Array) -> Non
         f"{name} must end with the axes [{', '.join(names)}]{'' if allow_empty else ', none of them empty'}; found "
         f"shape {array.shape}. Batch axes lead and event axes are last: move them with jnp.moveaxis."
     )
-    fits = (lambda size: True) if allow_empty else (lambda size: size > 0)
     for axis in range(-len(names), 0):
-        # Not assert_axis_dimension_gt: it calls this one through the wrapper that can be disabled.
+        # Not assert_axis_dimension_gt: it calls this assertion through the wrapper that can be disabled.
+        fits = lambda size: allow_empty or size > 0
         _require(ValueError, message, chex.assert_axis_dimension_comparator, array, axis, fits, "not empty")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks, numerics, reducers
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = [
@@ -152,7 +152,7 @@ def reduce(
     mass = _mass(where, weights, values)
     if callable(reduction):
         whole = jnp.ones(values.shape, values.dtype) if mass is None else mass.astype(values.dtype)
-        return reduction(hide(where, values), whole)
+        return reducers.apply(reduction, hide(where, values), whole)
     if reduction == "mean":
         return plain_mean(values) if mass is None else divide_sums(*weighted_sums(hide(where, values), mass))
     if reduction not in ("sum", "none"):

@@ -85,7 +85,7 @@ def reduce_by(reduction: Reducer) -> LossTransform:
     """Replace the mean of every term by another reduction.
 
     Args:
-        reduction: A function ``(values, weights) -> number``: one of `jaxloss.reductions`, such as ``sequence_mean``,
+        reduction: A function ``(values, weights) -> number``: one of `jaxloss.reductions`, such as ``sequence_mean()``,
             or your own. It sees every example of the batch, and losses of weight 0 as 0.
 
     Returns:
@@ -98,7 +98,7 @@ def reduce_by(reduction: Reducer) -> LossTransform:
     Example:
         >>> from jaxloss import combine
         >>> term = jaxloss.reductions.Term(jnp.array([[1.0, 3.0], [5.0, 0.0]]), jnp.array([[1.0, 1.0], [1.0, 0.0]]))
-        >>> tx = combine.reduce_by(jaxloss.reductions.sequence_mean)
+        >>> tx = combine.reduce_by(jaxloss.reductions.sequence_mean())
         >>> tx.update({"ce": term}, (), step=0)[0]["ce"].values
         Array(3.5, dtype=float32)
     """

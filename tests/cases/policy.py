@@ -10,7 +10,6 @@ from tests import draws
 from tests.cases import Case, Inputs, Shape
 
 HELPERS = {
-    "aggregate_tokens": "makes a reduction for the losses of tokens",
     "batch_scaled_advantages": "turns rewards of groups into advantages",
     "centered_advantages": "turns rewards of groups into advantages",
     "group_advantages": "turns rewards of groups into advantages",

@@ -1,15 +1,13 @@
 """Policy optimisation of language models."""
 
-from jaxloss.language.policies import advantages, aggregation, divergence, objectives, values
+from jaxloss.language.policies import advantages, divergence, objectives, values
 from jaxloss.language.policies.advantages import *
-from jaxloss.language.policies.aggregation import *
 from jaxloss.language.policies.divergence import *
 from jaxloss.language.policies.objectives import *
 from jaxloss.language.policies.values import *
 
 __all__: list[str] = []
 __all__ += advantages.__all__
-__all__ += aggregation.__all__
 __all__ += divergence.__all__
 __all__ += objectives.__all__
 __all__ += values.__all__

@@ -52,8 +52,8 @@ def ppo_clip_loss(
               \ell \le c |A| \text{ where } A < 0
 
     A ``clip_high`` above ``clip_low`` is the clip-higher of DAPO. The same function of sequence log-probabilities,
-    `jaxloss.mean_sequence_logps` of old and new, is GSPO. Which mean over tokens and sequences is taken is a matter
-    of ``reduction``: see `jaxloss.aggregate_tokens`.
+    `jaxloss.mean_sequence_logps` of old and new, is GSPO. The mean over tokens or sequences is chosen by
+    ``reduction``: see `jaxloss.reductions.sequence_mean` and the functions beside it.
 
     Args:
         log_probs: Log-probabilities of the sampled tokens or actions under the policy, shape ``[...]``, floating.
@@ -113,8 +113,8 @@ def grpo_loss(
               + \beta \left( s - 1 - \log s \right)
 
     The advantages come from `jaxloss.group_advantages`. The paper takes the mean of each sequence first,
-    ``reduction=jaxloss.aggregate_tokens("sequence_mean_token_mean")``; the default is the mean over tokens, as in
-    DAPO; ``"sequence_mean_token_scale"`` with `jaxloss.centered_advantages` is Dr. GRPO.
+    ``reduction=jaxloss.reductions.sequence_mean()``; the default is the mean over tokens, as in DAPO. With
+    `jaxloss.reductions.sequence_mean_token_sum_norm` and `jaxloss.centered_advantages` it is Dr. GRPO.
 
     Args:
         log_probs: Log-probabilities of the sampled tokens under the policy, shape ``[...]``, floating.
