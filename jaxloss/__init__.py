@@ -6,6 +6,7 @@ import typing as _t
 from jaxloss import (
     audio,
     augmentation,
+    checks,
     classification,
     combine,
     divergences,
@@ -25,8 +26,12 @@ from jaxloss import (
     sequence,
     survival,
     transport,
+    typing,
     vision,
 )
+from jaxloss._floor.own_losses import elementwise as elementwise
+from jaxloss._floor.own_losses import per_example as per_example
+from jaxloss._floor.reduction import blank as blank
 from jaxloss._floor.reduction import reduce as reduce
 from jaxloss._floor.value_checks import checked as checked
 from jaxloss.audio import *
@@ -53,16 +58,20 @@ from jaxloss.vision import *
 __all__ = [
     "audio",
     "augmentation",
+    "blank",
     "checked",
+    "checks",
     "classification",
     "combine",
     "divergences",
+    "elementwise",
     "experts",
     "generative",
     "language",
     "logic",
     "margin",
     "penalties",
+    "per_example",
     "physics",
     "probabilistic",
     "ranking",
@@ -74,6 +83,7 @@ __all__ = [
     "sequence",
     "survival",
     "transport",
+    "typing",
     "vision",
 ]
 __all__ += audio.__all__
