@@ -21,7 +21,7 @@ def as_array(name: str, value: Any) -> Array:
 
 
 def has_dtype(name: str, value: Any, kinds: Sequence[Any], expected: str, advice: str) -> Array:
-    """``value`` as an array whose dtype is one of ``kinds``; else a TypeError with what was ``expected`` and ``advice``."""
+    """``value`` as an array of a dtype among ``kinds``; if not, a TypeError: what was ``expected``, and ``advice``."""
     array = as_array(name, value)
     if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
         raise TypeError(f"{name} must be {expected}; found {array.dtype}. {advice}")

@@ -75,9 +75,9 @@ def per_example(*decorated: Never, **axes: str) -> Callable[[Callable[..., Array
 
     The decorated function is written for one example: it gets arrays that have only their event axes and returns one
     number. The loss takes any number of batch axes in front of them and maps the function over these with `jax.vmap`,
-    so examples never meet. It checks that batch axes agree, that event axes of one name have one size and are not empty,
-    and that the first argument is floating, the others floating or integer. Floating data are raised to float32, or
-    float64 if one of them is; integers stay integers, so that they can index. Masked examples reach the function as
+    so examples never meet. It checks that batch axes agree, that event axes of one name have one size and are not
+    empty, and that the first argument is floating, the others floating or integer. Floating data are raised to float32,
+    or float64 if one of them is; integers stay integers, so that they can index. Masked examples reach the function as
     copies of an example that counts, without a gradient.
 
     Args:
