@@ -6,6 +6,7 @@ from jaxloss import (
     audio,
     augmentation,
     boxes,
+    checks,
     classification,
     combine,
     diffusion,
@@ -29,8 +30,12 @@ from jaxloss import (
     survival,
     tokens,
     transport,
+    typing,
     vision,
 )
+from jaxloss._floor.own_losses import elementwise as elementwise
+from jaxloss._floor.own_losses import per_example as per_example
+from jaxloss._floor.reduction import blank as blank
 from jaxloss._floor.reduction import reduce as reduce
 from jaxloss._floor.value_checks import checked as checked
 from jaxloss.audio import *
@@ -59,12 +64,15 @@ from jaxloss.vision import *
 __all__ = [
     "audio",
     "augmentation",
+    "blank",
     "boxes",
     "checked",
+    "checks",
     "classification",
     "combine",
     "diffusion",
     "divergences",
+    "elementwise",
     "experts",
     "fields",
     "generative",
@@ -72,6 +80,7 @@ __all__ = [
     "logic",
     "margin",
     "penalties",
+    "per_example",
     "physics",
     "probabilistic",
     "ranking",
@@ -85,6 +94,7 @@ __all__ = [
     "survival",
     "tokens",
     "transport",
+    "typing",
     "vision",
 ]
 __all__ += audio.__all__

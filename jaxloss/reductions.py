@@ -1,20 +1,30 @@
-"""The public vocabulary of reductions: functions ``(values, weights) -> result`` for the ``reduction`` argument.
+"""Reductions of per-example losses, for the ``reduction`` argument of every loss.
 
-Every factory here returns such a function, and any function of your own works as well. ``values`` are the
-per-example losses, ``weights`` their weights, 0 where an example is masked.
+A reduction is a function ``(values, weights) -> result``: ``values`` are the per-example losses, ``weights`` their
+weights, 0 where an example is masked. Any function of your own works as well. Here `term` is passed as it is, without
+parentheses, because it has no arguments; every other one is called.
+
+>>> jaxloss.squared_error(jnp.array([1.0, 3.0]), jnp.zeros(2), reduction=jaxloss.reductions.top_fraction(0.5))
+Array(9., dtype=float32)
+
+Reductions made by a call are values: ``mean() == mean()``, ``repr(top_fraction(0.5))`` is ``"top_fraction(0.5)"``, and
+they can be hashed, so ``jax.jit(loss, static_argnames="reduction")`` compiles once for equal reductions. A reduction
+that holds an array, such as the groups of `worst_group` or an annealed temperature, may be traced but not hashed:
+Python raises a TypeError. Build it inside the compiled function.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import typing as _t
 
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import by_loss, checks, numerics
+from jaxloss._floor.reducers import reducer
 from jaxloss._floor.reduction import divide_sums, weighted_sums
-from jaxloss._floor.typing import Array, Reducer, Scalar
+from jaxloss._floor.terms import Term, merge, summarize, term
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 from jaxloss.names import no_such_name as _no_such_name
 
 __all__ = [
@@ -24,6 +34,8 @@ __all__ = [
     "mean_over",
     "merge",
     "sequence_mean",
+    "sequence_mean_token_sum",
+    "sequence_mean_token_sum_norm",
     "soft_maximum",
     "sum",
     "summarize",
@@ -36,79 +48,113 @@ __all__ = [
 AxisName = str | tuple[str, ...]
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Term:
-    """Per-example losses and their weights, not yet averaged: a pytree.
-
-    Its mean is ``sum(weights * values) / sum(weights)``. A term whose fields are scalars is such a mean with
-    its total weight; terms of that kind `merge` exactly, over micro-batches, devices and steps.
-
-    Example:
-        >>> a = jaxloss.absolute_error(jnp.array([3.0]), jnp.zeros(1), reduction=jaxloss.reductions.term)
-        >>> b = jaxloss.absolute_error(jnp.ones(2), jnp.zeros(2), reduction=jaxloss.reductions.term)
-        >>> both = jaxloss.reductions.merge(jaxloss.reductions.summarize(a), jaxloss.reductions.summarize(b))
-        >>> print(f"{both.values:.4f} over {both.weights:.0f} examples")
-        1.6667 over 3 examples
-    """
-
-    values: Array
-    weights: Array
-
-
-def term(values: Array, weights: Array) -> Term:
-    """Keep the losses per example, as a `Term`, for the combinator layer or for exact accumulation."""
-    return Term(values, weights)
-
-
-def summarize(term: Term) -> Term:
-    """The 0-d term: the mean of ``term`` and its total weight."""
-    return Term(mean()(term.values, term.weights), jnp.sum(term.weights))
-
-
-def merge(first: Term, second: Term) -> Term:
-    """The 0-d term of two 0-d terms together: exact, commutative, with weight 0 as its unit."""
-    total = first.weights + second.weights
-    return Term(divide_sums(first.values * first.weights + second.values * second.weights, total), total)
-
-
-def mean(*, axis_name: AxisName | None = None) -> Reducer:
-    """The weighted mean, over all devices along ``axis_name`` if given.
+@reducer
+def mean(values: Array, weights: Array, *, axis_name: AxisName | None = None) -> Array:
+    """Weighted mean, over all devices along ``axis_name`` if given; called: ``reductions.mean()``.
 
     Numerator and denominator are summed over the devices separately, so that shards with different masks
-    give exactly the mean of the whole batch.
+    give exactly the mean of the whole batch. Over the tokens of a policy loss this is ``token-mean`` in verl and
+    ``loss_type="bnpo"`` in TRL; over the tokens of all devices it is the objective of the DAPO paper.
+
+    Reference:
+        Yu et al. (2025), DAPO: An Open-Source LLM Reinforcement Learning System at Scale.
+        https://arxiv.org/abs/2503.14476
     """
-
-    def reduction(values: Array, weights: Array) -> Array:
-        sums = weighted_sums(values, weights)
-        return divide_sums(*(sums if axis_name is None else jax.lax.psum(sums, axis_name)))
-
-    return reduction
+    sums = weighted_sums(values, weights)
+    return divide_sums(*(sums if axis_name is None else jax.lax.psum(sums, axis_name)))
 
 
-def sum(*, axis_name: AxisName | None = None) -> Reducer:
-    """The weighted sum, over all devices along ``axis_name`` if given."""
-
-    def reduction(values: Array, weights: Array) -> Array:
-        total = jnp.sum(values * weights)
-        return total if axis_name is None else jax.lax.psum(total, axis_name)
-
-    return reduction
+@reducer
+def sum(values: Array, weights: Array, *, axis_name: AxisName | None = None) -> Array:
+    """Weighted sum, over all devices along ``axis_name`` if given; called: ``reductions.sum()``."""
+    total = jnp.sum(values * weights)
+    return total if axis_name is None else jax.lax.psum(total, axis_name)
 
 
-def mean_over(n: Scalar) -> Reducer:
-    """The weighted sum over a given ``n`` > 0, for example the tokens of all micro-batches together."""
+@reducer
+def mean_over(values: Array, weights: Array, n: Scalar, *, axis_name: AxisName | None = None) -> Array:
+    """Weighted sum over a given ``n`` > 0, for example the number of tokens of all micro-batches together.
 
-    def reduction(values: Array, weights: Array) -> Array:
-        return jnp.sum(values * weights) / checks.scalar("n", n, values.dtype, above=0)
+    This is exact under gradient accumulation: the parts add up to the mean of the whole batch. Over the tokens of a
+    policy loss it is ``loss_type="dapo"`` in TRL.
 
-    return reduction
+    Example:
+        >>> jaxloss.reduce(jnp.array([1.0, 2.0, 3.0]), reduction=jaxloss.reductions.mean_over(12))
+        Array(0.5, dtype=float32)
+    """
+    return sum(axis_name=axis_name)(values, weights) / checks.scalar("n", n, values.dtype, above=0)
 
 
-def sequence_mean(values: Array, weights: Array) -> Array:
-    """The mean over the last axis, then over the sequences that have any weight: short sequences count in full."""
-    sums, masses = weighted_sums(values, weights, -1)
-    return mean()(divide_sums(sums, masses), (masses > 0).astype(values.dtype))
+def _over_sequences(values: Array, weights: Array, axis_name: AxisName | None) -> Array:
+    """The mean of losses ``[...]`` of sequences; ``weights`` ``[..., T]`` say which of them have any token."""
+    return mean(axis_name=axis_name)(values, jnp.any(weights > 0, axis=-1).astype(values.dtype))
+
+
+@reducer
+def sequence_mean(values: Array, weights: Array, *, axis_name: AxisName | None = None) -> Array:
+    r"""Mean over the tokens of each sequence, then over sequences: short sequences count in full.
+
+    .. math:: \frac{1}{N} \sum_i \frac{\sum_t w_{it} \ell_{it}}{\sum_t w_{it}}
+
+    over the last axis, and then over the :math:`N` sequences that have any weight, on all devices along ``axis_name``
+    if given. This is the objective of GRPO: ``seq-mean-token-mean`` in verl, ``loss_type="grpo"`` in TRL.
+
+    Example:
+        >>> losses, where = jnp.array([[1.0, 1.0], [4.0, 9.0]]), jnp.array([[True, True], [True, False]])
+        >>> jaxloss.reduce(losses, where=where, reduction=jaxloss.reductions.sequence_mean())
+        Array(2.5, dtype=float32)
+
+    Reference:
+        Shao et al. (2024), DeepSeekMath: Pushing the Limits of Mathematical Reasoning in Open Language Models.
+        https://arxiv.org/abs/2402.03300
+    """
+    checks.with_axes("tokens", allow_empty=True, values=values)
+    return _over_sequences(divide_sums(*weighted_sums(values, weights, -1)), weights, axis_name)
+
+
+@reducer
+def sequence_mean_token_sum(values: Array, weights: Array, *, axis_name: AxisName | None = None) -> Array:
+    r"""Sum over the tokens of each sequence, then the mean over sequences: long sequences count for more.
+
+    .. math:: \frac{1}{N} \sum_{it} w_{it} \ell_{it}
+
+    with the sum over :math:`t` along the last axis and the :math:`N` sequences that have any weight, on all devices
+    along ``axis_name`` if given. With log-probabilities it is the mean log-likelihood of sequences. It is
+    ``seq-mean-token-sum`` in verl.
+
+    Example:
+        >>> losses, where = jnp.array([[1.0, 1.0], [4.0, 9.0]]), jnp.array([[True, True], [True, False]])
+        >>> jaxloss.reduce(losses, where=where, reduction=jaxloss.reductions.sequence_mean_token_sum())
+        Array(3., dtype=float32)
+    """
+    checks.with_axes("tokens", allow_empty=True, values=values)
+    return _over_sequences(jnp.sum(values * weights, axis=-1), weights, axis_name)
+
+
+@reducer
+def sequence_mean_token_sum_norm(
+    values: Array, weights: Array, norm: Scalar | None = None, *, axis_name: AxisName | None = None
+) -> Array:
+    r"""Sum over the tokens of each sequence over a constant length ``norm``, then the mean over sequences.
+
+    .. math:: \frac{1}{N L} \sum_{it} w_{it} \ell_{it}
+
+    with ``norm`` :math:`L` > 0, by default the size of the last axis, and the :math:`N` sequences that have any weight,
+    on all devices along ``axis_name`` if given. With :math:`L` the longest completion allowed this is the objective of
+    Dr. GRPO: ``seq-mean-token-sum-norm`` in verl, ``loss_type="dr_grpo"`` in TRL.
+
+    Example:
+        >>> losses, where = jnp.array([[1.0, 1.0], [4.0, 9.0]]), jnp.array([[True, True], [True, False]])
+        >>> jaxloss.reduce(losses, where=where, reduction=jaxloss.reductions.sequence_mean_token_sum_norm(4))
+        Array(0.75, dtype=float32)
+
+    Reference:
+        Liu et al. (2025), Understanding R1-Zero-Like Training: A Critical Perspective.
+        https://arxiv.org/abs/2503.20783
+    """
+    checks.with_axes("tokens", allow_empty=True, values=values)
+    length = checks.scalar("norm", max(values.shape[-1], 1) if norm is None else norm, values.dtype, above=0)
+    return _over_sequences(jnp.sum(values * weights, axis=-1) / length, weights, axis_name)
 
 
 def _worst_first(values: Array, weights: Array) -> tuple[Array, Array]:
@@ -116,56 +162,48 @@ def _worst_first(values: Array, weights: Array) -> tuple[Array, Array]:
     return jnp.ravel(values)[order], jnp.ravel(weights)[order]
 
 
-def top_fraction(fraction: Scalar) -> Reducer:
+@reducer
+def top_fraction(values: Array, weights: Array, fraction: Scalar) -> Array:
     """Mean over the ``fraction`` in (0, 1] of the examples with the largest losses, rounded up: hard example mining.
 
     Reference:
         Shrivastava et al. (2016), Training Region-Based Object Detectors with Online Hard Example Mining.
         https://arxiv.org/abs/1604.03540
     """
-
-    def reduction(values: Array, weights: Array) -> Array:
-        share = checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
-        values, weights = _worst_first(values, weights)
-        return mean()(values, by_loss.top_count(weights, share))
-
-    return reduction
+    share = checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
+    values, weights = _worst_first(values, weights)
+    return mean()(values, by_loss.top_count(weights, share))
 
 
-def cvar(fraction: Scalar) -> Reducer:
+@reducer
+def cvar(values: Array, weights: Array, fraction: Scalar) -> Array:
     """Mean of the worst ``fraction`` in (0, 1] of the weight; the example on the boundary counts in part.
 
     Reference:
         Rockafellar and Uryasev (2000), Optimization of Conditional Value-at-Risk.
         https://doi.org/10.21314/JOR.2000.038
     """
-
-    def reduction(values: Array, weights: Array) -> Array:
-        share = checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
-        values, weights = _worst_first(values, weights)
-        return mean()(values, by_loss.top_weight(weights, share))
-
-    return reduction
+    share = checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
+    values, weights = _worst_first(values, weights)
+    return mean()(values, by_loss.top_weight(weights, share))
 
 
-def trimmed_mean(fraction: Scalar) -> Reducer:
+@reducer
+def trimmed_mean(values: Array, weights: Array, fraction: Scalar) -> Array:
     """Mean without the worst ``fraction`` in [0, 1) of the weight: outliers do not count at all.
 
     Reference:
         Rousseeuw (1984), Least Median of Squares Regression.
         https://doi.org/10.1080/01621459.1984.10477105
     """
-
-    def reduction(values: Array, weights: Array) -> Array:
-        share = checks.scalar("fraction", fraction, values.dtype, at_least=0, below=1)
-        values, weights = _worst_first(values, weights)
-        kept = by_loss.without_top_weight(weights, share)
-        return mean()(jnp.where(kept > 0, values, jnp.zeros((), values.dtype)), kept)
-
-    return reduction
+    share = checks.scalar("fraction", fraction, values.dtype, at_least=0, below=1)
+    values, weights = _worst_first(values, weights)
+    kept = by_loss.without_top_weight(weights, share)
+    return mean()(jnp.where(kept > 0, values, jnp.zeros((), values.dtype)), kept)
 
 
-def soft_maximum(temperature: Scalar) -> Reducer:
+@reducer
+def soft_maximum(values: Array, weights: Array, temperature: Scalar) -> Array:
     r"""Tilted mean :math:`\tau \log \frac{\sum_i w_i \exp(\ell_i / \tau)}{\sum_i w_i}`.
 
     ``temperature`` :math:`\tau` > 0 in units of the loss: near 0 it is the largest loss, at infinity the mean.
@@ -173,21 +211,18 @@ def soft_maximum(temperature: Scalar) -> Reducer:
     Reference:
         Li et al. (2021), Tilted Empirical Risk Minimization. https://arxiv.org/abs/2007.01162
     """
-
-    def reduction(values: Array, weights: Array) -> Array:
-        tau = checks.scalar("temperature", temperature, values.dtype, above=0)
-        present = weights > 0
-        peak = jax.lax.stop_gradient(jnp.max(jnp.where(present, values, -jnp.inf), initial=-jnp.inf))
-        peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), values.dtype), peak)
-        tilted = mean()(jnp.exp(jnp.where(present, values - peak, jnp.zeros((), values.dtype)) / tau), weights)
-        some = jnp.any(present)
-        return jnp.where(some, peak + tau * jnp.log(jnp.where(some, tilted, 1)), jnp.zeros((), values.dtype))
-
-    return reduction
+    tau = checks.scalar("temperature", temperature, values.dtype, above=0)
+    present = weights > 0
+    peak = jax.lax.stop_gradient(jnp.max(jnp.where(present, values, -jnp.inf), initial=-jnp.inf))
+    peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), values.dtype), peak)
+    tilted = mean()(jnp.exp(jnp.where(present, values - peak, jnp.zeros((), values.dtype)) / tau), weights)
+    some = jnp.any(present)
+    return jnp.where(some, peak + tau * jnp.log(jnp.where(some, tilted, 1)), jnp.zeros((), values.dtype))
 
 
-def worst_group(groups: Array, num_groups: int) -> Reducer:
-    """The largest of the mean losses of groups: the objective of distributionally robust training.
+@reducer
+def worst_group(values: Array, weights: Array, groups: ArrayLike, num_groups: int) -> Array:
+    """Largest of the mean losses of groups: the objective of distributionally robust training (group DRO).
 
     Args:
         groups: Group index of every example, of the shape of the unreduced loss. An example that counts and whose
@@ -198,19 +233,15 @@ def worst_group(groups: Array, num_groups: int) -> Reducer:
         Sagawa et al. (2020), Distributionally Robust Neural Networks for Group Shifts.
         https://arxiv.org/abs/1911.08731
     """
-
-    def reduction(values: Array, weights: Array) -> Array:
-        (index,) = checks.integer(groups=groups)
-        checks.has_shape(values.shape, "the unreduced loss", groups=index)
-        member = jnp.ravel(index)[None, :] == jnp.arange(num_groups, dtype=index.dtype)[:, None]
-        values = numerics.poison(values, ((index >= 0) & (index < num_groups)) | (weights == 0))
-        mass = jnp.where(member, jnp.ravel(weights)[None, :], jnp.zeros((), weights.dtype))
-        sums, masses = weighted_sums(jnp.broadcast_to(jnp.ravel(values), mass.shape), mass, -1)
-        means = jnp.where(masses > 0, divide_sums(sums, masses), -jnp.inf)
-        some = jnp.any(masses > 0)
-        return jnp.where(some, jnp.max(jnp.where(some, means, 0)), jnp.zeros((), values.dtype))
-
-    return reduction
+    (index,) = checks.integer(groups=groups)
+    checks.has_shape(values.shape, "the unreduced loss", groups=index)
+    member = jnp.ravel(index)[None, :] == jnp.arange(num_groups, dtype=index.dtype)[:, None]
+    values = numerics.poison(values, ((index >= 0) & (index < num_groups)) | (weights == 0))
+    mass = jnp.where(member, jnp.ravel(weights)[None, :], jnp.zeros((), weights.dtype))
+    sums, masses = weighted_sums(jnp.broadcast_to(jnp.ravel(values), mass.shape), mass, -1)
+    means = jnp.where(masses > 0, divide_sums(sums, masses), -jnp.inf)
+    some = jnp.any(masses > 0)
+    return jnp.where(some, jnp.max(jnp.where(some, means, 0)), jnp.zeros((), values.dtype))
 
 
 if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute

@@ -9,9 +9,12 @@ import jaxloss
 from tests.cases import case_modules
 
 HELPERS: dict[str, str] = {
+    "blank": "the first half of the mask of a loss",
     "checked": "runs a loss with value checks",
     "class_balanced_weights": "turns class counts into weights for any classification loss",
+    "elementwise": "makes a loss from a function of entries",
     "l2_penalty": "a penalty on parameters: one number per model, so it has no where, weights or reduction",
+    "per_example": "makes a loss from a function of one example",
     "reduce": "the tail of every loss",
     **{name: reason for module in case_modules() for name, reason in getattr(module, "HELPERS", {}).items()},
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jaxloss
@@ -28,8 +29,6 @@ MAY_IMPORT = {
     "transport": {"ott"},
 }
 """Folder to the optional packages that its functions may import when they are called."""
-VOCABULARIES = ("boxes", "diffusion", "fields", "logic", "returns", "tokens")
-"""Public modules of helpers that are not in the flat namespace."""
 
 
 def python(code: str) -> str:
@@ -44,30 +43,48 @@ def test_import_needs_jax_and_chex_only() -> None:
     assert {"jax", "chex"} <= set(loaded)
 
 
+FLOOR = {"blank", "checked", "elementwise", "per_example", "reduce"}
+"""Public functions that live in the private floor."""
+
+VOCABULARIES = {
+    name: getattr(jaxloss, name)
+    for name in ("boxes", "checks", "diffusion", "fields", "logic", "reductions", "returns", "tokens", "typing")
+}
+"""Public modules whose names are reached through the module and not at the root."""
+
+
 def test_every_public_function_has_one_documented_path() -> None:
     owners: dict[str, str] = {}
-    vocabularies = [getattr(jaxloss, name) for name in VOCABULARIES]
+    apart = ("jaxloss.cli", "jaxloss.combine", "jaxloss.inspect", "jaxloss.names", "jaxloss.nn", "jaxloss.__main__")
     for info in pkgutil.walk_packages(jaxloss.__path__, "jaxloss."):
-        if (
-            info.ispkg
-            or "._" in info.name
-            or info.name.startswith(
-                ("jaxloss.cli", "jaxloss.combine", "jaxloss.inspect", "jaxloss.names", "jaxloss.nn", "jaxloss.__main__")
-            )
-        ):
+        if info.ispkg or "._" in info.name or info.name.startswith(apart):
             continue
         module = importlib.import_module(info.name)
-        if info.name == "jaxloss.reductions" or info.name.removeprefix("jaxloss.") in VOCABULARIES:
-            continue
         assert module.__all__, info.name
+        if module in VOCABULARIES.values():
+            continue
         assert info.name.rsplit(".", 1)[1] not in public_functions(), f"module {info.name} is named like a function"
         for name in module.__all__:
             assert name not in owners, f"{name} is in {owners.get(name)} and {info.name}"
             owners[name] = info.name
-            homes = [home for home in (jaxloss, *vocabularies) if name in vars(home)]
-            assert [getattr(home, name) for home in homes] == [getattr(module, name)], f"{name} is not public once"
-    flat = {name for name in owners if name in vars(jaxloss) and not inspect.isclass(getattr(jaxloss, name))}
-    assert flat == set(public_functions()) - {"checked", "reduce"}
+            homes = [home for home in (jaxloss, *VOCABULARIES.values()) if name in home.__all__]
+            assert len(homes) == 1, f"{name} is reached through {homes}"
+            assert getattr(homes[0], name) is getattr(module, name)
+    flat = set(owners) & set(jaxloss.__all__)
+    classes = {name for name in flat if inspect.isclass(getattr(jaxloss, name))}
+    assert flat - classes == set(public_functions()) - FLOOR
+
+
+@pytest.mark.parametrize("name", VOCABULARIES)
+@jax.numpy_dtype_promotion("standard")
+def test_examples_of_the_vocabularies(name: str) -> None:
+    names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp, "np": np}
+    vocabulary = VOCABULARIES[name]
+    assert run_examples(vocabulary, name, names), "a vocabulary teaches itself with an example"
+    for member in (getattr(vocabulary, member) for member in vocabulary.__all__):
+        if inspect.isfunction(member):
+            assert member.__doc__
+            run_examples(member, member.__name__, names)
 
 
 def test_helpers_are_public_and_have_reasons() -> None:
@@ -102,6 +119,7 @@ def test_house_rules(path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
+        "_floor.terms",
         "_floor.value_checks",
         "_floor.reduction",
         "reductions",
@@ -112,17 +130,6 @@ def test_examples_of_the_floor(name: str) -> None:
     module = importlib.import_module(f"jaxloss.{name}")
     names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
     assert run_examples(module, module.__name__, names, recurse=True)
-
-
-@pytest.mark.parametrize("vocabulary", VOCABULARIES)
-def test_vocabularies_have_docstrings_and_examples(vocabulary: str) -> None:
-    module = getattr(jaxloss, vocabulary)
-    names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
-    assert run_examples(module, module.__name__, names)
-    for name, member in ((name, getattr(module, name)) for name in module.__all__):
-        if not inspect.isclass(member):
-            assert "Args:" in (member.__doc__ or ""), name
-            assert run_examples(member, name, names), name
 
 
 def test_helpers_have_docstrings_and_examples() -> None:

@@ -1,20 +1,22 @@
 """The contract of a loss: shapes and dtypes at trace time, never values.
 
 Every message says which argument, what was expected, what was found and what to do. Nothing here looks at
-values, so the compiled program holds no trace of it. This is the only module that imports chex.
+values, so the compiled program holds no trace of it. This is the only module that imports chex. The assertions are
+those of chex; whether they run is decided here: `chex.disable_asserts` does not reach them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import chex
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 
-from jaxloss._floor.typing import Array, ArrayLike, Scalar
+from jaxloss._floor.dtypes import as_array, as_int32, floating, has_dtype, integer, numeric
+from jaxloss._floor.hyperparameters import scalar
+from jaxloss._floor.typing import Array
 
 __all__ = [
     "as_int32",
@@ -35,45 +37,15 @@ __all__ = [
 
 
 def _require(error: type[Exception], message: str, assertion: Callable[..., None], *args: Any) -> None:
-    """Run a chex assertion, with our words and our type of error in the place of its own."""
+    """Run a chex assertion with our message and our type of error.
+
+    `chex.disable_asserts` makes the wrapper of every assertion return at once. The wrapped function, which
+    `inspect.unwrap` returns, always runs.
+    """
     try:
-        assertion(*args)
+        inspect.unwrap(assertion)(*args)
     except AssertionError:
         raise error(message) from None
-
-
-def _as_array(name: str, value: Any) -> Array:
-    try:
-        return jnp.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array of numbers; found {type(value).__name__}: {error}") from None
-
-
-def _has_dtype(name: str, value: Any, kinds: Sequence[Any], expected: str, advice: str) -> Array:
-    array = _as_array(name, value)
-    if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
-        message = f"{name} must be {expected}; found {array.dtype}. {advice}"
-        _require(TypeError, message, chex.assert_type, array, kinds[0])
-    return array
-
-
-def floating(**arrays: Any) -> tuple[Array, ...]:
-    """The arguments as floating-point arrays; a TypeError for anything else."""
-    advice = "Convert it where the scale is known, for example x.astype(jnp.float32)."
-    return tuple(_has_dtype(n, x, (jnp.floating,), "floating", advice) for n, x in arrays.items())
-
-
-def numeric(**arrays: Any) -> tuple[Array, ...]:
-    """The arguments as floating or integer arrays (integers never decide the dtype of a loss)."""
-    advice = "Convert it with .astype(jnp.float32)."
-    kinds = (jnp.floating, jnp.integer)
-    return tuple(_has_dtype(n, x, kinds, "floating or integer", advice) for n, x in arrays.items())
-
-
-def integer(**arrays: Any) -> tuple[Array, ...]:
-    """The arguments as integer arrays; a TypeError for anything else."""
-    advice = "Labels are class indices; convert with .astype(jnp.int32), or jnp.argmax(one_hot, axis=-1)."
-    return tuple(_has_dtype(n, x, (jnp.integer,), "integer", advice) for n, x in arrays.items())
 
 
 def _likely_fix(reference: str, name: str, expected: tuple[int, ...], found: tuple[int, ...]) -> str:
@@ -118,11 +90,28 @@ def _trailing_axes(axes: str, allow_empty: bool, name: str, array: Array) -> Non
         f"shape {array.shape}. Batch axes lead and event axes are last: move them with jnp.moveaxis."
     )
     for axis in range(-len(names), 0):
-        _require(ValueError, message, chex.assert_axis_dimension_gt, array, axis, -1 if allow_empty else 0)
+        # Not assert_axis_dimension_gt: it calls this assertion through the wrapper that can be disabled.
+        fits = lambda size: allow_empty or size > 0
+        _require(ValueError, message, chex.assert_axis_dimension_comparator, array, axis, fits, "not empty")
 
 
 def values(**arrays: Any) -> tuple[Array, ...]:
-    """Predictions (floating) and further arguments (floating or integer) of one shape, as arrays."""
+    """Check data of one shape: predictions, which are floating, and further arguments, floating or integer.
+
+    Args:
+        **arrays: The data by name, predictions first.
+
+    Returns:
+        The arguments as arrays in their own dtypes. Nothing is broadcast.
+
+    Raises:
+        TypeError: If a dtype is wrong.
+        ValueError: If shapes differ.
+
+    Example:
+        >>> jaxloss.checks.values(predictions=[0.5, 1.0], targets=[0, 1])
+        (Array([0.5, 1. ], dtype=float32), Array([0, 1], dtype=int32))
+    """
     (name, first), *rest = arrays.items()
     checked_arrays = (*floating(**{name: first}), *numeric(**dict(rest)))
     same_shape(**dict(zip(arrays, checked_arrays, strict=True)))
@@ -130,7 +119,23 @@ def values(**arrays: Any) -> tuple[Array, ...]:
 
 
 def scores_and_labels(**arrays: Any) -> tuple[Array, Array]:
-    """Scores ``[..., classes]`` (floating) and class indices ``[...]`` (integer), as arrays."""
+    """Check scores ``[..., classes]``, which are floating, and class indices ``[...]``, which are integer.
+
+    Args:
+        **arrays: Scores and labels by name, in this order.
+
+    Returns:
+        Both as arrays, labels as int32; a label that does not fit in int32 is -1.
+
+    Raises:
+        TypeError: If a dtype is wrong.
+        ValueError: If ``labels.shape != scores.shape[:-1]``, or the class axis is missing or empty.
+
+    Example:
+        >>> scores, labels = jaxloss.checks.scores_and_labels(logits=jnp.zeros((2, 3)), labels=[0, 2])
+        >>> jnp.take_along_axis(scores, labels[..., None], axis=-1)[..., 0]
+        Array([0., 0.], dtype=float32)
+    """
     (scores_name, scores), (labels_name, labels) = arrays.items()
     (scores,) = floating(**{scores_name: scores})
     (labels,) = integer(**{labels_name: labels})
@@ -139,16 +144,26 @@ def scores_and_labels(**arrays: Any) -> tuple[Array, Array]:
     return scores, as_int32(labels)
 
 
-def as_int32(labels: Array) -> Array:
-    """Labels as int32, with -1 for what does not fit: no 64-bit label may wrap into the range of the classes."""
-    if labels.dtype.itemsize < 8:
-        return labels.astype(jnp.int32)
-    fits = jnp.abs(labels) < 2**31
-    return jnp.where(fits, labels.astype(jnp.int32), jnp.full((), -1, jnp.int32))
-
-
 def scores_and_targets(**arrays: Any) -> tuple[Array, Array]:
-    """Scores and targets ``[..., classes]`` of one shape, as arrays."""
+    """Check scores, which are floating, and targets, floating or integer, both ``[..., classes]``.
+
+    Args:
+        **arrays: Scores and targets by name, in this order.
+
+    Returns:
+        Both as arrays in their own dtypes.
+
+    Raises:
+        TypeError: If a dtype is wrong.
+        ValueError: If shapes differ, or the class axis is missing or empty.
+
+    Example:
+        >>> jaxloss.checks.scores_and_targets(logits=jnp.zeros((2, 3)), targets=jnp.ones((2, 3, 1)))
+        Traceback (most recent call last):
+            ...
+        ValueError: logits and targets must have the same shape, nothing is broadcast; found logits (2, 3)
+        and targets (2, 3, 1). Did you mean jnp.squeeze(targets, -1)?
+    """
     (scores_name, scores), (targets_name, targets) = arrays.items()
     (scores,) = floating(**{scores_name: scores})
     (targets,) = numeric(**{targets_name: targets})
@@ -165,71 +180,31 @@ def class_vector(num_classes: int, dtype: Any, **arrays: Any) -> tuple[Array, ..
     return tuple(array.astype(dtype) for array in checked_arrays)
 
 
-def scalar(
-    name: str,
-    value: Scalar | ArrayLike,
-    dtype: Any,
-    *,
-    above: float | None = None,
-    at_least: float | None = None,
-    below: float | None = None,
-    at_most: float | None = None,
-) -> Scalar:
-    """A hyperparameter that never promotes: a Python float if it is one number now, else an array of ``dtype``.
-
-    The range is checked when the number is concrete; a traced one cannot be.
-    """
-    if isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be a number; found {value!r}.")
-    if isinstance(value, int | float | np.integer | np.floating):
-        number, result = float(value), float(value)
-    else:
-        (array,) = numeric(**{name: value})
-        if array.ndim:
-            message = f"{name} must be one number; found shape {array.shape}. Sweep it with jax.vmap."
-            _require(ValueError, message, chex.assert_rank, array, 0)
-        result = array.astype(dtype)
-        number = None if isinstance(array, Tracer) else float(array)
-    if number is not None:
-        limits = {
-            f"> {above}": above is None or number > above,
-            f">= {at_least}": at_least is None or number >= at_least,
-            f"< {below}": below is None or number < below,
-            f"<= {at_most}": at_most is None or number <= at_most,
-        }
-        broken = [limit for limit, holds in limits.items() if not holds]
-        if broken or number != number:
-            raise ValueError(f"{name} must be {' and '.join(broken) or 'a number'}; found {number}.")
-    return result
-
-
 def mask(where: Any, shape: tuple[int, ...]) -> Array:
     """``where`` as a boolean array of the shape of the unreduced loss."""
-    array = _as_array("where", where)
+    array = as_array("where", where)
     if array.dtype != jnp.bool_:
         advice = (
             "Did you mean weights=?"
             if jnp.issubdtype(array.dtype, jnp.floating)
             else "Write the condition out, for example where=labels != -100 or mask.astype(bool)."
         )
-        message = f"where must be boolean, True where an entry counts; found {array.dtype}. {advice}"
-        _require(TypeError, message, chex.assert_type, array, bool)
+        raise TypeError(f"where must be boolean, True where an entry counts; found {array.dtype}. {advice}")
     return _broadcast("where", array, shape)
 
 
 def example_weights(weights: Any, shape: tuple[int, ...], dtype: Any) -> Array:
     """``weights`` in the working dtype, of the shape of the unreduced loss."""
     advice = "Did you mean where=?"
-    array = _has_dtype("weights", weights, (jnp.floating, jnp.integer), "floating or integer", advice)
+    array = has_dtype("weights", weights, (jnp.floating, jnp.integer), "floating or integer", advice)
     return _broadcast("weights", array.astype(dtype), shape)
 
 
 def _broadcast(name: str, array: Array, shape: tuple[int, ...]) -> Array:
     aligned = shape[len(shape) - array.ndim :] if array.ndim <= len(shape) else None
     if aligned is None or any(n not in (1, m) for n, m in zip(array.shape, aligned, strict=True)):
-        message = (
+        raise ValueError(
             f"{name} must have the shape of the unreduced loss, {shape}, or broadcast to it; found {array.shape}. "
-            f"To mask or weigh whole examples add axes of size 1: {name}[:, None]."
+            f"To mask or weight whole examples add axes of size 1: {name}[:, None]."
         )
-        _require(ValueError, message, chex.assert_shape, array, shape)
     return jnp.broadcast_to(array, shape)

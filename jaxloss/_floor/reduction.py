@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks, numerics, reducers
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = [
@@ -40,10 +40,32 @@ def hide(where: ArrayLike | None, array: Array, *, event_ndim: int = 0, fill: An
 
 
 def blank(where: ArrayLike | None, *arrays: Array, event_ndim: int = 0, fill: Any = 0) -> tuple[Array, ...]:
-    """The arguments promoted, with a harmless ``fill`` in masked places.
+    """Promote the data of a loss and put a harmless number behind its mask.
 
     This is the first half of the double where: what lies behind the mask never enters the maths, so it
-    stays out of the value and of every derivative. `reduce` is the second half.
+    stays out of the value and of every derivative. `jaxloss.reduce` is the second half. A loss of your own calls
+    ``blank`` before its maths and ``reduce`` after it, with the same mask; `jaxloss.elementwise` does both for you.
+
+    Args:
+        where: Boolean, the shape of the batch axes or broadcast to it; True where an example counts. None: all count.
+        *arrays: Data ``[...]`` followed by ``event_ndim`` event axes, floating or integer.
+        event_ndim: Number of trailing axes that belong to one example.
+        fill: Number in masked places, at which the maths that follows is finite: 1 in front of a logarithm.
+
+    Returns:
+        The arrays as float64 if one of them is, else as float32; integers do not take part in the choice.
+
+    Raises:
+        TypeError: If ``where`` is not boolean.
+        ValueError: If ``where`` does not broadcast to the batch axes.
+
+    Example:
+        >>> def log_error(predictions, targets, *, where=None, weights=None, reduction="mean"):
+        ...     predictions, targets = jaxloss.blank(where, predictions, targets, fill=1)
+        ...     values = jnp.square(jnp.log(predictions) - jnp.log(targets))
+        ...     return jaxloss.reduce(values, where=where, weights=weights, reduction=reduction)
+        >>> jax.grad(log_error)(jnp.array([2.0, jnp.nan]), jnp.ones(2), where=jnp.array([True, False]))
+        Array([0.6931472, 0.       ], dtype=float32)
     """
     return promote(*(hide(where, array, event_ndim=event_ndim, fill=fill) for array in arrays))
 
@@ -152,7 +174,7 @@ def reduce(
     mass = _mass(where, weights, values)
     if callable(reduction):
         whole = jnp.ones(values.shape, values.dtype) if mass is None else mass.astype(values.dtype)
-        return reduction(hide(where, values), whole)
+        return reducers.apply(reduction, hide(where, values), whole)
     if reduction == "mean":
         return plain_mean(values) if mass is None else divide_sums(*weighted_sums(hide(where, values), mass))
     if reduction not in ("sum", "none"):

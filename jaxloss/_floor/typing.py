@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import jax
 import numpy.typing as npt
 
-__all__ = ["Array", "ArrayLike", "Reducer", "Reduction", "Scalar"]
+__all__ = ["Array", "ArrayLike", "Loss", "Reducer", "Reduction", "Scalar"]
 
 Array = jax.Array
 
@@ -22,3 +22,19 @@ Reducer = Callable[[Array, Array], Any]
 """``(values, weights) -> result`` over per-example losses; see `jaxloss.reductions`."""
 
 Reduction = Literal["mean", "sum", "none"] | Reducer
+"""What the argument ``reduction`` of a loss takes; see `jaxloss.reduce`."""
+
+
+class Loss(Protocol):
+    """A loss that `jaxloss.elementwise` or `jaxloss.per_example` made: data, hyperparameters and the common tail."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        *data: ArrayLike,
+        where: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+        reduction: Reduction = "mean",
+        **hypers: Any,
+    ) -> Array: ...

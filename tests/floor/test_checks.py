@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +10,18 @@ import pytest
 
 import jaxloss
 from jaxloss._floor import checks
+
+
+@pytest.fixture
+def chex_is_off():
+    """Assertions of chex are disabled during a test, and enabled after it whatever happens."""
+    chex.disable_asserts()
+    try:
+        chex.assert_rank(1.0, 7)  # the switch works, or the tests below prove nothing
+        yield
+    finally:
+        chex.enable_asserts()
+
 
 MESSAGES = {
     "shapes": (
@@ -56,6 +69,18 @@ MESSAGES = {
         ValueError,
         "label_smoothing must be one number; found shape (4,). Sweep it with jax.vmap.",
     ),
+    "mask of another shape": (
+        lambda: jaxloss.squared_error(jnp.ones((4, 2)), jnp.ones((4, 2)), where=jnp.ones(3, bool)),
+        ValueError,
+        "where must have the shape of the unreduced loss, (4, 2), or broadcast to it; found (3,). To mask or weight whole "
+        "examples add axes of size 1: where[:, None].",
+    ),
+    "labels of another shape": (
+        lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((4, 3)), jnp.ones((4, 1), jnp.int32)),
+        ValueError,
+        "labels must have shape (4,) (logits.shape[:-1], the class axis is last); found (4, 1). Did you mean "
+        "jnp.squeeze(labels, -1)?",
+    ),
     "not numbers": (
         lambda: jaxloss.squared_error("abc", jnp.ones(4)),
         TypeError,
@@ -71,6 +96,38 @@ def test_message(name, jit) -> None:
     with pytest.raises(error) as raised:
         (jax.jit(call) if jit else call)()
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_no_message_can_be_switched_off(name, chex_is_off) -> None:
+    test_message(name, jit=False)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda: checks.same_shape(a=jnp.ones(4), b=jnp.ones((4, 1))),
+        lambda: checks.has_shape((3,), "one per class", a=jnp.ones(4)),
+        lambda: checks.with_axes("height width", a=jnp.ones(4)),
+        lambda: checks.with_axes("classes", a=jnp.ones((4, 0))),
+        lambda: checks.with_axes("classes", allow_empty=True, a=jnp.ones(())),
+        lambda: checks.scalar("a", jnp.ones(2), jnp.float32),
+        lambda: checks.mask(np.ones(2, bool), (3,)),
+        lambda: checks.example_weights(np.ones((3, 2)), (3,), jnp.float32),
+        lambda: checks.class_vector(3, jnp.float32, a=np.ones(2)),
+    ],
+)
+def test_no_check_of_a_shape_can_be_switched_off(check, chex_is_off) -> None:
+    with pytest.raises(ValueError):
+        check()
+
+
+@pytest.mark.parametrize("check", [checks.floating, checks.numeric, checks.integer])
+def test_no_check_of_a_dtype_can_be_switched_off(check, chex_is_off) -> None:
+    with pytest.raises(TypeError):
+        check(a=np.ones(2, bool))
+    with pytest.raises(TypeError):
+        checks.mask(np.ones(2), (2,))
 
 
 def test_numbers_and_lists_of_python_are_arrays() -> None:

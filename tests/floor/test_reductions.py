@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import pickle
+import re
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,7 +48,7 @@ def test_mean_sum_and_mean_over() -> None:
 
 def test_sequence_mean_counts_every_sequence_alike() -> None:
     values, weights = jnp.array([[1.0, 3.0], [10.0, 99.0], [7.0, 7.0]]), jnp.array([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
-    assert float(reductions.sequence_mean(values, weights)) == pytest.approx((2 + 10) / 2)
+    assert float(reductions.sequence_mean()(values, weights)) == pytest.approx((2 + 10) / 2)
 
 
 @pytest.mark.parametrize("fraction", [0.2, 0.4, 0.5, 1.0])
@@ -83,11 +87,137 @@ def test_worst_group() -> None:
         reductions.worst_group(groups[:3], 3)(jnp.asarray(VALUES), jnp.asarray(WEIGHTS))
 
 
+# ---- tokens ----------------------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(5)
+LOSSES = RNG.normal(size=(4, 6))
+TOKENS = np.arange(6) < np.array([[6], [3], [0], [1]])
+TOKEN_WEIGHTS = RNG.uniform(0.5, 2.0, size=(4, 6))
+OF_TOKENS = {
+    "mean": ((), lambda sums, masses: np.sum(sums) / np.sum(masses)),
+    "sequence_mean": ((), lambda sums, masses: np.mean(np.divide(sums, masses))),
+    "sequence_mean_token_sum": ((), lambda sums, masses: np.mean(sums)),
+    "sequence_mean_token_sum_norm": ((), lambda sums, masses: np.mean(sums) / 6),
+    "mean_over": ((9.0,), lambda sums, masses: np.sum(sums) / 9.0),
+}
+
+
+@pytest.mark.parametrize("name", OF_TOKENS)
+def test_means_of_tokens_are_their_formulas_on_one_device_and_on_many(name: str) -> None:
+    arguments, formula = OF_TOKENS[name]
+    one = getattr(reductions, name)(*arguments)
+    many = getattr(reductions, name)(*arguments, axis_name="data")
+    spoiled = np.where(TOKENS, LOSSES, np.nan)
+    for weights in (None, TOKEN_WEIGHTS):
+        mass = TOKENS * (1.0 if weights is None else weights)
+        counted = np.any(mass, axis=-1)
+        expected = formula(np.sum(LOSSES * mass, axis=-1)[counted], np.sum(mass, axis=-1)[counted])
+        with jax.enable_x64(True):
+            ours = jax.jit(lambda x, w=weights: jaxloss.reduce(x, where=TOKENS, weights=w, reduction=one))(spoiled)
+            np.testing.assert_allclose(ours, expected, rtol=1e-12)
+            shard = lambda x, m, w: jaxloss.reduce(x, where=m, weights=w, reduction=many)
+            split = [x.reshape(2, 2, 6) for x in (spoiled, TOKENS, np.ones((4, 6)) if weights is None else weights)]
+            np.testing.assert_allclose(jax.vmap(shard, axis_name="data")(*split), [expected] * 2, rtol=1e-12)
+    assert jaxloss.reduce(LOSSES, where=np.zeros((4, 6), bool), reduction=one) == 0
+
+
+def test_the_norm_of_sequences_may_be_given_and_traced() -> None:
+    fn = lambda norm: jaxloss.reduce(
+        jnp.asarray(LOSSES, jnp.float32), reduction=reductions.sequence_mean_token_sum_norm(norm)
+    )
+    np.testing.assert_allclose(fn(12), 0.5 * fn(None), rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(fn)(12.0), fn(12), rtol=1e-6)
+    with pytest.raises(ValueError, match="norm must be > 0"):
+        fn(0.0)
+
+
+@pytest.mark.parametrize("name", [name for name in OF_TOKENS if name.startswith("sequence")])
+def test_a_mean_of_sequences_needs_an_axis_of_tokens(name: str) -> None:
+    with pytest.raises(ValueError, match="tokens"):
+        jaxloss.reduce(jnp.ones(()), reduction=getattr(reductions, name)())
+
+
+# ---- values ----------------------------------------------------------------------------------------------------
+
+REPRESENTATIONS = {
+    "mean()": lambda: reductions.mean(),
+    "mean(axis_name='data')": lambda: reductions.mean(axis_name="data"),
+    "sum()": lambda: reductions.sum(),
+    "mean_over(3)": lambda: reductions.mean_over(n=3),
+    "sequence_mean()": lambda: reductions.sequence_mean(),
+    "sequence_mean_token_sum_norm(512)": lambda: reductions.sequence_mean_token_sum_norm(512),
+    "top_fraction(0.5)": lambda: reductions.top_fraction(0.5),
+    "cvar(0.25)": lambda: reductions.cvar(fraction=0.25),
+    "soft_maximum(2.0)": lambda: reductions.soft_maximum(2.0),
+}
+
+
+@pytest.mark.parametrize("text", REPRESENTATIONS)
+def test_reductions_are_values(text: str) -> None:
+    make = REPRESENTATIONS[text]
+    one, other = make(), make()
+    assert one is not other
+    assert one == other
+    assert hash(one) == hash(other)
+    assert repr(one) == text
+    assert pickle.loads(pickle.dumps(one)) == one
+    assert eval(text, {name: getattr(reductions, name) for name in reductions.__all__}) == one
+    assert [make() == rival() for rival in REPRESENTATIONS.values()].count(True) == 1
+    assert one != "mean"
+
+
+def test_equal_reductions_compile_once() -> None:
+    traced = chex.assert_max_traces(lambda p, reduction: jaxloss.squared_error(p, jnp.zeros(4), reduction=reduction), 2)
+    loss = jax.jit(traced, static_argnames="reduction")
+    for _ in range(3):
+        loss(jnp.ones(4), reduction=reductions.top_fraction(0.5))
+        loss(jnp.ones(4), reduction=reductions.mean())
+
+
+def test_reductions_that_hold_arrays_work_traced_and_are_not_hashable() -> None:
+    fn = lambda t: jaxloss.squared_error(jnp.asarray(VALUES), jnp.zeros(6), reduction=reductions.soft_maximum(t))
+    np.testing.assert_allclose(jax.jit(fn)(2.0), fn(2.0), rtol=1e-6)
+    assert np.all(np.isfinite(jax.vmap(jax.grad(fn))(jnp.array([1.0, 2.0]))))
+    groups = np.array([0, 1])
+    assert reductions.worst_group(groups, 2) == reductions.worst_group(groups, 2)
+    assert reductions.worst_group(groups, 2) != reductions.worst_group(groups.copy(), 2)
+    with pytest.raises(TypeError, match="worst_group holds an array and cannot be hashed.*build the reduction there"):
+        hash(reductions.worst_group(groups, 2))
+    jax.jit(lambda t: (hash(reductions.mean()), repr(reductions.soft_maximum(t)), t)[-1])(1.0)
+
+
+WRONG = {
+    "not called": (lambda: reductions.mean, "Write reduction=reductions.mean()."),
+    "not called, one argument": (lambda: reductions.cvar, "Write reduction=reductions.cvar(fraction)."),
+    "not called, two": (lambda: reductions.worst_group, "Write reduction=reductions.worst_group(groups, num_groups)."),
+    "not called, sequences": (lambda: reductions.sequence_mean, "Write reduction=reductions.sequence_mean()."),
+    "called": (lambda: reductions.term(), "write reduction=reductions.term, without parentheses"),
+    "class": (lambda: reductions.Term, "found the class Term. Write reductions.term"),
+    "jnp.mean": (lambda: jnp.mean, 'jax.numpy.mean is not. Write reduction="mean".'),
+    "np.max": (lambda: np.max, "numpy.max is not. Write lambda values, weights: max(...)."),
+    "builtin": (lambda: sum, 'builtins.sum is not. Write reduction="sum".'),
+    "own factory": (lambda: lambda: max, "makes one when it is called"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_reduction_that_is_none_says_what_to_write(name: str) -> None:
+    make, message = WRONG[name]
+    with pytest.raises(TypeError, match=re.escape(message)):
+        jaxloss.squared_error(jnp.ones(3), jnp.zeros(3), reduction=make())
+
+
+def test_wrong_arguments_of_a_reduction_name_it() -> None:
+    with pytest.raises(TypeError, match=r"top_fraction\(fraction\): missing a required argument: 'fraction'"):
+        reductions.top_fraction()
+    assert list(inspect.signature(reductions.mean_over).parameters) == ["n", "axis_name"]
+
+
 ALL = {
     "mean": reductions.mean(),
     "sum": reductions.sum(),
     "mean_over": reductions.mean_over(3),
-    "sequence_mean": reductions.sequence_mean,
+    "sequence_mean": reductions.sequence_mean(),
     "top_fraction": reductions.top_fraction(0.5),
     "cvar": reductions.cvar(0.5),
     "trimmed_mean": reductions.trimmed_mean(0.5),

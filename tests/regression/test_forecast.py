@@ -285,7 +285,7 @@ def test_keras_parity(rng):
     ):
         for where in (None, mask):
             keep = np.ones_like(mask) if where is None else where
-            value = ours(p, y, where=where, reduction=jaxloss.reductions.sequence_mean)
+            value = ours(p, y, where=where, reduction=jaxloss.reductions.sequence_mean())
             np.testing.assert_allclose(
                 factor * value, np.mean([theirs(a[k], b[k]) for a, b, k in zip(y, p, keep, strict=True)]), rtol=1e-5
             )

@@ -1,13 +1,11 @@
 """Policy optimisation of language models."""
 
-from jaxloss.language.policies import aggregation, divergence, objectives, values
-from jaxloss.language.policies.aggregation import *
+from jaxloss.language.policies import divergence, objectives, values
 from jaxloss.language.policies.divergence import *
 from jaxloss.language.policies.objectives import *
 from jaxloss.language.policies.values import *
 
 __all__: list[str] = []
-__all__ += aggregation.__all__
 __all__ += divergence.__all__
 __all__ += objectives.__all__
 __all__ += values.__all__

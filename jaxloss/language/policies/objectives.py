@@ -53,7 +53,8 @@ def ppo_clip_loss(
 
     A ``clip_high`` above ``clip_low`` is the clip-higher of DAPO. Applied to sequence log-probabilities, old and new
     `jaxloss.tokens.mean_sequence_logps`, the loss is GSPO. Which mean over tokens and sequences is taken is a matter of
-    ``reduction``: see `jaxloss.aggregate_tokens`.
+    ``reduction``: see `jaxloss.reductions.sequence_mean` and the functions
+    beside it.
 
     Args:
         log_probs: Log-probabilities of the sampled tokens or actions under the policy, shape ``[...]``, floating.
@@ -113,8 +114,8 @@ def grpo_loss(
               + \beta \left( s - 1 - \log s \right)
 
     The advantages come from `jaxloss.returns.group_advantages`. The paper takes the mean of each sequence first,
-    ``reduction=jaxloss.aggregate_tokens("sequence_mean_token_mean")``; the default is the mean over tokens, as in
-    DAPO; ``"sequence_mean_token_scale"`` with `jaxloss.returns.centered_advantages` is Dr. GRPO.
+    ``reduction=jaxloss.reductions.sequence_mean()``; the default is the mean over tokens, as in DAPO. With
+    `jaxloss.reductions.sequence_mean_token_sum_norm` and `jaxloss.returns.centered_advantages` it is Dr. GRPO.
 
     Args:
         log_probs: Log-probabilities of the sampled tokens under the policy, shape ``[...]``, floating.

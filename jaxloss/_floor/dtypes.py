@@ -1,0 +1,55 @@
+"""Dtypes of arguments: floating, integer, numeric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxloss._floor.typing import Array
+
+__all__ = ["as_array", "as_int32", "floating", "has_dtype", "integer", "numeric"]
+
+
+def as_array(name: str, value: Any) -> Array:
+    """``value`` as an array; a TypeError that names it if it is not one of numbers."""
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of numbers; found {type(value).__name__}: {error}") from None
+
+
+def has_dtype(name: str, value: Any, kinds: Sequence[Any], expected: str, advice: str) -> Array:
+    """``value`` as an array of a dtype among ``kinds``; if not, a TypeError: what was ``expected``, and ``advice``."""
+    array = as_array(name, value)
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
+        raise TypeError(f"{name} must be {expected}; found {array.dtype}. {advice}")
+    return array
+
+
+def floating(**arrays: Any) -> tuple[Array, ...]:
+    """The arguments as floating-point arrays; a TypeError for anything else."""
+    advice = "Convert it where the scale is known, for example x.astype(jnp.float32)."
+    return tuple(has_dtype(n, x, (jnp.floating,), "floating", advice) for n, x in arrays.items())
+
+
+def numeric(**arrays: Any) -> tuple[Array, ...]:
+    """The arguments as floating or integer arrays (integers never decide the dtype of a loss)."""
+    advice = "Convert it with .astype(jnp.float32)."
+    kinds = (jnp.floating, jnp.integer)
+    return tuple(has_dtype(n, x, kinds, "floating or integer", advice) for n, x in arrays.items())
+
+
+def integer(**arrays: Any) -> tuple[Array, ...]:
+    """The arguments as integer arrays; a TypeError for anything else."""
+    advice = "Labels are class indices; convert with .astype(jnp.int32), or jnp.argmax(one_hot, axis=-1)."
+    return tuple(has_dtype(n, x, (jnp.integer,), "integer", advice) for n, x in arrays.items())
+
+
+def as_int32(labels: Array) -> Array:
+    """Labels as int32, with -1 for what does not fit: no 64-bit label may wrap into the range of the classes."""
+    if labels.dtype.itemsize < 8:
+        return labels.astype(jnp.int32)
+    fits = jnp.abs(labels) < 2**31
+    return jnp.where(fits, labels.astype(jnp.int32), jnp.full((), -1, jnp.int32))
