@@ -68,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """A file without a selected test is not even imported."""
     selection = config.stash.get(SELECTION, None)
-    if selection is None or selection.reach is None or not collection_path.name.startswith("test_"):
+    if selection is None or selection.reach is None or not collection_path.match("test_*.py"):
         return None
     path = collection_path.relative_to(config.rootpath)
     runs_cases = any(selection.suite.graph.modules[owner].path == path for owner, _ in _tests_of_cases(selection))

@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NO_LOSSES = {"cli", "combine", "inspect", "names", "nn"}
 LAWS = "tests.test_laws"
 EPILOG = """
-A mutant is killed by the first failing test, a crash, or a time limit of four times what its tests took without it.
+A mutant is killed by the first failing test, a crash, or running out of time: --limit and four times what its tests
+took without it.
 Its tests are the laws of the nearest losses that can reach it and the tests of its family that use it. The rate is
 over all mutants; some survivors are equivalent programs, which only a reader can tell. Kinds are drawn alike.
 """
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--laws-only", action="store_true", help="run the laws and not the tests of the family")
     made.add_argument("--cases", type=int, default=6, metavar="N", help="laws of at most N losses each (default 6)")
     made.add_argument("--jobs", type=int, default=2, metavar="N", help="mutants at a time (default 2)")
+    made.add_argument("--limit", type=float, default=60, metavar="SECONDS", help="see below (default 60)")
     made.add_argument("--tree", type=Path, default=ROOT, help="the repository; it is copied and never touched")
     return made
 
@@ -75,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
             def judge(mutant: Mutant) -> Verdict:
                 choice = choices[mutant]
-                limit = 60 + 4 * sum(time for test, time in seconds.items() if concerns(choice, test))
+                limit = options.limit + 4 * sum(time for test, time in seconds.items() if concerns(choice, test))
                 result = workshop.run(choice, mutant=mutant, left_out=left_out, limit=limit) if choice else None
                 return progress.step(Verdict(mutant, choice, result and result.killer))
 

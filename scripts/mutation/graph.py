@@ -20,7 +20,7 @@ Symbol = tuple[str, str]
 Chain = tuple[str, ...]
 
 EXAMPLE = re.compile(r"^\s*(?:>>>|\.\.\.) (.*)$", re.M)
-DOTTED = re.compile(r"\bjaxloss(?:\.\w+)+")
+DOTTED = re.compile(r"\bjaxloss\.(\w+(?:\.\w+)*)")
 SCRIPT = re.compile(r"\b(?:import|from) jaxloss\b")
 
 
@@ -102,6 +102,9 @@ class Graph:
             for module in self.modules.values()
             for name, nodes in module.symbols.items()
         }
+        for module in self.modules.values():
+            for name, nodes in module.symbols.items():  # a function filed under ``rule`` by @rule.defjvp
+                found[module.name, name] |= {(module.name, n.name) for n in nodes if isinstance(n, ast.FunctionDef)}
         for module in self.modules:
             inner = [name for name in self.modules if name == module or name.startswith(f"{module}.")]
             found[module, "*"] = {(name, symbol) for name in inner for symbol in (*self.modules[name].symbols, "")}
@@ -120,7 +123,8 @@ class Graph:
             if isinstance(node, ast.arg):  # of a test: a fixture
                 chains.append((node.arg,))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                chains += [tuple(d.split(".")) for line in EXAMPLE.findall(node.value) for d in DOTTED.findall(line)]
+                dotted = (name for line in EXAMPLE.findall(node.value) for name in DOTTED.findall(line))
+                found |= {symbol for name in dotted if (symbol := self.resolve("jaxloss", tuple(name.split("."))))}
                 if SCRIPT.search(node.value) and not module.name.startswith("jaxloss"):  # a program for a new process
                     found.add(("jaxloss", "*"))
             elif isinstance(node, ast.Call) and _chain(node.func) == ("getattr",) and _chain(node.args[0]):

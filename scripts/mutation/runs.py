@@ -101,7 +101,7 @@ class Workshop:
                     "PYTHONPATH": os.pathsep.join([str(copy), str(Path(__file__).parent.parent)]),
                 }
                 stop = ["-x"] if mutant else []
-                command = [sys.executable, "-m", "pytest", "-q", *stop, "-p", "mutation.chosen"]
+                command = [sys.executable, "-m", "pytest", "-q", *stop, "--rootdir", str(copy), "-p", "mutation.chosen"]
                 code, output = self._finish(
                     [*command, "-p", "no:cacheprovider", *choice.paths], copy, environment, limit
                 )

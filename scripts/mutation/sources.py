@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 __all__ = ["Module", "read_modules"]
@@ -81,12 +82,21 @@ def _read_statement(module: Module, statement: ast.stmt) -> None:
         roots = [_root(decorator) for decorator in statement.decorator_list if isinstance(decorator, ast.Attribute)]
         named |= {root for root in roots if root in module.symbols}
     else:
-        nodes = list(ast.walk(statement))
-        named = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-        if isinstance(statement, ast.Expr):
-            named |= {node.id for node in nodes if isinstance(node, ast.Name) and node.id in module.symbols}
+        names = [node for node in _outside_comprehensions(statement) if isinstance(node, ast.Name)]
+        named = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+        named = named or {name.id for name in names if name.id in module.symbols}
     for name in named or {""}:
         module.symbols.setdefault(name, []).append(statement)
+
+
+def _outside_comprehensions(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The nodes of a statement but those whose names are local to a comprehension or a lambda."""
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _root(node: ast.expr) -> str:
