@@ -103,6 +103,10 @@ class Graph:
             for name, nodes in module.symbols.items()
         }
         for module in self.modules.values():
+            always = found.setdefault((module.name, ""), set())  # pytest runs these for every test of the module
+            always |= {
+                (module.name, name) for name in ("pytest_generate_tests", "pytestmark") if name in module.symbols
+            }
             for name, nodes in module.symbols.items():  # a function filed under ``rule`` by @rule.defjvp
                 found[module.name, name] |= {(module.name, n.name) for n in nodes if isinstance(n, ast.FunctionDef)}
         for module in self.modules:

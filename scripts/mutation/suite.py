@@ -15,8 +15,10 @@ from .sources import Module, read_modules
 __all__ = ["REGISTRY", "Reach", "Suite"]
 
 REGISTRY = "tests.cases"
-EVERYTHING = ("jaxloss/_floor/", "jaxloss/inspect/", "tests/conftest.py", "tests/cases/__init__.py", "pyproject.toml")
-EVERYTHING += tuple(f"tests/{name}.py" for name in ("support", "registry", "selection", "test_laws"))
+EVERYTHING = (
+    *("jaxloss/_floor/", "jaxloss/reductions.py", "jaxloss/inspect/", "pyproject.toml", "tests/cases/__init__.py"),
+    *(f"tests/{name}.py" for name in ("conftest", "support", "registry", "selection", "test_laws")),
+)
 
 
 @dataclasses.dataclass(frozen=True)
