@@ -54,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, SyntaxError, ValueError) as error:
         print(f"mutate.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("mutate.py: interrupted", file=sys.stderr)
+        return 130
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,24 +69,40 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("no mutant in these paths")
     choices = {mutant: choose(suite, mutant.symbol, options.cases, options.laws_only) for mutant in mutants}
     with Workshop(root, options.jobs) as workshop, ThreadPoolExecutor(options.jobs) as threads:
-        with Progress("the tests without any mutant", options.jobs) as progress:
-            parts = [part for part in split(choices.values(), options.jobs) if part]
-            runs = threads.map(lambda part: workshop.run(part, left_out=frozenset(), limit=None), parts)
-            baseline = [progress.step(result) for result in runs]
-        check(baseline)
-        left_out = frozenset(test for result in baseline for test in result.failed)
-        seconds = {test: time for result in baseline for test, time in result.seconds.items()}
-        with Progress("mutants", len(mutants)) as progress:
-
-            def judge(mutant: Mutant) -> Verdict:
-                choice = choices[mutant]
-                limit = options.limit + 4 * sum(time for test, time in seconds.items() if concerns(choice, test))
-                result = workshop.run(choice, mutant=mutant, left_out=left_out, limit=limit) if choice else None
-                return progress.step(Verdict(mutant, choice, result and result.killer))
-
-            verdicts = list(threads.map(judge, mutants))
+        try:
+            left_out, verdicts = test(options, mutants, choices, workshop, threads)
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            workshop.stop()
+            raise
     show(verdicts, sorted(left_out))
     return 0
+
+
+def test(
+    options: argparse.Namespace,
+    mutants: list[Mutant],
+    choices: dict[Mutant, Choice],
+    workshop: Workshop,
+    threads: ThreadPoolExecutor,
+) -> tuple[frozenset[str], list[Verdict]]:
+    """The tests that fail without any mutant, and what happened to each mutant."""
+    parts = [part for part in split(choices.values(), options.jobs) if part]
+    with Progress("the tests without any mutant", len(parts)) as progress:
+        runs = threads.map(lambda part: workshop.run(part, left_out=frozenset(), limit=None), parts)
+        baseline = [progress.step(result) for result in runs]
+    check(baseline)
+    left_out = frozenset(test for result in baseline for test in result.failed)
+    seconds = {test: time for result in baseline for test, time in result.seconds.items()}
+    with Progress("mutants", len(mutants)) as progress:
+
+        def judge(mutant: Mutant) -> Verdict:
+            choice = choices[mutant]
+            limit = options.limit + 4 * sum(time for test, time in seconds.items() if concerns(choice, test))
+            result = workshop.run(choice, mutant=mutant, left_out=left_out, limit=limit) if choice else None
+            return progress.step(Verdict(mutant, choice, result and result.killer))
+
+        return left_out, list(threads.map(judge, mutants))
 
 
 def targets(suite: Suite, paths: list[Path] | None, floor: bool) -> list[Module]:

@@ -80,9 +80,14 @@ class Workshop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in list(self._processes):
-            _kill(process)
+        self.stop()
         self._folder.cleanup()
+
+    def stop(self) -> None:
+        """End what still runs."""
+        for process in list(self._processes):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def run(
         self, choice: Choice, *, mutant: Mutant | None = None, left_out: frozenset[str], limit: float | None
@@ -148,14 +153,8 @@ class Workshop:
             output, _ = process.communicate(timeout=limit)
             return process.returncode, output[-3000:]
         except subprocess.TimeoutExpired:
-            _kill(process)
+            os.killpg(process.pid, signal.SIGKILL)  # with those that it started
+            process.communicate()
             return None, ""
         finally:
             self._processes.discard(process)
-
-
-def _kill(process: subprocess.Popen) -> None:
-    """End a process with those that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
