@@ -55,18 +55,27 @@ def test_a_weak_test_lets_mutants_live(tree: Path) -> None:
     assert {path: (tree / path).read_text() for path in TREE} == TREE
 
 
-def test_the_time_limit_kills_and_a_test_that_fails_anyhow_is_left_out(tree: Path) -> None:
-    (tree / "jaxloss/toys/strong.py").write_text(
-        '__all__ = ["tripled"]\nimport time\n\n\ndef tripled(x):\n    return time.sleep(100) if x != 5 else x * 3\n'
-    )
-    failing = "\n\ndef test_wrong():\n    assert jaxloss.tripled(5) == 4\n"
-    (tree / "tests/toys/test_strong.py").write_text(TREE["tests/toys/test_strong.py"] + failing)
-    options = ("--sample", "1", "--kinds", "comparison", "--paths", "jaxloss/toys/strong.py", "--limit", "3")
+def test_the_time_limit_kills_if_the_tests_keep_to_it_without_the_mutant(tree: Path) -> None:
+    slow = "import time\n\n\ndef tripled(x):\n    return time.sleep(100) if x != 5 else x * 3\n"
+    (tree / "jaxloss/toys/strong.py").write_text(f'__all__ = ["tripled"]\n{slow}')
+    options = ("--sample", "1", "--kinds", "comparison", "--limit", "4")
     result = mutate(tree, *options)
     assert result.returncode == 0, result.stderr
-    assert "left out, as it fails without any mutant: tests/toys/test_strong.py::test_wrong" in result.stdout
     assert "x != 5 → x == 5" in result.stdout
     assert "the time limit" in result.stdout
+    test = tree / "tests/toys/test_strong.py"
+    test.write_text("import time\n" + test.read_text() + "    time.sleep(100)\n")
+    assert "SURVIVED (its tests take longer than --limit)" in mutate(tree, *options).stdout
+
+
+def test_a_test_that_fails_anyhow_kills_nothing(tree: Path) -> None:
+    failing = "import jaxloss\n\n\ndef test_first():\n    assert jaxloss.tripled(5) == 4\n"
+    text = TREE["tests/toys/test_strong.py"].removeprefix("import jaxloss\n")
+    (tree / "tests/toys/test_strong.py").write_text(failing + text)
+    result = mutate(tree, "--sample", "1", "--kinds", "operator", "--paths", "jaxloss/toys/strong.py")
+    assert result.returncode == 0, result.stderr
+    assert "test_strong.py::test_tripled" in result.stdout
+    assert "left out, as it fails without any mutant: tests/toys/test_strong.py::test_first" in result.stdout
 
 
 @pytest.mark.parametrize(

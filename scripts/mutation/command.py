@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from .edits import KINDS
 from .graph import Symbol
 from .mutants import Mutant, draw
 from .report import Progress, Verdict, show
-from .runs import Choice, Result, Workshop
+from .runs import OUT_OF_TIME, Choice, Result, Workshop
 from .sources import Module
 from .suite import REGISTRY, Suite
 
@@ -23,10 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NO_LOSSES = {"cli", "combine", "inspect", "names", "nn"}
 LAWS = "tests.test_laws"
 EPILOG = """
-A mutant is killed by the first failing test, a crash, or running out of time: --limit and four times what its tests
-took without it.
-Its tests are the laws of the nearest losses that can reach it and the tests of its family that use it. The rate is
-over all mutants; some survivors are equivalent programs, which only a reader can tell. Kinds are drawn alike.
+A mutant is killed by the first failing test that passes without it, by a crash, or by the time limit if its tests keep
+to it without the mutant. Its tests are the laws of the nearest losses that can reach it and the tests of its family
+that use it. Some survivors are equivalent programs, which only a reader can tell. All kinds are drawn equally often.
 """
 
 
@@ -42,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--laws-only", action="store_true", help="run the laws and not the tests of the family")
     made.add_argument("--cases", type=int, default=6, metavar="N", help="laws of at most N losses each (default 6)")
     made.add_argument("--jobs", type=int, default=2, metavar="N", help="mutants at a time (default 2)")
-    made.add_argument("--limit", type=float, default=60, metavar="SECONDS", help="see below (default 60)")
+    made.add_argument("--limit", type=float, default=300, metavar="SECONDS", help="time of each mutant (default 300)")
     made.add_argument("--tree", type=Path, default=ROOT, help="the repository; it is copied and never touched")
     return made
 
@@ -85,24 +83,35 @@ def test(
     choices: dict[Mutant, Choice],
     workshop: Workshop,
     threads: ThreadPoolExecutor,
-) -> tuple[frozenset[str], list[Verdict]]:
-    """The tests that fail without any mutant, and what happened to each mutant."""
-    parts = [part for part in split(choices.values(), options.jobs) if part]
-    with Progress("the tests without any mutant", len(parts)) as progress:
-        runs = threads.map(lambda part: workshop.run(part, left_out=frozenset(), limit=None), parts)
-        baseline = [progress.step(result) for result in runs]
-    check(baseline)
-    left_out = frozenset(test for result in baseline for test in result.failed)
-    seconds = {test: time for result in baseline for test, time in result.seconds.items()}
+) -> tuple[set[str], list[Verdict]]:
+    """The tests that fail without any mutant, and what happened to each mutant.
+
+    A test that kills must pass without the mutant, or it is left out and its mutants are tested again: that costs less
+    than to run everything without any mutant first.
+    """
+    everything = union(choices.values())
+    check(workshop.run(everything, collect=True, limit=None))
+    left_out: set[str] = set()
+    passing: set[str] = set()
+    verdicts: dict[Mutant, Verdict] = {}
+    waiting = mutants
     with Progress("mutants", len(mutants)) as progress:
 
         def judge(mutant: Mutant) -> Verdict:
             choice = choices[mutant]
-            limit = options.limit + 4 * sum(time for test, time in seconds.items() if concerns(choice, test))
-            result = workshop.run(choice, mutant=mutant, left_out=left_out, limit=limit) if choice else None
-            return progress.step(Verdict(mutant, choice, result and result.killer))
+            run = lambda mutant: workshop.run(choice, mutant=mutant, left_out=left_out, limit=options.limit).killer
+            killer = run(mutant) if choice else None
+            slow = killer == OUT_OF_TIME and run(None) == OUT_OF_TIME
+            return progress.step(Verdict(mutant, choice, None if slow else killer, slow))
 
-        return left_out, list(threads.map(judge, mutants))
+        while waiting:
+            verdicts |= {verdict.mutant: verdict for verdict in threads.map(judge, waiting)}
+            killers = {verdict.killer for verdict in verdicts.values() if "::" in (verdict.killer or "")} - passing
+            failed = set(workshop.run(everything, only=killers, limit=None).failed) if killers else set()
+            passing |= killers - failed
+            left_out |= failed
+            waiting = [mutant for mutant in waiting if verdicts[mutant].killer in failed]
+    return left_out, [verdicts[mutant] for mutant in mutants]
 
 
 def targets(suite: Suite, paths: list[Path] | None, floor: bool) -> list[Module]:
@@ -138,30 +147,16 @@ def choose(suite: Suite, symbol: Symbol, most: int, laws_only: bool) -> Choice:
     return Choice(tuple(cases), *names)
 
 
-def split(choices: Iterable[Choice], parts: int) -> list[Choice]:
-    """All that any of the choices needs, each once, in ``parts``."""
-    cases = sorted({case for choice in choices for case in choice.cases})
-    tests = sorted({test for choice in choices for test in choice.tests})
-    laws = next(iter(choices)).laws
-    return [Choice(tuple(cases[i::parts]), tuple(tests[i::parts]), laws) for i in range(parts)]
+def union(choices: Iterable[Choice]) -> Choice:
+    """All that any of the choices needs."""
+    cases, tests, laws = ({name for choice in choices for name in getattr(choice, part)} for part in Choice.PARTS)
+    return Choice(tuple(sorted(cases)), tuple(sorted(tests)), tuple(sorted(laws)))
 
 
-def check(baseline: list[Result]) -> None:
-    """Refuse a tree whose tests cannot be collected, or all fail."""
-    for result in baseline:
-        last = result.output.strip().splitlines()[-1:] or ["pytest said nothing"]
-        if any(test.startswith("collection of ") for test in result.failed):
-            raise ValueError(f"without any mutant the tests cannot be collected: {result.failed[0]}")
-        if result.code not in (0, 1, 5):
-            raise ValueError(f"without any mutant pytest ends with exit code {result.code}: {last[0]}")
-        if result.seconds and set(result.seconds) == set(result.failed):
-            raise ValueError(f"without any mutant every test fails, such as {result.failed[0]}")
-
-
-def concerns(choice: Choice, test: str) -> bool:
-    """Whether a node id belongs to a choice."""
-    path, _, name = test.partition("::")
-    top, _, parameters = name.partition("[")
-    function = f"{path.removesuffix('.py').replace('/', '.')}.{top.partition('::')[0]}"
-    named = set(re.findall(r"\w+", parameters))
-    return function in choice.tests or (function in choice.laws and not named.isdisjoint(choice.cases))
+def check(collected: Result) -> None:
+    """Refuse a tree whose tests cannot be collected."""
+    last = collected.output.strip().splitlines()[-1:] or ["pytest said nothing"]
+    if collected.failed:
+        raise ValueError(f"without any mutant: {collected.failed[0]} fails")
+    if collected.code not in (0, 5):
+        raise ValueError(f"without any mutant pytest ends with exit code {collected.code}: {last[0]}")

@@ -19,15 +19,18 @@ RICH = importlib.util.find_spec("rich") is not None
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """A mutant, what was run, and what noticed it; None: it survived."""
+    """A mutant, what was run, what noticed it (None: it survived), and whether the time limit is too short for it."""
 
     mutant: Mutant
     choice: Choice
     killer: str | None
+    slow: bool = False
 
     @property
     def said(self) -> str:
         """The killer by file and name, without its folder."""
+        if self.slow:
+            return "SURVIVED (its tests take longer than --limit)"
         if self.killer is None:
             return "SURVIVED" if self.choice else "SURVIVED (no test reaches it)"
         return self.killer.rpartition("/")[2]

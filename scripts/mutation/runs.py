@@ -13,12 +13,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from .mutants import Mutant
 
-__all__ = ["Choice", "Result", "Workshop"]
+__all__ = ["OUT_OF_TIME", "Choice", "Result", "Workshop"]
+
+OUT_OF_TIME = "the time limit"
 
 HIDDEN = shutil.ignore_patterns(".*", "__pycache__", "notebooks")
 
@@ -26,6 +29,8 @@ HIDDEN = shutil.ignore_patterns(".*", "__pycache__", "notebooks")
 @dataclasses.dataclass(frozen=True)
 class Choice:
     """Cases whose laws are run, and tests as ``module.function``."""
+
+    PARTS: ClassVar = ("cases", "tests", "laws")
 
     cases: tuple[str, ...]
     tests: tuple[str, ...]
@@ -43,10 +48,9 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What one run of pytest said: its exit code (None: out of time), seconds by test, the tests that failed."""
+    """What one run of pytest said: its exit code (None: out of time) and the tests that failed."""
 
     code: int | None
-    seconds: dict[str, float]
     failed: tuple[str, ...]
     output: str
 
@@ -54,7 +58,7 @@ class Result:
     def killer(self) -> str | None:
         """What noticed a mutant; None if nothing did."""
         if self.code is None:
-            return "the time limit"
+            return OUT_OF_TIME
         if self.failed:
             return self.failed[0]
         return None if self.code in (0, 5) else f"a crash (exit code {self.code})"
@@ -90,31 +94,38 @@ class Workshop:
                 os.killpg(process.pid, signal.SIGKILL)
 
     def run(
-        self, choice: Choice, *, mutant: Mutant | None = None, left_out: frozenset[str], limit: float | None
+        self,
+        choice: Choice,
+        *,
+        mutant: Mutant | None = None,
+        left_out: Collection[str] = (),
+        only: Collection[str] | None = None,
+        collect: bool = False,
+        limit: float | None,
     ) -> Result:
-        """Run the chosen tests, with a mutant only until the first fails."""
+        """Run the chosen tests, with a mutant only until the first fails; or ``only`` some node ids, or collect."""
         copy = self._free.get()
         try:
             with self._changed(copy, mutant), tempfile.TemporaryDirectory(dir=self._folder.name) as folder:
                 record = Path(folder) / "record"
                 record.touch()
-                choices = {**dataclasses.asdict(choice), "left_out": sorted(left_out), "record": str(record)}
+                lists = {"left_out": sorted(left_out), "only": None if only is None else sorted(only)}
+                choices = {**dataclasses.asdict(choice), **lists, "record": str(record)}
                 (Path(folder) / "choice").write_text(json.dumps(choices))
                 environment = {
                     **os.environ,
                     "MUTATION_CHOICE": str(Path(folder) / "choice"),
                     "PYTHONPATH": os.pathsep.join([str(copy), str(Path(__file__).parent.parent)]),
                 }
-                stop = ["-x"] if mutant else []
-                command = [sys.executable, "-m", "pytest", "-q", *stop, "--rootdir", str(copy), "-p", "mutation.chosen"]
-                code, output = self._finish(
-                    [*command, "-p", "no:cacheprovider", *choice.paths], copy, environment, limit
-                )
-                lines = [json.loads(line) for line in record.read_text().splitlines()]
+                options = [*(["-x"] if mutant else []), *(["--collect-only"] if collect else [])]
+                command = [sys.executable, "-m", "pytest", "-q", *options, "--rootdir", str(copy)]
+                paths = choice.paths if only is None else sorted({test.partition("::")[0] for test in only})
+                command += ["-p", "mutation.chosen", "-p", "no:cacheprovider", *paths]
+                code, output = self._finish(command, copy, environment, limit)
+                failed = tuple(dict.fromkeys(record.read_text().splitlines()))
         finally:
             self._free.put(copy)
-        failed = tuple(dict.fromkeys(line["test"] for line in lines if line["outcome"] == "failed"))
-        return Result(code, {line["test"]: line["seconds"] for line in lines}, failed, output)
+        return Result(code, failed, output)
 
     @contextlib.contextmanager
     def _changed(self, copy: Path, mutant: Mutant | None) -> Iterator[None]:
