@@ -1,0 +1,97 @@
+"""Derivatives against finite differences, against each other, and against formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss.inspect.calls import call, cast, cast_hypers, contracted, generator, settings
+from jaxloss.inspect.case import Case
+from jaxloss.inspect.findings import differences, infinities, inner, norm, tree_differences
+from jaxloss.inspect.law import DoesNotApply, law
+
+__all__ = ["constants_have_no_slope", "derivatives", "slopes_equal_their_oracle"]
+
+STEP = 1e-6
+
+
+@law()
+def derivatives(case: Case) -> Iterator[str]:
+    """Finite differences, reverse and forward mode agree, to second order, under a random cotangent."""
+    rng = generator()
+    batch = (5,)
+    with jax.enable_x64(True):
+        inputs = cast(case.draw(rng, batch), np.float64)
+        cotangent = jnp.asarray(rng.normal(size=case.unreduced(batch)) + 2)
+        fn, at = contracted(case, inputs, cotangent, **cast_hypers(settings(case)[-1], np.float64))
+        held = {n: x for n, x in at.items() if n in case.constant}
+        at = {n: np.asarray(x) for n, x in at.items() if n not in case.constant}
+        program = jax.jit(lambda x, v: jax.jvp(jax.value_and_grad(lambda y: fn({**held, **y})), (x,), (v,)))
+        for name in at:
+            along = {n: np.zeros_like(x) for n, x in at.items()} | {name: rng.normal(size=at[name].shape)}
+            move = lambda step, along=along: {n: x + step * along[n] for n, x in at.items()}
+            (value, gradient), (slope, second) = program(at, along)
+            (ahead, gradient_ahead), _ = program(move(STEP), along)
+            (behind, gradient_behind), _ = program(move(-STEP), along)
+            expected = inner(gradient, along)
+            scale = norm(gradient) * norm(along) + abs(float(value)) * 1e-4 + 1e-12
+            difference = (float(ahead) - float(behind)) / (2 * STEP)
+            if not abs(difference - expected) <= 2e-6 * scale:
+                yield f"gradient in {name}: {expected}, finite differences {difference}"
+            if not abs(float(slope) - expected) <= 1e-12 * scale:
+                yield f"forward mode along {name}: {float(slope)}, reverse mode {expected}"
+            yield from infinities(second, f"Hessian-vector product along {name}")
+            error = {
+                n: np.asarray(second[n]) - (np.asarray(gradient_ahead[n]) - np.asarray(gradient_behind[n])) / (2 * STEP)
+                for n in at
+            }
+            size = norm(second) + norm(gradient) * 1e-2 + 1e-9
+            if not norm(error) <= 1e-4 * size:
+                yield f"Hessian along {name}: off by {norm(error) / size:.1e} of its size"
+
+
+def _slopes(case: Case, inputs: dict[str, Any], names: list[str], hypers: Any) -> tuple[Any, dict[str, Any]]:
+    """Unreduced loss and gradient of its sum, in some inputs."""
+
+    def total(some: dict[str, Any]) -> tuple[jax.Array, jax.Array]:
+        values = call(case, {**inputs, **some}, **hypers, reduction="none")
+        return jnp.sum(values), values
+
+    gradient, values = jax.grad(total, has_aux=True)({n: inputs[n] for n in names})
+    return values, gradient
+
+
+@law()
+def slopes_equal_their_oracle(case: Case) -> Iterator[str]:
+    """The gradient of a loss whose gradient is not the derivative of its value."""
+    if case.slopes is None:
+        raise DoesNotApply("its gradient is the derivative of its value")
+    rng = generator()
+    for hypers in settings(case):
+        inputs = case.draw(rng, (5,))
+        expected = {n: np.asarray(x, np.float64) for n, x in case.slopes(**inputs, **hypers).items()}
+        with jax.enable_x64(True):
+            program = jax.jit(lambda x, h=hypers: _slopes(case, x, sorted(expected), cast_hypers(h, np.float64))[1])
+            actual = program(cast(inputs, np.float64))
+        yield from tree_differences(actual, dict(sorted(expected.items())), 100 * case.tolerance, f"at {dict(hypers)}")
+
+
+@law()
+def constants_have_no_slope(case: Case) -> Iterator[str]:
+    """Behind a `stop_gradient`: the value depends on the input, the gradient is exactly 0."""
+    if not case.constant:
+        raise DoesNotApply("no input is a constant of differentiation")
+    rng = generator()
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    inputs, others = (cast(case.draw(rng, (5,)), np.float32) for _ in range(2))
+    program = jax.jit(lambda x: _slopes(case, x, sorted(case.constant), hypers))
+    values, gradient = program(inputs)
+    for name in case.constant:
+        yield from differences(gradient[name], np.zeros(gradient[name].shape), f"gradient in {name}")
+        moved, _ = program({**inputs, name: others[name]})
+        if np.array_equal(values, moved):
+            yield f"the value does not depend on {name}"
