@@ -27,6 +27,7 @@ __all__ = [
     "round_hypers",
     "rows",
     "settings",
+    "slopes",
 ]
 
 TAIL = ("where", "weights", "reduction")
@@ -107,6 +108,16 @@ def contracted(
     """As `of_floats`, with the unreduced loss contracted with ``cotangent``: tests every entry's own rule."""
     fn, chosen = of_floats(case, inputs, reduction="none", **kwargs)
     return lambda some: jnp.sum(fn(some) * cotangent), chosen
+
+
+def slopes(fn: Callable[[dict[str, Any]], Any], at: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """The gradient of the sum of ``fn``, and its values, from one pass."""
+
+    def total(some: dict[str, Any]) -> tuple[jax.Array, jax.Array]:
+        values = fn(some)
+        return jnp.sum(values), values
+
+    return jax.grad(total, has_aux=True)(at)
 
 
 def rows(case: Case, inputs: Mapping[str, Any], index: Any) -> dict[str, Any]:

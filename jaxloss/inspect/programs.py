@@ -10,11 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxloss import reductions
-from jaxloss.inspect.calls import call, cast, cast_hypers, direction, generator, of_floats, rows, settings
+from jaxloss.inspect.calls import call, cast, cast_hypers, direction, generator, of_floats, rows, settings, slopes
 from jaxloss.inspect.case import Case, Inputs
 
 __all__ = [
@@ -67,9 +66,7 @@ def tail_program(case: Case, **options: Any) -> Callable[[Inputs, Any, Any], dic
         found = {}
         for reduction in ("mean", "none"):
             fn, at = of_floats(case, inputs, **hypers, where=where, weights=weights, reduction=reduction)
-            total = lambda x, fn=fn: (lambda value: (jnp.sum(value), value))(fn(x))
-            curve = jax.jvp(lambda x, total=total: jax.grad(total, has_aux=True)(x), (at,), (along,))
-            (gradient, value), (bend, _) = curve
+            (gradient, value), (bend, _) = jax.jvp(functools.partial(slopes, fn), (at,), (along,))
             found[reduction] = {"value": value, "gradient": gradient, "curvature": bend}
         fn, at = of_floats(case, inputs, **hypers, where=where, reduction="sum")
         value, gradient = jax.value_and_grad(fn)(at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss.inspect.calls import call, cast, cast_hypers, contracted, generator, settings
+from jaxloss.inspect.calls import call, cast, cast_hypers, contracted, generator, settings, slopes
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.findings import differences, infinities, inner, norm, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
@@ -54,15 +55,10 @@ def derivatives(case: Case) -> Iterator[str]:
                 yield f"Hessian along {name}: off by {norm(error) / size:.1e} of its size"
 
 
-def _slopes(case: Case, inputs: dict[str, Any], names: list[str], hypers: Any) -> tuple[Any, dict[str, Any]]:
-    """Unreduced loss and gradient of its sum, in some inputs."""
-
-    def total(some: dict[str, Any]) -> tuple[jax.Array, jax.Array]:
-        values = call(case, {**inputs, **some}, **hypers, reduction="none")
-        return jnp.sum(values), values
-
-    gradient, values = jax.grad(total, has_aux=True)({n: inputs[n] for n in names})
-    return values, gradient
+def _of(case: Case, inputs: dict[str, Any], names: list[str], hypers: Any) -> tuple[dict[str, Any], Any]:
+    """Gradient of the summed loss in some inputs, fixed ones too, and the unreduced loss."""
+    fn = lambda some: call(case, {**inputs, **some}, **cast_hypers(hypers, np.float64), reduction="none")
+    return slopes(fn, {n: inputs[n] for n in names})
 
 
 @law()
@@ -75,9 +71,9 @@ def slopes_equal_their_oracle(case: Case) -> Iterator[str]:
         inputs = case.draw(rng, (5,))
         expected = {n: np.asarray(x, np.float64) for n, x in case.slopes(**inputs, **hypers).items()}
         with jax.enable_x64(True):
-            program = jax.jit(lambda x, h=hypers: _slopes(case, x, sorted(expected), cast_hypers(h, np.float64))[1])
-            actual = program(cast(inputs, np.float64))
-        yield from tree_differences(actual, dict(sorted(expected.items())), 100 * case.tolerance, f"at {dict(hypers)}")
+            program = jax.jit(functools.partial(_of, case, names=sorted(expected), hypers=hypers))
+            actual, _ = program(cast(inputs, np.float64))
+        yield from tree_differences(actual, expected, 100 * case.tolerance, f"at {dict(hypers)}")
 
 
 @law()
@@ -86,12 +82,12 @@ def constants_have_no_slope(case: Case) -> Iterator[str]:
     if not case.constant:
         raise DoesNotApply("no input is a constant of differentiation")
     rng = generator()
-    hypers = cast_hypers(settings(case)[-1], np.float32)
-    inputs, others = (cast(case.draw(rng, (5,)), np.float32) for _ in range(2))
-    program = jax.jit(lambda x: _slopes(case, x, sorted(case.constant), hypers))
-    values, gradient = program(inputs)
-    for name in case.constant:
-        yield from differences(gradient[name], np.zeros(gradient[name].shape), f"gradient in {name}")
-        moved, _ = program({**inputs, name: others[name]})
-        if np.array_equal(values, moved):
-            yield f"the value does not depend on {name}"
+    with jax.enable_x64(True):
+        inputs, others = (cast(case.draw(rng, (5,)), np.float64) for _ in range(2))
+        program = jax.jit(functools.partial(_of, case, names=sorted(case.constant), hypers=settings(case)[-1]))
+        gradient, values = program(inputs)
+        for name in case.constant:
+            yield from differences(gradient[name], np.zeros(gradient[name].shape), f"gradient in {name}")
+            _, moved = program({**inputs, name: others[name]})
+            if np.array_equal(values, moved):
+                yield f"the value does not depend on {name}"

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss.inspect.calls import all_settings, call, cast, cast_hypers, generator, of_floats, settings
+from jaxloss.inspect.calls import all_settings, call, cast, cast_hypers, generator, of_floats, settings, slopes
 from jaxloss.inspect.case import Case, floats
 from jaxloss.inspect.findings import differences, infinities
 from jaxloss.inspect.law import DoesNotApply, law
@@ -82,10 +82,8 @@ def perfect_prediction(case: Case) -> Iterator[str]:
                 found = []
                 for hypers in settings(case):
                     fn, at = of_floats(case, inputs, **cast_hypers(hypers, dtype), reduction="none")
-                    first = next(iter(at))
-                    total = lambda y, fn=fn: (lambda values: (jnp.sum(values), values))(fn(y))
-                    gradient, values = jax.grad(total, has_aux=True)(at)
-                    found.append((values, gradient[first]))
+                    gradient, values = slopes(fn, at)
+                    found.append((values, gradient[next(iter(at))]))
                 return found
 
             for hypers, (values, gradient) in zip(settings(case), program(cast(inputs, dtype)), strict=True):
