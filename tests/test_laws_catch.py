@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxloss._floor import checks, value_checks
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, promote, reduce
 from jaxloss.inspect.case import Case, Inputs, Shape
 from jaxloss.inspect.laws import LAWS, DoesNotApply
@@ -208,10 +208,10 @@ COUNTED = lambda mass: jnp.maximum(jnp.sum(mass), 1e-30)
 def _logarithm(poisoned: bool) -> Callable[..., Any]:
     def fn(probs, *, where=None, weights=None, reduction="mean"):
         (probs,) = blank(where, *checks.floating(probs=probs), fill=1.0)
+        values = -jnp.log(jnp.where(probs <= 0, 1e-6, probs))
         if poisoned:
             value_checks.ensure_probabilities(probs=probs)
-            probs = jnp.where((probs >= 0) & (probs <= 1), probs, jnp.nan)
-        values = -jnp.log(jnp.where(probs <= 0, 1e-6, probs))
+            values = numerics.poison(values, (probs >= 0) & (probs <= 1))
         return reduce(values, where=where, weights=weights, reduction=reduction)
 
     return fn

@@ -21,7 +21,7 @@ OTHERS = np.arange(6) != 1
 
 def _spoiled(case: Case, name: str, value: float) -> Inputs:
     """Six examples, one entry of the second of which is ``value``."""
-    inputs = {n: np.array(x) for n, x in programs.clean_inputs(case).items()}
+    inputs = {n: np.array(x, order="C") for n, x in programs.clean_inputs(case).items()}
     inputs[name].reshape(6, -1)[1, 0] = value
     return inputs
 

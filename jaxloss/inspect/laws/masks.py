@@ -35,7 +35,7 @@ def _weights() -> np.ndarray:
 
 def _garbage(case: Case, garbage: float) -> Inputs:
     """Six examples with ``garbage``, or an absurd label, in the masked ones."""
-    inputs = {n: np.array(x) for n, x in programs.clean_inputs(case).items()}
+    inputs = {n: np.array(x, order="C") for n, x in programs.clean_inputs(case).items()}
     for name, x in inputs.items():
         if name not in case.shared:
             x[~KEEP] = garbage if name in floats(inputs) else -100
@@ -168,7 +168,7 @@ def nan_is_not_hidden(case: Case) -> Iterator[str]:
     for name in floats(inputs):
         if name in case.shared:
             continue
-        spoiled = {n: np.array(x) for n, x in inputs.items()}
+        spoiled = {n: np.array(x, order="C") for n, x in inputs.items()}
         spoiled[name].reshape(12, -1)[5, 0] = np.nan
         lost = np.isnan(programs.plain(case)(spoiled)["none"])
         expected = spoilt_place.any(-1) if case.pooled else spoilt_place
