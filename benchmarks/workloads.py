@@ -127,14 +127,14 @@ def headline(scale: float = 1.0) -> list[Workload]:
 
 def sweep(scale: float = 1.0) -> list[Workload]:
     """Every Case of the tests on about 512 examples; differentiated in every input that is."""
+    from jaxloss.inspect.calls import call, cast, cast_hypers, settings
     from tests.cases import Case, all_cases, floats
-    from tests.support import cast, cast_hypers, loss, settings
 
     def check(case: Case) -> tuple[Any, Any, str]:
         """Our unreduced loss and its oracle, which may be slow, on a few examples."""
         plain = settings(case)[0]
         inputs = cast(case.draw(np.random.default_rng(1), (2, 4)), np.float32)
-        value = loss(case, inputs, **cast_hypers(plain, np.float32), reduction="none")
+        value = jax.jit(lambda x: call(case, x, **cast_hypers(plain, np.float32), reduction="none"))(inputs)
         arrays = {n: np.asarray(x) for n, x in inputs.items()}
         exact = {n: x.astype(np.float64) if n in floats(arrays) else x for n, x in arrays.items()}
         return value, case.oracle(**exact, **plain), case.source

@@ -1,4 +1,8 @@
-"""One strict configuration for every test: no silent promotion, no silent broadcast, eight host devices."""
+"""One strict configuration for every test: no silent promotion, no silent broadcast, eight host devices.
+
+Options: ``--loss NAME`` runs the laws of one loss, ``--everything`` runs all tiers under the compiler flags that users
+have, ``--rotate SEED`` takes a tenth of the Cases, ``--dearest N`` prints the Cases that took most CPU time.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +12,102 @@ os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
 os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
 os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
 os.environ.setdefault("KERAS_BACKEND", "jax")
-# The optimiser of LLVM takes a third of the suite's time and changes no result; XLA's own passes stay as they are.
-FLAGS = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FLAGS}"
+USERS = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+# Compilation is most of the suite's time, and these make it three times cheaper. They change what XLA fuses: the law
+# `product_in_front` compiles every loss with the default flags, and `--everything` runs all laws under them.
+CHEAP = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1 --xla_llvm_disable_expensive_passes=true"
+)
 
+import collections
 import gc
 import resource
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
+from jaxlib import xla_client
 
-# Compiled programs are shared by the workers and kept for the next run: most of the suite's time is compilation.
+# Compiled programs are shared by the workers and kept for the next run.
 jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".jax_cache"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+TIERS = "not full and not all_topologies"
+
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.import_plugin("tests.selection")
+    group = parser.getgroup("jaxloss")
+    group.addoption("--loss", metavar="NAME", help="only the laws of this loss, by its exact name")
+    group.addoption("--everything", action="store_true", help="all tiers, under the compiler flags that users have")
+    group.addoption("--rotate", type=int, metavar="SEED", help="a tenth of the Cases, drawn by this seed")
+    group.addoption("--dearest", type=int, metavar="N", default=0, help="print the N Cases that took most CPU time")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    everything = config.getoption("everything")
+    if everything and config.option.markexpr == TIERS:
+        config.option.markexpr = "not all_topologies"
+    # jaxlib parses the flags once, with the first options of a compilation. libtpu reads the variable later and ends
+    # the process at flags that it does not know, so it must not see the cheap ones.
+    os.environ["XLA_FLAGS"] = USERS if everything else f"{USERS} {CHEAP}"
+    xla_client.CompileOptions()
+    os.environ["XLA_FLAGS"] = USERS
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    flags = "default" if config.getoption("everything") else "cheap"
+    seed = config.getoption("rotate")
+    return [f"compiler flags: {flags}", *([] if seed is None else [f"a tenth of the Cases: --rotate {seed}"])]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Of one loss only the files that run laws are collected, and of those its own Case."""
+    if config.getoption("loss") and collection_path.is_file():
+        return collection_path.name not in ("test_laws.py", "test_tpu.py", "__init__.py")
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Remember the CPU seconds of a test of one Case with its report, which comes back from any worker."""
+    start = time.process_time()
+    case = getattr(item, "callspec", None) and item.callspec.params.get("case")
+    item.user_properties.append(("case", getattr(case, "name", "")))
+    item.user_properties.append(("start", start))
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[pytest.TestReport]:
+    report = yield
+    start = dict(item.user_properties)["start"]
+    report.user_properties.append(("cpu", time.process_time() - start))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    dearest = config.getoption("dearest")
+    if not dearest:
+        return
+    seconds = collections.Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                found = dict(report.user_properties)
+                seconds[found["case"] or report.nodeid.split("::")[0]] += found["cpu"]
+    terminalreporter.section("dearest, in CPU seconds")
+    terminalreporter.write_line(f"{sum(seconds.values()):8.1f}  all")
+    for name, spent in seconds.most_common(dearest):
+        terminalreporter.write_line(f"{spent:8.1f}  {name}")
 
 
 @pytest.fixture

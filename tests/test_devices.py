@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+from jaxloss.inspect.calls import cast, cast_hypers, of_floats, settings
 from tests.cases import Case, all_cases
-from tests.support import assert_trees_close, cast, cast_hypers, of_floats, settings
+from tests.support import assert_trees_close
 
 
 @pytest.fixture(params=[pytest.param("gpu", marks=pytest.mark.gpu), pytest.param("tpu", marks=pytest.mark.tpu)])

@@ -13,8 +13,8 @@ from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxloss
+from jaxloss.inspect.calls import cast, cast_hypers, differentiable, of_floats, settings
 from tests.cases import Case, all_cases
-from tests.support import cast, cast_hypers, differentiable, of_floats, settings
 
 TOPOLOGIES = {"v4": "v4:2x2x1", "v5e": "v5e:2x2", "v5p": "v5p:2x2x1", "v6e": "v6e:2x2", "tpu7x": "tpu7x:2x2x1"}
 OTHERS = [pytest.param(name, marks=pytest.mark.all_topologies) for name in TOPOLOGIES if name != "v5e"]

@@ -14,7 +14,7 @@ Inputs = dict[str, np.ndarray]
 Shape = tuple[int, ...]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Case:
     """What the laws need to know about one public loss.
 

@@ -1,0 +1,93 @@
+"""Derivatives against finite differences, against each other, and against formulas."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss.inspect.calls import call, cast, cast_hypers, contracted, generator, settings, slopes
+from jaxloss.inspect.case import Case
+from jaxloss.inspect.findings import differences, infinities, inner, norm, tree_differences
+from jaxloss.inspect.law import DoesNotApply, law
+
+__all__ = ["constants_have_no_slope", "derivatives", "slopes_equal_their_oracle"]
+
+STEP = 1e-6
+
+
+@law()
+def derivatives(case: Case) -> Iterator[str]:
+    """Finite differences, reverse and forward mode agree, to second order, under a random cotangent."""
+    rng = generator()
+    batch = (5,)
+    with jax.enable_x64(True):
+        inputs = cast(case.draw(rng, batch), np.float64)
+        cotangent = jnp.asarray(rng.normal(size=case.unreduced(batch)) + 2)
+        fn, at = contracted(case, inputs, cotangent, **cast_hypers(settings(case)[-1], np.float64))
+        held = {n: x for n, x in at.items() if n in case.constant}
+        at = {n: np.asarray(x) for n, x in at.items() if n not in case.constant}
+        program = jax.jit(lambda x, v: jax.jvp(jax.value_and_grad(lambda y: fn({**held, **y})), (x,), (v,)))
+        for name in at:
+            along = {n: np.zeros_like(x) for n, x in at.items()} | {name: rng.normal(size=at[name].shape)}
+            move = lambda step, along=along: {n: x + step * along[n] for n, x in at.items()}
+            (value, gradient), (slope, second) = program(at, along)
+            (ahead, gradient_ahead), _ = program(move(STEP), along)
+            (behind, gradient_behind), _ = program(move(-STEP), along)
+            expected = inner(gradient, along)
+            scale = norm(gradient) * norm(along) + abs(float(value)) * 1e-4 + 1e-12
+            difference = (float(ahead) - float(behind)) / (2 * STEP)
+            if not abs(difference - expected) <= 2e-6 * scale:
+                yield f"gradient in {name}: {expected}, finite differences {difference}"
+            if not abs(float(slope) - expected) <= 1e-12 * scale:
+                yield f"forward mode along {name}: {float(slope)}, reverse mode {expected}"
+            yield from infinities(second, f"Hessian-vector product along {name}")
+            error = {
+                n: np.asarray(second[n]) - (np.asarray(gradient_ahead[n]) - np.asarray(gradient_behind[n])) / (2 * STEP)
+                for n in at
+            }
+            size = norm(second) + norm(gradient) * 1e-2 + 1e-9
+            if not norm(error) <= 1e-4 * size:
+                yield f"Hessian along {name}: off by {norm(error) / size:.1e} of its size"
+
+
+def _of(case: Case, inputs: dict[str, Any], names: list[str], hypers: Any) -> tuple[dict[str, Any], Any]:
+    """Gradient of the summed loss in some inputs, fixed ones too, and the unreduced loss."""
+    fn = lambda some: call(case, {**inputs, **some}, **cast_hypers(hypers, np.float64), reduction="none")
+    return slopes(fn, {n: inputs[n] for n in names})
+
+
+@law()
+def slopes_equal_their_oracle(case: Case) -> Iterator[str]:
+    """The gradient of a loss whose gradient is not the derivative of its value."""
+    if case.slopes is None:
+        raise DoesNotApply("its gradient is the derivative of its value")
+    rng = generator()
+    for hypers in settings(case):
+        inputs = case.draw(rng, (5,))
+        expected = {n: np.asarray(x, np.float64) for n, x in case.slopes(**inputs, **hypers).items()}
+        with jax.enable_x64(True):
+            program = jax.jit(functools.partial(_of, case, names=sorted(expected), hypers=hypers))
+            actual, _ = program(cast(inputs, np.float64))
+        yield from tree_differences(actual, expected, 100 * case.tolerance, f"at {dict(hypers)}")
+
+
+@law()
+def constants_have_no_slope(case: Case) -> Iterator[str]:
+    """Behind a `stop_gradient`: the value depends on the input, the gradient is exactly 0."""
+    if not case.constant:
+        raise DoesNotApply("no input is a constant of differentiation")
+    rng = generator()
+    with jax.enable_x64(True):
+        inputs, others = (cast(case.draw(rng, (5,)), np.float64) for _ in range(2))
+        program = jax.jit(functools.partial(_of, case, names=sorted(case.constant), hypers=settings(case)[-1]))
+        gradient, values = program(inputs)
+        for name in case.constant:
+            yield from differences(gradient[name], np.zeros(gradient[name].shape), f"gradient in {name}")
+            _, moved = program({**inputs, name: others[name]})
+            if np.array_equal(values, moved):
+                yield f"the value does not depend on {name}"

@@ -1,0 +1,82 @@
+"""Outside the domain: NaN in value and gradient of that example alone, an error under `jaxloss.checked`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+
+import jaxloss
+from jaxloss.inspect import programs
+from jaxloss.inspect.calls import call, cast, cast_hypers, settings
+from jaxloss.inspect.case import Case, Inputs
+from jaxloss.inspect.findings import refusals
+from jaxloss.inspect.law import DoesNotApply, law
+
+__all__ = ["illegal_values_never_train", "labels_out_of_range_never_train", "refuses_no_classes"]
+
+OTHERS = np.arange(6) != 1
+
+
+def _spoiled(case: Case, name: str, value: float) -> Inputs:
+    """Six examples, one entry of the second of which is ``value``."""
+    inputs = {n: np.array(x, order="C") for n, x in programs.clean_inputs(case).items()}
+    inputs[name].reshape(6, -1)[1, 0] = value
+    return inputs
+
+
+def _never_trains(case: Case, name: str, values: tuple[float, ...]) -> Iterator[str]:
+    """NaN where ``name`` is illegal, and only there; an error under `checked`, unless it is masked."""
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    program = programs.tail(case)
+    checked = jaxloss.checked(jax.jit(lambda x, where: call(case, x, **hypers, where=where)))
+    spoiled = programs.clean_inputs(case)
+    for value in values:
+        spoiled = _spoiled(case, name, value)
+        found = program(spoiled, np.ones(6, bool), np.ones(6))["none"]
+        lost = np.isnan(found["value"])
+        if not (lost.all() if case.pooled else lost[1]):
+            yield f"{name} {value}: the value of its example is {np.ravel(found['value'])[-1 if case.pooled else 1]}"
+        if not case.pooled and not case.meets and lost[OTHERS].any():
+            yield f"{name} {value}: other examples are NaN"
+        batched = {n: np.isnan(g).reshape(6, -1).any(-1) for n, g in found["gradient"].items() if n not in case.shared}
+        if batched and not any(g[1] for g in batched.values()):
+            yield f"{name} {value}: no gradient of its example is NaN"
+        if not case.pooled and not case.meets and any(g[OTHERS].any() for g in batched.values()):
+            yield f"{name} {value}: gradients of other examples are NaN"
+    last = cast(spoiled, np.float32)
+    yield from refusals(lambda: checked(last, np.ones(6, bool)), ValueError, name, f"{name} {values[-1]} under checked")
+    checked(last, OTHERS)
+
+
+@law()
+def labels_out_of_range_never_train(case: Case) -> Iterator[str]:
+    """NaN in the value and in the gradient of the example, an error under `checked`, nothing if masked."""
+    if case.labels is None:
+        raise DoesNotApply("no class labels")
+    inputs = programs.clean_inputs(case)
+    classes = case.classes(inputs) if case.classes else next(iter(inputs.values())).shape[-1]
+    yield from _never_trains(case, case.labels, (-1, -100, classes, 10**6))
+
+
+@law()
+def illegal_values_never_train(case: Case) -> Iterator[str]:
+    """The same for the values that the Case declares to be outside the domain of an input."""
+    if not case.illegal:
+        raise DoesNotApply("no value is declared illegal")
+    for name, values in case.illegal.items():
+        yield from _never_trains(case, name, values)
+
+
+@law()
+def refuses_no_classes(case: Case) -> Iterator[str]:
+    """A class axis of size 0 is an error."""
+    if case.labels is None or case.classes:
+        raise DoesNotApply("no class axis")
+    inputs = programs.clean_inputs(case)
+    first = next(iter(inputs))
+    empty = cast({**inputs, first: inputs[first][..., :0]}, np.float32)
+    yield from refusals(
+        lambda: jax.eval_shape(lambda x: call(case, x, **settings(case)[-1]), empty), ValueError, first, "no class"
+    )

@@ -1,0 +1,178 @@
+"""Reductions, masks and weights: a mask is deletion, a weight is repetition, and garbage behind a mask is inert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxloss.inspect import programs
+from jaxloss.inspect.calls import call, cast, cast_hypers, generator, of_floats, rows, settings
+from jaxloss.inspect.case import Case, Inputs, floats
+from jaxloss.inspect.findings import differences, infinities, tree_differences
+from jaxloss.inspect.law import law
+from jaxloss.reductions import Term
+
+__all__ = [
+    "garbage_behind_the_mask_is_inert",
+    "mask_is_deletion",
+    "masks_survive_the_compiler",
+    "nan_is_not_hidden",
+    "nothing_left_is_zero",
+    "reductions_agree",
+    "weight_is_repetition",
+]
+
+KEEP = programs.KEEP
+COUNTS = np.array([2, 0, 1, 3, 0, 0])
+
+
+def _weights() -> np.ndarray:
+    return np.random.default_rng(11).uniform(0.5, 2.0, 6)
+
+
+def _garbage(case: Case, garbage: float) -> Inputs:
+    """Six examples with ``garbage``, or an absurd label, in the masked ones."""
+    inputs = {n: np.array(x, order="C") for n, x in programs.clean_inputs(case).items()}
+    for name, x in inputs.items():
+        if name not in case.shared:
+            x[~KEEP] = garbage if name in floats(inputs) else -100
+    return inputs
+
+
+@law()
+def mask_is_deletion(case: Case) -> Iterator[str]:
+    """Value and gradient with a mask are those of the inputs without the masked examples."""
+    inputs, weights = programs.clean_inputs(case), _weights()
+    actual = programs.tail(case)(inputs, KEEP, weights)
+    expected = programs.whole_rows(case)(inputs, weights)
+    for kind in ("mean", "equal sum"):
+        masked, alone = actual[kind], expected[kind]
+        yield from differences(
+            masked["value"], alone["value"], f"{kind}: value", rtol=4e-6, atol=1e-6 if case.cancels else 1e-9
+        )
+        kept = {}
+        for name, slope in masked["gradient"].items():
+            if name not in case.shared and np.any(slope[~KEEP]):
+                yield f"{kind}: masked examples pull on {name}"
+            kept[name] = slope if name in case.shared else slope[KEEP]
+        yield from tree_differences(kept, alone["gradient"], 3e-5, f"{kind}: gradient")
+    masked = programs.tail(case)(inputs, KEEP, np.ones(6))["none"]["value"]
+    if not case.pooled:
+        if np.any(masked[~KEEP]):
+            yield "none: masked examples are not 0"
+        masked = masked[KEEP]
+    yield from differences(
+        masked, expected["none"]["value"], "none: value", rtol=4e-6, atol=1e-6 if case.pooled else 0.0
+    )
+
+
+@law()
+def garbage_behind_the_mask_is_inert(case: Case) -> Iterator[str]:
+    """NaN, infinities and absurd labels behind a mask stay out of value, gradient and Hessian."""
+    program = programs.tail(case)
+    expected = program(programs.clean_inputs(case), KEEP, np.where(KEEP, 1.5, 0.0))
+    yield from infinities(expected, "clean inputs")
+    for garbage in (np.nan, np.inf, -np.inf):
+        result = program(_garbage(case, garbage), KEEP, np.where(KEEP, 1.5, garbage))
+        yield from tree_differences(result, expected, 1e-6, f"{garbage} behind the mask:")
+
+
+@law(full=True)
+def masks_survive_the_compiler(case: Case) -> Iterator[str]:
+    """The program of the other laws of masks, compiled as users do."""
+    usual = programs.tail_program(case, compiler_options=programs.DEFAULTS)
+    for inputs in (programs.clean_inputs(case), _garbage(case, np.nan)):
+        arguments = inputs, KEEP, np.where(KEEP, _weights(), 0.0)
+        yield from tree_differences(usual(*arguments), programs.tail(case)(*arguments), 3e-5, "as users compile it:")
+
+
+@law()
+def weight_is_repetition(case: Case) -> Iterator[str]:
+    """A weight of k counts as k copies, 0 as none; the scale of all weights does not move the mean.
+
+    Where examples meet, a copy would be another negative: there a weight is that of k copies of the anchor's term.
+    """
+    program, everything = programs.tail(case), np.ones(6, bool)
+    inputs = programs.clean_inputs(case)
+    weighed = program(inputs, everything, COUNTS)
+    mean, total = weighed["mean"]["value"], weighed["sum"]["value"]
+    if case.meets:
+        term = weighed["term"]
+        sums = np.sum(term.values * term.weights * COUNTS), np.sum(term.weights * COUNTS)
+        expected = [sums[0] / sums[1], sums[0]]
+    else:
+        repeated = program(rows(case, inputs, np.repeat(np.arange(6), COUNTS)), everything, np.ones(6))
+        expected = [repeated["mean"]["value"], repeated["sum"]["value"]]
+    atol = 1e-6 if case.cancels else 1e-9
+    yield from differences([mean, total], expected, "mean and sum", rtol=4e-6, atol=atol)
+    scaled = program(inputs, everything, 8 * COUNTS)["mean"]["value"]
+    yield from differences(scaled, mean, "mean under weights 8 times as large", rtol=1e-6)
+
+
+@law()
+def nothing_left_is_zero(case: Case) -> Iterator[str]:
+    """An all-masked batch and an empty one give 0 with zero gradient."""
+    masked = programs.tail(case)(programs.clean_inputs(case), np.zeros(6, bool), _weights())
+    masked.pop("term", None)
+    for path, leaf in jax.tree.flatten_with_path(masked)[0]:
+        if np.any(leaf):
+            yield f"all masked: {jax.tree_util.keystr(path)} is {leaf}"
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+
+    @jax.jit
+    def program(several: list[dict[str, Any]]) -> list[Any]:
+        found = []
+        for x in several:
+            pairs = [of_floats(case, x, **hypers, reduction=r) for r in ("mean", "sum")]
+            reduced = [jax.value_and_grad(fn)(at) for fn, at in pairs]
+            found.append((reduced, call(case, x, **hypers, reduction="none")))
+        return found
+
+    batches = [(0,), (0, 3)]
+    results = program([cast(case.draw(generator(), batch), np.float32) for batch in batches])
+    for batch, (reduced, each) in zip(batches, results, strict=True):
+        for path, leaf in jax.tree.flatten_with_path((reduced, each))[0]:
+            if np.any(leaf):
+                yield f"batch {batch}: {jax.tree_util.keystr(path)} is {leaf}"
+        if each.shape != case.unreduced(batch):
+            yield f"batch {batch}: unreduced shape {each.shape}"
+
+
+@law()
+def reductions_agree(case: Case) -> Iterator[str]:
+    """The kinds of reduction are the sums and means of the unreduced loss; the default is the mean."""
+    found = programs.plain(case)(programs.plain_inputs(case))
+    each, term, default = found["none"], found["term"], found["default"]
+    if each.shape != case.unreduced((3, 4)) or np.shape(default):
+        yield f"unreduced shape {each.shape}, default shape {np.shape(default)}"
+        return
+    if not isinstance(term, Term) or not np.shape(term.values) == np.shape(term.weights) == each.shape:
+        yield "reductions.term does not give values and weights of the unreduced shape"
+        return
+    mean = np.sum(term.values * term.weights) / np.sum(term.weights)
+    yield from differences(np.sum(each, dtype=np.float32), found["sum"], "sum", rtol=1e-6, atol=1e-6)
+    yield from differences(default, found["mean"], "mean", rtol=1e-6)
+    yield from differences(default, mean, "mean of the term", rtol=2e-6)
+    yield from differences(term.values * term.weights, each, "term", rtol=1e-6, atol=1e-6)
+
+
+@law()
+def nan_is_not_hidden(case: Case) -> Iterator[str]:
+    """A NaN in an unmasked entry shows in its own example and in no other."""
+    inputs = programs.plain_inputs(case)
+    spoilt_place = np.zeros((3, 4), bool)
+    spoilt_place[1, 1] = True
+    for name in floats(inputs):
+        if name in case.shared:
+            continue
+        spoiled = {n: np.array(x, order="C") for n, x in inputs.items()}
+        spoiled[name].reshape(12, -1)[5, 0] = np.nan
+        lost = np.isnan(programs.plain(case)(spoiled)["none"])
+        expected = spoilt_place.any(-1) if case.pooled else spoilt_place
+        if case.meets:
+            lost, expected = np.delete(lost, [4, 6, 7], None), np.delete(expected, [4, 6, 7], None)
+        if not np.array_equal(lost, expected):
+            yield f"a NaN in {name} of example (1, 1) gives NaN at {np.argwhere(lost).tolist()}"

@@ -1,0 +1,92 @@
+"""Wrong shapes, dtypes, tails and hyperparameters are refused at the first trace, in words that name the argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss.inspect.calls import call, cast_hypers, generator, settings
+from jaxloss.inspect.case import Case, floats
+from jaxloss.inspect.findings import refusals
+from jaxloss.inspect.law import DoesNotApply, law
+
+__all__ = [
+    "refuses_a_wrong_tail",
+    "refuses_hyperparameters_out_of_range",
+    "refuses_shapes_that_differ",
+    "refuses_wrong_dtypes",
+]
+
+
+def _inputs(case: Case) -> dict[str, Any]:
+    """Four examples as shapes and dtypes: nothing here is computed."""
+    drawn = case.draw(generator(), (4,))
+    dtype = lambda n, x: np.dtype(np.float32) if n in floats(drawn) else np.asarray(x).dtype
+    return {n: jax.ShapeDtypeStruct(np.shape(x), dtype(n, x)) for n, x in drawn.items()}
+
+
+def _traced(case: Case, inputs: dict[str, Any], **kwargs: Any) -> Callable[[], Any]:
+    return lambda: jax.eval_shape(lambda x: call(case, x, **kwargs), inputs)
+
+
+@law()
+def refuses_shapes_that_differ(case: Case) -> Iterator[str]:
+    """An input with one example less, one axis more, or one example to broadcast."""
+    inputs = _inputs(case)
+    batched = [n for n in inputs if n not in case.shared]
+    if len(batched) < 2:
+        raise DoesNotApply("one batched input: nothing to differ from")
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    for name in batched:
+        shape, dtype = inputs[name].shape, inputs[name].dtype
+        for wrong in ((shape[0] - 1, *shape[1:]), (*shape, 1), (1, *shape[1:])):
+            run = _traced(case, {**inputs, name: jax.ShapeDtypeStruct(wrong, dtype)}, **hypers)
+            yield from refusals(run, ValueError, "shape|axis|axes", f"{name} of shape {wrong} in place of {shape}")
+
+
+@law()
+def refuses_wrong_dtypes(case: Case) -> Iterator[str]:
+    """Predictions that are not floating, labels that are."""
+    inputs = _inputs(case)
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    first = next(iter(inputs))
+    wrong = [(first, dtype) for dtype in (jnp.int32, jnp.uint8, jnp.bool_, jnp.complex64)]
+    wrong += [(n, jnp.float32) for n, x in inputs.items() if not jnp.issubdtype(x.dtype, jnp.floating)]
+    for name, dtype in wrong:
+        run = _traced(case, {**inputs, name: jax.ShapeDtypeStruct(inputs[name].shape, dtype)}, **hypers)
+        yield from refusals(run, TypeError, name, f"{name} of dtype {jnp.dtype(dtype)}")
+
+
+@law()
+def refuses_a_wrong_tail(case: Case) -> Iterator[str]:
+    """Masks that are weights, weights that are masks, shapes that do not broadcast, unknown reductions."""
+    inputs = _inputs(case)
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    wrong: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"where": np.ones(4, np.float32)}, TypeError, "did you mean weights|Did you mean weights"),
+        ({"where": np.ones(4, np.int32)}, TypeError, "where"),
+        ({"weights": np.ones(4, bool)}, TypeError, "where"),
+        ({"reduction": "average"}, ValueError, "reduction"),
+        ({"where": np.ones((4, 7), bool)}, ValueError, "where"),
+        ({"weights": np.ones((4, 7), np.float32)}, ValueError, "weights"),
+    ]
+    for kwargs, error, word in wrong:
+        yield from refusals(_traced(case, inputs, **hypers, **kwargs), error, word, f"{kwargs}")
+
+
+@law()
+def refuses_hyperparameters_out_of_range(case: Case) -> Iterator[str]:
+    """The values that the Case names, NaN, and arrays in place of numbers."""
+    inputs = _inputs(case)
+    for bad in case.bad_hypers:
+        run = _traced(case, inputs, **{**case.hypers, **bad})
+        yield from refusals(run, ValueError, "|".join(bad), f"{bad}")
+    for name, value in case.hypers.items():
+        if isinstance(value, float) and name not in case.static:
+            for wrong in (float("nan"), np.ones((2, 2), np.float32)):
+                run = _traced(case, inputs, **{**case.hypers, name: wrong})
+                yield from refusals(run, (TypeError, ValueError), name, f"{name} = {wrong}")

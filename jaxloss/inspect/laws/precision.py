@@ -1,0 +1,141 @@
+"""float32 and 16 bits against float64, and the default flags of the compiler."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss.inspect import programs
+from jaxloss.inspect.calls import (
+    all_settings,
+    cast,
+    cast_hypers,
+    differentiable,
+    generator,
+    of_floats,
+    round_hypers,
+    settings,
+    slopes,
+)
+from jaxloss.inspect.case import Case, Inputs, floats
+from jaxloss.inspect.findings import differences, tree_differences
+from jaxloss.inspect.law import law
+
+__all__ = ["half_precision", "numbers_of_numpy_do_not_promote", "product_in_front", "single_precision"]
+
+EPS32 = np.finfo(np.float32).eps
+BATCH = (64,)
+
+Results = tuple[np.ndarray, dict[str, np.ndarray]]
+
+
+def _rounded(inputs: Inputs) -> Inputs:
+    """Floats rounded to float32."""
+    return {n: np.asarray(x, np.float32) if n in floats(inputs) else x for n, x in inputs.items()}
+
+
+@functools.lru_cache(maxsize=4)
+def _program(case: Case, wide: bool) -> Callable[[Inputs, float], Results]:
+    """Unreduced loss and gradient of its sum at ``factor`` times the differentiable inputs, as users compile it."""
+    dtype = np.float64 if wide else np.float32
+
+    def results(inputs: dict[str, Any], factor: Any) -> tuple[Any, Any]:
+        hypers = cast_hypers(round_hypers(settings(case)[-1]), dtype)
+        fn, at = of_floats(case, inputs, **hypers, reduction="none")
+        gradient, values = slopes(lambda some: fn({n: factor * x for n, x in some.items()}), at)
+        return values, gradient
+
+    compiled = jax.jit(results) if wide else jax.jit(results, compiler_options=programs.DEFAULTS)
+
+    def run(inputs: Inputs, factor: float) -> Results:
+        with jax.enable_x64(wide):
+            widened = {n: np.asarray(x, dtype) if n in floats(inputs) else x for n, x in inputs.items()}
+            return jax.device_get(compiled(cast(widened, dtype), np.asarray(factor, dtype)))
+
+    return run
+
+
+@law()
+def single_precision(case: Case) -> Iterator[str]:
+    """float32 against float64 of the same float32 inputs: values to 4 ulp, gradients to 16 of the largest entry."""
+    inputs = _rounded(case.draw(np.random.default_rng(5), BATCH))
+    (v32, g32), (v64, g64) = (_program(case, wide)(inputs, 1.0) for wide in (False, True))
+    if v32.dtype != np.float32 or v64.dtype != np.float64:
+        yield f"{v32.dtype} from float32, {v64.dtype} from float64"
+    scale = np.maximum(np.abs(v64), 1.0 if case.cancels else 1e-30)
+    ulps = np.max(np.abs(v32 - v64) / scale, initial=0) / EPS32
+    if not ulps <= case.ulps:
+        yield f"value off by {ulps:.1f} ulp"
+    for name in g64:
+        if g32[name].dtype != np.float32:
+            yield f"gradient in {name} is {g32[name].dtype}"
+        largest = np.max(np.abs(g64[name]), initial=0) + 1e-30
+        ulps = np.max(np.abs(g32[name] - g64[name]), initial=0) / largest / EPS32
+        if not ulps <= 4 * case.ulps:
+            yield f"gradient in {name} off by {ulps:.1f} ulp"
+
+
+@law()
+def product_in_front(case: Case) -> Iterator[str]:
+    """A product fused with the loss, under the default flags of the compiler, changes no number.
+
+    The inputs are divided by the factor first, so that the product is legal; the exact loss is that of the product
+    rounded to float32, and the compiler may keep it unrounded.
+    """
+    factor = np.float32(0.3)
+    inputs = _rounded(case.draw(np.random.default_rng(5), BATCH))
+    scaled = differentiable(case, inputs)
+    divided = {n: np.asarray(x / factor, np.float32) if n in scaled else x for n, x in inputs.items()}
+    product = {n: np.asarray(factor * x, np.float32) if n in scaled else x for n, x in divided.items()}
+    values, gradient = _program(case, False)(divided, float(factor))
+    exact, pull = _program(case, True)(product, 1.0)
+    yield from tree_differences(values, exact, 1e-4, "value")
+    yield from tree_differences(gradient, {n: factor * x for n, x in pull.items()}, 1e-4, "gradient")
+
+
+@law(full=True)
+def half_precision(case: Case) -> Iterator[str]:
+    """16-bit inputs: computed and returned as float32, gradients in the dtype of the inputs."""
+    hypers = settings(case)[-1]
+    drawn = (case.half or case.draw)(generator(), (16,))
+    halves = {str(jnp.dtype(dtype)): cast(drawn, dtype) for dtype in (jnp.bfloat16, jnp.float16)}
+
+    def value_and_gradient(inputs: Mapping[str, Any], dtype: Any) -> Any:
+        fn, at = of_floats(case, inputs, **cast_hypers(hypers, dtype))
+        return jax.value_and_grad(fn)(at)
+
+    actual = jax.jit(lambda several: {n: value_and_gradient(x, np.float32) for n, x in several.items()})(halves)
+    with jax.enable_x64(True):
+        program = jax.jit(lambda x: value_and_gradient(x, np.float64))
+        widen = lambda x: np.asarray(x, np.float64) if jnp.issubdtype(x.dtype, jnp.floating) else np.asarray(x)
+        expected = {n: program({k: widen(x) for k, x in inputs.items()}) for n, inputs in halves.items()}
+    for dtype, (value, gradient) in actual.items():
+        exact, pull = expected[dtype]
+        if value.dtype != jnp.float32:
+            yield f"{value.dtype} from {dtype}"
+        yield from differences(value, exact, f"{dtype}: value", rtol=1e-5, atol=1e-5 if case.cancels else 1e-7)
+        for name, slope in gradient.items():
+            if str(slope.dtype) != dtype:
+                yield f"{dtype}: gradient in {name} is {slope.dtype}"
+            largest = np.max(np.abs(pull[name]), initial=0) + 1e-6
+            error = np.max(np.abs(np.asarray(slope, np.float64) - np.asarray(pull[name])), initial=0)
+            if not error <= 2 * float(jnp.finfo(jnp.dtype(dtype)).eps) * largest:
+                yield f"{dtype}: gradient in {name} off by {error / largest:.1e} of its largest entry"
+
+
+@law()
+def numbers_of_numpy_do_not_promote(case: Case) -> Iterator[str]:
+    """Hyperparameters of type ``numpy.float64`` leave a float32 loss float32."""
+    for hypers in all_settings(case):
+        numbers = {n: np.float64(v) if isinstance(v, float) else v for n, v in hypers.items()}
+        with jax.enable_x64(True):
+            inputs = cast(case.draw(generator(), (4,)), np.float32)
+            fn, at = of_floats(case, inputs, **numbers)
+            dtype = jax.eval_shape(fn, at).dtype
+        if dtype != jnp.float32:
+            yield f"{dtype} at {numbers}"

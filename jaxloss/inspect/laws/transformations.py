@@ -1,0 +1,129 @@
+"""The transformations of JAX: a loss is the same function in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxloss.inspect import programs
+from jaxloss.inspect.calls import call, cast, cast_hypers, differentiable, generator, of_floats, settings
+from jaxloss.inspect.case import Case, floats
+from jaxloss.inspect.findings import differences, tree_differences
+from jaxloss.inspect.law import DoesNotApply, law
+
+__all__ = [
+    "eager_equals_jit",
+    "exports_for_every_platform",
+    "lists_are_accepted",
+    "one_trace_for_all_hyperparameters",
+    "sharded_equals_single_device",
+    "vmap_and_scan_equal_a_loop",
+]
+
+
+@law()
+def eager_equals_jit(case: Case) -> Iterator[str]:
+    """Operation by operation, the loss is what it is as one program."""
+    inputs = programs.plain_inputs(case)
+    eager = call(case, cast(inputs, np.float32), **cast_hypers(settings(case)[-1], np.float32))
+    yield from differences(eager, programs.plain(case)(inputs)["default"], "eager", rtol=2e-6, atol=1e-6)
+
+
+@law()
+def lists_are_accepted(case: Case) -> Iterator[str]:
+    """Nested lists of numbers do as well as arrays."""
+    inputs = programs.plain_inputs(case)
+    lists = {n: np.asarray(x, np.float32 if n in floats(inputs) else None).tolist() for n, x in inputs.items()}
+    value = jax.jit(lambda: call(case, lists, **settings(case)[-1]))()
+    atol = 1e-6 if case.cancels else 0.0
+    yield from differences(value, programs.plain(case)(inputs)["default"], "lists", rtol=2e-6, atol=atol)
+
+
+@law()
+def one_trace_for_all_hyperparameters(case: Case) -> Iterator[str]:
+    """Numbers may be traced: two values, one program; and vmap over them equals a loop."""
+    numbers = {n: v for n, v in case.hypers.items() if isinstance(v, float | int) and n not in case.static}
+    if not numbers:
+        raise DoesNotApply("no hyperparameter is a number")
+    if any(isinstance(v, bool) for v in numbers.values()):
+        yield "a bool that is not static"
+    inputs = cast(case.draw(generator(), (4,)), np.float32)
+    rest = cast_hypers({n: v for n, v in case.hypers.items() if n not in numbers}, np.float32)
+    near = {n: v * 1.03125 for n, v in numbers.items()}
+    traces = []
+
+    def traced(hypers: dict[str, Any]) -> Any:
+        traces.append(hypers)
+        return call(case, inputs, **rest, **hypers)
+
+    program = jax.jit(traced)
+    one, other = program(numbers), program(near)
+    if len(traces) != 1:
+        yield f"{len(traces)} traces for two values"
+    known = jax.jit(lambda x: [call(case, x, **rest, **numbers), call(case, x, **rest, **near)])(inputs)
+    swept = jax.jit(jax.vmap(lambda h: call(case, inputs, **rest, **h)))(
+        {n: np.asarray([v, near[n]], np.float32) for n, v in numbers.items()}
+    )
+    yield from differences([one, other], np.asarray(known), "traced", rtol=4e-6, atol=1e-6)
+    yield from differences(swept, np.asarray(known), "swept by vmap", rtol=4e-6, atol=1e-6)
+
+
+@law(full=True)
+def vmap_and_scan_equal_a_loop(case: Case) -> Iterator[str]:
+    """And no tracer leaks out of it."""
+    inputs = cast(case.draw(generator(), (3, 4)), np.float32)
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    batched = {n: x for n, x in inputs.items() if n not in case.shared}
+    fn = lambda some: call(case, {**inputs, **some}, **hypers)
+    program = jax.jit(fn)
+    loop = [program({n: np.asarray(x)[i] for n, x in batched.items()}) for i in range(3)]
+    with jax.checking_leaks():
+        mapped = jax.jit(jax.vmap(fn))(batched)
+    yield from differences(mapped, np.asarray(loop), "vmap", rtol=4e-6, atol=1e-6)
+    _, scanned = jax.lax.scan(lambda carry, some: (carry + 1.0, fn(some)), 0.0, batched)
+    yield from differences(scanned, np.asarray(loop), "scan", rtol=4e-6, atol=1e-6)
+
+
+@law(full=True)
+def sharded_equals_single_device(case: Case) -> Iterator[str]:
+    """Value and gradient of a batch that lies on eight devices."""
+    if len(jax.devices("cpu")) < 8:
+        raise DoesNotApply("fewer than eight CPU devices: set --xla_force_host_platform_device_count=8")
+    rng = generator()
+    batch = (8, 3)
+    mesh = Mesh(np.array(jax.devices("cpu")[:8]), ("data",))
+    inputs = cast(case.draw(rng, batch), np.float32)
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    keep = jnp.asarray(rng.uniform(size=batch) < 0.7)
+    place = lambda n, x: jax.device_put(
+        x, NamedSharding(mesh, PartitionSpec() if n in case.shared else PartitionSpec("data"))
+    )
+    sharded = {n: place(n, x) for n, x in inputs.items()}
+
+    def both(x: dict[str, Any], where: Any) -> Any:
+        fn, at = of_floats(case, x, **hypers, where=where)
+        return jax.value_and_grad(fn)(at)
+
+    actual = jax.jit(both)(sharded, place("where", keep))
+    yield from tree_differences(actual, jax.jit(both)(inputs, keep), 2e-5, "eight devices")
+
+
+@law(full=True)
+def exports_for_every_platform(case: Case) -> Iterator[str]:
+    """Value and gradient survive `jax.export` for CPU, CUDA and TPU, and the way back."""
+    inputs = cast(case.draw(generator(), (4,)), np.float32)
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    names = differentiable(case, inputs)
+
+    def both(x: dict[str, Any]) -> Any:
+        fn, _ = of_floats(case, x, **hypers)
+        return jax.value_and_grad(fn)({n: x[n] for n in names})
+
+    exported = jax.export.export(jax.jit(both), platforms=["cpu", "cuda", "tpu"])(inputs)
+    back = jax.export.deserialize(exported.serialize())
+    yield from tree_differences(back.call(inputs), jax.jit(both)(inputs), 1e-5, "after the round trip")

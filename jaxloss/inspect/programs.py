@@ -1,0 +1,121 @@
+"""Programs that several laws of a Case share: compiling is most of what a law costs.
+
+Each is compiled once per Case and remembered for the last few of them, so run the laws of one Case together.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxloss import reductions
+from jaxloss.inspect.calls import call, cast, cast_hypers, direction, generator, of_floats, rows, settings, slopes
+from jaxloss.inspect.case import Case, Inputs
+
+__all__ = [
+    "AS_WRITTEN",
+    "DEFAULTS",
+    "KEEP",
+    "clean_inputs",
+    "plain",
+    "plain_inputs",
+    "tail",
+    "tail_program",
+    "whole_rows",
+]
+
+DEFAULTS: dict[str, str | bool | int | float] = {
+    "xla_backend_optimization_level": 3,
+    "xla_cpu_use_fusion_emitters": True,
+    "xla_cpu_parallel_codegen_split_count": 32,
+    "xla_llvm_disable_expensive_passes": False,
+}
+"""Compiler options that give a program what users get, in a process that compiles cheaply."""
+
+AS_WRITTEN: dict[str, str | bool | int | float] = {"xla_disable_hlo_passes": "algsimp"}
+"""Compiler options that keep the product of NaN and 0 a NaN, as in execution operation by operation.
+
+The algebraic simplifier turns the product with a mask into a selection, and so hides a mask by multiplication.
+"""
+
+KEEP = np.array([True, False, True, True, False, True])
+
+
+@functools.lru_cache(maxsize=4)
+def clean_inputs(case: Case) -> Inputs:
+    """The six examples of the laws of masks, in float64."""
+    return case.draw(generator(), (6,))
+
+
+@functools.lru_cache(maxsize=4)
+def plain_inputs(case: Case) -> Inputs:
+    """Twelve examples in two batch axes, in float64."""
+    return case.draw(generator(), (3, 4))
+
+
+def tail_program(case: Case, **options: Any) -> Callable[[Inputs, Any, Any], dict[str, Any]]:
+    """``(inputs, where, weights)`` to value, gradient and Hessian-vector product of every kind of reduction."""
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    along = direction(np.random.default_rng(7), of_floats(case, cast(clean_inputs(case), np.float32))[1])
+
+    def results(inputs: dict[str, Any], where: Any, weights: Any) -> dict[str, Any]:
+        found = {}
+        for reduction in ("mean", "none"):
+            fn, at = of_floats(case, inputs, **hypers, where=where, weights=weights, reduction=reduction)
+            (gradient, value), (bend, _) = jax.jvp(functools.partial(slopes, fn), (at,), (along,))
+            found[reduction] = {"value": value, "gradient": gradient, "curvature": bend}
+        fn, at = of_floats(case, inputs, **hypers, where=where, reduction="sum")
+        value, gradient = jax.value_and_grad(fn)(at)
+        found["equal sum"] = {"value": value, "gradient": gradient}
+        found["sum"] = {"value": call(case, inputs, **hypers, where=where, weights=weights, reduction="sum")}
+        if case.meets:
+            found["term"] = call(case, inputs, **hypers, where=where, reduction=reductions.term)
+        return found
+
+    program = jax.jit(results, **options)
+    return lambda inputs, where, weights: jax.device_get(
+        program(cast(inputs, np.float32), np.asarray(where), np.asarray(weights, np.float32))
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def tail(case: Case) -> Callable[[Inputs, Any, Any], dict[str, Any]]:
+    """`tail_program` with the semantics of execution operation by operation."""
+    return tail_program(case, compiler_options=AS_WRITTEN)
+
+
+@functools.lru_cache(maxsize=4)
+def whole_rows(case: Case) -> Callable[[Inputs, Any], dict[str, Any]]:
+    """``(inputs, weights)`` of the kept examples to what `tail` gives, in a program that has no mask."""
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+
+    def results(inputs: dict[str, Any], weights: Any) -> dict[str, Any]:
+        found = {}
+        for kind, tail in (("mean", {"weights": weights}), ("equal sum", {"reduction": "sum"})):
+            fn, at = of_floats(case, inputs, **hypers, **tail)
+            value, gradient = jax.value_and_grad(fn)(at)
+            found[kind] = {"value": value, "gradient": gradient}
+        found["none"] = {"value": call(case, inputs, **hypers, reduction="none")}
+        return found
+
+    program = jax.jit(results)
+    kept = lambda inputs: cast(rows(case, inputs, KEEP), np.float32)
+    return lambda inputs, weights: jax.device_get(program(kept(inputs), np.asarray(weights[KEEP], np.float32)))
+
+
+@functools.lru_cache(maxsize=4)
+def plain(case: Case) -> Callable[[Inputs], dict[str, Any]]:
+    """Inputs of two batch axes to the value of every kind of reduction, without mask and weights."""
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+
+    def results(inputs: dict[str, Any]) -> dict[str, Any]:
+        kinds = {"none": "none", "sum": "sum", "mean": reductions.mean(), "term": reductions.term}
+        found = {kind: call(case, inputs, **hypers, reduction=reduction) for kind, reduction in kinds.items()}
+        return {"default": call(case, inputs, **hypers), **found}
+
+    program = jax.jit(results)
+    return lambda inputs: jax.device_get(program(cast(inputs, np.float32)))
