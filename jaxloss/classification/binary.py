@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -119,8 +123,22 @@ def binary_cross_entropy(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _log_complement(probs: Array, floor: float) -> Array:
-    """``log(1 - p)`` to full relative accuracy near 0; at 1 the tangent of `guarded_log`; NaN above."""
+    """``log(1 - p)`` to full relative accuracy near 0; at 1 the tangent of `guarded_log`; NaN above.
+
+    At 1 value and slope are constants: ``1 - p`` need not be 0 there, if a product is fused into it.
+    """
     certain = probs == 1
     logarithm = jnp.log1p(-jnp.where(certain, jnp.zeros((), probs.dtype), probs))
-    return jnp.where(certain, numerics.guarded_log(1 - probs, floor), logarithm)
+    return jnp.where(certain, jnp.asarray(math.log(floor) - 1, probs.dtype), logarithm)
+
+
+@_log_complement.defjvp
+def _log_complement_jvp(floor: float, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (probs,) = primals
+    certain = probs == 1
+    rest = jnp.where(
+        certain, jnp.asarray(floor, probs.dtype), 1 - jnp.where(certain, jnp.zeros((), probs.dtype), probs)
+    )
+    return _log_complement(probs, floor), -tangents[0] / rest

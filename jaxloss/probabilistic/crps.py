@@ -199,7 +199,8 @@ def _crps_of_sorted(pairs: int, members: Array, targets: Array) -> Array:
 def _crps_of_sorted_jvp(pairs: int, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     members, targets = primals
     size = members.shape[-1]
-    toward = jnp.sign(members - targets[..., None]) / size
+    target = jnp.broadcast_to(targets[..., None], members.shape)
+    toward = ((members > target).astype(members.dtype) - (members < target).astype(members.dtype)) / size
     rank = (_first_of_ties(members) - _first_of_ties(members[..., ::-1])[..., ::-1]).astype(members.dtype)
     slopes = toward - rank / pairs
     tangent = jnp.sum(slopes * tangents[0], axis=-1) - jnp.sum(toward, axis=-1) * tangents[1]
