@@ -138,7 +138,6 @@ def _log_complement(probs: Array, floor: float) -> Array:
 def _log_complement_jvp(floor: float, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (probs,) = primals
     certain = probs == 1
-    rest = jnp.where(
-        certain, jnp.asarray(floor, probs.dtype), 1 - jnp.where(certain, jnp.zeros((), probs.dtype), probs)
-    )
-    return _log_complement(probs, floor), -tangents[0] / rest
+    slope = -1 / jnp.where(certain, jnp.ones((), probs.dtype), 1 - probs)
+    slope = jnp.where(certain, jnp.asarray(-1 / floor, probs.dtype), slope)
+    return _log_complement(probs, floor), slope * tangents[0]
