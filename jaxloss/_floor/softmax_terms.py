@@ -8,16 +8,44 @@ inside the loops, after the maximum, and never stored as float32.
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor import checks
 from jaxloss._floor.numerics import difference
 from jaxloss._floor.reduction import promote
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
-__all__ = ["below_peak", "label_terms", "target_terms"]
+__all__ = [
+    "below_peak",
+    "is_zero",
+    "label_terms",
+    "optional_class_vector",
+    "target_terms",
+    "times_class_weights",
+]
 
 Terms = tuple[Array, Array, Array]
+
+
+def is_zero(number: Scalar) -> bool:
+    """Whether a hyperparameter is 0 for certain, so that its term can be left out of the program."""
+    return isinstance(number, float) and number == 0
+
+
+def optional_class_vector(num_classes: int, dtype: Any, **array: ArrayLike | None) -> Array | None:
+    """One number per class, shape ``[classes]``, in the working dtype; None stays None."""
+    (value,) = array.values()
+    return None if value is None else checks.class_vector(num_classes, dtype, **array)[0]
+
+
+def times_class_weights(weights: ArrayLike | None, own: Array | None) -> ArrayLike | None:
+    """The weights of the examples times ``own``, the weights of their classes; None counts every example once."""
+    if weights is None or own is None:
+        return own if weights is None else weights
+    return checks.example_weights(weights, own.shape, own.dtype) * own
 
 
 def below_peak(logits: Array) -> tuple[Array, Array]:

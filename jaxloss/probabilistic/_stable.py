@@ -1,4 +1,4 @@
-"""Functions whose plain formula cancels or overflows: quotients, logarithms near 1, differences of log-gammas.
+"""Functions whose plain formula cancels or overflows: quotients and differences of log-gammas.
 
 The derivatives of all of them are as accurate as their values.
 """
@@ -10,13 +10,12 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.log_ratios import arctanh_tail, gap_quotient
 from jaxloss._floor.numerics import quotient
 from jaxloss._floor.typing import Array
 
 __all__ = [
     "LOG_2PI",
-    "gap",
-    "gap_quotient",
     "half_step",
     "log1p_quotient",
     "log_factorial_below_one",
@@ -45,62 +44,6 @@ def _quadratic_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) 
     return x * slope, 2 * slope * dx - slope * (slope * dy)
 
 
-def _wide(x: Array) -> bool:
-    return x.dtype == jnp.float64
-
-
-def _arctanh_tail(square: Array, terms: int) -> Array:
-    """``(arctanh(t) / t - 1) / t**2`` of ``square = t**2``, by its power series."""
-    total = jnp.full_like(square, 1 / (2 * terms + 1))
-    for k in range(terms - 1, 0, -1):
-        total = total * square + 1 / (2 * k + 1)
-    return total
-
-
-def _gap_parts(p: Array, q: Array, difference: Array) -> tuple[Array, Array, Array, Array]:
-    """``(is p / q in [1/2, 2], p / q - 1, t, 2 t**2 * tail)`` with ``t = (p - q) / (p + q)``, blanked if it is not."""
-    near = (p >= 0.5 * q) & (q >= 0.5 * p)
-    excess = quotient(difference, q)
-    one = jnp.ones((), p.dtype)
-    half_sum = 0.5 * jnp.where(near, p, one) + 0.5 * jnp.where(near, q, one)
-    t = quotient(0.5 * jnp.where(near, difference, jnp.zeros((), p.dtype)), half_sum)
-    square = jnp.square(t)
-    return near, excess, t, 2 * square * _arctanh_tail(square, 16 if _wide(p) else 7)
-
-
-def _log_ratio(p: Array, q: Array) -> Array:
-    share = quotient(p, q)
-    tiny = float(jnp.finfo(p.dtype).tiny)
-    lost = (share < tiny) | (share > 1 / tiny)
-    return jnp.where(lost, jnp.log(p) - jnp.log(q), jnp.log(jnp.where(lost, jnp.ones((), p.dtype), share)))
-
-
-@jax.custom_jvp
-def gap(p: Array, q: Array, difference: Array) -> Array:
-    """``p / q - 1 - log(p / q)`` for positive ``p`` and ``q``, from them and ``difference = p - q``.
-
-    Never negative and exactly 0 for equal arguments. ``difference`` is what the caller knows it to be; its
-    own tangent is not looked at.
-    """
-    near, excess, t, tail = _gap_parts(p, q, difference)
-    return jnp.where(near, t * (excess - tail), excess - _log_ratio(p, q))
-
-
-@gap.defjvp
-def _gap_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
-    (p, q, difference), (dp, dq, _) = primals, tangents
-    return gap(p, q, difference), quotient(difference, q) * (quotient(dp, p) - quotient(dq, q))
-
-
-def gap_quotient(p: Array, q: Array, difference: Array) -> Array:
-    """`gap` over ``p / q - 1``: ``1 - log(1 + x) / x`` at ``x = p / q - 1``, which is 0 at 0."""
-    near, excess, _, tail = _gap_parts(p, q, difference)
-    one = jnp.ones((), p.dtype)
-    far = 1 - _log_ratio(jnp.where(near, one + 1, p), jnp.where(near, one, q)) / jnp.where(near, one, excess)
-    close = (jnp.where(near, excess, 0 * one) - tail) / (2 + jnp.where(near, excess, 0 * one))
-    return jnp.where(near, close, far)
-
-
 def log1p_quotient(x: Array) -> Array:
     """``log(1 + x) / x`` for ``x >= 0``, which is 1 at 0."""
     near = x <= 1
@@ -127,13 +70,13 @@ def _stirling_shifted(x: Array) -> Array:
     small = x < 1
     one = jnp.ones((), x.dtype)
     below, above = jnp.where(small, x, one), jnp.where(small, one, x)
-    digits = 38.0 if _wide(x) else 17.0
+    digits = 38.0 if x.dtype == jnp.float64 else 17.0
     total = _stirling_series(quotient(one * jnp.ones_like(x), x + start))
     for k in range(start):
         shifted = above if k == 0 else x + k
         square = jnp.square(1 / (2 * shifted + 1))
         terms = math.ceil(digits / (2 * math.log(2 * max(k, 1) + 1)))
-        term = square * _arctanh_tail(square, terms)
+        term = square * arctanh_tail(square, terms)
         if k == 0:
             term = jnp.where(small, (below + 0.5) * (jnp.log1p(below) - jnp.log(below)) - 1, term)
         total = total + term

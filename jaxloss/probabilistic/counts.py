@@ -5,13 +5,12 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.log_ratios import gap, gap_quotient
 from jaxloss._floor.numerics import poison
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.probabilistic._stable import (
     LOG_2PI,
-    gap,
-    gap_quotient,
     log1p_quotient,
     log_factorial_below_one,
     stirling_error,

@@ -6,10 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss._floor import checks
+from jaxloss._floor.log_ratios import gap
 from jaxloss._floor.numerics import poison, quotient
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.probabilistic._stable import LOG_2PI, gap, stirling_error
+from jaxloss.probabilistic._stable import LOG_2PI, stirling_error
 
 __all__ = ["gamma_deviance", "gamma_nll", "tweedie_deviance"]
 

@@ -21,7 +21,7 @@ NEWTON_STEPS = 12
 SERIES_TERMS = 18
 
 
-def _expm1_ratio(x: Array, s: Array) -> Array:
+def _tempered_expm1(x: Array, s: Array) -> Array:
     """``expm1(s x) / s``, and x where s is 0."""
     limit = s == 0
     safe = jnp.where(limit, jnp.ones((), s.dtype), s)
@@ -56,7 +56,7 @@ def _normalizer(below: Array, s: Array) -> Array:
         excess = jnp.sum(jnp.where(first, jnp.expm1(logs), jnp.exp(logs)), axis=-1)
         log_mass = jnp.log1p(excess)
         escort = jnp.sum(jnp.exp((1 - s) * logs), axis=-1)
-        return shift + jnp.exp((1 - s) * log_mass) * _expm1_ratio(log_mass, s) / escort
+        return shift + jnp.exp((1 - s) * log_mass) * _tempered_expm1(log_mass, s) / escort
 
     return jax.lax.fori_loop(0, NEWTON_STEPS, step, jnp.zeros(below.shape[:-1], below.dtype))
 
@@ -83,7 +83,7 @@ def _divergence(log_probs: Array, targets: Array, s: Array) -> Array:
     near = (jnp.abs(ratio) < 0.5) & (targets > 0)
     scale = targets * jnp.exp(s * log_targets)
     close = scale * _small_gap(jnp.where(near, ratio, jnp.zeros((), ratio.dtype)), s)
-    far = (jnp.exp((1 + s) * log_probs) - scale) / (1 + s) - scale * _expm1_ratio(ratio, s)
+    far = (jnp.exp((1 + s) * log_probs) - scale) / (1 + s) - scale * _tempered_expm1(ratio, s)
     return jnp.where(near, close, far)
 
 

@@ -1,4 +1,4 @@
-"""Likelihoods by change of variables."""
+"""Likelihoods of normalizing flows, by change of variables."""
 
 from __future__ import annotations
 
