@@ -1,13 +1,18 @@
-"""Cases of the cross-entropies."""
+"""Cases of `jaxloss.classification.softmax`."""
 
 from __future__ import annotations
 
 import numpy as np
+import scipy.optimize
+import scipy.spatial
+import scipy.spatial.distance
 import scipy.special
+import scipy.stats
 
 import jaxloss
 from tests import draws
 from tests.cases import Case, Inputs, Shape
+from tests.cases.classification._shared import EDGES
 
 CLASS_WEIGHTS = np.array([0.5, 2.0, 1.0, 0.25, 1.5])
 
@@ -38,12 +43,6 @@ def _nll_oracle(log_probs, labels, class_weights=None):
     return -np.sum(np.eye(log_probs.shape[-1])[labels] * c * log_probs, -1)
 
 
-def _confident(rng: np.random.Generator, batch: Shape) -> Inputs:
-    labels = rng.integers(0, 5, size=batch).astype(np.int32)
-    return {"logits": np.where(np.eye(5)[labels] > 0, 0.0, -np.inf), "labels": labels}
-
-
-EDGES = np.array([[-np.inf, 0.0, 1.0, -np.inf, 2.0], [1e4, -1e4, 0.0, 0.0, 1.0], [-1e4, 1e4, 1e4, 0.0, 0.0]])
 HYPERS = {"label_smoothing": 0.15, "class_weights": CLASS_WEIGHTS, "z_loss": 0.03}
 BAD = ({"label_smoothing": -0.1}, {"label_smoothing": 1.1}, {"z_loss": -1.0}, {"class_weights": np.ones(3)})
 
@@ -86,35 +85,6 @@ CASES = [
                 "log_probs": np.array([[-np.inf, 0.0, -9.0, -9.0, -9.0]]),
                 "labels": np.array([1], np.int32),
             }
-        },
-    ),
-    Case(
-        fn=jaxloss.sigmoid_binary_cross_entropy,
-        draw=lambda rng, batch: {"logits": 3 * rng.normal(size=batch), "targets": rng.uniform(size=batch)},
-        oracle=lambda logits, targets, label_smoothing=0.0, pos_weight=1.0: (
-            pos_weight * (targets * (1 - label_smoothing) + label_smoothing / 2) * -scipy.special.log_expit(logits)
-            + (1 - (targets * (1 - label_smoothing) + label_smoothing / 2)) * -scipy.special.log_expit(-logits)
-        ),
-        source="scipy.special.log_expit",
-        hypers={"label_smoothing": 0.2, "pos_weight": 2.5},
-        bad_hypers=({"label_smoothing": 1.5}, {"pos_weight": -1.0}, {"pos_weight": np.ones(3)}),
-        convex=True,
-        extremes={"saturated": {"logits": np.array([1e4, -1e4, 1e38, 0.0]), "targets": np.array([0.0, 1.0, 1.0, 0.5])}},
-    ),
-    Case(
-        fn=jaxloss.binary_cross_entropy,
-        draw=lambda rng, batch: {
-            "probs": rng.uniform(0.05, 0.95, size=batch),
-            "targets": rng.uniform(size=batch),
-        },
-        oracle=lambda probs, targets: (
-            -(scipy.special.xlogy(targets, probs) + scipy.special.xlog1py(1 - targets, -probs))
-        ),
-        source="scipy.special.xlogy and xlog1py",
-        convex=True,
-        extremes={
-            "certain": {"probs": np.array([0.0, 1.0, 0.0, 1.0]), "targets": np.array([1.0, 0.0, 0.0, 1.0])},
-            "nearly certain": {"probs": np.array([1e-38, 1e-30, 0.99999994]), "targets": np.array([1.0, 0.0, 0.0])},
         },
     ),
 ]

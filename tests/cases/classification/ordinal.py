@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.optimize
+import scipy.spatial
+import scipy.spatial.distance
 import scipy.special
+import scipy.stats
 
 import jaxloss
 from tests import draws
 from tests.cases import Case
-
-LARGE = {"logits": np.array([[1e4, -1e4, 0.0], [0.0, 0.0, 0.0]]), "labels": np.array([1, 2], np.int32)}
+from tests.cases.classification._shared import LARGE, certain_labels
 
 
 def _thresholds(rng, batch):
@@ -33,11 +36,6 @@ def _corn(logits, labels):
 def _ranked_probability_score(logits, labels):
     steps = np.cumsum(scipy.special.softmax(logits, -1) - np.eye(logits.shape[-1])[labels], -1)
     return np.square(steps).sum(-1)
-
-
-def _certain(rng, batch):
-    labels = rng.integers(0, 5, batch).astype(np.int32)
-    return {"logits": 1e3 * np.eye(5)[labels], "labels": labels}
 
 
 def _one_more(inputs):
@@ -70,7 +68,7 @@ CASES = [
         draw=draws.scores_and_labels(),
         oracle=_ranked_probability_score,
         source="ranked probability score of scipy.special.softmax",
-        perfect=_certain,
+        perfect=certain_labels,
         extremes={
             "large": LARGE,
             "absent class": {"logits": np.array([[1.0, -np.inf, 0.0]]), "labels": np.array([2], np.int32)},

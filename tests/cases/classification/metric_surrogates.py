@@ -1,13 +1,12 @@
-"""Cases of `jaxloss.classification.metric_surrogates` and `jaxloss.classification.positive_unlabeled`."""
+"""Cases of `jaxloss.classification.metric_surrogates`."""
 
 from __future__ import annotations
 
 import numpy as np
-import scipy.special
-import sklearn.metrics
 
 import jaxloss
 from tests.cases import Case
+from tests.cases._packages import sklearn_metric
 
 
 def _probs(rng, batch):
@@ -20,7 +19,7 @@ def _soft_f(probs, targets, beta=1.0):
     def one(p, t):
         truth, guess = np.repeat([1, 1, 0, 0], p.size), np.tile(np.repeat([1, 0], p.size), 2)
         mixture = np.concatenate([t * p, t * (1 - p), (1 - t) * p, (1 - t) * (1 - p)])
-        return 1 - sklearn.metrics.fbeta_score(truth, guess, beta=beta, sample_weight=mixture)
+        return 1 - sklearn_metric("fbeta_score")(truth, guess, beta=beta, sample_weight=mixture)
 
     pools = zip(probs.reshape(-1, probs.shape[-1]), targets.reshape(-1, probs.shape[-1]), strict=True)
     return np.array([one(p, t) for p, t in pools]).reshape(probs.shape[:-1])
@@ -46,28 +45,6 @@ def _pair_by_pair(scores, targets, margin=1.0):
     pools = zip(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1, scores.shape[-1]), strict=True)
     return np.array([one(s, t) for s, t in pools]).reshape(scores.shape[:-1])
 
-
-def _flagged(rng, batch):
-    """One flag in two, and scores that do not yet overfit."""
-    flags = np.broadcast_to(np.arange(batch[-1]) % 2 == 0, batch)
-    return {"logits": rng.normal(size=batch), "positives": flags.copy()}
-
-
-def _parts(logits, positives, prior):
-    mean = lambda x, members: np.sum(x * members, -1) / np.sum(members, -1)
-    loss = lambda z: 1 - scipy.special.expit(z)
-    return (
-        prior * mean(loss(logits), positives),
-        mean(loss(-logits), ~positives) - prior * mean(loss(-logits), positives),
-    )
-
-
-def _nonnegative(logits, positives, prior, beta=0.0, gamma=1.0):
-    positive, negative = _parts(logits, positives, prior)
-    return np.where(negative >= -beta, positive + negative, positive - beta)
-
-
-FLAGS = {"logits": np.array([1e4, -1e4, 0.0, 1e30]), "positives": np.array([True, False, True, False])}
 
 CASES = [
     Case(
@@ -101,29 +78,5 @@ CASES = [
             "ties": {"scores": np.zeros(3), "targets": np.array([0.0, 1.0, 1.0])},
             "one class": {"scores": np.array([1.0, 2.0]), "targets": np.ones(2)},
         },
-    ),
-    Case(
-        fn=jaxloss.unbiased_pu_loss,
-        draw=_flagged,
-        oracle=lambda logits, positives, prior: sum(_parts(logits, positives, prior)),
-        source="formula of the paper",
-        hypers={"prior": 0.3},
-        bad_hypers=({"prior": 0.0}, {"prior": 1.0}),
-        pooled=True,
-        bound=-0.3,
-        cancels="the estimate is a difference of two risks",
-        extremes={"saturated": FLAGS, "no positive": {**FLAGS, "positives": np.zeros(4, bool)}},
-    ),
-    Case(
-        fn=jaxloss.nonnegative_pu_loss,
-        draw=_flagged,
-        oracle=_nonnegative,
-        source="algorithm of the paper",
-        hypers={"prior": 0.3, "beta": 0.02, "gamma": 0.6},
-        bad_hypers=({"prior": 0.0}, {"prior": 1.0}, {"beta": -0.1}, {"gamma": -1.0}),
-        pooled=True,
-        bound=-0.02,
-        cancels="the negative part is a difference of two risks",
-        extremes={"saturated": FLAGS, "no unlabelled": {**FLAGS, "positives": np.ones(4, bool)}},
     ),
 ]

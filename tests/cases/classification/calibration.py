@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.optimize
+import scipy.spatial
+import scipy.spatial.distance
 import scipy.special
 import scipy.stats
 
 import jaxloss
-from tests import draws
 from tests.cases import Case
+from tests.cases.classification._shared import LABELLED, LARGE, certain_labels
 
-LARGE = {"logits": np.array([[1e4, -1e4, 0.0], [0.0, 0.0, 0.0]]), "labels": np.array([1, 2], np.int32)}
 ABSENT = {"logits": np.array([[1.0, -np.inf, 0.0]]), "labels": np.array([2], np.int32)}
-LABELLED = draws.scores_and_labels()
 
 
 def _nll(logits, labels):
@@ -30,33 +31,9 @@ def _soft_bins(logits, labels, num_bins=15, temperature=0.01):
     return np.sqrt((size / confidence.shape[-1] * gaps**2).sum(-1))
 
 
-def _certain(rng, batch):
-    labels = rng.integers(0, 5, batch).astype(np.int32)
-    return {"logits": 1e3 * np.eye(5)[labels], "labels": labels}
-
-
 def _margin(logits, labels, margin=10.0, coefficient=0.1):
     far = logits.max(-1, keepdims=True) - logits - margin
     return _nll(logits, labels) + coefficient * np.clip(far, 0, None).sum(-1)
-
-
-def _evidence(rng, batch):
-    inputs = LABELLED(rng, batch)
-    return {"evidence": np.exp(inputs["logits"] / 2), "labels": inputs["labels"]}
-
-
-def _evidential(evidence, labels, kl_coefficient=1.0):
-    def one(alpha, label):
-        y = np.eye(alpha.size)[label]
-        dirichlet, uniform = scipy.stats.dirichlet(alpha), np.ones(alpha.size)
-        risk = np.sum((y - dirichlet.mean()) ** 2 + dirichlet.var())
-        wrong = y + (1 - y) * alpha
-        cross = np.sum((wrong - uniform) * (scipy.special.psi(wrong) - scipy.special.psi(wrong.sum())))
-        norms = [scipy.special.gammaln(a).sum() - scipy.special.gammaln(a.sum()) for a in (uniform, wrong)]
-        return risk + kl_coefficient * (cross + norms[0] - norms[1])
-
-    rows = zip(evidence.reshape(-1, evidence.shape[-1]), labels.ravel(), strict=True)
-    return np.array([one(1 + e, y) for e, y in rows]).reshape(labels.shape)
 
 
 CASES = [
@@ -69,7 +46,7 @@ CASES = [
         static=("num_bins",),
         bad_hypers=({"num_bins": 0}, {"num_bins": 2.0}, {"temperature": 0.0}),
         pooled=True,
-        perfect=_certain,
+        perfect=certain_labels,
         cancels="calibration is a difference of averages",
         extremes={
             "large": LARGE,
@@ -101,22 +78,6 @@ CASES = [
         bad_hypers=({"temperature": 0.0},),
         convex=True,
         extremes={"large": LARGE, "absent class": ABSENT},
-        labels="labels",
-    ),
-    Case(
-        fn=jaxloss.evidential_classification_loss,
-        draw=_evidence,
-        oracle=_evidential,
-        source="scipy.stats.dirichlet and the log-gamma form of the divergence",
-        hypers={"kl_coefficient": 0.4},
-        bad_hypers=({"kl_coefficient": -0.1},),
-        extremes={
-            "no evidence": {"evidence": np.zeros((1, 3)), "labels": np.array([1], np.int32)},
-            "much": {
-                "evidence": np.array([[1e30, 0, 1e-30], [1e30, 1e30, 1e10]]),
-                "labels": np.array([0, 1], np.int32),
-            },
-        },
         labels="labels",
     ),
 ]

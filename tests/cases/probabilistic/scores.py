@@ -1,55 +1,21 @@
-"""Cases of the proper scoring rules of `jaxloss.probabilistic`."""
+"""Cases of `jaxloss.probabilistic.scores`."""
 
 from __future__ import annotations
 
 import numpy as np
+import scipy.optimize
 import scipy.spatial
+import scipy.spatial.distance
+import scipy.special
 import scipy.stats
-import sklearn.metrics
 
 import jaxloss
 from tests import draws
 from tests.cases import Case
+from tests.cases._packages import sklearn_metric
+from tests.cases.probabilistic._shared import ensemble, hit
 
 CLASSES = 4
-
-
-def _gaussian(rng, batch):
-    return {
-        "means": 2 * rng.normal(size=batch),
-        "scales": rng.gamma(4.0, 0.3, size=batch) + 0.1,
-        "targets": 2 * rng.normal(size=batch),
-    }
-
-
-def _crps_gaussian(means, scales, targets):
-    z = (targets - means) / scales
-    return scales * (z * (1 - 2 * scipy.stats.norm.sf(z)) + 2 * scipy.stats.norm.pdf(z) - np.pi**-0.5)
-
-
-def _ensemble(*event):
-    return lambda rng, batch: {
-        "members": rng.normal(size=(*batch, *event)),
-        "targets": rng.normal(size=(*batch, *event[1:])),
-    }
-
-
-def _hit(*event):
-    def draw(rng, batch):
-        targets = rng.normal(size=(*batch, *event[1:]))
-        return {
-            "members": np.repeat(np.expand_dims(targets, len(batch)), event[0], axis=len(batch)),
-            "targets": targets,
-        }
-
-    return draw
-
-
-def _energy(members, targets, pairs=None):
-    """The definition, over all pairs."""
-    size = members.shape[-1]
-    spread = np.abs(members[..., :, None] - members[..., None, :]).sum((-2, -1))
-    return np.abs(members - targets[..., None]).mean(-1) - spread / (2 * (pairs or size**2))
 
 
 def _energy_of_vectors(members, targets):
@@ -59,28 +25,6 @@ def _energy_of_vectors(members, targets):
         for i in np.ndindex(targets.shape[:-1])
     ]
     return np.reshape(score, targets.shape[:-1])
-
-
-def _quantiles(rng, batch):
-    return {
-        "predictions": rng.normal(size=(*batch, 3)),
-        "targets": rng.normal(size=batch),
-        "levels": np.array([0.125, 0.5, 0.8]),
-    }
-
-
-def _crps_quantile(predictions, targets, levels):
-    values = [
-        2
-        * np.mean(
-            [
-                sklearn.metrics.mean_pinball_loss([targets[i]], [p], alpha=a)
-                for p, a in zip(predictions[i], levels, strict=True)
-            ]
-        )
-        for i in np.ndindex(targets.shape)
-    ]
-    return np.reshape(values, targets.shape)
 
 
 def _probs(rng, batch):
@@ -123,57 +67,10 @@ def _interval_score(lower, upper, targets, alpha=0.1):
 
 CASES = [
     Case(
-        fn=jaxloss.crps_gaussian,
-        draw=_gaussian,
-        oracle=_crps_gaussian,
-        source="Gneiting et al. (2005), with scipy.stats.norm",
-        convex=True,
-        extremes={
-            "far": {"means": np.array([0.0, 1e30]), "scales": np.array([1e-30, 1.0]), "targets": np.array([1e30, 0.0])},
-            "hit": {"means": np.array([0.0, 1.0]), "scales": np.array([1e-37, 1e30]), "targets": np.array([0.0, 1.0])},
-        },
-    ),
-    Case(
-        fn=jaxloss.crps_ensemble,
-        draw=_ensemble(5),
-        oracle=_energy,
-        source="the definition over all pairs",
-        perfect=_hit(5),
-        extremes={"large": {"members": np.array([[1e30, -1e30, 0.0, 0.0]]), "targets": np.array([0.0])}},
-    ),
-    Case(
-        fn=jaxloss.fair_crps_ensemble,
-        draw=_ensemble(5),
-        oracle=lambda members, targets: _energy(members, targets, 20),
-        source="the definition over all pairs",
-        perfect=_hit(5),
-        extremes={"large": {"members": np.array([[1e30, -1e30, 0.0, 0.0]]), "targets": np.array([0.0])}},
-    ),
-    Case(
-        fn=jaxloss.crps_quantile,
-        draw=_quantiles,
-        oracle=_crps_quantile,
-        source="sklearn.metrics.mean_pinball_loss, twice its mean",
-        shared=("levels",),
-        perfect=lambda _, batch: {
-            "predictions": np.ones((*batch, 2)),
-            "targets": np.ones(batch),
-            "levels": np.array([0.25, 0.5]),
-        },
-        convex=True,
-        extremes={
-            "large": {
-                "predictions": np.array([[1e30, -1e30]]),
-                "targets": np.array([0.0]),
-                "levels": np.array([0.1, 0.9]),
-            }
-        },
-    ),
-    Case(
         fn=jaxloss.brier_score,
         draw=_probs,
         oracle=lambda probs, targets: np.vectorize(
-            lambda p, t: sklearn.metrics.brier_score_loss([t], [p], labels=[0, 1]), otypes=[float]
+            lambda p, t: sklearn_metric("brier_score_loss")([t], [p], labels=[0, 1]), otypes=[float]
         )(probs, targets),
         source="sklearn.metrics.brier_score_loss",
         perfect=_sure,
@@ -185,7 +82,7 @@ CASES = [
         draw=_class_probs,
         oracle=lambda probs, labels: np.reshape(
             [
-                sklearn.metrics.brier_score_loss([y], [p], labels=range(CLASSES), scale_by_half=False)
+                sklearn_metric("brier_score_loss")([y], [p], labels=range(CLASSES), scale_by_half=False)
                 for p, y in zip(probs.reshape(-1, CLASSES), labels.ravel(), strict=True)
             ],
             labels.shape,
@@ -221,10 +118,10 @@ CASES = [
     ),
     Case(
         fn=jaxloss.energy_score,
-        draw=_ensemble(4, 3),
+        draw=ensemble(4, 3),
         oracle=_energy_of_vectors,
         source="scipy.spatial.distance over all pairs",
-        perfect=_hit(4, 3),
+        perfect=hit(4, 3),
         extremes={
             "coincident": {
                 "members": np.array([[[0.0, 0.0], [0.0, 0.0], [1.0, 2.0]]]),

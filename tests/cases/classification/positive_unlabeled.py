@@ -1,0 +1,63 @@
+"""Cases of `jaxloss.classification.positive_unlabeled`."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.optimize
+import scipy.spatial
+import scipy.spatial.distance
+import scipy.special
+import scipy.stats
+
+import jaxloss
+from tests.cases import Case
+
+
+def _flagged(rng, batch):
+    """One flag in two, and scores that do not yet overfit."""
+    flags = np.broadcast_to(np.arange(batch[-1]) % 2 == 0, batch)
+    return {"logits": rng.normal(size=batch), "positives": flags.copy()}
+
+
+def _parts(logits, positives, prior):
+    mean = lambda x, members: np.sum(x * members, -1) / np.sum(members, -1)
+    loss = lambda z: 1 - scipy.special.expit(z)
+    return (
+        prior * mean(loss(logits), positives),
+        mean(loss(-logits), ~positives) - prior * mean(loss(-logits), positives),
+    )
+
+
+def _nonnegative(logits, positives, prior, beta=0.0, gamma=1.0):
+    positive, negative = _parts(logits, positives, prior)
+    return np.where(negative >= -beta, positive + negative, positive - beta)
+
+
+FLAGS = {"logits": np.array([1e4, -1e4, 0.0, 1e30]), "positives": np.array([True, False, True, False])}
+
+CASES = [
+    Case(
+        fn=jaxloss.unbiased_pu_loss,
+        draw=_flagged,
+        oracle=lambda logits, positives, prior: sum(_parts(logits, positives, prior)),
+        source="formula of the paper",
+        hypers={"prior": 0.3},
+        bad_hypers=({"prior": 0.0}, {"prior": 1.0}),
+        pooled=True,
+        bound=-0.3,
+        cancels="the estimate is a difference of two risks",
+        extremes={"saturated": FLAGS, "no positive": {**FLAGS, "positives": np.zeros(4, bool)}},
+    ),
+    Case(
+        fn=jaxloss.nonnegative_pu_loss,
+        draw=_flagged,
+        oracle=_nonnegative,
+        source="algorithm of the paper",
+        hypers={"prior": 0.3, "beta": 0.02, "gamma": 0.6},
+        bad_hypers=({"prior": 0.0}, {"prior": 1.0}, {"beta": -0.1}, {"gamma": -1.0}),
+        pooled=True,
+        bound=-0.02,
+        cancels="the negative part is a difference of two risks",
+        extremes={"saturated": FLAGS, "no unlabelled": {**FLAGS, "positives": np.ones(4, bool)}},
+    ),
+]
