@@ -19,7 +19,7 @@ __all__ = ["binary_cross_entropy", "sigmoid_binary_cross_entropy"]
 
 def _inside_unit_interval(targets: Array) -> Array:
     """NaN outside [0, 1]: targets in {-1, 1} would otherwise train, with a negative loss."""
-    return jnp.where((targets >= 0) & (targets <= 1), targets, jnp.asarray(jnp.nan, targets.dtype))
+    return numerics.poison(targets, (targets >= 0) & (targets <= 1))
 
 
 def sigmoid_binary_cross_entropy(
@@ -120,6 +120,7 @@ def binary_cross_entropy(
     value_checks.ensure_probabilities(probs=probs, targets=targets)
     targets = _inside_unit_interval(targets)
     values = targets * -numerics.guarded_log(probs, floor) - (1 - targets) * _log_complement(probs, floor)
+    values = numerics.poison(values, (probs >= 0) & (probs <= 1))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

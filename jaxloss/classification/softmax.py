@@ -179,7 +179,7 @@ def softmax_cross_entropy(
 def _working_targets(logits: Array, targets: Array) -> Array:
     """Targets in the working dtype of both arguments, NaN where negative."""
     targets = promote(targets, logits[..., :0])[0]
-    return jnp.where(targets < 0, jnp.asarray(jnp.nan, targets.dtype), targets)
+    return numerics.poison(targets, targets >= 0)
 
 
 def nll_loss(
@@ -199,7 +199,8 @@ def nll_loss(
     is faster and more accurate.
 
     Args:
-        log_probs: Shape ``[..., K]``, floating, <= 0: logarithms of probabilities.
+        log_probs: Shape ``[..., K]``, floating, <= 0: logarithms of probabilities. One above 0, by more than a rounding
+            error, gives NaN.
         labels: Shape ``[...]``, integer class indices in ``[0, K)``; outside gives NaN in value and gradient.
         class_weights: Shape ``[K]``, >= 0; None weighs all classes alike.
         where, weights, reduction: See `jaxloss.reduce`.
@@ -228,6 +229,7 @@ def nll_loss(
     picked = jnp.take_along_axis(log_probs, inside[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
     (values,) = promote(-picked)
     own = optional_class_vector(num_classes, values.dtype, class_weights=class_weights)
-    values = numerics.poison(values, inside == labels)
+    legal = jnp.max(log_probs, axis=-1) <= max(1e-3, 4 * float(jnp.finfo(log_probs.dtype).eps))
+    values = numerics.poison(values, (inside == labels) & legal)
     own = None if own is None else own[inside]
     return reduce(values, where=where, weights=times_class_weights(weights, own), reduction=reduction)

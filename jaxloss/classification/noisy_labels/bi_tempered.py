@@ -11,7 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, value_checks
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -149,7 +149,7 @@ def bi_tempered_logistic_loss(
     value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
     t1 = checks.scalar("t1", t1, logits.dtype, at_least=0, below=2)
     t2 = checks.scalar("t2", t2, logits.dtype, above=0)
-    targets = jnp.where(targets < 0, jnp.asarray(jnp.nan, targets.dtype), targets)
+    targets = numerics.poison(targets, targets >= 0)
     s1, s2 = (jnp.asarray(1 - t, logits.dtype) for t in (t1, t2))
     peak = jnp.max(jax.lax.stop_gradient(logits), axis=-1, keepdims=True)
     below = logits - jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)

@@ -18,7 +18,7 @@ __all__ = ["backward_correction_loss", "forward_correction_loss"]
 def _with_transition(
     logits: ArrayLike, labels: ArrayLike, transition: ArrayLike, where: ArrayLike | None
 ) -> tuple[Array, Array, Array, Array]:
-    """Blanked logits, labels inside the range, the transition matrix, and which labels were inside."""
+    """Blanked logits, labels inside the range, the transition matrix, and which examples are legal."""
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     (transition,) = checks.numeric(transition=transition)
     num_classes = logits.shape[-1]
@@ -28,7 +28,7 @@ def _with_transition(
     labels = hide(where, labels)
     value_checks.ensure_labels(labels, num_classes)
     inside = jnp.clip(labels, 0, num_classes - 1)
-    return logits, inside, transition, inside == labels
+    return logits, inside, transition, (inside == labels) & jnp.all((transition >= 0) & (transition <= 1))
 
 
 def forward_correction_loss(
@@ -50,7 +50,7 @@ def forward_correction_loss(
         logits: Shape ``[..., K]``, floating, unnormalised, of the true classes. A class of logit -inf is absent.
         labels: Shape ``[...]``, integer observed class indices in ``[0, K)``; outside gives NaN in value and gradient.
         transition: Shape ``[K, K]``, the same for every example; rows are distributions of the observed class. An
-            entry outside [0, 1] gives NaN to the labels of its column. The identity gives cross-entropy.
+            entry outside [0, 1] gives NaN. The identity gives cross-entropy.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -71,9 +71,7 @@ def forward_correction_loss(
         https://arxiv.org/abs/1609.03683
     """
     logits, labels, transition, valid = _with_transition(logits, labels, transition, where)
-    legal = (transition >= 0) & (transition <= 1)
-    likelihood = jnp.where(legal, transition, jnp.asarray(jnp.nan, transition.dtype)).T[labels]
-    values = numerics.poison(_negative_log_mixture(logits, likelihood), valid)
+    values = numerics.poison(_negative_log_mixture(logits, transition.T[labels]), valid)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -122,7 +120,7 @@ def backward_correction_loss(
         logits: Shape ``[..., K]``, floating, unnormalised, of the true classes.
         labels: Shape ``[...]``, integer observed class indices in ``[0, K)``; outside gives NaN in value and gradient.
         transition: Shape ``[K, K]``, the same for every example, invertible; rows are distributions of the observed
-            class. The identity gives cross-entropy.
+            class. An entry outside [0, 1] gives NaN. The identity gives cross-entropy.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 from tests import draws
 from tests.cases import Inputs, Shape
 
 EDGES = np.array([[-np.inf, 0.0, 1.0, -np.inf, 2.0], [1e4, -1e4, 0.0, 0.0, 1.0], [-1e4, 1e4, 1e4, 0.0, 0.0]])
 FACTORS = np.array([0.5, 2.0, 1.0, 0.25, 1.5])
+
+
+def two_classes(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {"logits": 2 * rng.normal(size=(*batch, 2)), "targets": draws.simplex(rng, batch, 2)}
 
 
 def distributions(rng: np.random.Generator, batch: Shape) -> Inputs:

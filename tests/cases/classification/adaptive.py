@@ -6,11 +6,7 @@ import functools
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests.cases import Case

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
-import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests.cases import Case, Inputs, Shape
-from tests.cases.classification._shared import EDGES, distributions
+from tests.cases.classification._shared import EDGES, distributions, two_classes
 
 
 def _alone(rng: np.random.Generator, batch: Shape) -> Inputs:
@@ -56,5 +52,8 @@ CASES = [
             "soft": {"logits": EDGES[1:], "targets": np.full((2, 5), 0.2)},
         },
         tolerance=1e-11,
+        illegal={"targets": (-0.1,)},
+        ends=({"t1": 0.0, "t2": 1.5}, {"t1": 1.0, "t2": 1.5}, {"t1": 0.5, "t2": 1.0}),
+        structures={"two classes": two_classes},
     ),
 ]

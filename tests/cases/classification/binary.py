@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests.cases import Case
@@ -25,6 +21,12 @@ CASES = [
         bad_hypers=({"label_smoothing": 1.5}, {"pos_weight": -1.0}, {"pos_weight": np.ones(3)}),
         convex=True,
         extremes={"saturated": {"logits": np.array([1e4, -1e4, 1e38, 0.0]), "targets": np.array([0.0, 1.0, 1.0, 0.5])}},
+        illegal={"targets": (-1.0, 1.5)},
+        ends=(
+            {"label_smoothing": 0.0, "pos_weight": 2.5},
+            {"label_smoothing": 1.0, "pos_weight": 2.5},
+            {"label_smoothing": 0.2, "pos_weight": 0.0},
+        ),
     ),
     Case(
         fn=jaxloss.binary_cross_entropy,
@@ -41,5 +43,6 @@ CASES = [
             "certain": {"probs": np.array([0.0, 1.0, 0.0, 1.0]), "targets": np.array([1.0, 0.0, 0.0, 1.0])},
             "nearly certain": {"probs": np.array([1e-38, 1e-30, 0.99999994]), "targets": np.array([1.0, 0.0, 0.0])},
         },
+        illegal={"probs": (-0.1, 1.5), "targets": (-1.0, 1.5)},
     ),
 ]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests import draws
@@ -31,6 +27,8 @@ CASES = [
         labels="labels",
         extremes={"saturated and absent": SATURATED},
         tolerance=1e-11,
+        ends=({"q": 0.0}, {"q": 1.0}),
+        structures={"two classes": draws.scores_and_labels(2)},
     ),
     Case(
         fn=jaxloss.symmetric_cross_entropy,
@@ -45,5 +43,7 @@ CASES = [
         labels="labels",
         extremes={"saturated and absent": SATURATED},
         tolerance=1e-11,
+        ends=({"alpha": 0.0, "beta": 0.7, "log_zero": -9.0}, {"alpha": 0.4, "beta": 0.0, "log_zero": -9.0}),
+        structures={"two classes": draws.scores_and_labels(2)},
     ),
 ]

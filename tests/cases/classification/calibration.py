@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
+from tests import draws
 from tests.cases import Case
 from tests.cases.classification._shared import LABELLED, LARGE, certain_labels
 
@@ -57,6 +54,8 @@ CASES = [
         exempt={
             "labels_out_of_range_never_train": "one bad label makes its whole pool NaN; see test_calibration",
         },
+        ends=({"num_bins": 1, "temperature": 0.03},),
+        structures={"two classes": draws.scores_and_labels(2)},
     ),
     Case(
         fn=jaxloss.margin_label_smoothing_loss,
@@ -68,6 +67,8 @@ CASES = [
         convex=True,
         extremes={"large": LARGE, "absent class": ABSENT},
         labels="labels",
+        ends=({"margin": 0.0, "coefficient": 0.3}, {"margin": 1.5, "coefficient": 0.0}),
+        structures={"two classes": draws.scores_and_labels(2)},
     ),
     Case(
         fn=jaxloss.temperature_scaling_nll,
@@ -79,5 +80,6 @@ CASES = [
         convex=True,
         extremes={"large": LARGE, "absent class": ABSENT},
         labels="labels",
+        structures={"two classes": draws.scores_and_labels(2)},
     ),
 ]

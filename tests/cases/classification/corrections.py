@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests import draws
@@ -36,6 +32,7 @@ CASES = [
             "saturated and absent": {**SATURATED, "transition": BANDED},
             "no noise": {**SATURATED, "transition": np.eye(5)},
         },
+        illegal={"transition": (-0.1, 1.1)},
     ),
     Case(
         fn=jaxloss.backward_correction_loss,
@@ -57,5 +54,6 @@ CASES = [
             "saturated": {"logits": EDGES[1:], "labels": np.array([1, 1], np.int32), "transition": BANDED},
             "no noise": {**SATURATED, "transition": np.eye(5)},
         },
+        illegal={"transition": (-0.1, 1.1)},
     ),
 ]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
 import scipy.stats
 
 import jaxloss
+from tests import draws
 from tests.cases import Case
-from tests.cases.classification._shared import LABELLED
 
 
-def _evidence(rng, batch):
-    inputs = LABELLED(rng, batch)
+def _evidence(rng, batch, classes=5):
+    inputs = draws.scores_and_labels(classes)(rng, batch)
     return {"evidence": np.exp(inputs["logits"] / 2), "labels": inputs["labels"]}
 
 
@@ -49,5 +46,11 @@ CASES = [
             },
         },
         labels="labels",
+        illegal={"evidence": (-0.5, -3.0)},
+        ends=({"kl_coefficient": 0.0},),
+        structures={
+            "one class": lambda rng, batch: _evidence(rng, batch, 1),
+            "two classes": lambda rng, batch: _evidence(rng, batch, 2),
+        },
     ),
 ]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests import draws
@@ -53,6 +49,8 @@ CASES = [
         bad_hypers=({"alpha": -0.1}, {"alpha": 1.5}, {"gamma": -1.0}),
         perfect=certain_binary,
         extremes={"saturated": SATURATED},
+        illegal={"targets": (-1.0, 1.5)},
+        ends=({"alpha": 0.0, "gamma": 0.5}, {"alpha": 1.0, "gamma": 0.5}, {"alpha": 0.25, "gamma": 0.0}),
     ),
     Case(
         fn=jaxloss.softmax_focal_loss,
@@ -65,6 +63,7 @@ CASES = [
         labels="labels",
         extremes={"saturated and absent": {"logits": EDGES, "labels": np.array([1, 1, 1], np.int32)}},
         tolerance=1e-11,
+        ends=({"alpha": FACTORS, "gamma": 0.0},),
     ),
     Case(
         fn=jaxloss.ohem_cross_entropy,
@@ -76,5 +75,7 @@ CASES = [
         pooled=True,
         extremes={"saturated and absent": {"logits": EDGES, "labels": LABELS}},
         exempt={"weight_is_repetition": "the kept share is a count of entries, rounded up, whatever their weights"},
+        ends=({"keep_fraction": 1.0},),
+        structures={"two classes": draws.scores_and_labels(2)},
     ),
 ]

@@ -43,6 +43,8 @@ CASES = [
         convex=True,
         labels="labels",
         extremes={"saturated, absent, rare": {"logits": EDGES, "labels": LABELS, "class_priors": TAIL / TAIL.sum()}},
+        illegal={"class_priors": (-0.1,)},
+        ends=({"tau": 0.0},),
     ),
     Case(
         fn=jaxloss.balanced_softmax_loss,
@@ -53,6 +55,7 @@ CASES = [
         convex=True,
         labels="labels",
         extremes={"saturated, absent, rare": {"logits": EDGES, "labels": LABELS, "class_counts": TAIL}},
+        illegal={"class_counts": (-1.0,)},
     ),
     Case(
         fn=jaxloss.ldam_loss,
@@ -65,5 +68,7 @@ CASES = [
         convex=True,
         labels="labels",
         extremes={"saturated, absent, rare": {"logits": EDGES, "labels": LABELS, "class_counts": TAIL}},
+        illegal={"class_counts": (-1.0,)},
+        ends=({"max_margin": 0.0, "scale": 20.0},),
     ),
 ]

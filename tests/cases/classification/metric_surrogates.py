@@ -33,6 +33,12 @@ def _alternating(rng, batch):
     }
 
 
+def _few_positives(rng, batch):
+    """One positive among all entries."""
+    inputs = _alternating(rng, batch)
+    return {**inputs, "targets": np.broadcast_to(np.arange(batch[-1]) == 1, batch).astype(float)}
+
+
 def _ranked(rng, batch):
     inputs = _alternating(rng, batch)
     return {"scores": 4.0 * inputs["targets"] + rng.uniform(size=batch), "targets": inputs["targets"]}
@@ -61,6 +67,7 @@ CASES = [
             "tiny": {"probs": np.array([1e-30, 0.0, 1e-35]), "targets": np.zeros(3)},
             "certain": {"probs": np.array([1.0, 0.0]), "targets": np.array([1.0, 0.0])},
         },
+        illegal={"probs": (-0.1, 1.5), "targets": (-0.1, 1.5)},
     ),
     Case(
         fn=jaxloss.pairwise_auc_loss,
@@ -78,5 +85,7 @@ CASES = [
             "ties": {"scores": np.zeros(3), "targets": np.array([0.0, 1.0, 1.0])},
             "one class": {"scores": np.array([1.0, 2.0]), "targets": np.ones(2)},
         },
+        illegal={"targets": (0.5, -1.0)},
+        structures={"few positives": _few_positives},
     ),
 ]

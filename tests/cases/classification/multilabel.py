@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests.cases import Case, Inputs, Shape
 from tests.cases.classification._shared import FACTORS, certain_binary
 
 
-def _multilabel(rng: np.random.Generator, batch: Shape) -> Inputs:
-    return {"logits": 2 * rng.normal(size=(*batch, 5)), "targets": rng.uniform(size=(*batch, 5))}
+def _multilabel(rng: np.random.Generator, batch: Shape, labels: int = 5) -> Inputs:
+    return {"logits": 2 * rng.normal(size=(*batch, labels)), "targets": rng.uniform(size=(*batch, labels))}
 
 
 def _certain_multilabel(rng: np.random.Generator, batch: Shape) -> Inputs:
@@ -50,6 +46,12 @@ CASES = [
         bad_hypers=({"gamma_positive": -1.0}, {"gamma_negative": -0.5}, {"clip": 1.0}, {"clip": -0.1}),
         perfect=_certain_multilabel,
         extremes={"saturated": WIDE},
+        illegal={"targets": (-1.0, 1.5)},
+        ends=tuple(
+            {"gamma_positive": 0.5, "gamma_negative": 2.5, "clip": 0.1, **end}
+            for end in ({"gamma_positive": 0.0}, {"gamma_negative": 0.0}, {"clip": 0.0})
+        ),
+        structures={"one label": lambda rng, batch: _multilabel(rng, batch, 1)},
     ),
     Case(
         fn=jaxloss.multilabel_soft_margin_loss,
@@ -61,5 +63,6 @@ CASES = [
         convex=True,
         perfect=_certain_multilabel,
         extremes={"saturated": WIDE},
+        illegal={"targets": (-1.0, 1.5)},
     ),
 ]

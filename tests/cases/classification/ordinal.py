@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests import draws
@@ -18,6 +14,10 @@ from tests.cases.classification._shared import LARGE, certain_labels
 def _thresholds(rng, batch):
     """Four questions about five classes."""
     return {"logits": 2 * rng.normal(size=(*batch, 4)), "labels": rng.integers(0, 5, batch).astype(np.int32)}
+
+
+def _one_question(rng, batch):
+    return {"logits": 2 * rng.normal(size=(*batch, 1)), "labels": rng.integers(0, 2, batch).astype(np.int32)}
 
 
 def _coral(logits, labels):
@@ -52,6 +52,7 @@ CASES = [
         extremes={"large": LARGE},
         labels="labels",
         classes=_one_more,
+        structures={"one question": _one_question},
     ),
     Case(
         fn=jaxloss.corn_ordinal_loss,
@@ -62,6 +63,7 @@ CASES = [
         extremes={"large": LARGE},
         labels="labels",
         classes=_one_more,
+        structures={"one question": _one_question},
     ),
     Case(
         fn=jaxloss.squared_emd_ordinal_loss,
@@ -74,5 +76,6 @@ CASES = [
             "absent class": {"logits": np.array([[1.0, -np.inf, 0.0]]), "labels": np.array([2], np.int32)},
         },
         labels="labels",
+        structures={"two classes": draws.scores_and_labels(2), "one class": draws.scores_and_labels(1)},
     ),
 ]

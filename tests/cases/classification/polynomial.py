@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests.cases import Case, Inputs, Shape
-from tests.cases.classification._shared import EDGES, distributions
+from tests.cases.classification._shared import EDGES, distributions, two_classes
 
 
 def _certain_distributions(rng: np.random.Generator, batch: Shape) -> Inputs:
@@ -34,5 +30,8 @@ CASES = [
         bad_hypers=({"epsilon": -1.5},),
         perfect=_certain_distributions,
         extremes={"saturated and absent": {"logits": EDGES, "targets": np.eye(5)[[1, 1, 0]]}},
+        illegal={"targets": (-0.1, -3.0)},
+        ends=({"epsilon": -1.0}, {"epsilon": 0.0}),
+        structures={"two classes": two_classes},
     ),
 ]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests.cases import Case
@@ -15,18 +11,18 @@ from tests.cases import Case
 NEGATIVES = 6
 
 
-def _scores(rng, batch):
+def _scores(rng, batch, negatives=NEGATIVES):
     return {
         "positive_logits": 2 * rng.normal(size=batch),
-        "negative_logits": 2 * rng.normal(size=(*batch, NEGATIVES)),
+        "negative_logits": 2 * rng.normal(size=(*batch, negatives)),
     }
 
 
-def _scores_and_log_q(rng, batch):
+def _scores_and_log_q(rng, batch, negatives=NEGATIVES):
     return {
-        **_scores(rng, batch),
+        **_scores(rng, batch, negatives),
         "positive_log_q": np.log(rng.uniform(0.01, 0.5, batch)),
-        "negative_log_q": np.log(rng.uniform(0.01, 0.5, (*batch, NEGATIVES))),
+        "negative_log_q": np.log(rng.uniform(0.01, 0.5, (*batch, negatives))),
     }
 
 
@@ -60,6 +56,7 @@ CASES = [
         source="formula of the paper as a sum of odds",
         convex=True,
         extremes=EXTREMES,
+        structures={"one negative": lambda rng, batch: _scores_and_log_q(rng, batch, 1)},
     ),
     Case(
         fn=jaxloss.nce_loss,
@@ -68,6 +65,7 @@ CASES = [
         source="Bayes' rule in densities",
         convex=True,
         extremes=EXTREMES,
+        structures={"one negative": lambda rng, batch: _scores_and_log_q(rng, batch, 1)},
     ),
     Case(
         fn=jaxloss.negative_sampling_loss,
@@ -78,5 +76,6 @@ CASES = [
         source="scipy.special.log_expit",
         convex=True,
         extremes={"saturated": SATURATED, "none left": NONE_LEFT},
+        structures={"one negative": lambda rng, batch: _scores(rng, batch, 1)},
     ),
 ]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests import draws
@@ -60,6 +56,7 @@ CASES = [
             "saturated and absent": {"logits": EDGES, "labels": np.array([1, 1, 0], np.int32)},
             "large": {"logits": 1e18 * np.eye(5)[:1], "labels": np.array([1], np.int32)},
         },
+        ends=tuple({**HYPERS, **end} for end in ({"label_smoothing": 0.0}, {"label_smoothing": 1.0}, {"z_loss": 0.0})),
     ),
     Case(
         fn=jaxloss.softmax_cross_entropy,
@@ -70,6 +67,8 @@ CASES = [
         bad_hypers=BAD,
         convex=True,
         extremes={"saturated and absent": {"logits": EDGES, "targets": np.eye(5)[[1, 1, 0]]}},
+        ends=tuple({**HYPERS, **end} for end in ({"label_smoothing": 0.0}, {"label_smoothing": 1.0}, {"z_loss": 0.0})),
+        illegal={"targets": (-0.1, -3.0)},
     ),
     Case(
         fn=jaxloss.nll_loss,
@@ -86,5 +85,6 @@ CASES = [
                 "labels": np.array([1], np.int32),
             }
         },
+        illegal={"log_probs": (0.1, 2.0)},
     ),
 ]

@@ -6,10 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests import draws
@@ -43,8 +40,8 @@ def _entmax(logits, labels, alpha=1.5):
     return result
 
 
-def _simplex_targets(rng: np.random.Generator, batch: Shape) -> Inputs:
-    return {"scores": 2 * rng.normal(size=(*batch, 4)), "targets": draws.simplex(rng, batch, 4)}
+def _simplex_targets(rng: np.random.Generator, batch: Shape, classes: int = 4) -> Inputs:
+    return {"scores": 2 * rng.normal(size=(*batch, classes)), "targets": draws.simplex(rng, batch, classes)}
 
 
 def _softmax_fenchel_young(scores, targets, **_functions):
@@ -62,6 +59,7 @@ CASES = [
         convex=True,
         cancels=GAPS,
         extremes=class_extremes(1e38, "logits"),
+        structures={"two classes": draws.scores_and_labels(2), "many classes": draws.scores_and_labels(40)},
     ),
     Case(
         fn=jaxloss.entmax15_loss,
@@ -73,6 +71,7 @@ CASES = [
         convex=True,
         cancels=GAPS,
         extremes=class_extremes(1e38, "logits"),
+        structures={"two classes": draws.scores_and_labels(2), "many classes": draws.scores_and_labels(40)},
     ),
     Case(
         fn=jaxloss.entmax_loss,
@@ -86,6 +85,7 @@ CASES = [
         convex=True,
         cancels=GAPS,
         extremes=class_extremes(1e38, "logits"),
+        structures={"two classes": draws.scores_and_labels(2), "many classes": draws.scores_and_labels(40)},
     ),
     Case(
         fn=jaxloss.fenchel_young_loss,
@@ -102,5 +102,6 @@ CASES = [
         extremes={
             "large": {"scores": 1e30 * np.array([[1.0, -1.0]]), "targets": np.array([[0.25, 0.75]])},
         },
+        structures={"one class": lambda rng, batch: _simplex_targets(rng, batch, 1)},
     ),
 ]

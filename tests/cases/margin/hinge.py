@@ -26,6 +26,7 @@ CASES = [
         perfect=right(1.0),
         convex=True,
         extremes=binary(3e38),
+        illegal={"targets": (0.0, 0.5)},
     ),
     Case(
         fn=jaxloss.squared_hinge_loss,
@@ -36,6 +37,7 @@ CASES = [
         perfect=right(1.0),
         convex=True,
         extremes=binary(1e18),
+        illegal={"targets": (0.0, 0.5)},
     ),
     Case(
         fn=jaxloss.smoothed_hinge_loss,
@@ -48,6 +50,7 @@ CASES = [
         perfect=right(1.0),
         convex=True,
         extremes=binary(3e38),
+        illegal={"targets": (0.0, 0.5)},
     ),
     Case(
         fn=jaxloss.modified_huber_loss,
@@ -60,5 +63,6 @@ CASES = [
         perfect=right(1.0),
         convex=True,
         extremes=binary(4e37),
+        illegal={"targets": (0.0, 0.5)},
     ),
 ]

@@ -19,9 +19,9 @@ def _multi_margin(scores, labels, margin=1.0, power=1, class_weights=None):
     return result
 
 
-def _multi_hot(rng: np.random.Generator, batch: Shape) -> Inputs:
-    targets = (rng.uniform(size=(*batch, 5)) < 0.4).astype(np.float64)
-    return {"scores": 2 * rng.normal(size=(*batch, 5)), "targets": targets}
+def _multi_hot(rng: np.random.Generator, batch: Shape, classes: int = 5) -> Inputs:
+    targets = (rng.uniform(size=(*batch, classes)) < 0.4).astype(np.float64)
+    return {"scores": 2 * rng.normal(size=targets.shape), "targets": targets}
 
 
 def _separated(rng: np.random.Generator, batch: Shape) -> Inputs:
@@ -48,6 +48,7 @@ CASES = [
         convex=True,
         cancels=GAPS,
         extremes=class_extremes(1e38),
+        structures={"two classes": draws.scores_and_labels(2, first="scores")},
     ),
     Case(
         fn=jaxloss.multi_margin_loss,
@@ -68,6 +69,7 @@ CASES = [
             }
             for name, x in class_extremes(1e18).items()
         },
+        ends=({"margin": 0.0, "power": 2, "class_weights": np.array([0.5, 2.0, 1.0, 0.25, 3.0])},),
     ),
     Case(
         fn=jaxloss.multilabel_margin_loss,
@@ -83,5 +85,7 @@ CASES = [
             "all and none": {"scores": np.zeros((2, 3)), "targets": np.array([[1.0, 1, 1], [0, 0, 0]])},
             "on the margin": {"scores": np.array([[1.0, 0.0]]), "targets": np.array([[1.0, 0.0]])},
         },
+        illegal={"targets": (0.5, -1.0)},
+        structures={"two classes": lambda rng, batch: _multi_hot(rng, batch, 2)},
     ),
 ]

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
-import scipy.special
 import scipy.stats
 
 import jaxloss
@@ -46,6 +42,7 @@ CASES = [
             "counts as floats": edge(log_rates=[-np.inf, -80, 80, 0, 20], targets=[0, 0, 1, 0, 1e9]),
             "counts as integers": {"log_rates": np.array([-80.0, 20.0]), "targets": np.array([10, 10**9], np.int32)},
         },
+        illegal={"targets": (-1.0, -0.5)},
     ),
     Case(
         fn=jaxloss.negative_binomial_nll,
@@ -61,5 +58,6 @@ CASES = [
                 targets=[0, 1, 1e6, 0, 50, 3],
             )
         },
+        illegal={"means": (0.0, -1.0), "dispersions": (-0.1,), "targets": (-1.0, -0.5)},
     ),
 ]

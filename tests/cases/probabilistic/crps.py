@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
-import scipy.special
 import scipy.stats
 
 import jaxloss
@@ -43,6 +39,10 @@ def _quantiles(rng, batch):
     }
 
 
+def _one_quantile(rng, batch):
+    return {"predictions": rng.normal(size=(*batch, 1)), "targets": rng.normal(size=batch), "levels": np.array([0.3])}
+
+
 def _crps_quantile(predictions, targets, levels):
     values = [
         2
@@ -68,6 +68,7 @@ CASES = [
             "far": {"means": np.array([0.0, 1e30]), "scales": np.array([1e-30, 1.0]), "targets": np.array([1e30, 0.0])},
             "hit": {"means": np.array([0.0, 1.0]), "scales": np.array([1e-37, 1e30]), "targets": np.array([0.0, 1.0])},
         },
+        illegal={"scales": (0.0, -1.0)},
     ),
     Case(
         fn=jaxloss.crps_ensemble,
@@ -76,14 +77,16 @@ CASES = [
         source="the definition over all pairs",
         perfect=hit(5),
         extremes={"large": {"members": np.array([[1e30, -1e30, 0.0, 0.0]]), "targets": np.array([0.0])}},
+        structures={"one member": ensemble(1), "two members": ensemble(2)},
     ),
     Case(
         fn=jaxloss.fair_crps_ensemble,
         draw=ensemble(5),
-        oracle=lambda members, targets: _energy(members, targets, 20),
+        oracle=lambda members, targets: _energy(members, targets, members.shape[-1] * (members.shape[-1] - 1)),
         source="the definition over all pairs",
         perfect=hit(5),
         extremes={"large": {"members": np.array([[1e30, -1e30, 0.0, 0.0]]), "targets": np.array([0.0])}},
+        structures={"two members": ensemble(2), "three members": ensemble(3)},
     ),
     Case(
         fn=jaxloss.crps_quantile,
@@ -104,5 +107,7 @@ CASES = [
                 "levels": np.array([0.1, 0.9]),
             }
         },
+        illegal={"levels": (0.0, 1.0, 1.2)},
+        structures={"one level": _one_quantile},
     ),
 ]

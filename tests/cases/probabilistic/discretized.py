@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
 import scipy.stats
 
@@ -18,12 +15,12 @@ def _quantised(rng, batch, levels):
     return 2 * rng.integers(0, levels, size=batch) / (levels - 1) - 1
 
 
-def _logistic_mixture(rng, batch):
+def _logistic_mixture(rng, batch, components=3):
     targets = _quantised(rng, batch, 64)
     return {
-        "logits": rng.normal(size=(*batch, 3)),
-        "means": targets[..., None] + 0.3 * rng.normal(size=(*batch, 3)),
-        "log_scales": rng.uniform(-3, -0.5, size=(*batch, 3)),
+        "logits": rng.normal(size=(*batch, components)),
+        "means": targets[..., None] + 0.3 * rng.normal(size=(*batch, components)),
+        "log_scales": rng.uniform(-3, -0.5, size=(*batch, components)),
         "targets": targets,
     }
 
@@ -80,6 +77,9 @@ CASES = [
                 "targets": np.array([0.0, 0.2, 1.0, -1.0]),
             }
         },
+        illegal={"targets": (-1.5, 1.5)},
+        ends=({"levels": 2.0},),
+        structures={"one component": lambda rng, batch: _logistic_mixture(rng, batch, 1)},
     ),
     Case(
         fn=jaxloss.discretized_gaussian_nll,
@@ -96,5 +96,7 @@ CASES = [
                 targets=[0, 0, 0.2, 0, 1, 1, -1, 1],
             )
         },
+        illegal={"targets": (-1.5, 1.5)},
+        ends=({"levels": 2.0},),
     ),
 ]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests.cases import Case
@@ -51,5 +47,7 @@ CASES = [
                 gamma=[0, 0, 1e6], nu=[1e-15, 1e15, 1], alpha=[1, 1e15, 2], beta=[1e-15, 1e15, 1], targets=[0, 1, -1e6]
             )
         },
+        illegal={"nu": (0.0, -1.0), "alpha": (0.0, -1.0), "beta": (0.0, -1.0)},
+        ends=({"coefficient": 0.0},),
     ),
 ]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
 import scipy.special
 import scipy.stats
 
@@ -18,13 +15,22 @@ def _beta_nll(means, variances, targets, beta=0.5):
     return -(variances**beta) * scipy.stats.norm.logpdf(targets, means, np.sqrt(variances))
 
 
-def _multivariate(rng, batch):
-    lower = np.tril(0.5 * rng.normal(size=(*batch, 3, 3)), -1)
-    diagonal = np.eye(3) * rng.uniform(0.6, 1.8, size=(*batch, 1, 3))
+def _beta_slopes(means, variances, targets, beta=0.5):
+    """Of the Gaussian likelihood, times the weight as a constant."""
+    error = means - targets
     return {
-        "means": rng.normal(size=(*batch, 3)),
+        "means": variances**beta * error / variances,
+        "variances": variances**beta * (1 - error**2 / variances) / (2 * variances),
+    }
+
+
+def _multivariate(rng, batch, size=3):
+    lower = np.tril(0.5 * rng.normal(size=(*batch, size, size)), -1)
+    diagonal = np.eye(size) * rng.uniform(0.6, 1.8, size=(*batch, 1, size))
+    return {
+        "means": rng.normal(size=(*batch, size)),
         "scale_trils": lower + diagonal,
-        "targets": rng.normal(size=(*batch, 3)),
+        "targets": rng.normal(size=(*batch, size)),
     }
 
 
@@ -37,11 +43,11 @@ def _multivariate_nll(means, scale_trils, targets):
     return np.reshape(values, batch)
 
 
-def _mixture(rng, batch):
+def _mixture(rng, batch, components=3):
     return {
-        "logits": rng.normal(size=(*batch, 3)),
-        "means": 2 * rng.normal(size=(*batch, 3)),
-        "variances": positive(rng, (*batch, 3)),
+        "logits": rng.normal(size=(*batch, components)),
+        "means": 2 * rng.normal(size=(*batch, components)),
+        "variances": positive(rng, (*batch, components)),
         "targets": 2 * rng.normal(size=batch),
     }
 
@@ -64,6 +70,7 @@ CASES = [
             "tiny variances": edge(means=[0, 1e-25, 1e-30], variances=[1e-37, TINY, 1e-37], targets=[0, 0, 0]),
             "large": edge(means=[1e18, 0, -1e3], variances=[1, HUGE, 1e-6], targets=[-1e18, 1e25, 1e3]),
         },
+        illegal={"variances": (0.0, -1.0)},
     ),
     Case(
         fn=jaxloss.beta_nll,
@@ -77,6 +84,9 @@ CASES = [
         convex=True,
         cancels=SIGNED,
         extremes={"tiny": edge(means=[0, 1e-25], variances=[1e-37, TINY], targets=[0, 0])},
+        illegal={"variances": (0.0, -1.0)},
+        ends=({"beta": 0.0}, {"beta": 1.0}),
+        slopes=_beta_slopes,
     ),
     Case(
         fn=jaxloss.multivariate_gaussian_nll,
@@ -93,6 +103,7 @@ CASES = [
                 "targets": np.array([[0.0, -1e6]]),
             }
         },
+        structures={"one dimension": lambda rng, batch: _multivariate(rng, batch, 1)},
     ),
     Case(
         fn=jaxloss.gaussian_mixture_nll,
@@ -115,5 +126,7 @@ CASES = [
                 "targets": np.array([1.0]),
             },
         },
+        illegal={"variances": (0.0, -1.0)},
+        structures={"one component": lambda rng, batch: _mixture(rng, batch, 1)},
     ),
 ]

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
-import scipy.special
 import scipy.stats
 
 import jaxloss
@@ -36,6 +32,7 @@ CASES = [
             "hit": edge(locations=[0, 1], scales=[1e-37, HUGE], targets=[0, 1]),
             "far": edge(locations=[HUGE, -1], scales=[1, 1e-15], targets=[-HUGE, 1]),
         },
+        illegal={"scales": (0.0, -1.0)},
     ),
     Case(
         fn=jaxloss.student_t_nll,
@@ -54,5 +51,6 @@ CASES = [
                 targets=[1, 2, 3, 1e15, 1],
             )
         },
+        illegal={"degrees_of_freedom": (0.0, -1.0), "scales": (0.0, -1.0)},
     ),
 ]

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
-import scipy.spatial.distance
-import scipy.special
 import scipy.stats
 
 import jaxloss
@@ -47,6 +43,7 @@ CASES = [
         bound=None,
         cancels=SIGNED,
         extremes={"any scale": edge(means=[TINY, HUGE, 1], shapes=[1e-20, 1e20, 1], targets=[TINY, HUGE, TINY])},
+        illegal={"means": (0.0, -1.0), "shapes": (0.0, -1.0), "targets": (0.0, -1.0)},
     ),
     Case(
         fn=jaxloss.gamma_deviance,
@@ -56,6 +53,7 @@ CASES = [
         tolerance=1e-10,
         perfect=_deviance_perfect,
         extremes={"any scale": edge(predictions=[TINY, HUGE, 1], targets=[TINY, HUGE, TINY])},
+        illegal={"predictions": (0.0, -1.0), "targets": (0.0, -1.0)},
     ),
     Case(
         fn=jaxloss.tweedie_deviance,
@@ -72,5 +70,7 @@ CASES = [
             "zeros": edge(predictions=[1e-6, 1, 1e6], targets=[0, 0, 0]),
             "any scale": edge(predictions=[1e-15, 1e15, 1], targets=[1e15, 1e15, TINY]),
         },
+        illegal={"predictions": (0.0, -1.0), "targets": (-1.0,)},
+        ends=({"power": 0.0}, {"power": 1.0}),
     ),
 ]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
 import scipy.spatial.distance
-import scipy.special
-import scipy.stats
 
 import jaxloss
 from tests import draws
@@ -36,10 +32,10 @@ def _sure(rng, batch):
     return {"probs": targets, "targets": targets.copy()}
 
 
-def _class_probs(rng, batch):
+def _class_probs(rng, batch, classes=CLASSES):
     return {
-        "probs": draws.simplex(rng, batch, CLASSES),
-        "labels": rng.integers(0, CLASSES, size=batch).astype(np.int32),
+        "probs": draws.simplex(rng, batch, classes),
+        "labels": rng.integers(0, classes, size=batch).astype(np.int32),
     }
 
 
@@ -76,6 +72,7 @@ CASES = [
         perfect=_sure,
         convex=True,
         extremes={"certain": {"probs": np.array([0.0, 1.0, 1.0]), "targets": np.array([1, 0, 1], np.int32)}},
+        illegal={"probs": (-0.1, 1.5), "targets": (-0.1, 1.5)},
     ),
     Case(
         fn=jaxloss.multiclass_brier_score,
@@ -92,18 +89,21 @@ CASES = [
         convex=True,
         labels="labels",
         extremes={"certain": CERTAIN},
+        illegal={"probs": (-0.1, 1.5)},
     ),
     Case(
         fn=jaxloss.ranked_probability_score,
         draw=_class_probs,
         oracle=lambda probs, labels: np.sum(
-            (np.cumsum(probs, -1) - (np.arange(CLASSES) >= labels[..., None])) ** 2, axis=-1
+            (np.cumsum(probs, -1) - (np.arange(probs.shape[-1]) >= labels[..., None])) ** 2, axis=-1
         ),
         source="Epstein (1969), cumulative",
         perfect=_sure_class,
         convex=True,
         labels="labels",
         extremes={"certain": CERTAIN},
+        illegal={"probs": (-0.1, 1.5)},
+        structures={"two classes": lambda rng, batch: _class_probs(rng, batch, 2)},
     ),
     Case(
         fn=jaxloss.interval_score,
@@ -129,5 +129,6 @@ CASES = [
             },
             "large": {"members": np.array([[[1e30, 0.0], [0.0, -1e30]]]), "targets": np.array([[0.0, 0.0]])},
         },
+        structures={"one member": ensemble(1, 3), "one dimension": ensemble(4, 1), "square": ensemble(3, 3)},
     ),
 ]

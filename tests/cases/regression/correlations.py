@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.optimize
-import scipy.spatial
 import scipy.spatial.distance
-import scipy.special
 import scipy.stats
 
 import jaxloss
@@ -31,7 +28,8 @@ def _equal_vectors(rng: np.random.Generator, batch: Shape) -> Inputs:
 
 
 def _cosine(predictions, targets):
-    pairs = zip(predictions.reshape(-1, 6), targets.reshape(-1, 6), strict=True)
+    size = predictions.shape[-1]
+    pairs = zip(predictions.reshape(-1, size), targets.reshape(-1, size), strict=True)
     return np.array([scipy.spatial.distance.cosine(p, t) for p, t in pairs]).reshape(predictions.shape[:-1])
 
 
@@ -48,6 +46,10 @@ CASES = [
         source="scipy.spatial.distance.cosine",
         perfect=_equal_vectors,
         extremes=VECTORS,
+        structures={
+            "one dimension": lambda rng, batch: draws.pair()(rng, (*batch, 1)),
+            "two dimensions": lambda rng, batch: draws.pair()(rng, (*batch, 2)),
+        },
     ),
     Case(
         fn=jaxloss.pearson_correlation_loss,

@@ -31,6 +31,7 @@ CASES = [
             "zeros": ZEROS,
             "top": {"predictions": np.array([3e38, 0.0, 1e38]), "targets": np.array([-0.9999999, 3e38, 3e38])},
         },
+        illegal={"predictions": (-1.0, -2.5), "targets": (-1.0, -2.5)},
     ),
     Case(
         fn=jaxloss.root_mean_squared_log_error,
@@ -43,5 +44,6 @@ CASES = [
             "zeros": ZEROS,
             "top": {"predictions": np.array([3e38, 0.0, 1e38]), "targets": np.array([-0.9999999, 3e38, 3e38])},
         },
+        illegal={"predictions": (-1.0, -2.5), "targets": (-1.0, -2.5)},
     ),
 ]

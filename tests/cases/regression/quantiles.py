@@ -19,6 +19,10 @@ def _pinball(predictions: np.ndarray, targets: np.ndarray, quantile: float = 0.5
     )
 
 
+def _at_one_level(rng: np.random.Generator, batch: Shape) -> Inputs:
+    return {"predictions": rng.normal(size=(*batch, 1)), "targets": rng.normal(size=batch), "levels": np.array([0.3])}
+
+
 def _quantile_predictions(rng: np.random.Generator, batch: Shape) -> Inputs:
     return {
         "predictions": 2 * rng.normal(size=(*batch, len(LEVELS))),
@@ -61,6 +65,8 @@ CASES = [
                 "levels": LEVELS,
             }
         },
+        illegal={"levels": (0.0, 1.0, 1.3)},
+        structures={"one level": _at_one_level},
     ),
     Case(
         fn=jaxloss.quantile_crossing_penalty,
@@ -76,5 +82,9 @@ CASES = [
             "one level": {"predictions": np.array([[3.0], [4.0]])},
         },
         cancels="a small violation is a difference of the margin and the gap",
+        structures={
+            "one level": lambda rng, batch: {"predictions": rng.normal(size=(*batch, 1))},
+            "two levels": lambda rng, batch: {"predictions": rng.normal(size=(*batch, 2))},
+        },
     ),
 ]

@@ -51,6 +51,9 @@ CASES = [
                 "tests/test_forecast.py holds the law for it"
             )
         },
+        structures={
+            "short history": lambda rng, batch: {**_series(rng, batch), "history": rng.normal(size=(*batch[:-1], 4))}
+        },
     ),
     Case(
         fn=jaxloss.relative_l2_error,
