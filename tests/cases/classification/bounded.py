@@ -19,7 +19,9 @@ CASES = [
     Case(
         fn=jaxloss.generalized_cross_entropy,
         draw=draws.scores_and_labels(),
-        oracle=lambda logits, labels, q=0.7: (1 - np.exp(_log_p(logits, labels)) ** q) / q,
+        oracle=lambda logits, labels, q=0.7: (
+            (1 - np.exp(_log_p(logits, labels)) ** q) / q if q else -_log_p(logits, labels)
+        ),
         source="scipy.special.log_softmax",
         hypers={"q": 0.3},
         bad_hypers=({"q": -0.1}, {"q": 1.1}),
