@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxloss._floor.typing import Array, Scalar
 
 __all__ = [
+    "difference",
     "divide",
     "exp_excess",
     "guarded_log",
@@ -53,6 +54,19 @@ def positive_part(x: Array) -> Array:
 def poison(values: Array, valid: Array) -> Array:
     """``values`` with NaN, in the value and the gradient, where ``valid`` is False."""
     return values * jnp.where(valid, jnp.ones((), values.dtype), jnp.asarray(jnp.nan, values.dtype))
+
+
+@jax.custom_jvp
+def difference(x: Array, y: Array) -> Array:
+    """``x - y``, exactly 0 for equal finite arguments.
+
+    A plain subtraction is not, inside a compiled program: a product in front of it is fused into one multiply-add,
+    which subtracts the rounded ``y`` from the unrounded ``x``.
+    """
+    return jnp.where((x == y) & jnp.isfinite(x), jnp.zeros((), x.dtype), x - y)
+
+
+difference.defjvp(lambda primals, tangents: (difference(*primals), tangents[0] - tangents[1]))
 
 
 @jax.custom_jvp

@@ -8,15 +8,44 @@ inside the loops, after the maximum, and never stored as float32.
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor import checks
+from jaxloss._floor.numerics import difference
 from jaxloss._floor.reduction import promote
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
-__all__ = ["below_peak", "label_terms", "target_terms"]
+__all__ = [
+    "below_peak",
+    "is_zero",
+    "label_terms",
+    "optional_class_vector",
+    "target_terms",
+    "times_class_weights",
+]
 
 Terms = tuple[Array, Array, Array]
+
+
+def is_zero(number: Scalar) -> bool:
+    """Whether a hyperparameter is 0 for certain, so that its term can be left out of the program."""
+    return isinstance(number, float) and number == 0
+
+
+def optional_class_vector(num_classes: int, dtype: Any, **array: ArrayLike | None) -> Array | None:
+    """One number per class, shape ``[classes]``, in the working dtype; None stays None."""
+    (value,) = array.values()
+    return None if value is None else checks.class_vector(num_classes, dtype, **array)[0]
+
+
+def times_class_weights(weights: ArrayLike | None, own: Array | None) -> ArrayLike | None:
+    """The weights of the examples times ``own``, the weights of their classes; None counts every example once."""
+    if weights is None or own is None:
+        return own if weights is None else weights
+    return checks.example_weights(weights, own.shape, own.dtype) * own
 
 
 def below_peak(logits: Array) -> tuple[Array, Array]:
@@ -58,7 +87,7 @@ def label_terms(logits: Array, labels: Array) -> Terms:
     """``(-log p of the label, log sum exp(logits - m), m)`` per row; m has no derivative, the others count it in."""
     below, peak = below_peak(logits)
     picked = jnp.take_along_axis(logits, labels[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
-    gap = picked.astype(peak.dtype) - peak
+    gap = difference(picked.astype(peak.dtype), peak)
     spread = jnp.log1p(_sum_without_label(below, labels) + jnp.expm1(gap))
     return spread - gap, spread, peak
 
@@ -79,8 +108,8 @@ def target_terms(logits: Array, targets: Array) -> Terms:
     """As `label_terms`, with ``sum(-targets * log p)`` in the place of the label's own term."""
     below, peak = below_peak(logits)
     size = jnp.exp(below)
-    at_peak = jnp.floor(size)
-    spread = jnp.log1p(jnp.sum(size - at_peak, axis=-1) + (jnp.sum(at_peak, axis=-1) - 1))
+    large = jnp.rint(size)
+    spread = jnp.log1p(jnp.sum(size - large, axis=-1) + (jnp.sum(large, axis=-1) - 1))
     return jnp.sum(_target_shares(below, spread, targets) * targets, axis=-1), spread, peak
 
 
@@ -100,6 +129,6 @@ def _target_terms_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array
     total = jnp.sum(targets, axis=-1, keepdims=True)
     # total * share - targets, without its cancellation where the share of the largest logit nears 1.
     near = (total - targets) + total * jnp.expm1(below - spread[..., None])
-    pull = jnp.where(below == 0, near, total * share - targets)
+    pull = jnp.where(below > -0.5, near, total * share - targets)
     slope = jnp.sum(pull * tangent + _target_shares(below, spread, targets) * towards, axis=-1)
     return (value, spread, peak), (slope, jnp.sum(share * tangent, axis=-1), jnp.zeros_like(peak))

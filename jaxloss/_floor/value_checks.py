@@ -11,9 +11,10 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jax.experimental import checkify
 
+from jaxloss._floor.numerics import poison
 from jaxloss._floor.typing import Array
 
-__all__ = ["checked", "ensure", "ensure_labels", "ensure_probabilities"]
+__all__ = ["checked", "ensure", "ensure_labels", "ensure_probabilities", "within_domain"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +27,12 @@ def ensure(condition: Callable[[], Array], message: str) -> None:
     """Check ``condition`` at run time if `checked` is in force; otherwise add nothing to the program."""
     if _checking.value:
         checkify.check(jnp.all(condition()), message)
+
+
+def within_domain(values: Array, valid: Array, message: str) -> Array:
+    """``values`` with NaN, in value and gradient, where ``valid`` is False; under `checked` that is an error."""
+    ensure(lambda: valid, message)
+    return poison(values, valid)
 
 
 def ensure_labels(labels: Array, num_classes: int, name: str = "labels") -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,7 +19,7 @@ __all__ = ["binary_cross_entropy", "sigmoid_binary_cross_entropy"]
 
 def _inside_unit_interval(targets: Array) -> Array:
     """NaN outside [0, 1]: targets in {-1, 1} would otherwise train, with a negative loss."""
-    return jnp.where((targets >= 0) & (targets <= 1), targets, jnp.asarray(jnp.nan, targets.dtype))
+    return numerics.poison(targets, (targets >= 0) & (targets <= 1))
 
 
 def sigmoid_binary_cross_entropy(
@@ -116,11 +120,25 @@ def binary_cross_entropy(
     value_checks.ensure_probabilities(probs=probs, targets=targets)
     targets = _inside_unit_interval(targets)
     values = targets * -numerics.guarded_log(probs, floor) - (1 - targets) * _log_complement(probs, floor)
+    values = numerics.poison(values, (probs >= 0) & (probs <= 1))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _log_complement(probs: Array, floor: float) -> Array:
-    """``log(1 - p)`` to full relative accuracy near 0; at 1 the tangent of `guarded_log`; NaN above."""
+    """``log(1 - p)`` to full relative accuracy near 0; at 1 the tangent of `guarded_log`; NaN above.
+
+    At 1 value and slope are constants: ``1 - p`` need not be 0 there, if a product is fused into it.
+    """
     certain = probs == 1
     logarithm = jnp.log1p(-jnp.where(certain, jnp.zeros((), probs.dtype), probs))
-    return jnp.where(certain, numerics.guarded_log(1 - probs, floor), logarithm)
+    return jnp.where(certain, jnp.asarray(math.log(floor) - 1, probs.dtype), logarithm)
+
+
+@_log_complement.defjvp
+def _log_complement_jvp(floor: float, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (probs,) = primals
+    certain = probs == 1
+    slope = -1 / jnp.where(certain, jnp.ones((), probs.dtype), 1 - probs)
+    slope = jnp.where(certain, jnp.asarray(-1 / floor, probs.dtype), slope)
+    return _log_complement(probs, floor), slope * tangents[0]

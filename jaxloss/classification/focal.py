@@ -1,17 +1,18 @@
-"""Focal losses: cross-entropy in which easy examples count less."""
+"""Cross-entropy that concentrates on hard examples: focal losses and online hard example mining."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 
+from jaxloss import reductions
 from jaxloss._floor import checks, numerics
-from jaxloss._floor.reduction import blank, hide, reduce
+from jaxloss._floor.reduction import blank, hide, pool_mass, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
-__all__ = ["sigmoid_focal_loss", "softmax_focal_loss"]
+__all__ = ["ohem_cross_entropy", "sigmoid_focal_loss", "softmax_focal_loss"]
 
 
 @jax.custom_jvp
@@ -136,3 +137,58 @@ def softmax_focal_loss(
         (factors,) = checks.class_vector(logits.shape[-1], nll.dtype, alpha=alpha)
         values = values * factors[jnp.clip(hide(where, labels), 0, logits.shape[-1] - 1)]
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def ohem_cross_entropy(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    keep_fraction: Scalar = 0.25,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Mean softmax cross-entropy of the hardest examples of the last axis (online hard example mining).
+
+    .. math:: \ell = \frac{\sum_{i \in H} w_i \ell_i}{\sum_{i \in H} w_i}, \qquad
+              |H| = \lceil f \cdot \text{valid entries} \rceil
+
+    with H the entries of the largest cross-entropies :math:`\ell_i`. The last axis is pooled: pass the pixels of an
+    image flat, or a batch flat to mine the whole of it. For the hardest examples of any other loss use
+    ``reduction=jaxloss.reductions.top_fraction(f)``.
+
+    Args:
+        logits: Shape ``[..., N, K]``, floating, unnormalised. A class of logit -inf is absent.
+        labels: Shape ``[..., N]``, integer class indices in ``[0, K)``; outside gives NaN in value and gradient.
+        keep_fraction: Share :math:`f` of the valid entries that counts, rounded up to whole entries; in (0, 1]. The
+            choice is not differentiated.
+        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
+        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; at least the mean cross-entropy of the pool if there are no weights.
+
+    Raises:
+        TypeError: If ``logits`` are not floating or ``labels`` not integer.
+        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class or no
+            axis N, or ``keep_fraction`` is out of range.
+
+    Example:
+        >>> logits = jnp.array([[3.0, 0.0], [0.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
+        >>> jaxloss.ohem_cross_entropy(logits, jnp.zeros(4, int))
+        Array(1.3132617, dtype=float32)
+
+    Reference:
+        Shrivastava et al. (2016), Training Region-Based Object Detectors with Online Hard Example Mining.
+        https://arxiv.org/abs/1604.03540
+    """
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    checks.with_axes("entries", allow_empty=True, labels=labels)
+    each = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
+    keep_fraction = checks.scalar("keep_fraction", keep_fraction, each.dtype, above=0, at_most=1)
+    mass, present = pool_mass(where, weights, each)
+    mass = jnp.ones(each.shape, each.dtype) if mass is None else mass.astype(each.dtype)
+    hardest = reductions.top_fraction(keep_fraction)
+    for _ in each.shape[:-1]:
+        hardest = jax.vmap(hardest)
+    return reduce(hardest(each, mass), where=present, reduction=reduction)

@@ -1,4 +1,4 @@
-"""Softmax losses for long-tailed classes: shifted logits, margins, class weights, hard examples."""
+"""Softmax losses for long-tailed classes: shifted logits, margins, class weights."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss import reductions
 from jaxloss._floor import checks, numerics, value_checks
-from jaxloss._floor.reduction import hide, pool_mass, promote, reduce
+from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
@@ -18,7 +17,6 @@ __all__ = [
     "class_balanced_weights",
     "ldam_loss",
     "logit_adjusted_cross_entropy",
-    "ohem_cross_entropy",
 ]
 
 
@@ -240,58 +238,3 @@ def _negative_log(beta: Scalar, dtype: jnp.dtype) -> Array:
     if isinstance(beta, float):
         return jnp.asarray(-math.log(beta) if beta > 0 else math.inf, dtype)
     return -jnp.log(beta)
-
-
-def ohem_cross_entropy(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    *,
-    keep_fraction: Scalar = 0.25,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    r"""Mean softmax cross-entropy of the hardest examples of the last axis (online hard example mining).
-
-    .. math:: \ell = \frac{\sum_{i \in H} w_i \ell_i}{\sum_{i \in H} w_i}, \qquad
-              |H| = \lceil f \cdot \text{valid entries} \rceil
-
-    with H the entries of the largest cross-entropies :math:`\ell_i`. The last axis is pooled: pass the pixels of an
-    image flat, or a batch flat to mine the whole of it. For the hardest examples of any other loss use
-    ``reduction=jaxloss.reductions.top_fraction(f)``.
-
-    Args:
-        logits: Shape ``[..., N, K]``, floating, unnormalised. A class of logit -inf is absent.
-        labels: Shape ``[..., N]``, integer class indices in ``[0, K)``; outside gives NaN in value and gradient.
-        keep_fraction: Share :math:`f` of the valid entries that counts, rounded up to whole entries; in (0, 1]. The
-            choice is not differentiated.
-        where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
-        reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
-
-    Returns:
-        A scalar >= 0, in nats; at least the mean cross-entropy of the pool if there are no weights.
-
-    Raises:
-        TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class or no
-            axis N, or ``keep_fraction`` is out of range.
-
-    Example:
-        >>> logits = jnp.array([[3.0, 0.0], [0.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
-        >>> jaxloss.ohem_cross_entropy(logits, jnp.zeros(4, int))
-        Array(1.3132617, dtype=float32)
-
-    Reference:
-        Shrivastava et al. (2016), Training Region-Based Object Detectors with Online Hard Example Mining.
-        https://arxiv.org/abs/1604.03540
-    """
-    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
-    checks.with_axes("entries", allow_empty=True, labels=labels)
-    each = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
-    keep_fraction = checks.scalar("keep_fraction", keep_fraction, each.dtype, above=0, at_most=1)
-    mass, present = pool_mass(where, weights, each)
-    mass = jnp.ones(each.shape, each.dtype) if mass is None else mass.astype(each.dtype)
-    hardest = reductions.top_fraction(keep_fraction)
-    for _ in each.shape[:-1]:
-        hardest = jax.vmap(hardest)
-    return reduce(hardest(each, mass), where=present, reduction=reduction)

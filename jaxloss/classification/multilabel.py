@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import blank, pool_mean, reduce
 from jaxloss._floor.sigmoids import negative_log_sigmoids
+from jaxloss._floor.softmax_terms import optional_class_vector
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 
@@ -126,7 +127,7 @@ def multilabel_soft_margin_loss(
     logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets, event_ndim=1)
     each = sigmoid_binary_cross_entropy(logits, targets, reduction="none")
-    if class_weights is not None:
-        (factors,) = checks.class_vector(logits.shape[-1], each.dtype, class_weights=class_weights)
+    factors = optional_class_vector(logits.shape[-1], each.dtype, class_weights=class_weights)
+    if factors is not None:
         each = each * jnp.broadcast_to(factors, each.shape)
     return reduce(pool_mean(each, None), where=where, weights=weights, reduction=reduction)

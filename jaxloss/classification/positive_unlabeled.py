@@ -118,8 +118,16 @@ def nonnegative_pu_loss(
     positive_risk, negative_risk = _risks(logits, positives, mass, prior)
     values = positive_risk + jnp.maximum(negative_risk, -beta)
     ascent = jnp.where(negative_risk < -beta, -gamma * negative_risk, positive_risk + negative_risk)
-    values = jax.lax.stop_gradient(values) + (ascent - jax.lax.stop_gradient(ascent))
-    return reduce(values, where=present, reduction=reduction)
+    return reduce(_with_slope_of(values, ascent), where=present, reduction=reduction)
+
+
+@jax.custom_jvp
+def _with_slope_of(values: Array, _other: Array) -> Array:
+    """``values`` with the derivatives of the other argument."""
+    return values
+
+
+_with_slope_of.defjvp(lambda primals, tangents: (primals[0], tangents[1]))
 
 
 def _scores_and_flags(logits: ArrayLike, positives: ArrayLike) -> tuple[Array, Array]:

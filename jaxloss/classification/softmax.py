@@ -6,7 +6,14 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.softmax_terms import below_peak, label_terms, target_terms
+from jaxloss._floor.softmax_terms import (
+    below_peak,
+    is_zero,
+    label_terms,
+    optional_class_vector,
+    target_terms,
+    times_class_weights,
+)
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["nll_loss", "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"]
@@ -16,11 +23,6 @@ def _present(logits: Array) -> tuple[Array, Array]:
     """Which classes are present, those of a logit above -inf, and how many in each row."""
     present = jnp.logical_not(jnp.isneginf(logits))
     return present, jnp.sum(present, axis=-1, dtype=jnp.int32)
-
-
-def _is_zero(number: Scalar) -> bool:
-    """Whether a hyperparameter is 0 for certain, so that its term can be left out of the program."""
-    return isinstance(number, float) and number == 0
 
 
 def softmax_cross_entropy_with_integer_labels(
@@ -81,27 +83,15 @@ def softmax_cross_entropy_with_integer_labels(
     nll, spread, peak = label_terms(logits, inside)
     smoothing = checks.scalar("label_smoothing", label_smoothing, nll.dtype, at_least=0, at_most=1)
     z_factor = checks.scalar("z_loss", z_loss, nll.dtype, at_least=0)
-    per_class = _class_weights(class_weights, num_classes, nll.dtype)
+    per_class = optional_class_vector(num_classes, nll.dtype, class_weights=class_weights)
     own = None if per_class is None else per_class[inside]
     values = nll
-    if not _is_zero(smoothing):
+    if not is_zero(smoothing):
         values = (1 - smoothing) * nll + smoothing * _uniform_terms(logits, spread, per_class, own)
-    if not _is_zero(z_factor):
+    if not is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
     values = numerics.poison(values, inside == labels)
-    return reduce(values, where=where, weights=_with_class_weights(weights, own), reduction=reduction)
-
-
-def _class_weights(class_weights: ArrayLike | None, num_classes: int, dtype: jnp.dtype) -> Array | None:
-    if class_weights is None:
-        return None
-    return checks.class_vector(num_classes, dtype, class_weights=class_weights)[0]
-
-
-def _with_class_weights(weights: ArrayLike | None, own: Array | None) -> ArrayLike | None:
-    if weights is None or own is None:
-        return own if weights is None else weights
-    return checks.example_weights(weights, own.shape, own.dtype) * own
+    return reduce(values, where=where, weights=times_class_weights(weights, own), reduction=reduction)
 
 
 def _uniform_terms(logits: Array, spread: Array, per_class: Array | None, own: Array | None) -> Array:
@@ -170,9 +160,9 @@ def softmax_cross_entropy(
     value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
     smoothing = checks.scalar("label_smoothing", label_smoothing, targets.dtype, at_least=0, at_most=1)
     z_factor = checks.scalar("z_loss", z_loss, targets.dtype, at_least=0)
-    per_class = _class_weights(class_weights, logits.shape[-1], targets.dtype)
+    per_class = optional_class_vector(logits.shape[-1], targets.dtype, class_weights=class_weights)
     asked, own = targets, None
-    if not _is_zero(smoothing):
+    if not is_zero(smoothing):
         present, count = _present(logits)
         even = present.astype(targets.dtype) / count[..., None].astype(targets.dtype)
         asked = (1 - smoothing) * targets + smoothing * even
@@ -181,15 +171,15 @@ def softmax_cross_entropy(
         own = jnp.sum(scale * targets, axis=-1)
         asked = numerics.divide(scale * asked, jnp.broadcast_to(own[..., None], asked.shape))
     values, spread, peak = target_terms(logits, asked)
-    if not _is_zero(z_factor):
+    if not is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
-    return reduce(values, where=where, weights=_with_class_weights(weights, own), reduction=reduction)
+    return reduce(values, where=where, weights=times_class_weights(weights, own), reduction=reduction)
 
 
 def _working_targets(logits: Array, targets: Array) -> Array:
     """Targets in the working dtype of both arguments, NaN where negative."""
     targets = promote(targets, logits[..., :0])[0]
-    return jnp.where(targets < 0, jnp.asarray(jnp.nan, targets.dtype), targets)
+    return numerics.poison(targets, targets >= 0)
 
 
 def nll_loss(
@@ -209,7 +199,8 @@ def nll_loss(
     is faster and more accurate.
 
     Args:
-        log_probs: Shape ``[..., K]``, floating, <= 0: logarithms of probabilities.
+        log_probs: Shape ``[..., K]``, floating, <= 0: logarithms of probabilities. One above 0, by more than a rounding
+            error, gives NaN.
         labels: Shape ``[...]``, integer class indices in ``[0, K)``; outside gives NaN in value and gradient.
         class_weights: Shape ``[K]``, >= 0; None weighs all classes alike.
         where, weights, reduction: See `jaxloss.reduce`.
@@ -237,7 +228,8 @@ def nll_loss(
     inside = jnp.clip(labels, 0, num_classes - 1)
     picked = jnp.take_along_axis(log_probs, inside[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
     (values,) = promote(-picked)
-    own = _class_weights(class_weights, num_classes, values.dtype)
-    values = numerics.poison(values, inside == labels)
+    own = optional_class_vector(num_classes, values.dtype, class_weights=class_weights)
+    legal = jnp.max(log_probs, axis=-1) <= max(1e-3, 4 * float(jnp.finfo(log_probs.dtype).eps))
+    values = numerics.poison(values, (inside == labels) & legal)
     own = None if own is None else own[inside]
-    return reduce(values, where=where, weights=_with_class_weights(weights, own), reduction=reduction)
+    return reduce(values, where=where, weights=times_class_weights(weights, own), reduction=reduction)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, reduce
+from jaxloss._floor.softmax_terms import is_zero, optional_class_vector, times_class_weights
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._projected_softmax import Head, Options, Plan, projected_cross_entropy
 
@@ -93,16 +93,14 @@ def linear_softmax_cross_entropy(
     smoothing = checks.scalar("label_smoothing", label_smoothing, work, at_least=0, at_most=1)
     z_factor = checks.scalar("z_loss", z_loss, work, at_least=0)
     cap = None if soft_cap is None else jnp.asarray(checks.scalar("soft_cap", soft_cap, work, above=0), work)
-    per_class = _class_vector(num_classes, work, class_weights=class_weights)
-    plan = Plan(_chunk(chunk_size, labels.size, num_classes), _matters(smoothing), _matters(z_factor))
-    head = Head(hidden, kernel, _class_vector(num_classes, work, bias=bias))
+    per_class = optional_class_vector(num_classes, work, class_weights=class_weights)
+    plan = Plan(_chunk(chunk_size, labels.size, num_classes), not is_zero(smoothing), not is_zero(z_factor))
+    head = Head(hidden, kernel, optional_class_vector(num_classes, work, bias=bias))
     options = Options(jnp.asarray(smoothing, work), jnp.asarray(z_factor, work), cap, per_class)
     values = projected_cross_entropy(plan, head, inside, options)
     values = numerics.poison(values, inside == labels)
-    if per_class is not None:
-        own = per_class[inside]
-        weights = own if weights is None else checks.example_weights(weights, own.shape, own.dtype) * own
-    return reduce(values, where=where, weights=weights, reduction=reduction)
+    own = None if per_class is None else per_class[inside]
+    return reduce(values, where=where, weights=times_class_weights(weights, own), reduction=reduction)
 
 
 def _checked(hidden: ArrayLike, kernel: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]:
@@ -114,16 +112,6 @@ def _checked(hidden: ArrayLike, kernel: ArrayLike, labels: ArrayLike) -> tuple[A
     checks.has_shape((hidden.shape[-1], kernel.shape[-1]), "[features of hidden, classes]", kernel=kernel)
     checks.has_shape(hidden.shape[:-1], "hidden.shape[:-1], the feature axis is last", labels=labels)
     return hidden, kernel, checks.as_int32(labels)
-
-
-def _class_vector(num_classes: int, dtype: Any, **array: ArrayLike | None) -> Array | None:
-    (value,) = array.values()
-    return None if value is None else checks.class_vector(num_classes, dtype, **array)[0]
-
-
-def _matters(factor: Scalar) -> bool:
-    """Whether a hyperparameter may be other than 0: where it is 0 for certain its term is not in the program."""
-    return not (isinstance(factor, float) and factor == 0)
 
 
 def _chunk(chunk_size: int | None, tokens: int, num_classes: int) -> int:

@@ -28,9 +28,24 @@ def tsallis_loss(logits: Array, others: Array, alpha: Array, whole: int | None) 
 
     Its gradient is ``entmax - one_hot`` and its Hessian the Jacobian of entmax, exactly.
     """
-    peak = jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
-    shifted = logits - jnp.where(jnp.isneginf(peak), jnp.zeros((), logits.dtype), peak)
+    shifted = _below_peak(logits)
     return _loss(shifted, others, alpha, *_threshold(shifted, alpha, whole), whole)
+
+
+@jax.custom_jvp
+def _below_peak(logits: Array) -> Array:
+    """The logits less the largest, which is a constant of differentiation: exactly 0 at its place, at most 0 elsewhere.
+
+    The place is looked up. A product in front of the loss is fused into the subtraction, which then leaves a rounding
+    error where it should leave 0, while all that follows rests on the largest entry being 0.
+    """
+    peak = jnp.max(logits, axis=-1, keepdims=True)
+    top = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[-1], dtype=jnp.bool_) & jnp.isfinite(peak)
+    shifted = jnp.minimum(logits - jnp.where(jnp.isneginf(peak), jnp.zeros((), logits.dtype), peak), 0)
+    return jnp.where(top, jnp.zeros((), logits.dtype), shifted)
+
+
+_below_peak.defjvps(lambda tangent, *_: tangent)
 
 
 def _q_exp(x: Array, alpha: Array, whole: int | None) -> Array:
@@ -73,7 +88,7 @@ def _threshold(shifted: Array, alpha: Array, whole: int | None) -> tuple[Array, 
 
     zero = jnp.zeros_like(shifted[..., 0])
     widest = -jnp.expm1(-delta * jnp.log(jnp.asarray(shifted.shape[-1], shifted.dtype))) / delta
-    start = (jnp.zeros((), jnp.int32), zero, zero, zero + widest, jnp.max(shifted, axis=-1) == 0)
+    start = (jnp.zeros((), jnp.int32), zero, zero, zero + widest, jnp.isfinite(jnp.max(shifted, axis=-1)))
     root = jax.lax.while_loop(lambda state: jnp.any(state[-1]) & (state[0] < _MAX_STEPS), improve, start)[1]
     root = jnp.where(jnp.isnan(jnp.max(shifted, axis=-1)), jnp.nan, root)
     return root, newton(root)[1]
@@ -114,13 +129,13 @@ def _loss(shifted: Array, others: Array, alpha: Array, root: Array, rest: Array,
     missing = jnp.sum(rivals, axis=-1)
     behind = root - jnp.sum(jnp.where(others, 0, shifted), axis=-1)
     own = _q_exp(-behind, alpha, whole)
-    far = behind - (1 - _power(own, alpha)) / alpha
+    far = behind - (1 - numerics.power(own, alpha)) / alpha
     near = jnp.where(missing <= 0.5, missing, 0)
     nodes, factors = np.polynomial.legendre.leggauss(12)
     nodes, factors = jnp.asarray((nodes + 1) / 2, root.dtype), jnp.asarray((nodes + 1) / 4 * factors, root.dtype)
     along = jnp.exp((alpha - 2) * jnp.log1p(-near[..., None] * jnp.reshape(nodes, (1,) * near.ndim + (-1,))))
     integral = jnp.square(near) * jnp.sum(along * jnp.broadcast_to(factors, along.shape), axis=-1)
-    return jnp.sum(_power(rivals, alpha), axis=-1) / alpha + jnp.where(missing <= 0.5, integral, far)
+    return jnp.sum(numerics.power(rivals, alpha), axis=-1) / alpha + jnp.where(missing <= 0.5, integral, far)
 
 
 @_loss.defjvp
@@ -142,10 +157,6 @@ def _q_expm1(x: Array, alpha: Array) -> Array:
     delta = alpha - 1
     inside = delta * x > -1
     return jnp.where(inside, jnp.expm1(jnp.log1p(delta * jnp.where(inside, x, 0)) / delta), -1)
-
-
-def _power(probs: Array, exponent: Array) -> Array:
-    return numerics.power(probs, exponent)
 
 
 def _entropy(probs: Array, alpha: Array) -> Array:

@@ -7,9 +7,9 @@ from jaxloss.probabilistic import (
     evidential,
     gaussian,
     heavy_tailed,
+    normalizing_flows,
     positive,
     scores,
-    transformed,
 )
 from jaxloss.probabilistic.counts import *
 from jaxloss.probabilistic.crps import *
@@ -17,9 +17,9 @@ from jaxloss.probabilistic.discretized import *
 from jaxloss.probabilistic.evidential import *
 from jaxloss.probabilistic.gaussian import *
 from jaxloss.probabilistic.heavy_tailed import *
+from jaxloss.probabilistic.normalizing_flows import *
 from jaxloss.probabilistic.positive import *
 from jaxloss.probabilistic.scores import *
-from jaxloss.probabilistic.transformed import *
 
 __all__: list[str] = []
 __all__ += counts.__all__
@@ -28,6 +28,6 @@ __all__ += discretized.__all__
 __all__ += evidential.__all__
 __all__ += gaussian.__all__
 __all__ += heavy_tailed.__all__
+__all__ += normalizing_flows.__all__
 __all__ += positive.__all__
 __all__ += scores.__all__
-__all__ += transformed.__all__

@@ -1,4 +1,4 @@
-"""Functions whose plain formula cancels or overflows: quadratics over a scale, differences of log-gammas.
+"""Functions whose plain formula cancels or overflows: quotients and differences of log-gammas.
 
 The derivatives of all of them are as accurate as their values.
 """
@@ -10,13 +10,14 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.log_ratios import arctanh_tail, gap_quotient
 from jaxloss._floor.numerics import quotient
-from jaxloss._floor.ratios import arctanh_tail, gap_quotient, is_wide
 from jaxloss._floor.typing import Array
 
 __all__ = [
     "LOG_2PI",
     "half_step",
+    "log1p_quotient",
     "log_factorial_below_one",
     "quadratic",
     "stirling_error",
@@ -43,6 +44,14 @@ def _quadratic_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) 
     return x * slope, 2 * slope * dx - slope * (slope * dy)
 
 
+def log1p_quotient(x: Array) -> Array:
+    """``log(1 + x) / x`` for ``x >= 0``, which is 1 at 0."""
+    near = x <= 1
+    one = jnp.ones((), x.dtype)
+    small, large = jnp.where(near, x, 0 * one), jnp.where(near, one, x)
+    return jnp.where(near, 1 - gap_quotient(1 + small, one * jnp.ones_like(x), small), jnp.log1p(large) / large)
+
+
 def _stirling_series(inverse: Array) -> Array:
     square = jnp.square(inverse)
     total = jnp.full_like(inverse, STIRLING[-1])
@@ -61,7 +70,7 @@ def _stirling_shifted(x: Array) -> Array:
     small = x < 1
     one = jnp.ones((), x.dtype)
     below, above = jnp.where(small, x, one), jnp.where(small, one, x)
-    digits = 38.0 if is_wide(x) else 17.0
+    digits = 38.0 if x.dtype == jnp.float64 else 17.0
     total = _stirling_series(quotient(one * jnp.ones_like(x), x + start))
     for k in range(start):
         shifted = above if k == 0 else x + k

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
-from jaxloss._floor.numerics import poison
-from jaxloss._floor.ratios import gap, gap_quotient, log1p_quotient
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.log_ratios import gap, gap_quotient
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.probabilistic._stable import (
     LOG_2PI,
+    log1p_quotient,
     log_factorial_below_one,
     stirling_error,
     stirling_error_of_inverse,
@@ -67,7 +67,8 @@ def poisson_nll(
     direct = jnp.where(impossible, 0, jnp.exp(exponent)) - count * exponent + log_factorial_below_one(count)
     rate = jnp.exp(jnp.where(few, 0, log_rates))
     values = jnp.where(few, direct, _saddle_point(rate, jnp.where(few, 1, targets)))
-    return reduce(poison(values, targets >= 0), where=where, weights=weights, reduction=reduction)
+    values = value_checks.within_domain(values, targets >= 0, "targets must be counts, >= 0")
+    return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 def _saddle_point(rate: Array, count: Array) -> Array:
@@ -123,7 +124,8 @@ def negative_binomial_nll(
     few = targets < 1
     at_zero = _few_counts(means, dispersions, jnp.where(few, targets, 0))
     values = jnp.where(few, at_zero, _many_counts(means, dispersions, jnp.where(few, 1, targets)))
-    values = poison(values, (means > 0) & (dispersions >= 0) & (targets >= 0))
+    valid = (means > 0) & (dispersions >= 0) & (targets >= 0)
+    values = value_checks.within_domain(values, valid, "means must be > 0, dispersions and targets >= 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor import checks
-from jaxloss._floor.numerics import poison, positive_part, quotient
-from jaxloss._floor.reduction import blank, hide, plain_mean, promote, reduce
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import positive_part, quotient
+from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss.regression.quantiles import multi_quantile_loss
 
 __all__ = ["crps_ensemble", "crps_gaussian", "crps_quantile", "fair_crps_ensemble"]
 
@@ -57,7 +58,7 @@ def crps_gaussian(
     """
     means, scales, targets = checks.values(means=means, scales=scales, targets=targets)
     means, scales, targets = blank(where, means, scales, targets, fill=1)
-    values = poison(_crps_gaussian(targets - means, scales), scales > 0)
+    values = value_checks.within_domain(_crps_gaussian(targets - means, scales), scales > 0, "scales must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -199,7 +200,8 @@ def _crps_of_sorted(pairs: int, members: Array, targets: Array) -> Array:
 def _crps_of_sorted_jvp(pairs: int, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     members, targets = primals
     size = members.shape[-1]
-    toward = jnp.sign(members - targets[..., None]) / size
+    target = jnp.broadcast_to(targets[..., None], members.shape)
+    toward = ((members > target).astype(members.dtype) - (members < target).astype(members.dtype)) / size
     rank = (_first_of_ties(members) - _first_of_ties(members[..., ::-1])[..., ::-1]).astype(members.dtype)
     slopes = toward - rank / pairs
     tangent = jnp.sum(slopes * tangents[0], axis=-1) - jnp.sum(toward, axis=-1) * tangents[1]
@@ -250,15 +252,5 @@ def crps_quantile(
         Laio and Tamea (2007), Verification Tools for Probabilistic Forecasts of Continuous Hydrological Variables.
         https://doi.org/10.5194/hess-11-1267-2007
     """
-    predictions, levels = checks.floating(predictions=predictions, levels=levels)
-    (targets,) = checks.numeric(targets=targets)
-    checks.with_axes("quantiles", predictions=predictions)
-    checks.has_shape(predictions.shape[:-1], "predictions.shape[:-1], the quantile axis is last", targets=targets)
-    checks.has_shape(predictions.shape[-1:], "one level per quantile", levels=levels)
-    predictions, targets = promote(hide(where, predictions, event_ndim=1), hide(where, targets))
-    legal = jnp.all((levels > 0) & (levels < 1))
-    levels = jnp.broadcast_to(levels.astype(predictions.dtype), predictions.shape)
-    error = targets[..., None] - predictions
-    pinball = levels * positive_part(error) + (1 - levels) * positive_part(-error)
-    values = poison(2 * plain_mean(pinball, -1), legal)
+    values = 2 * multi_quantile_loss(predictions, targets, levels, where=where, reduction="none")
     return reduce(values, where=where, weights=weights, reduction=reduction)

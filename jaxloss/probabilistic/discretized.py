@@ -7,8 +7,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
-from jaxloss._floor.numerics import log1mexp, log_sum_exp, magnitude, poison, softplus
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import log1mexp, log_sum_exp, magnitude, softplus
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._normal import log_interval_mass
@@ -17,8 +17,12 @@ __all__ = ["discretized_gaussian_nll", "discretized_logistic_mixture_nll"]
 
 
 def _bins(targets: Array, half_width: Scalar) -> tuple[Array, Array, Array]:
-    """Which targets are the lowest level, which the highest, and which are legal."""
-    return targets < half_width - 1, targets > 1 - half_width, (targets >= -1) & (targets <= 1)
+    """Which targets are the lowest level, which the highest, and which are legal.
+
+    A rounding error beyond the range is legal: ``2 * level / (levels - 1) - 1`` fused into one multiply-add makes one.
+    """
+    end = 1 + 4 * float(jnp.finfo(targets.dtype).eps)
+    return targets < half_width - 1, targets > 1 - half_width, jnp.abs(targets) <= end
 
 
 def _inverse_scale(log_scales: Array) -> Array:
@@ -83,7 +87,7 @@ def discretized_logistic_mixture_nll(
     log_masses = _log_logistic_mass(
         targets[..., None] - means, log_scales, half_width, lowest[..., None], highest[..., None]
     )
-    values = poison(_mixture_nll(logits, log_masses), legal)
+    values = value_checks.within_domain(_mixture_nll(logits, log_masses), legal, "targets must lie in [-1, 1]")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -165,5 +169,6 @@ def discretized_gaussian_nll(
     outward = jnp.where(lowest, -error, jnp.where(highest, error, magnitude(error)))
     half = half_width * inverse
     log_half = jnp.log(jnp.asarray(half_width, means.dtype)) - log_scales
-    values = poison(-log_interval_mass(outward * inverse, half, log_half, open_end), legal)
+    values = -log_interval_mass(outward * inverse, half, log_half, open_end)
+    values = value_checks.within_domain(values, legal, "targets must lie in [-1, 1]")
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
-from jaxloss._floor.numerics import magnitude, poison
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import magnitude
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._student import student_t
@@ -68,5 +68,6 @@ def evidential_regression_loss(
     certainty = jnp.sqrt(alpha / beta) * jnp.sqrt(nu / (1 + nu))
     values = student_t(alpha, error * certainty) - jnp.log(certainty)
     values = values + coefficient * magnitude(error) * (2 * nu + alpha)
-    values = poison(values, (nu > 0) & (alpha > 0) & (beta > 0))
+    valid = (nu > 0) & (alpha > 0) & (beta > 0)
+    values = value_checks.within_domain(values, valid, "nu, alpha and beta must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)

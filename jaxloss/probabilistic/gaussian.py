@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
-from jaxloss._floor.numerics import log_sum_exp, poison
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import log_sum_exp
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._stable import LOG_2PI, quadratic
@@ -58,7 +58,7 @@ def gaussian_nll(
     """
     means, variances, targets = checks.values(means=means, variances=variances, targets=targets)
     means, variances, targets = blank(where, means, variances, targets, fill=1)
-    values = poison(_nll(targets - means, variances), variances > 0)
+    values = value_checks.within_domain(_nll(targets - means, variances), variances > 0, "variances must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -109,7 +109,8 @@ def beta_nll(
     # The weight goes under the square, so that it meets the quotient before that can overflow.
     fit = quadratic((targets - means) * jnp.power(fixed, 0.5 * beta), variances)
     values = 0.5 * (jnp.power(fixed, beta) * (LOG_2PI + jnp.log(variances)) + fit)
-    return reduce(poison(values, variances > 0), where=where, weights=weights, reduction=reduction)
+    values = value_checks.within_domain(values, variances > 0, "variances must be > 0")
+    return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 def multivariate_gaussian_nll(
@@ -160,7 +161,9 @@ def multivariate_gaussian_nll(
     diagonal = jnp.diagonal(scale_trils, axis1=-2, axis2=-1)
     white = jax.lax.linalg.triangular_solve(scale_trils, (targets - means)[..., None], left_side=True, lower=True)
     values = jnp.sum(0.5 * LOG_2PI + jnp.log(diagonal), axis=-1) + 0.5 * jnp.sum(jnp.square(white), axis=(-2, -1))
-    values = poison(values, jnp.all(diagonal > 0, axis=-1))
+    values = value_checks.within_domain(
+        values, jnp.all(diagonal > 0, axis=-1), "the diagonal of scale_trils must be > 0"
+    )
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -209,5 +212,5 @@ def gaussian_mixture_nll(
     logits, means, variances = (hide(where, x, event_ndim=1, fill=1) for x in (logits, means, variances))
     logits, means, variances, targets = promote(logits, means, variances, hide(where, targets, fill=1))
     joint = jax.nn.log_softmax(logits, axis=-1) - _nll(targets[..., None] - means, variances)
-    values = poison(-log_sum_exp(joint), jnp.all(variances > 0, axis=-1))
+    values = value_checks.within_domain(-log_sum_exp(joint), jnp.all(variances > 0, axis=-1), "variances must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
-from jaxloss._floor.numerics import magnitude, poison, quotient
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.numerics import magnitude, quotient
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.probabilistic._student import student_t
@@ -52,7 +52,8 @@ def laplace_nll(
     values = quotient(magnitude(targets - locations), scales) + (
         jnp.log(scales) + jnp.log(jnp.asarray(2, scales.dtype))
     )
-    return reduce(poison(values, scales > 0), where=where, weights=weights, reduction=reduction)
+    values = value_checks.within_domain(values, scales > 0, "scales must be > 0")
+    return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 def student_t_nll(
@@ -104,5 +105,6 @@ def student_t_nll(
         where, degrees_of_freedom, locations, scales, targets, fill=1
     )
     values = student_t(0.5 * degrees_of_freedom, quotient(targets - locations, scales)) + jnp.log(scales)
-    values = poison(values, (degrees_of_freedom > 0) & (scales > 0))
+    valid = (degrees_of_freedom > 0) & (scales > 0)
+    values = value_checks.within_domain(values, valid, "degrees_of_freedom and scales must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)

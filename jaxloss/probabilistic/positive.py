@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor import checks
-from jaxloss._floor.numerics import poison, quotient
-from jaxloss._floor.ratios import gap
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.log_ratios import gap
+from jaxloss._floor.numerics import quotient
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._stable import LOG_2PI, stirling_error
@@ -61,7 +61,8 @@ def gamma_nll(
     means, shapes, targets = blank(where, means, shapes, targets, fill=1)
     perfect = stirling_error(shapes) + 0.5 * (LOG_2PI - jnp.log(shapes)) + jnp.log(targets)
     values = shapes * gap(targets, means, targets - means) + perfect
-    values = poison(values, (means > 0) & (shapes > 0) & (targets > 0))
+    valid = (means > 0) & (shapes > 0) & (targets > 0)
+    values = value_checks.within_domain(values, valid, "means, shapes and targets must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -98,7 +99,10 @@ def gamma_deviance(
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets, fill=1)
-    values = poison(2 * gap(targets, predictions, targets - predictions), (predictions > 0) & (targets > 0))
+    values = 2 * gap(targets, predictions, targets - predictions)
+    values = value_checks.within_domain(
+        values, (predictions > 0) & (targets > 0), "predictions and targets must be > 0"
+    )
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -148,7 +152,8 @@ def tweedie_deviance(
     near = (targets < 7 * predictions) & (predictions < 7 * targets)
     close = _deviance_nearby(jnp.where(near, predictions, 1), jnp.where(near, targets, 1), exponent)
     far = _deviance_far_off(jnp.where(near, 1, predictions), jnp.where(near, 8, targets), exponent)
-    values = poison(jnp.where(near, close, far), legal)
+    message = "predictions must be > 0, and targets too, or 0 if power < 2"
+    values = value_checks.within_domain(jnp.where(near, close, far), legal, message)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -173,9 +178,10 @@ def _deviance_far_off(mean: Array, target: Array, power: Array) -> Array:
 def _power_difference(x: Array, y: Array, exponent: Array) -> Array:
     """``(y**exponent - x**exponent) / exponent``, and its limit ``log(y / x)`` at 0."""
     distance = jnp.log(y) - jnp.log(x)
-    change = exponent * distance
-    small = jnp.abs(change) < 1e-2
+    rising = exponent * distance > 0
+    change = jnp.where(rising, -1, 1) * (exponent * distance)  # relative to the larger power, so that none overflows
+    small = change > -1e-2
     little = jnp.where(small, change, 0)
     series = distance * (1 + little / 2 * (1 + little / 3 * (1 + little / 4 * (1 + little / 5 * (1 + little / 6)))))
-    large = jnp.expm1(jnp.where(small, 1, change)) / jnp.where(small, 1, exponent)
-    return jnp.power(x, exponent) * jnp.where(small, series, large)
+    large = jnp.where(rising, -1, 1) * jnp.expm1(jnp.where(small, -1, change)) / jnp.where(small, 1, exponent)
+    return jnp.power(jnp.where(rising, y, x), exponent) * jnp.where(small, series, large)

@@ -27,8 +27,9 @@ def brier_score(
     Of two classes this is half of `multiclass_brier_score`.
 
     Args:
-        probs: Shape ``[...]``, floating, probabilities of the event, in [0, 1].
-        targets: Shape ``[...]``, the same; 1 if it happened, 0 if not, or a probability; floating or integer.
+        probs: Shape ``[...]``, floating, probabilities of the event, in [0, 1]; outside gives NaN.
+        targets: Shape ``[...]``, the same; 1 if it happened, 0 if not, or a probability; floating or integer; outside
+            [0, 1] gives NaN.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -49,11 +50,13 @@ def brier_score(
     probs, targets = checks.values(probs=probs, targets=targets)
     probs, targets = blank(where, probs, targets)
     value_checks.ensure_probabilities(probs=probs, targets=targets)
-    return reduce(jnp.square(probs - targets), where=where, weights=weights, reduction=reduction)
+    valid = (probs >= 0) & (probs <= 1) & (targets >= 0) & (targets <= 1)
+    values = poison(jnp.square(probs - targets), valid)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 def _probs_and_outcomes(where: ArrayLike | None, probs: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]:
-    """The probabilities, the label as a distribution beside them, and where the label exists."""
+    """The probabilities, the label as a distribution beside them, and where both are legal."""
     probs, labels = checks.scores_and_labels(probs=probs, labels=labels)
     num_classes = probs.shape[-1]
     (probs,) = promote(hide(where, probs, event_ndim=1, fill=1 / num_classes))
@@ -61,7 +64,8 @@ def _probs_and_outcomes(where: ArrayLike | None, probs: ArrayLike, labels: Array
     value_checks.ensure_labels(labels, num_classes)
     value_checks.ensure_probabilities(probs=probs, sum_to_one=True)
     classes = jnp.broadcast_to(jnp.arange(num_classes, dtype=labels.dtype), probs.shape)
-    return probs, (classes == labels[..., None]).astype(probs.dtype), (labels >= 0) & (labels < num_classes)
+    valid = (labels >= 0) & (labels < num_classes) & jnp.all((probs >= 0) & (probs <= 1), axis=-1)
+    return probs, (classes == labels[..., None]).astype(probs.dtype), valid
 
 
 def multiclass_brier_score(
@@ -80,7 +84,8 @@ def multiclass_brier_score(
     halve it, average over the classes, or leave out the constant 1 give other numbers.
 
     Args:
-        probs: Shape ``[..., K]``, floating, probabilities that sum to 1 over the last axis; not logits.
+        probs: Shape ``[..., K]``, floating, probabilities that sum to 1 over the last axis; not logits. One outside
+            [0, 1] gives NaN.
         labels: Shape ``[...]``, integer, in [0, K), NaN otherwise.
         where, weights, reduction: See `jaxloss.reduce`; over the batch axes ``[...]``.
 
@@ -119,7 +124,8 @@ def ranked_probability_score(
     Not divided by the K - 1 thresholds, as some packages do.
 
     Args:
-        probs: Shape ``[..., K]``, floating, probabilities of classes in their order, that sum to 1; not logits.
+        probs: Shape ``[..., K]``, floating, probabilities of classes in their order, that sum to 1; not logits. One
+            outside [0, 1] gives NaN.
         labels: Shape ``[...]``, integer, in [0, K), NaN otherwise.
         where, weights, reduction: See `jaxloss.reduce`; over the batch axes ``[...]``.
 

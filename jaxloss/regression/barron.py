@@ -113,7 +113,7 @@ def _mass_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[
     return _mass(residual, scale, gap), along * (dr - u * dc) + (spread - share) * db
 
 
-def _expm1_ratio(x: Array) -> Array:
+def _expm1_quotient(x: Array) -> Array:
     """``(exp(x) - 1) / x``, and 1 at 0."""
     near = jnp.abs(x) < 1e-8
     safe = jnp.where(near, 1.0, x)
@@ -155,7 +155,7 @@ def _barron_jvp(primals: tuple[Array, ...], tangents: tuple[Array | SymbolicZero
 _barron.defjvp(_barron_jvp, symbolic_zeros=True)
 
 # The Taylor coefficients of the derivative of (exp(x) - 1) / x, the highest first.
-_EXPM1_RATIO_SLOPE = tuple(1 / (math.factorial(n) * (n + 2)) for n in reversed(range(14)))
+_EXPM1_QUOTIENT_SLOPE = tuple(1 / (math.factorial(n) * (n + 2)) for n in reversed(range(14)))
 
 
 def _alpha_slope(residual: Array, scale: Array, alpha: Array) -> Array:
@@ -167,10 +167,10 @@ def _alpha_slope(residual: Array, scale: Array, alpha: Array) -> Array:
 
     x = 0.5 * jnp.where(alpha < 1, k, 0.0) * mass
     near = jnp.abs(x) < 0.5
-    series = jnp.polyval(jnp.asarray(_EXPM1_RATIO_SLOPE, x.dtype), jnp.where(near, x, 0.0))
-    closed = (jnp.exp(x) - _expm1_ratio(x)) / jnp.where(near, 1.0, 2 * k)
+    series = jnp.polyval(jnp.asarray(_EXPM1_QUOTIENT_SLOPE, x.dtype), jnp.where(near, x, 0.0))
+    closed = (jnp.exp(x) - _expm1_quotient(x)) / jnp.where(near, 1.0, 2 * k)
     bend = jnp.where(near, 0.25 * mass * series, closed)
-    low = (spread + k * share) * bend - 0.5 * excess * _expm1_ratio(x)
+    low = (spread + k * share) * bend - 0.5 * excess * _expm1_quotient(x)
 
     root = jnp.exp(0.25 * sign * mass)
     growth = jnp.square(u * root) * excess + jnp.square(root) * (mass - u * (u / (1 + z)))

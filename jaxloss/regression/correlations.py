@@ -46,7 +46,8 @@ def _half_deviations(x: Array, mass: Array | None) -> Array:
     """
     counted = None if mass is None else mass.astype(bool)
     top = jnp.max(hide(counted, jax.lax.stop_gradient(x), fill=-jnp.inf), axis=-1, keepdims=True, initial=-jnp.inf)
-    below = 0.5 * x - 0.5 * jnp.where(jnp.isneginf(top), jnp.zeros((), x.dtype), top)
+    top = jnp.where(jnp.isneginf(top), jnp.zeros((), x.dtype), top)
+    below = numerics.difference(0.5 * x, jnp.broadcast_to(0.5 * top, x.shape))
     below = hide(counted, below)
     return hide(counted, below - pool_mean(below, mass)[..., None])
 
@@ -190,7 +191,7 @@ def concordance_correlation_loss(
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     parts = (
-        0.5 * predictions - 0.5 * targets,
+        numerics.difference(0.5 * predictions, 0.5 * targets),
         _half_deviations(predictions, mass),
         _half_deviations(targets, mass),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import magnitude
+from jaxloss._floor.numerics import difference, magnitude
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, pool_root_mean_square, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.regression._units import in_units_of
@@ -81,7 +81,7 @@ def mean_absolute_scaled_error(
     history = hide(present, history, event_ndim=1)
     # Halves of both: a difference of numbers near the top of the dtype stays finite.
     error = pool_mean(magnitude(0.5 * predictions - 0.5 * targets), mass)
-    naive = pool_mean(magnitude(0.5 * history[..., lag:] - 0.5 * history[..., :-lag]), None)
+    naive = pool_mean(magnitude(difference(0.5 * history[..., lag:], 0.5 * history[..., :-lag])), None)
     values, present = in_units_of(naive, error, present)
     return reduce(values, where=present, reduction=reduction)
 

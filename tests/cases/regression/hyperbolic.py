@@ -1,0 +1,45 @@
+"""Cases of `jaxloss.regression.hyperbolic`."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.special
+
+import jaxloss
+from tests import draws
+from tests.cases import Case
+from tests.cases.regression._shared import EDGES
+
+CASES = [
+    Case(
+        fn=jaxloss.pseudo_huber_loss,
+        draw=draws.pair(),
+        oracle=lambda predictions, targets, delta=1.0: scipy.special.pseudo_huber(delta, predictions - targets),
+        source="scipy.special.pseudo_huber",
+        hypers={"delta": 1.75},
+        bad_hypers=({"delta": 0.0}, {"delta": -1.0}),
+        perfect=draws.equal_pair(),
+        convex=True,
+        extremes=EDGES,
+    ),
+    Case(
+        fn=jaxloss.charbonnier_loss,
+        draw=draws.pair(),
+        oracle=lambda predictions, targets, epsilon=1e-3: np.hypot(predictions - targets, epsilon),
+        source="numpy.hypot",
+        hypers={"epsilon": 0.5},
+        bad_hypers=({"epsilon": 0.0}, {"epsilon": -1.0}),
+        bound=1e-3,
+        convex=True,
+        extremes=EDGES,
+    ),
+    Case(
+        fn=jaxloss.log_cosh,
+        draw=draws.pair(),
+        oracle=lambda predictions, targets: np.logaddexp(predictions - targets, targets - predictions) - np.log(2.0),
+        source="formula by numpy.logaddexp",
+        perfect=draws.equal_pair(),
+        convex=True,
+        extremes=EDGES,
+    ),
+]
