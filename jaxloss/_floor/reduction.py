@@ -138,7 +138,7 @@ def pool_root_mean_square(values: Array, mass: Array | None) -> Array:
 
 
 def reduce(
-    values: Array,
+    values: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
