@@ -1,4 +1,4 @@
-"""Which examples are the worst, and how much of each counts: shared by the reductions and the combinator layer."""
+"""Examples sorted by their loss, and how much of each counts: for the reductions and the combinator layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["top_count", "top_weight", "without_top_weight", "worst_first"]
 
 
 def worst_first(values: Array, weights: Array) -> Array:
-    """The flat positions of the examples, the largest loss first (NaN as infinity), those of weight 0 last.
+    """The flat indices of the examples by decreasing loss. NaN counts as infinity; examples of weight 0 are last.
 
     Equal losses keep their order.
     """
@@ -20,18 +20,18 @@ def worst_first(values: Array, weights: Array) -> Array:
 
 
 def top_count(weights: Array, share: Scalar) -> Array:
-    """Of weights that are sorted worst first: those of the first ``share`` of the examples, rounded up; 0 elsewhere."""
+    """Keep the weights of the first ``share`` of the examples, rounded up; 0 elsewhere. Worst examples come first."""
     kept = jnp.ceil(share * jnp.sum(weights > 0).astype(weights.dtype))
     rank = jnp.arange(weights.size, dtype=jnp.int32).astype(weights.dtype)
     return jnp.where(rank < kept, weights, jnp.zeros((), weights.dtype))
 
 
 def top_weight(weights: Array, share: Scalar) -> Array:
-    """Of weights that are sorted worst first: the first ``share`` of the weight, the last example in part."""
+    """Keep the first ``share`` of the total weight, the last example in part. Worst examples come first."""
     before = jnp.cumsum(weights) - weights
     return jnp.clip(share * jnp.sum(weights) - before, 0, weights)
 
 
 def without_top_weight(weights: Array, share: Scalar) -> Array:
-    """Of weights that are sorted worst first: all but the first ``share`` of the weight."""
+    """Drop the first ``share`` of the total weight. Worst examples come first."""
     return jnp.clip(jnp.cumsum(weights) - share * jnp.sum(weights), 0, weights)

@@ -1,8 +1,8 @@
 """The contract of a loss: shapes and dtypes at trace time, never values.
 
-Every message says which argument, what was expected, what was found and what to do. Nothing here looks at
-values, so the compiled program holds no trace of it. This is the only module that imports chex. The assertions are
-those of chex; whether they run is decided here: `chex.disable_asserts` does not reach them.
+Every message says which argument is wrong, what was expected, what was found and what to do. Nothing here depends on
+values, so nothing is left in the compiled program. This is the only module that imports chex. The assertions are those
+of chex; whether they run is decided here, so `chex.disable_asserts` has no effect on them.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ def _examples(events: Mapping[str, list[str]], arguments: Mapping[str, Any]) -> 
     arrays = dict(zip(arguments, (*checks.floating(**{first: value}), *checks.numeric(**dict(rest))), strict=True))
     sizes: dict[str, tuple[str, int]] = {}
     for name, array in arrays.items():
-        checks.with_axes(" ".join(events[name]), **{name: array})
+        checks.with_axes(" ".join(events[name]), allow_empty=False, **{name: array})
         for axis, size in zip(events[name], array.shape[array.ndim - len(events[name]) :], strict=True):
             other, expected = sizes.setdefault(axis, (name, size))
             if size != expected:

@@ -31,7 +31,7 @@ def promote(*arrays: Array) -> tuple[Array, ...]:
 
 
 def hide(where: ArrayLike | None, array: Array, *, event_ndim: int = 0, fill: Any = 0) -> Array:
-    """``array`` with ``fill`` where ``where``, which has the shape of its batch axes, is False; in its own dtype."""
+    """``array`` in its own dtype, with ``fill`` where the mask ``where`` over its batch axes is False."""
     if where is None:
         return array
     keep = checks.mask(where, array.shape[: array.ndim - event_ndim])
@@ -71,7 +71,7 @@ def blank(where: ArrayLike | None, *arrays: Array, event_ndim: int = 0, fill: An
 
 
 def _mass(where: ArrayLike | None, weights: ArrayLike | None, values: Array) -> Array | None:
-    """The weight of every entry, 0 where masked; None if every entry counts once; bool if there are no weights."""
+    """The weight of each entry, 0 where masked; boolean without weights; None if every entry counts once."""
     keep = None if where is None else checks.mask(where, values.shape)
     if weights is None:
         return keep
@@ -80,9 +80,9 @@ def _mass(where: ArrayLike | None, weights: ArrayLike | None, values: Array) -> 
 
 
 def _shrink(values: Array, axis: int | None) -> tuple[int, float]:
-    """The number of entries, and a power of two of at most its inverse.
+    """The number of entries, and a power of two that is at most its inverse.
 
-    Multiplied by it, which is exact, numbers near the top of the dtype do not overflow in the sum of their mean.
+    Multiplication by it is exact, and keeps the sum of numbers near the maximum of the dtype from overflowing.
     """
     size = values.size if axis is None else values.shape[axis]
     return size, 2.0 ** -(max(size, 1) - 1).bit_length()
@@ -95,7 +95,7 @@ def plain_mean(values: Array, axis: int | None = None) -> Array:
 
 
 def weighted_sums(values: Array, mass: Array, axis: int | None = None) -> tuple[Array, Array]:
-    """``(sum of mass * values, sum of mass)``, both times the same power of two; ``values`` are blanked where masked.
+    """``(sum of mass * values, sum of mass)``, both scaled by the same power of two; masked ``values`` must be blanked.
 
     Entries of a boolean mass are counted in integers: float32 stops counting at 2**24.
     """
@@ -112,22 +112,22 @@ def divide_sums(numerator: Array, denominator: Array) -> Array:
 
 
 def pool_mass(where: ArrayLike | None, weights: ArrayLike | None, entries: Array) -> tuple[Array | None, Array | None]:
-    """For losses that pool the last axis: the mass of every entry ``[..., N]`` and which pools ``[...]`` have any.
+    """The mass of each entry ``[..., N]`` of a loss that pools its last axis, and which pools ``[...]`` have any.
 
-    ``where`` and ``weights`` of such a loss have the shape of its entries; a pool without an entry is absent
-    from the reduction. Both results are None where every entry counts once.
+    ``where`` and ``weights`` of such a loss have the shape of its entries. A pool without an entry is absent
+    from the reduction. Both results are None if every entry counts once.
     """
     mass = _mass(where, weights, entries)
     return mass, None if mass is None else jnp.any(mass.astype(bool), axis=-1)
 
 
 def pool_sum(values: Array, mass: Array | None) -> Array:
-    """The weighted sum over the last axis; ``values`` are blanked where masked."""
+    """The weighted sum over the last axis; masked ``values`` must be blanked."""
     return jnp.sum(values if mass is None else values * mass.astype(values.dtype), axis=-1)
 
 
 def pool_mean(values: Array, mass: Array | None) -> Array:
-    """The weighted mean over the last axis, 0 over nothing; ``values`` are blanked where masked."""
+    """The weighted mean over the last axis, 0 over nothing; masked ``values`` must be blanked."""
     return plain_mean(values, -1) if mass is None else divide_sums(*weighted_sums(values, mass, -1))
 
 
@@ -138,7 +138,7 @@ def pool_root_mean_square(values: Array, mass: Array | None) -> Array:
 
 
 def reduce(
-    values: Array,
+    values: ArrayLike,
     *,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -163,8 +163,9 @@ def reduce(
         A scalar, or the shape of ``values`` for ``"none"``; float32, or float64 for float64 losses.
 
     Raises:
-        TypeError: If ``where`` is not boolean or ``weights`` are.
-        ValueError: If a shape does not broadcast to ``values``, or the reduction is unknown.
+        TypeError: If ``where`` is not boolean, ``weights`` are boolean, or ``reduction`` is a function that cannot be
+            called with ``(values, weights)``.
+        ValueError: If a shape does not broadcast to ``values``, or the name of the reduction is unknown.
 
     Example:
         >>> jaxloss.reduce(jnp.array([1.0, 5.0, jnp.nan]), where=jnp.array([True, True, False]))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import jax
+import numpy as np
 import numpy.typing as npt
 
 __all__ = ["Array", "ArrayLike", "Loss", "Reducer", "Reduction", "Scalar"]
@@ -15,8 +16,8 @@ Array = jax.Array
 ArrayLike = jax.Array | npt.ArrayLike
 """What a loss takes for data: JAX and NumPy arrays, numbers, and nested lists of numbers."""
 
-Scalar = float | Array
-"""A hyperparameter that is one number: concrete, or traced so that sweeps and schedules never recompile."""
+Scalar = float | np.floating | np.integer | Array
+"""A hyperparameter that is one number: of Python or NumPy, or traced so that sweeps and schedules never recompile."""
 
 Reducer = Callable[[Array, Array], Any]
 """``(values, weights) -> result`` over per-example losses; see `jaxloss.reductions`."""

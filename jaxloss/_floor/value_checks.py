@@ -1,4 +1,4 @@
-"""Checks of values, on request: off, they add nothing to a program; under `checked` they are part of it."""
+"""Optional checks of values: part of the program under `checked`, absent from it otherwise."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def ensure_probabilities(*, sum_to_one: bool = False, **arrays: Array) -> None:
 
 
 def checked(fn: Callable[P, R]) -> Callable[P, R]:
-    r"""Run a loss, or anything built on losses, with value checks: labels in range, probabilities that are ones.
+    r"""Run a loss, or anything built on losses, with value checks: labels in range, probabilities that are valid.
 
-    Losses check shapes and dtypes always and values never, so that they cost nothing. Wrap a loss, a
-    training step or a jitted function in ``checked`` while looking for a fault: the same program is traced
-    with the value checks in it and raises where one fails. It works outside and inside ``jax.jit``,
+    Losses always check shapes and dtypes, which is free, and never values. To look for a fault, wrap a loss, a
+    training step or a jitted function in ``checked``: the same program is traced with value checks and raises where one
+    fails. It works outside and inside ``jax.jit``,
     ``jax.grad`` and ``jax.vmap``.
 
     Args:
