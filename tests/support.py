@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pytest
 
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.examples import failures
@@ -28,11 +29,14 @@ def run_examples(member: Any, name: str, names: Mapping[str, Any], *, recurse: b
     return tries
 
 
-def selected_cases(loss: str | None, seed: int | None) -> list[Case]:
-    """All Cases, or the one of a loss, or a tenth drawn by a seed."""
-    cases = all_cases()
+def selected_cases(config: pytest.Config) -> list[Case]:
+    """All Cases, or with ``--loss`` the one of a loss, or with ``--rotate`` a tenth of them drawn by a seed."""
+    cases, loss, seed = all_cases(), config.getoption("loss"), config.getoption("rotate")
     if loss is not None:
-        return [case for case in cases if case.name == loss]
+        found = [case for case in cases if case.name == loss]
+        if not found:
+            raise pytest.UsageError(f"there is no Case of {loss!r}")
+        return found
     if seed is not None:
         return [case for case in cases if np.random.default_rng([seed, *case.name.encode()]).integers(10) == 0]
     return cases

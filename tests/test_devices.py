@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jaxloss.inspect.calls import cast, cast_hypers, of_floats, settings
-from tests.cases import Case, all_cases
-from tests.support import assert_trees_close
+from jaxloss.inspect.case import Case
+from tests.support import assert_trees_close, selected_cases
 
 
 @pytest.fixture(params=[pytest.param("gpu", marks=pytest.mark.gpu), pytest.param("tpu", marks=pytest.mark.tpu)])
@@ -18,10 +18,14 @@ def device(request: pytest.FixtureRequest) -> jax.Device:
     return jax.devices(request.param)[0]
 
 
-def test_values_and_gradients(device: jax.Device) -> None:
-    for case in all_cases():
-        expected, actual = (_value_and_gradient(case, where) for where in (jax.devices("cpu")[0], device))
-        assert_trees_close(actual, expected, 1e-4, case.name)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize("case", selected_cases(metafunc.config), ids=lambda case: case.name)
+
+
+@pytest.mark.full
+def test_values_and_gradients(case: Case, device: jax.Device) -> None:
+    expected, actual = (_value_and_gradient(case, where) for where in (jax.devices("cpu")[0], device))
+    assert_trees_close(actual, expected, 1e-4, case.name)
 
 
 def _value_and_gradient(case: Case, device: jax.Device):

@@ -20,10 +20,7 @@ from tests.support import selected_cases
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per Case and law; the tests of a Case share compiled programs, so they run on one worker."""
     if {"case", "law"} <= set(metafunc.fixturenames):
-        option = metafunc.config.getoption
-        cases = selected_cases(option("loss"), option("rotate"))
-        if not cases:
-            raise pytest.UsageError(f"there is no loss {option('loss')!r}")
+        cases = selected_cases(metafunc.config)
         metafunc.parametrize(("case", "law"), [_test(case, law) for case in cases for law in LAWS.values()])
 
 

@@ -208,7 +208,7 @@ COUNTED = lambda mass: jnp.maximum(jnp.sum(mass), 1e-30)
 def _logarithm(poisoned: bool) -> Callable[..., Any]:
     def fn(probs, *, where=None, weights=None, reduction="mean"):
         (probs,) = blank(where, *checks.floating(probs=probs), fill=1.0)
-        values = -jnp.log(jnp.where(probs <= 0, 1e-6, probs))
+        values = -jnp.log(probs)
         if poisoned:
             value_checks.ensure_probabilities(probs=probs)
             values = numerics.poison(values, (probs >= 0) & (probs <= 1))

@@ -14,12 +14,14 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxloss
 from jaxloss.inspect.calls import cast, cast_hypers, differentiable, of_floats, settings
-from tests.cases import Case, all_cases
+from jaxloss.inspect.case import Case
+from tests.support import selected_cases
 
 TOPOLOGIES = {"v4": "v4:2x2x1", "v5e": "v5e:2x2", "v5p": "v5p:2x2x1", "v6e": "v6e:2x2", "tpu7x": "tpu7x:2x2x1"}
 OTHERS = [pytest.param(name, marks=pytest.mark.all_topologies) for name in TOPOLOGIES if name != "v5e"]
 
 pytestmark = [
+    pytest.mark.full,
     pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu, the TPU compiler, is not installed"),
     pytest.mark.xdist_group("tpu compiler"),
     pytest.mark.usefixtures("no_compilation_cache"),
@@ -38,7 +40,11 @@ def compile_for(sharding: NamedSharding, fn: Any, shapes: Any) -> Any:
     return jax.jit(fn).trace(placed).lower(lowering_platforms=("tpu",)).compile()
 
 
-@pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", selected_cases(metafunc.config), ids=lambda case: case.name)
+
+
 def test_compiles(case: Case, replicated: NamedSharding) -> None:
     inputs = cast(case.draw(np.random.default_rng(0), (8, 128)), np.float32)
     hypers = cast_hypers(settings(case)[-1], np.float32)

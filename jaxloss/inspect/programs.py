@@ -71,7 +71,6 @@ def tail_program(case: Case, **options: Any) -> Callable[[Inputs, Any, Any], dic
         fn, at = of_floats(case, inputs, **hypers, where=where, reduction="sum")
         value, gradient = jax.value_and_grad(fn)(at)
         found["equal sum"] = {"value": value, "gradient": gradient}
-        found["sum"] = {"value": call(case, inputs, **hypers, where=where, weights=weights, reduction="sum")}
         if case.meets:
             found["term"] = call(case, inputs, **hypers, where=where, reduction=reductions.term)
         return found

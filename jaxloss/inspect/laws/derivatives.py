@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss.inspect.calls import call, cast, cast_hypers, contracted, generator, settings, slopes
-from jaxloss.inspect.case import Case
+from jaxloss.inspect.case import Case, Inputs, Shape
 from jaxloss.inspect.findings import differences, infinities, inner, norm, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
 
@@ -22,11 +22,20 @@ STEP = 1e-6
 
 @law()
 def derivatives(case: Case) -> Iterator[str]:
-    """Finite differences, reverse and forward mode agree, to second order, under a random cotangent."""
+    """Finite differences, reverse and forward mode agree, to second order, under a random cotangent.
+
+    In the other structural sizes too.
+    """
+    for name, draw in {"": case.draw, **case.structures}.items():
+        for finding in _derivatives(case, draw):
+            yield f"the structure {name!r}: {finding}" if name else finding
+
+
+def _derivatives(case: Case, draw: Callable[[np.random.Generator, Shape], Inputs]) -> Iterator[str]:
     rng = generator()
     batch = (5,)
     with jax.enable_x64(True):
-        inputs = cast(case.draw(rng, batch), np.float64)
+        inputs = cast(draw(rng, batch), np.float64)
         cotangent = jnp.asarray(rng.normal(size=case.unreduced(batch)) + 2)
         fn, at = contracted(case, inputs, cotangent, **cast_hypers(settings(case)[-1], np.float64))
         held = {n: x for n, x in at.items() if n in case.constant}

@@ -98,14 +98,14 @@ def weight_is_repetition(case: Case) -> Iterator[str]:
     program, everything = programs.tail(case), np.ones(6, bool)
     inputs = programs.clean_inputs(case)
     weighed = program(inputs, everything, COUNTS)
-    mean, total = weighed["mean"]["value"], weighed["sum"]["value"]
+    mean, total = weighed["mean"]["value"], np.sum(weighed["none"]["value"])
     if case.meets:
         term = weighed["term"]
         sums = np.sum(term.values * term.weights * COUNTS), np.sum(term.weights * COUNTS)
         expected = [sums[0] / sums[1], sums[0]]
     else:
         repeated = program(rows(case, inputs, np.repeat(np.arange(6), COUNTS)), everything, np.ones(6))
-        expected = [repeated["mean"]["value"], repeated["sum"]["value"]]
+        expected = [repeated["mean"]["value"], repeated["equal sum"]["value"]]
     atol = 1e-6 if case.cancels else 1e-9
     yield from differences([mean, total], expected, "mean and sum", rtol=4e-6, atol=atol)
     scaled = program(inputs, everything, 8 * COUNTS)["mean"]["value"]
@@ -125,10 +125,9 @@ def nothing_left_is_zero(case: Case) -> Iterator[str]:
     @jax.jit
     def program(several: list[dict[str, Any]]) -> list[Any]:
         found = []
-        for x in several:
-            pairs = [of_floats(case, x, **hypers, reduction=r) for r in ("mean", "sum")]
-            reduced = [jax.value_and_grad(fn)(at) for fn, at in pairs]
-            found.append((reduced, call(case, x, **hypers, reduction="none")))
+        for x, reduction in zip(several, ("mean", "sum"), strict=True):
+            fn, at = of_floats(case, x, **hypers, reduction=reduction)
+            found.append((jax.value_and_grad(fn)(at), call(case, x, **hypers, reduction="none")))
         return found
 
     batches = [(0,), (0, 3)]
