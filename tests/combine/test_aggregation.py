@@ -63,13 +63,20 @@ def compiled(name: str):
     return jax.jit(jax.vmap(WEIGHTS[name]))
 
 
+CHUNK = 128
+
+
 def weights_of(name: str, grams: np.ndarray, present: np.ndarray | None = None, dtype=np.float64) -> np.ndarray:
-    """The weights for a batch of Gram matrices, in one compiled call."""
+    """The weights for Gram matrices, in chunks of one length: one compilation for each method, size and dtype."""
     present = np.ones(grams.shape[:-1], bool) if present is None else present
+    parts = []
     with jax.enable_x64(True):
-        found = compiled(name)(jnp.asarray(grams, dtype), jnp.asarray(present))
-        assert found.dtype == dtype
-        return np.asarray(found, np.float64)
+        for start in range(0, len(grams), CHUNK):
+            some = np.minimum(np.arange(start, start + CHUNK), len(grams) - 1)
+            found = compiled(name)(jnp.asarray(grams[some], dtype), jnp.asarray(present[some]))
+            assert found.dtype == dtype
+            parts.append(np.asarray(found, np.float64))
+    return np.concatenate(parts)[: len(grams)]
 
 
 def products(rows: np.ndarray) -> np.ndarray:
