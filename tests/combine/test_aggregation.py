@@ -17,6 +17,7 @@ from jaxloss.combine.gradients._quadratic import interior_point, nonneg_qp
 from jaxloss.combine.gradients.sign_dropout import keep_one_sign
 
 SIZES = (2, 3, 5, 8)
+"""Of the references; most laws take 5, and 3 where a term is deleted, because these programs are compiled already."""
 
 
 @functools.cache
@@ -63,13 +64,20 @@ def compiled(name: str):
     return jax.jit(jax.vmap(WEIGHTS[name]))
 
 
+CHUNK = 128
+
+
 def weights_of(name: str, grams: np.ndarray, present: np.ndarray | None = None, dtype=np.float64) -> np.ndarray:
-    """The weights for a batch of Gram matrices, in one compiled call."""
+    """The weights for Gram matrices, in chunks of one length: one compilation for each method, size and dtype."""
     present = np.ones(grams.shape[:-1], bool) if present is None else present
+    parts = []
     with jax.enable_x64(True):
-        found = compiled(name)(jnp.asarray(grams, dtype), jnp.asarray(present))
-        assert found.dtype == dtype
-        return np.asarray(found, np.float64)
+        for start in range(0, len(grams), CHUNK):
+            some = np.minimum(np.arange(start, start + CHUNK), len(grams) - 1)
+            found = compiled(name)(jnp.asarray(grams[some], dtype), jnp.asarray(present[some]))
+            assert found.dtype == dtype
+            parts.append(np.asarray(found, np.float64))
+    return np.concatenate(parts)[: len(grams)]
 
 
 def products(rows: np.ndarray) -> np.ndarray:
@@ -130,7 +138,7 @@ def comparable(name: str, record: dict[str, np.ndarray], dtype) -> np.ndarray:
 @pytest.mark.parametrize("theirs", [*THEIRS, *THEIR_UPDATES])
 def test_weights_agree_with_other_packages(theirs, dtype) -> None:
     compared = 0
-    for size in SIZES if dtype == np.float64 else (3, 8):
+    for size in SIZES if dtype == np.float64 else (5, 8):
         record = reference(size)
         rows = record["jacobians"].astype(np.float64)
         ours = THEIRS.get(theirs) or THEIR_UPDATES[theirs]
@@ -245,7 +253,7 @@ def test_rows_of_torchjd_that_are_not_functions_of_the_gram_matrix() -> None:
 # Optimality, from the definitions.
 
 
-@pytest.mark.parametrize("size", [3, 8])
+@pytest.mark.parametrize("size", [5, 8])
 @pytest.mark.parametrize(("name", "power"), [("nash", 1.0), ("fairgrad_half", 2.0), ("fairgrad_two", 0.5)])
 def test_bargaining_solves_its_equation(name, power, size, rng) -> None:
     for dtype, limit in ((np.float64, 1e-10), (np.float32, 1e-3)):
@@ -256,7 +264,7 @@ def test_bargaining_solves_its_equation(name, power, size, rng) -> None:
         assert np.abs(residual).max() < limit
 
 
-@pytest.mark.parametrize("size", [3, 8])
+@pytest.mark.parametrize("size", [5, 8])
 def test_mgda_is_optimal_and_goes_down_everywhere(size, rng) -> None:
     grams = products(draw(rng, size))
     for dtype, limit in ((np.float64, 1e-9), (np.float32, 1e-3)):
@@ -269,15 +277,15 @@ def test_mgda_is_optimal_and_goes_down_everywhere(size, rng) -> None:
 
 
 def test_no_update_helps_a_term_at_its_minimum(rng) -> None:
-    rows = draw(rng, 4)
-    rows[:, 2] = 0
-    np.testing.assert_array_equal(weights_of("mgda", products(rows)), np.eye(4)[[2] * len(rows)])
+    rows = draw(rng, 3)
+    rows[:, 1] = 0
+    np.testing.assert_array_equal(weights_of("mgda", products(rows)), np.eye(3)[[1] * len(rows)])
     for name in ("nash", "imtl_g", "conflict_free", "fairgrad_two", "equal_norms"):
         found = weights_of(name, products(rows))
-        assert np.all(found[:, 2] == 0)
-        alone = weights_of(name, products(rows[:, [0, 1, 3]]))
-        ratio = found[:, [0, 1, 3]] / alone
-        assert far(ratio, ratio[:, :1] * np.ones(3)).max() < 1e-7
+        assert np.all(found[:, 1] == 0)
+        alone = weights_of(name, products(rows[:, [0, 2]]))
+        ratio = found[:, [0, 2]] / alone
+        assert far(ratio, ratio[:, :1] * np.ones(2)).max() < 1e-7
 
 
 @pytest.mark.parametrize("size", [3, 8])
@@ -343,7 +351,7 @@ def test_the_interior_point_alone_solves_what_pivoting_cannot(rng) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(WEIGHTS) - set(ORDERED)))
 def test_the_order_of_the_terms_does_not_matter(name, rng) -> None:
-    for size in (4, 8) if name in ("upgrad", "dualproj", "mgda", "cagrad") else (4,):
+    for size in (5, 8) if name in ("upgrad", "dualproj", "mgda", "cagrad") else (5,):
         grams = products(draw(rng, size))
         order = rng.permutation(size)
         mixed = weights_of(name, grams[:, order][:, :, order])
@@ -352,8 +360,8 @@ def test_the_order_of_the_terms_does_not_matter(name, rng) -> None:
 
 @pytest.mark.parametrize("name", sorted(WEIGHTS))
 def test_absent_terms_leave_the_problem(name, rng) -> None:
-    grams = products(draw(rng, 4))
-    present = np.array([True, False, True, True])
+    present = np.array([True, False, True, True] if name == "krum" else [True, False, True])
+    grams = products(draw(rng, len(present)))
     spoiled = grams.copy()
     spoiled[:, 1, :] = spoiled[:, :, 1] = np.nan
     found = weights_of(name, spoiled, np.broadcast_to(present, grams.shape[:2]))
@@ -365,7 +373,7 @@ def test_absent_terms_leave_the_problem(name, rng) -> None:
 
 @pytest.mark.parametrize("name", sorted(WEIGHTS))
 def test_the_common_scale_of_the_gradients_does_not_matter(name, rng) -> None:
-    grams = products(draw(rng, 4))
+    grams = products(draw(rng, 5))
     for scale in (2.0**-45, 2.0**45):
         expected = weights_of(name, grams) * scale ** DEGREES.get(name, 0.0)
         assert far(weights_of(name, grams * scale**2), expected).max() < 1e-7
@@ -392,7 +400,7 @@ def awkward(rng, size: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", sorted(WEIGHTS))
 def test_weights_are_finite_whatever_the_gradients(name, rng) -> None:
-    size = 8 if name in ("upgrad", "dualproj", "mgda", "cagrad") else 4
+    size = 8 if name in ("upgrad", "dualproj", "mgda", "cagrad") else 5
     rows = awkward(rng, size).astype(np.float32)
     present = rng.uniform(size=rows.shape[:2]) < 0.8
     present[::2] = True
@@ -407,7 +415,7 @@ def test_weights_are_finite_whatever_the_gradients(name, rng) -> None:
 
 @pytest.mark.parametrize("name", sorted(WEIGHTS))
 def test_a_nan_or_an_overflow_is_not_hidden(name, rng) -> None:
-    grams = products(draw(rng, 4, count=4))[:1]
+    grams = products(draw(rng, 5, count=4))[:1]
     for bad, (i, j) in itertools.product((np.nan, np.inf), ((0, 0), (1, 2), (2, 1))):
         spoiled = grams.copy()
         spoiled[0, i, j] = bad
@@ -424,7 +432,7 @@ def test_one_term_alone_keeps_its_direction(name) -> None:
         np.testing.assert_allclose(found, 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("size", [4, 8])
+@pytest.mark.parametrize("size", [5, 8])
 @pytest.mark.parametrize("name", ["upgrad", "dualproj"])
 def test_cone_projections_conflict_with_no_term(name, size, rng) -> None:
     for rows in (draw(rng, size), awkward(rng, size)[200:500]):
@@ -452,8 +460,8 @@ def test_upgrad_is_linear_under_scaling_and_dualproj_is_not(rng) -> None:
 
 
 def test_where_nothing_conflicts_surgery_and_projections_do_nothing(rng) -> None:
-    grams = products(np.abs(rng.normal(size=(50, 4, 6))))
-    for name, expected in (("upgrad", 0.25), ("dualproj", 0.25), ("pcgrad", 1.0)):
+    grams = products(np.abs(rng.normal(size=(50, 5, 6))))
+    for name, expected in (("upgrad", 0.2), ("dualproj", 0.2), ("pcgrad", 1.0)):
         np.testing.assert_allclose(weights_of(name, grams), expected, rtol=1e-7)
 
 
@@ -481,8 +489,8 @@ def test_equal_projections_equal_cosines_equal_singular_values(rng) -> None:
 
 @pytest.mark.parametrize("name", ["nash", "imtl_g", "conflict_free"])
 def test_the_scale_of_one_term_does_not_turn_the_update(name, rng) -> None:
-    rows = draw(rng, 4)
-    scaled = rows * 10.0 ** rng.uniform(-6, 6, size=(len(rows), 4, 1))
+    rows = draw(rng, 5)
+    scaled = rows * 10.0 ** rng.uniform(-6, 6, size=(len(rows), 5, 1))
     unit = lambda d: d / np.linalg.norm(d, axis=1, keepdims=True)
     before, after = (unit(updates(weights_of(name, products(x)), x)) for x in (rows, scaled))
     agree = np.sum(before * after, axis=1)

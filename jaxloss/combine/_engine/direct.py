@@ -41,6 +41,6 @@ def _require_one_loss(terms: Terms) -> None:
     axes = sorted({axis for term in terms.values() for axis in varying_axes(term.values)})
     if axes:
         raise ValueError(
-            f"the terms vary over the mesh axes {axes}: each device would have a loss of its own. Pass "
+            f"the terms vary over the mesh axes {axes}: each device would have its own loss. Pass "
             f"axis_name={tuple(axes)} to objective()."
         )

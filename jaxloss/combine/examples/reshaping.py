@@ -103,7 +103,7 @@ def reduce_by(reduction: Callable[..., Any], **settings: Any) -> LossTransform:
         ValueError: If the result is not one number.
 
     Example:
-        The mean over sequences, whatever their lengths:
+        The mean over sequences of different lengths, each counted once:
 
         >>> from jaxloss import combine, reductions
         >>> term = reductions.Term(jnp.array([[1.0, 3.0], [5.0, 0.0]]), jnp.array([[1.0, 1.0], [1.0, 0.0]]))

@@ -65,7 +65,7 @@ def equal_norms(*, momentum: Scalar = 0.9) -> Aggregator:
     """Gradient-norm balancing: a running mean of weights for equally long gradients; see `equal_norms_weights`.
 
     Args:
-        momentum: Share of the old weights in the running mean, in [0, 1); 0 is no memory.
+        momentum: Share of the old weights in the running mean, in [0, 1); 0 means no memory.
 
     Returns:
         An `Aggregator` with a `GramianState`, whose ``inner`` is the running mean, which starts at 1.

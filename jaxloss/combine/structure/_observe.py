@@ -39,7 +39,7 @@ __all__ = [
     "start",
     "times",
     "track",
-    "weighed",
+    "weighted",
     "working_dtype",
 ]
 
@@ -107,7 +107,7 @@ def times(term: Term, factor: Array) -> Term:
     return Term(jnp.where(absent, jnp.zeros((), factor.dtype), term.values) * factor, term.weights)
 
 
-def weighed(terms: Terms, observed: Observed, weights: Array) -> Terms:
+def weighted(terms: Terms, observed: Observed, weights: Array) -> Terms:
     """Every term times its weight; a term that is not seen keeps weight 1, so that no NaN is hidden."""
     weights = jnp.where(observed.seen, weights, jnp.ones((), weights.dtype))
     return {name: times(terms[name], weights[i]) for i, name in enumerate(observed.names)}
@@ -170,7 +170,7 @@ def from_means(
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:
         observed = observe(terms)
         weights, proposed = rule(observed, state, step)
-        return weighed(terms, observed, weights), hold(named(observed.names, observed.seen), proposed, state)
+        return weighted(terms, observed, weights), hold(named(observed.names, observed.seen), proposed, state)
 
     return LossTransform(init, update, per_example=False)
 

@@ -84,8 +84,8 @@ def constrain(
         >>> from jaxloss import combine
         >>> tx = combine.constrain(optax.sgd(0.1), at_most={"kl": 1.0})
         >>> terms = {"kl": jaxloss.reductions.Term(jnp.full(2, 3.0), jnp.ones(2))}
-        >>> weighed, state = tx.update(terms, tx.init(terms), step=0)
-        >>> float(weighed["kl"].values[0]), float(state.multipliers["at_most"]["kl"])
+        >>> weighted, state = tx.update(terms, tx.init(terms), step=0)
+        >>> float(weighted["kl"].values[0]), float(state.multipliers["at_most"]["kl"])
         (6.0, 0.2)
 
     Reference:
@@ -168,8 +168,8 @@ def geco(
         >>> from jaxloss import combine
         >>> tx = combine.geco({"reconstruction": 1.0}, step_size=0.5)
         >>> terms = {"reconstruction": jaxloss.reductions.Term(jnp.full(2, 3.0), jnp.ones(2))}
-        >>> weighed, state = tx.update(terms, tx.init(terms), step=0)
-        >>> float(weighed["reconstruction"].values[0]), float(state.log_weights["reconstruction"])
+        >>> weighted, state = tx.update(terms, tx.init(terms), step=0)
+        >>> float(weighted["reconstruction"].values[0]), float(state.log_weights["reconstruction"])
         (3.0, 1.0)
 
     Reference:

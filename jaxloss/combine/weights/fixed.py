@@ -67,8 +67,8 @@ def weigh(**factors: Factor) -> LossTransform:
 
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:
         known_names("weigh", factors, terms)
-        weighed = {name: _scaled(name, terms[name], factor, step) for name, factor in factors.items()}
-        return {**terms, **weighed}, state
+        weighted = {name: _scaled(name, terms[name], factor, step) for name, factor in factors.items()}
+        return {**terms, **weighted}, state
 
     return LossTransform(init, update, per_example=False)
 
@@ -122,8 +122,8 @@ def weigh_tunable(**initial: float | Array) -> LossTransform:
     def update(terms: Terms, state: Any, /, *, step: Array, **extra: Any) -> tuple[Terms, Any]:
         known_names("weigh_tunable", state.weights, terms)
         weights = {name: jnp.asarray(weight, terms[name].values.dtype) for name, weight in state.weights.items()}
-        weighed = {name: times(terms[name], weight) for name, weight in weights.items()}
-        return {**terms, **weighed}, WeighTunableState(weights)
+        weighted = {name: times(terms[name], weight) for name, weight in weights.items()}
+        return {**terms, **weighted}, WeighTunableState(weights)
 
     return LossTransform(init, update, per_example=False)
 

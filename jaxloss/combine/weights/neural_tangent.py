@@ -19,7 +19,7 @@ from jaxloss.combine.structure._observe import (
     running,
     stacked,
     start,
-    weighed,
+    weighted,
     working_dtype,
 )
 from jaxloss.combine.structure.terms import Terms
@@ -152,6 +152,6 @@ def ntk_normalize(*, traces: str = "traces", momentum: Scalar = 0.9) -> LossTran
         given = stacked(observed.names, given).astype(observed.means.dtype)
         new = ntk_weights(given, present=observed.seen)
         weights = running(momentum, stacked(observed.names, state.weights), new, observed.seen & (new != 0))
-        return weighed(terms, observed, weights), NTKNormalizeState(named(observed.names, weights))
+        return weighted(terms, observed, weights), NTKNormalizeState(named(observed.names, weights))
 
     return LossTransform(init, update, per_example=False)
