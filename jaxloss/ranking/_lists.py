@@ -39,7 +39,7 @@ def lists(where: ArrayLike | None, weights: ArrayLike | None, scores: ArrayLike,
 
 
 def over_lists(values: Array, present: Array, items: Lists, reduction: Reduction) -> Array:
-    """Reduce over the lists that are present. A NaN among the items shows, whatever was compared with it."""
+    """Reduce over the lists that are present. A NaN among the items always shows."""
     broken = jnp.any(jnp.isnan(items.scores) | jnp.isnan(items.relevance), axis=-1)
     values = numerics.poison(values, jnp.logical_not(broken))
     return reduce(values, where=present | broken, reduction=reduction)

@@ -79,7 +79,7 @@ def gathered(terms: Array, members: Array) -> Array:
 
 
 def unit(x: Array) -> Array:
-    """Rows of length 1; a zero row stays 0, at right angles to all."""
+    """Rows of length 1; a zero row stays 0, orthogonal to all."""
     return numerics.normalize(x)
 
 

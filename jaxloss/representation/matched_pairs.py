@@ -14,7 +14,7 @@ __all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
 
 
 def _against(logits: Array, own: Array, axis: int = -1) -> Array:
-    """``-log(e^own / (e^own + sum of e^logits over all other entries))`` along ``axis``, accurate however small."""
+    """``-log(e^own / (e^own + sum of e^logits over all other entries))`` along ``axis``, to full relative accuracy."""
     return numerics.softplus(log_sum_of_strangers(logits, axis) - own)
 
 

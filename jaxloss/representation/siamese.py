@@ -41,7 +41,7 @@ def negative_cosine_loss(
 
     Raises:
         TypeError: If ``predictions`` is not floating.
-        ValueError: If the shapes differ, or there is no feature axis.
+        ValueError: If the shapes differ or the feature axis is missing or empty.
 
     Example:
         >>> vectors = jnp.array([[3.0, 4.0], [0.0, 1.0]])
@@ -81,7 +81,7 @@ def byol_loss(
 
     Raises:
         TypeError: If ``predictions`` is not floating.
-        ValueError: If the shapes differ, or there is no feature axis.
+        ValueError: If the shapes differ or the feature axis is missing or empty.
 
     Example:
         >>> vectors = jnp.array([[3.0, 4.0], [0.0, 1.0]])
@@ -124,7 +124,7 @@ def simsiam_loss(
 
     Raises:
         TypeError: If ``first_predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no feature axis.
+        ValueError: If the shapes differ or the feature axis is missing or empty.
 
     Example:
         >>> p1, p2 = jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 1.0]])

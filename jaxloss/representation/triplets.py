@@ -104,7 +104,7 @@ def soft_margin_triplet_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no feature axis.
+        ValueError: If the shapes differ or the feature axis is missing or empty.
 
     Example:
         >>> anchors, positives, negatives = jnp.zeros((1, 2)), jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 6.0]])

@@ -33,7 +33,7 @@ def two_samples(
     ndim = len(axes.split())
     batch, event = predictions.shape[: predictions.ndim - ndim], predictions.shape[predictions.ndim - ndim + 1 :]
     points = targets.shape[targets.ndim - ndim]
-    checks.has_shape((*batch, points, *event), "predictions.shape, but for the number of points", targets=targets)
+    checks.has_shape((*batch, points, *event), "predictions.shape, except for the number of points", targets=targets)
     predictions, targets = promote(*(hide(where, x, event_ndim=ndim) for x in (predictions, targets)))
     first = _shares("prediction_weights", prediction_weights, predictions, ndim)
     second = _shares("target_weights", target_weights, targets, ndim)

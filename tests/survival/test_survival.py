@@ -9,7 +9,8 @@ import pytest
 
 import jaxloss
 
-BOTH = pytest.mark.parametrize("fn", [jaxloss.cox_breslow_nll, jaxloss.cox_efron_nll], ids=["breslow", "efron"])
+BRESLOW, EFRON = jax.jit(jaxloss.cox_breslow_nll), jax.jit(jaxloss.cox_efron_nll)
+BOTH = pytest.mark.parametrize("fn", [BRESLOW, EFRON], ids=["breslow", "efron"])
 
 
 def cohort(n=9, days=4, seed=0):
@@ -27,15 +28,15 @@ def test_ties_by_hand():
     events = jnp.array([True, True, True, False, False])
     breslow = -np.log(2 * 3 * 5 / 28**3) / 3
     efron = -np.log(2 * 3 * 5 / (28 * (28 - 10 / 3) * (28 - 20 / 3))) / 3
-    np.testing.assert_allclose(jaxloss.cox_breslow_nll(eta, times, events), breslow, rtol=1e-6)
-    np.testing.assert_allclose(jaxloss.cox_efron_nll(eta, times, events), efron, rtol=1e-6)
+    np.testing.assert_allclose(BRESLOW(eta, times, events), breslow, rtol=1e-6)
+    np.testing.assert_allclose(EFRON(eta, times, events), efron, rtol=1e-6)
 
 
 @BOTH
 def test_the_order_of_subjects_and_the_unit_of_time_do_not_matter(fn):
     scores, times, events = cohort()
     expected = fn(scores, times, events)
-    for seed in range(3):
+    for seed in range(2):
         order = np.random.default_rng(seed).permutation(9)
         np.testing.assert_allclose(fn(scores[order], times[order], events[order]), expected, rtol=1e-6)
     np.testing.assert_allclose(fn(scores, np.exp(times) - 40, events), expected, rtol=1e-6)
@@ -46,9 +47,7 @@ def test_the_order_of_subjects_and_the_unit_of_time_do_not_matter(fn):
 def test_without_ties_the_two_are_one():
     scores, _, events = cohort()
     times = np.random.default_rng(1).permutation(9).astype(np.float32)
-    np.testing.assert_array_equal(
-        jaxloss.cox_breslow_nll(scores, times, events), jaxloss.cox_efron_nll(scores, times, events)
-    )
+    np.testing.assert_array_equal(BRESLOW(scores, times, events), EFRON(scores, times, events))
 
 
 @BOTH
@@ -61,19 +60,20 @@ def test_masks_weights_and_cohorts_without_events(fn):
         np.where(keep, times, np.nan).astype(np.float32),
         events,
     )
-    expected, exact = jax.value_and_grad(fn)(scores[keep], times[keep], events[keep])
-    value, gradient = jax.jit(jax.value_and_grad(lambda *x: fn(*x, where=keep)))(*spoiled)
+    program = jax.jit(jax.value_and_grad(lambda *x: fn(*x[:3], where=x[3])))
+    everybody, nobody = np.ones(9, bool), np.zeros(9, bool)
+    expected, exact = program(scores[keep], times[keep], events[keep], everybody[keep])
+    value, gradient = program(*spoiled, keep)
     np.testing.assert_allclose(value, expected, rtol=1e-6)
     np.testing.assert_allclose(gradient[keep], exact, rtol=1e-5, atol=1e-7)
     assert not np.any(gradient[~keep])
     absent = fn(scores, times, events, weights=keep.astype(np.float32))
     np.testing.assert_allclose(absent, expected, rtol=1e-6)
-    nobody = np.zeros(9, bool)
-    value, gradient = jax.value_and_grad(fn)(scores, times, nobody)
+    value, gradient = program(scores, times, nobody, everybody)
     assert value == 0
     assert not np.any(gradient)
     two = np.stack([scores, scores]), np.stack([times, times]), np.stack([events, nobody])
-    np.testing.assert_allclose(fn(*two), fn(scores, times, events), rtol=1e-6)
+    np.testing.assert_allclose(fn(*two), program(scores, times, events, everybody)[0], rtol=1e-6)
 
 
 def test_weights_by_the_formula():
@@ -82,14 +82,14 @@ def test_weights_by_the_formula():
     mass = weights * np.exp(scores)
     terms = [weights[i] * -np.log(mass[i] / np.sum(mass[times >= times[i]])) for i in np.flatnonzero(events)]
     expected = np.sum(terms) / np.sum(weights[events])
-    np.testing.assert_allclose(jaxloss.cox_breslow_nll(scores, times, events, weights=weights), expected, rtol=1e-5)
+    np.testing.assert_allclose(BRESLOW(scores, times, events, weights=weights), expected, rtol=1e-5)
     efron = np.sum(terms)
     for day in np.unique(times[events]):
         dead = events & (times == day)
         share = np.sum(mass[dead]) / np.sum(mass[times >= day])
         count = np.sum(dead)
         efron += np.mean(weights[dead]) * sum(np.log(1 - k / count * share) for k in range(count))
-    value = jaxloss.cox_efron_nll(scores, times, events, weights=weights)
+    value = EFRON(scores, times, events, weights=weights)
     np.testing.assert_allclose(value, efron / np.sum(weights[events]), rtol=1e-5)
 
 
@@ -124,8 +124,8 @@ def test_misuse(fn):
 @BOTH
 def test_many_subjects_agree_with_double_precision(fn):
     rng = np.random.default_rng(0)
-    scores, times, events = rng.normal(size=3000), rng.integers(0, 200, size=3000), rng.uniform(size=3000) < 0.3
-    single = jax.jit(fn)(scores.astype(np.float32), times, events)
+    scores, times, events = rng.normal(size=500), rng.integers(0, 40, size=500), rng.uniform(size=500) < 0.3
+    single = fn(scores.astype(np.float32), times, events)
     with jax.enable_x64(True):
-        double = jax.jit(fn)(scores, times, events)
+        double = fn(scores, times, events)
     np.testing.assert_allclose(single, double, rtol=1e-6)

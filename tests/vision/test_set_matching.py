@@ -9,9 +9,7 @@ import pytest
 import scipy.optimize
 
 import jaxloss
-from tests.cases.vision.matching import CASES
-
-DETR = next(case for case in CASES if case.fn is jaxloss.detr_set_loss)
+from tests.cases.vision.matching import scenes
 
 
 def tables(kind: str, predictions: int, targets: int) -> np.ndarray:
@@ -84,7 +82,7 @@ def test_wide_dtypes() -> None:
 
 @pytest.fixture
 def scene() -> dict[str, jax.Array]:
-    drawn = DETR.draw(np.random.default_rng(3), (3,))
+    drawn = scenes(4, 3, 2)(np.random.default_rng(3), (3,))
     return {n: jnp.asarray(x, jnp.float32 if x.dtype == np.float64 else None) for n, x in drawn.items()}
 
 

@@ -254,8 +254,9 @@ def _unit_difference(x: Array, y: Array) -> Array:
     longer = norm(x, keepdims=True) >= norm(y, keepdims=True)
     x, y = jnp.where(longer, x, y), jnp.where(longer, y, x)
     direction, scale = normalize(y), _images.capped(scale_of(x))
-    # The difference comes first: with each divided on its own, equal vectors need not give 0.
-    total, gap = (0.5 * x + 0.5 * y) / scale, (0.5 * x - 0.5 * y) / scale
+    # The difference comes before the quotient: with each divided on its own, equal vectors need not give 0. The sum
+    # comes after it: XLA takes the factor out of 0.5 * x + 0.5 * y, and x + y may overflow.
+    total, gap = 0.5 * (x / scale + y / scale), (0.5 * x - 0.5 * y) / scale
     length = norm(x / scale, keepdims=True)
     excess = divide(2 * jnp.sum(total * gap, axis=-1, keepdims=True), length + norm(y / scale, keepdims=True))
     return divide(2 * (gap - excess * direction), jnp.broadcast_to(length, x.shape))

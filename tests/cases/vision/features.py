@@ -97,6 +97,11 @@ CASES = [
                 "targets": np.full((1, 1, 2, 4), 1e-30),
                 "heads": np.ones(4),
             },
+            "both at the top": {
+                "predictions": np.full((1, 1, 2, 4), 3e38),
+                "targets": np.full((1, 1, 2, 4), [3e38, 1e38, 2e38, 3e38]),
+                "heads": np.ones(4),
+            },
         },
         exempt=LISTS,
     ),

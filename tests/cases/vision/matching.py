@@ -13,7 +13,7 @@ from tests.cases.vision._boxes import boxes, giou
 N, M, K = 3, 2, 2
 
 
-def _scenes(n, m, k):
+def scenes(n, m, k):
     """``n`` predictions and up to ``m`` targets, one at least; ``k`` classes, and one more for no object."""
     return lambda rng, batch: {
         "logits": rng.normal(size=(*batch, n, k + 1)),
@@ -24,7 +24,7 @@ def _scenes(n, m, k):
     }
 
 
-_scene = _scenes(N, M, K)
+_scene = scenes(N, M, K)
 
 
 def _found(rng, batch):
@@ -96,10 +96,10 @@ CASES = [
         hypers=HYPERS,
         ends=tuple({**HYPERS, name: 0.0} for name in HYPERS),
         structures={
-            "as many targets as predictions": _scenes(3, 3, K),
-            "one prediction": _scenes(1, 1, K),
-            "one class": _scenes(N, M, 1),
-            "one target": _scenes(N, 1, 3),
+            "as many targets as predictions": scenes(3, 3, K),
+            "one prediction": scenes(1, 1, K),
+            "one class": scenes(N, M, 1),
+            "one target": scenes(N, 1, 3),
         },
         bad_hypers=tuple({name: -0.1} for name in ("class_cost", "l1_cost", "giou_cost", "no_object_weight")),
         perfect=_found,
