@@ -11,16 +11,16 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, value_checks
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.entropies import relative_entropy
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.divergences._distributions import (
     ensure_normalised,
+    legal_log_probs,
+    legal_probs,
     log_distributions,
     logit_pair,
-    valid_log_probs,
-    valid_probs,
 )
 
 __all__ = [
@@ -81,9 +81,9 @@ def kl_divergence(
     targets = hide(where, targets, event_ndim=1, fill=1 / classes)
     ensure_normalised(log_predictions=log_predictions)
     value_checks.ensure_probabilities(targets=targets, sum_to_one=True)
-    log_predictions, targets = valid_log_probs(log_predictions), valid_probs(targets)
     log_targets = jnp.log(jnp.where(targets == 0, jnp.ones((), targets.dtype), targets))
     values = jnp.sum(relative_entropy(targets, log_targets, log_predictions), axis=-1)
+    values = numerics.poison(values, legal_log_probs(log_predictions) & legal_probs(targets))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -131,6 +131,7 @@ def kl_divergence_with_log_targets(
     """
     log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
     values = jnp.sum(relative_entropy(jnp.exp(log_p), log_p, log_q), axis=-1)
+    values = numerics.poison(values, legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -220,4 +221,5 @@ def reverse_kl_divergence(
     """
     log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
     values = jnp.sum(relative_entropy(jnp.exp(log_q), log_q, log_p), axis=-1)
+    values = numerics.poison(values, legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)
