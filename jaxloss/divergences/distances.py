@@ -69,7 +69,7 @@ def jensen_shannon_divergence(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions, log_targets = jnp.log(jnp.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -114,7 +114,7 @@ def total_variation_distance(
 
     Raises:
         TypeError: If ``probs`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> jaxloss.total_variation_distance(jnp.array([0.5, 0.5]), jnp.array([1, 0]))
@@ -160,18 +160,15 @@ def squared_hellinger_distance(
     Its square root is a metric. Both arguments are log-probabilities: in probabilities the slope at 0 is infinite.
 
     Args:
-        log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
-        log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
-            A row with an entry above 0, in either argument, gives NaN.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        log_predictions, log_targets: As in `jensen_shannon_divergence`.
+        where, weights, reduction: As in `jensen_shannon_divergence`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly where the two are equal, with zero gradient, and accurate near it.
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions, log_targets = jnp.log(jnp.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -202,18 +199,15 @@ def bhattacharyya_distance(
     Evaluated as :math:`-\log(1 - H^2)` of `squared_hellinger_distance`, which is the same for normalised inputs.
 
     Args:
-        log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
-        log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
-            A row with an entry above 0, in either argument, gives NaN.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        log_predictions, log_targets: As in `jensen_shannon_divergence`.
+        where, weights, reduction: As in `jensen_shannon_divergence`.
 
     Returns:
         A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient; +inf where they are disjoint.
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions, log_targets = jnp.log(jnp.array([[1.0, 0.0], [0.25, 0.75]]))

@@ -63,7 +63,7 @@ def kl_divergence(
 
     Raises:
         TypeError: If ``log_predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions = jnp.log(jnp.array([0.5, 0.5, 0.0]))
@@ -108,8 +108,7 @@ def kl_divergence_with_log_targets(
         log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed. An
             entry whose probability is 0 in the working precision contributes :math:`q_k` and has no gradient in
             :math:`\log p_k`. A row with a log-probability above 0, here or in the prediction, gives NaN.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        where, weights, reduction: As in `kl_divergence`.
 
     Returns:
         A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient, and accurate near it; +inf if
@@ -117,7 +116,7 @@ def kl_divergence_with_log_targets(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions = jax.nn.log_softmax(jnp.array([0.0, 0.0, -jnp.inf]))
@@ -154,8 +153,7 @@ def kl_divergence_from_logits(
     Args:
         logits: Scores :math:`z` of the prediction, shape ``[..., K]``, floating; -inf for a class that is absent.
         target_logits: Scores :math:`t` of the target, shape ``[..., K]``, the same; floating; -inf is allowed.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        where, weights, reduction: As in `kl_divergence`.
 
     Returns:
         A scalar >= 0 in nats; 0 exactly where the logits are equal, with zero gradient; +inf if a class is absent
@@ -163,7 +161,7 @@ def kl_divergence_from_logits(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> jaxloss.kl_divergence_from_logits(jnp.array([0.0, 0.0]), jnp.array([0.0, -jnp.inf]))
@@ -199,8 +197,7 @@ def reverse_kl_divergence(
         log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed. An entry
             whose probability is 0 has no gradient. A row with an entry above 0 gives NaN, in both arguments.
         log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        where, weights, reduction: As in `kl_divergence`.
 
     Returns:
         A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient; +inf if :math:`p_k = 0` where
@@ -208,7 +205,7 @@ def reverse_kl_divergence(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions = jnp.log(jnp.array([1.0, 0.0]))

@@ -42,7 +42,7 @@ def generalized_kl_divergence(
 
     Raises:
         TypeError: If ``log_predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> jaxloss.generalized_kl_divergence(jnp.zeros(3), jnp.array([1.0, 2.0, 0.0]))
