@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, ArrayLike
 
-__all__ = ["ensure_normalised", "log_distributions", "logit_pair", "valid_log_probs", "valid_probs"]
+__all__ = ["ensure_normalised", "legal_log_probs", "legal_probs", "log_distributions", "logit_pair"]
 
 ROUNDING = 1e-2
 """How far rounding in 16 bits may lift a probability above 1."""
@@ -26,15 +27,18 @@ def ensure_normalised(**log_probs: Array) -> None:
         )
 
 
-def valid_log_probs(log_probs: Array) -> Array:
-    """``log_probs`` with NaN in every row that has an entry above 0."""
-    return numerics.poison(log_probs, jnp.all((log_probs <= ROUNDING) | jnp.isnan(log_probs), axis=-1, keepdims=True))
+def legal_log_probs(*arrays: Array) -> Array:
+    """Which rows ``[...]`` of all the arrays ``[..., K]`` hold nothing above 0, up to rounding, and no NaN."""
+    return _rows([array <= ROUNDING for array in arrays])
 
 
-def valid_probs(probs: Array) -> Array:
-    """``probs`` with NaN in every row that has an entry outside [0, 1]."""
-    legal = (probs >= 0) & (probs <= 1 + ROUNDING) | jnp.isnan(probs)
-    return numerics.poison(probs, jnp.all(legal, axis=-1, keepdims=True))
+def legal_probs(*arrays: Array) -> Array:
+    """Which rows ``[...]`` of all the arrays ``[..., K]`` lie in [0, 1], up to rounding."""
+    return _rows([(array >= 0) & (array <= 1 + ROUNDING) for array in arrays])
+
+
+def _rows(entries: list[Array]) -> Array:
+    return functools.reduce(jnp.logical_and, (jnp.all(legal, axis=-1) for legal in entries))
 
 
 def logit_pair(where: ArrayLike | None, **arrays: Any) -> tuple[Array, Array]:
@@ -49,7 +53,7 @@ def logit_pair(where: ArrayLike | None, **arrays: Any) -> tuple[Array, Array]:
 
 
 def log_distributions(where: ArrayLike | None, **arrays: Any) -> tuple[Array, Array]:
-    """`logit_pair` of log-probabilities: checked under `checked`, NaN where one is above 0."""
+    """`logit_pair` of log-probabilities, which sum to one under `checked`."""
     first, second = logit_pair(where, **arrays)
     ensure_normalised(**dict(zip(arrays, (first, second), strict=True)))
-    return valid_log_probs(first), valid_log_probs(second)
+    return first, second

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.divergences._distributions import log_distributions, valid_probs
+from jaxloss.divergences._distributions import legal_log_probs, legal_probs, log_distributions
 
 __all__ = [
     "bhattacharyya_distance",
@@ -69,7 +69,7 @@ def jensen_shannon_divergence(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions, log_targets = jnp.log(jnp.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -86,6 +86,7 @@ def jensen_shannon_divergence(
     ratio = jnp.clip(jnp.where(absent, zero, log_q) - jnp.where(absent, zero, log_p), -_APART, _APART)
     mixture = 0.5 * (jnp.exp(log_q) + jnp.exp(log_p))
     values = jnp.sum(mixture * _divergence_of_shares(ratio), axis=-1)
+    values = numerics.poison(values, legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -113,7 +114,7 @@ def total_variation_distance(
 
     Raises:
         TypeError: If ``probs`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> jaxloss.total_variation_distance(jnp.array([0.5, 0.5]), jnp.array([1, 0]))
@@ -128,7 +129,8 @@ def total_variation_distance(
     even = 1 / probs.shape[-1]
     probs, targets = hide(where, probs, event_ndim=1, fill=even), hide(where, targets, event_ndim=1, fill=even)
     value_checks.ensure_probabilities(probs=probs, targets=targets, sum_to_one=True)
-    values = 0.5 * jnp.sum(numerics.magnitude(valid_probs(probs) - valid_probs(targets)), axis=-1)
+    values = 0.5 * jnp.sum(numerics.magnitude(probs - targets), axis=-1)
+    values = numerics.poison(values, legal_probs(probs, targets))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -158,18 +160,15 @@ def squared_hellinger_distance(
     Its square root is a metric. Both arguments are log-probabilities: in probabilities the slope at 0 is infinite.
 
     Args:
-        log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
-        log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
-            A row with an entry above 0, in either argument, gives NaN.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        log_predictions, log_targets: As in `jensen_shannon_divergence`.
+        where, weights, reduction: As in `jensen_shannon_divergence`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly where the two are equal, with zero gradient, and accurate near it.
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions, log_targets = jnp.log(jnp.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -181,7 +180,7 @@ def squared_hellinger_distance(
         https://doi.org/10.1007/b13794
     """
     log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
-    values = _squared_hellinger(log_q, log_p)
+    values = numerics.poison(_squared_hellinger(log_q, log_p), legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -200,18 +199,15 @@ def bhattacharyya_distance(
     Evaluated as :math:`-\log(1 - H^2)` of `squared_hellinger_distance`, which is the same for normalised inputs.
 
     Args:
-        log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed.
-        log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
-            A row with an entry above 0, in either argument, gives NaN.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        log_predictions, log_targets: As in `jensen_shannon_divergence`.
+        where, weights, reduction: As in `jensen_shannon_divergence`.
 
     Returns:
         A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient; +inf where they are disjoint.
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions, log_targets = jnp.log(jnp.array([[1.0, 0.0], [0.25, 0.75]]))
@@ -223,5 +219,5 @@ def bhattacharyya_distance(
         https://www.jstor.org/stable/25047882
     """
     log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
-    values = -jnp.log1p(-_squared_hellinger(log_q, log_p))
+    values = numerics.poison(-jnp.log1p(-_squared_hellinger(log_q, log_p)), legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -48,7 +48,7 @@ def bernoulli_kl(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> jaxloss.bernoulli_kl(jnp.array([100.0, 0.0]), jnp.zeros(2))
@@ -105,7 +105,7 @@ def laplace_kl(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> jaxloss.laplace_kl(jnp.zeros(1), jnp.zeros(1), jnp.ones(1), jnp.zeros(1))
@@ -149,7 +149,7 @@ def poisson_kl(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> jaxloss.poisson_kl(jnp.log(jnp.array([2.0])), jnp.zeros(1))

@@ -39,7 +39,7 @@ def gaussian_kl_standard_normal(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> jaxloss.gaussian_kl_standard_normal(jnp.array([[1.0, 2.0]]), jnp.zeros((1, 2)))
@@ -88,7 +88,7 @@ def gaussian_kl(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> means_p, log_variances_p = jnp.zeros(1), jnp.zeros(1)

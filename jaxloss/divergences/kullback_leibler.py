@@ -11,16 +11,16 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, value_checks
+from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.entropies import relative_entropy
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.divergences._distributions import (
     ensure_normalised,
+    legal_log_probs,
+    legal_probs,
     log_distributions,
     logit_pair,
-    valid_log_probs,
-    valid_probs,
 )
 
 __all__ = [
@@ -63,7 +63,7 @@ def kl_divergence(
 
     Raises:
         TypeError: If ``log_predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions = jnp.log(jnp.array([0.5, 0.5, 0.0]))
@@ -81,9 +81,9 @@ def kl_divergence(
     targets = hide(where, targets, event_ndim=1, fill=1 / classes)
     ensure_normalised(log_predictions=log_predictions)
     value_checks.ensure_probabilities(targets=targets, sum_to_one=True)
-    log_predictions, targets = valid_log_probs(log_predictions), valid_probs(targets)
     log_targets = jnp.log(jnp.where(targets == 0, jnp.ones((), targets.dtype), targets))
     values = jnp.sum(relative_entropy(targets, log_targets, log_predictions), axis=-1)
+    values = numerics.poison(values, legal_log_probs(log_predictions) & legal_probs(targets))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -108,8 +108,7 @@ def kl_divergence_with_log_targets(
         log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed. An
             entry whose probability is 0 in the working precision contributes :math:`q_k` and has no gradient in
             :math:`\log p_k`. A row with a log-probability above 0, here or in the prediction, gives NaN.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        where, weights, reduction: As in `kl_divergence`.
 
     Returns:
         A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient, and accurate near it; +inf if
@@ -117,7 +116,7 @@ def kl_divergence_with_log_targets(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions = jax.nn.log_softmax(jnp.array([0.0, 0.0, -jnp.inf]))
@@ -131,6 +130,7 @@ def kl_divergence_with_log_targets(
     """
     log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
     values = jnp.sum(relative_entropy(jnp.exp(log_p), log_p, log_q), axis=-1)
+    values = numerics.poison(values, legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -153,8 +153,7 @@ def kl_divergence_from_logits(
     Args:
         logits: Scores :math:`z` of the prediction, shape ``[..., K]``, floating; -inf for a class that is absent.
         target_logits: Scores :math:`t` of the target, shape ``[..., K]``, the same; floating; -inf is allowed.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        where, weights, reduction: As in `kl_divergence`.
 
     Returns:
         A scalar >= 0 in nats; 0 exactly where the logits are equal, with zero gradient; +inf if a class is absent
@@ -162,7 +161,7 @@ def kl_divergence_from_logits(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> jaxloss.kl_divergence_from_logits(jnp.array([0.0, 0.0]), jnp.array([0.0, -jnp.inf]))
@@ -198,8 +197,7 @@ def reverse_kl_divergence(
         log_predictions: Log-probabilities :math:`\log q`, shape ``[..., K]``, floating; -inf is allowed. An entry
             whose probability is 0 has no gradient. A row with an entry above 0 gives NaN, in both arguments.
         log_targets: Log-probabilities :math:`\log p`, shape ``[..., K]``, the same; floating; -inf is allowed.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        where, weights, reduction: As in `kl_divergence`.
 
     Returns:
         A scalar >= 0 in nats; 0 exactly where the two are equal, with zero gradient; +inf if :math:`p_k = 0` where
@@ -207,7 +205,7 @@ def reverse_kl_divergence(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> log_predictions = jnp.log(jnp.array([1.0, 0.0]))
@@ -220,4 +218,5 @@ def reverse_kl_divergence(
     """
     log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
     values = jnp.sum(relative_entropy(jnp.exp(log_q), log_q, log_p), axis=-1)
+    values = numerics.poison(values, legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -42,7 +42,7 @@ def generalized_kl_divergence(
 
     Raises:
         TypeError: If ``log_predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing or empty.
 
     Example:
         >>> jaxloss.generalized_kl_divergence(jnp.zeros(3), jnp.array([1.0, 2.0, 0.0]))
@@ -57,7 +57,7 @@ def generalized_kl_divergence(
     log_q, p = hide(where, log_q, event_ndim=1), hide(where, p, event_ndim=1, fill=1)
     value_checks.ensure(lambda: p >= 0, "targets must be >= 0")
     log_p = jnp.log(jnp.where(p == 0, jnp.ones((), p.dtype), p))
-    values = jnp.sum(relative_entropy(p, log_p, log_q), axis=-1)
+    values = numerics.poison(jnp.sum(relative_entropy(p, log_p, log_q), axis=-1), jnp.all(p >= 0, axis=-1))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

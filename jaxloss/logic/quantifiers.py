@@ -39,7 +39,7 @@ def forall_p_mean(truths: ArrayLike, *, p: Scalar = 2.0, where: ArrayLike | None
 
     Raises:
         TypeError: If ``truths`` are not floating or ``where`` is not boolean.
-        ValueError: If there is no axis of instances, or ``p < 1``.
+        ValueError: If the axis of instances is missing, or ``p < 1``.
 
     Example:
         >>> jaxloss.logic.forall_p_mean(jnp.array([1.0, 0.0, 1.0, 1.0]))
@@ -69,7 +69,7 @@ def exists_p_mean(truths: ArrayLike, *, p: Scalar = 2.0, where: ArrayLike | None
 
     Raises:
         TypeError: If ``truths`` are not floating or ``where`` is not boolean.
-        ValueError: If there is no axis of instances, or ``p < 1``.
+        ValueError: If the axis of instances is missing, or ``p < 1``.
 
     Example:
         >>> jaxloss.logic.exists_p_mean(jnp.array([1.0, 0.0, 0.0, 0.0]))

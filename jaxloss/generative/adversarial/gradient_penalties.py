@@ -81,7 +81,7 @@ def gradient_penalty(
 
     Raises:
         TypeError: If the examples or the scores are not floating.
-        ValueError: If shapes differ, or the scores do not begin with the axis of the examples.
+        ValueError: If shapes differ, or the example axis is not the first axis of the scores.
 
     Example:
         >>> critic = lambda params, x: x @ params
@@ -138,7 +138,7 @@ def r1_penalty(
 
     Raises:
         TypeError: If the examples or the scores are not floating.
-        ValueError: If there is no example axis, or the scores do not begin with it.
+        ValueError: If the example axis is missing, or is not the first axis of the scores.
 
     Example:
         >>> discriminator = lambda params, x: x @ params
@@ -181,7 +181,7 @@ def r2_penalty(
 
     Raises:
         TypeError: If the examples or the scores are not floating.
-        ValueError: If there is no example axis, or the scores do not begin with it.
+        ValueError: If the example axis is missing, or is not the first axis of the scores.
 
     Example:
         >>> discriminator = lambda params, x: x @ params

@@ -133,7 +133,7 @@ def gan_relativistic_average_discriminator_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing.
 
     Example:
         >>> jaxloss.gan_relativistic_average_discriminator_loss(jnp.array([1.0, 3.0]), jnp.array([-1.0, -3.0]))
@@ -172,7 +172,7 @@ def gan_relativistic_average_generator_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing.
 
     Example:
         >>> jaxloss.gan_relativistic_average_generator_loss(jnp.array([1.0, 3.0]), jnp.array([-1.0, -3.0]))

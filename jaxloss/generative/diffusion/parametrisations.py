@@ -8,7 +8,7 @@ from typing import Literal
 from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.generative.diffusion._schedules import example_data, spread
 
-__all__ = ["Quantity", "convert"]
+__all__ = ["convert"]
 
 Quantity = Literal["epsilon", "x0", "v", "score"]
 """What a network predicts of a noisy example, by the names of the losses: see `convert`."""

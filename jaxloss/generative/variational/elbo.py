@@ -140,7 +140,7 @@ def iwae_loss(
 
     Raises:
         TypeError: If ``log_importance_weights`` are not floating.
-        ValueError: If there is no sample axis.
+        ValueError: If the sample axis is missing or empty.
 
     Example:
         >>> jaxloss.iwae_loss(jnp.array([[-1000.0, -1000.0], [-1000.0, -jnp.inf]]), reduction="none")

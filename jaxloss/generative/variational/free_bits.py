@@ -37,7 +37,7 @@ def free_bits_loss(
 
     Raises:
         TypeError: If ``kl_divergences`` are not floating.
-        ValueError: If there is no group axis, or ``free_nats`` is negative.
+        ValueError: If the group axis is missing or empty, or ``free_nats`` is negative.
 
     Example:
         >>> jaxloss.free_bits_loss(jnp.array([0.25, 2.0, 3.0]), free_nats=0.5)
@@ -81,7 +81,7 @@ def batch_free_bits_loss(
 
     Raises:
         TypeError: If ``kl_divergences`` are not floating.
-        ValueError: If there are no example and group axes, or ``free_nats`` is negative.
+        ValueError: If the example axis is missing, the group axis is missing or empty, or ``free_nats`` is negative.
 
     Example:
         >>> jaxloss.batch_free_bits_loss(jnp.array([[0.0, 0.0], [2.0, 0.5]]), free_nats=0.5)

@@ -46,7 +46,7 @@ def vq_codebook_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no feature axis.
+        ValueError: If the shapes differ, or the feature axis is missing or empty.
 
     Example:
         >>> jaxloss.vq_codebook_loss(jnp.zeros((1, 2)), jnp.array([[3.0, 4.0]]))
@@ -87,7 +87,7 @@ def vq_commitment_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there is no feature axis.
+        ValueError: If the shapes differ, or the feature axis is missing or empty.
 
     Example:
         >>> encodings, codes = jnp.array([[3.0, 4.0]]), jnp.zeros((1, 2))

@@ -36,6 +36,13 @@ def _overlap(log_predictions, log_targets):
     return np.sqrt(np.exp(log_predictions) * np.exp(log_targets)).sum(-1)
 
 
+OVERLAPPING = {
+    "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
+    "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},
+    "absent in both": {"log_predictions": ABSENT, "log_targets": ABSENT},
+}
+FAR = {"log_predictions": np.array([[-1e4, 0.0]]), "log_targets": np.array([[0.0, -1e4]])}
+
 CASES = [
     Case(
         fn=jaxloss.jensen_shannon_divergence,
@@ -45,12 +52,7 @@ CASES = [
         perfect=equal_log_distributions,
         illegal=NOT_LOG_PROBABILITIES,
         structures=FEW,
-        extremes={
-            "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
-            "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},
-            "absent in both": {"log_predictions": ABSENT, "log_targets": ABSENT},
-            "far": {"log_predictions": np.array([[-1e4, 0.0]]), "log_targets": np.array([[0.0, -1e4]])},
-        },
+        extremes={**OVERLAPPING, "far": FAR},
     ),
     Case(
         fn=jaxloss.total_variation_distance,
@@ -71,12 +73,7 @@ CASES = [
         perfect=equal_log_distributions,
         illegal=NOT_LOG_PROBABILITIES,
         structures=FEW,
-        extremes={
-            "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
-            "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},
-            "absent in both": {"log_predictions": ABSENT, "log_targets": ABSENT},
-            "far": {"log_predictions": np.array([[-1e4, 0.0]]), "log_targets": np.array([[0.0, -1e4]])},
-        },
+        extremes={**OVERLAPPING, "far": FAR},
     ),
     Case(
         fn=jaxloss.bhattacharyya_distance,
@@ -86,10 +83,6 @@ CASES = [
         perfect=equal_log_distributions,
         illegal=NOT_LOG_PROBABILITIES,
         structures=FEW,
-        extremes={
-            "modes": {"log_predictions": ABSENT, "log_targets": PRESENT},
-            "modes of the target": {"log_predictions": PRESENT, "log_targets": ABSENT},
-            "absent in both": {"log_predictions": ABSENT, "log_targets": ABSENT},
-        },
+        extremes=OVERLAPPING,
     ),
 ]

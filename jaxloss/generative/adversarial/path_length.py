@@ -1,4 +1,4 @@
-"""Feature matching of a generator, and the path length penalty with its running average."""
+"""The path length penalty of a generator, with its running average as state."""
 
 from __future__ import annotations
 
@@ -13,57 +13,7 @@ from jaxloss._floor import checks, numerics
 from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
-__all__ = ["PathLengthState", "feature_matching_loss", "init_path_length", "path_length_penalty"]
-
-
-def feature_matching_loss(
-    real_features: ArrayLike,
-    fake_features: ArrayLike,
-    *,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    r"""Feature matching: squared distance between average features of generated and real examples.
-
-    .. math:: \ell = \left\lVert \overline{\phi(x_f)} - \overline{\operatorname{sg}(\phi(x_r))} \right\rVert_2^2
-
-    The averages run over the examples of a batch, the axis before the last; ``where`` and ``weights`` belong to the
-    examples. Features are those of a hidden layer of the discriminator, flat; add one loss per layer. The real ones
-    get no gradient. Image translation compares features pair by pair: that is `absolute_error` of them.
-
-    Args:
-        real_features: Features of real examples, shape ``[..., N, D]``, floating; they get no gradient.
-        fake_features: Features of generated examples, shape ``[..., N, D]``, the same; never broadcast.
-        where, weights: Shape ``[..., N]``; a batch without an example is absent. See `jaxloss.reduce`.
-        reduction: Over the batches ``[...]``; see `jaxloss.reduce`.
-
-    Returns:
-        A scalar >= 0, in squared units of the features; 0 exactly where they are equal.
-
-    Raises:
-        TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or there are no example and feature axes.
-
-    Example:
-        >>> real, fake = jnp.zeros((2, 2)), jnp.array([[0.0, 0.0], [2.0, 4.0]])
-        >>> jaxloss.feature_matching_loss(real, fake)
-        Array(5., dtype=float32)
-
-    Reference:
-        Salimans et al. (2016), Improved Techniques for Training GANs, section 3.1.
-        https://arxiv.org/abs/1606.03498
-    """
-    real, fake = checks.floating(real_features=real_features, fake_features=fake_features)
-    checks.with_axes("examples features", allow_empty=True, real_features=real)
-    checks.with_axes("features", real_features=real)
-    checks.same_shape(real_features=real, fake_features=fake)
-    real, fake = (hide(where, array, event_ndim=1) for array in promote(real, fake))
-    mass, present = pool_mass(where, weights, fake[..., 0])
-    gaps = jnp.swapaxes(fake - jax.lax.stop_gradient(real), -1, -2)
-    mass = None if mass is None else jnp.broadcast_to(mass[..., None, :], gaps.shape)
-    values = jnp.sum(jnp.square(pool_mean(gaps, mass)), axis=-1)
-    return reduce(values, where=present, reduction=reduction)
+__all__ = ["PathLengthState", "init_path_length", "path_length_penalty"]
 
 
 class PathLengthState(NamedTuple):

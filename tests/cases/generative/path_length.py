@@ -1,4 +1,4 @@
-"""Cases of the losses of features: matched averages, path lengths."""
+"""Cases of the path length penalty, on a generator whose Jacobian is known in closed form."""
 
 from __future__ import annotations
 
@@ -8,25 +8,9 @@ import numpy as np
 import jaxloss
 from tests.cases import Case, Inputs, Shape
 from tests.cases._adapters import any_batch, leading_first
-from tests.cases.generative._shared import CAST, STOPPED
-from tests.draws import Draw
+from tests.cases.generative._shared import CAST
 
 HELPERS = {"init_path_length": "the state of path_length_penalty before its first step"}
-
-
-def _features(size: int) -> Draw:
-    return lambda rng, batch: {n: rng.normal(size=(*batch, size)) for n in ("real_features", "fake_features")}
-
-
-def _equal_features(rng: np.random.Generator, batch: Shape) -> Inputs:
-    values = rng.normal(size=(*batch, 3))
-    return {"real_features": values, "fake_features": values.copy()}
-
-
-def _feature_matching(real_features, fake_features):
-    gap = np.average(fake_features, axis=-2) - np.average(real_features, axis=-2)
-    return np.einsum("...d,...d->...", gap, gap)
-
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 5))
 STATE = jaxloss.PathLengthState(np.asarray(0.5))
@@ -49,20 +33,6 @@ def _path_length(latents, directions, rate=0.01):
 
 
 CASES = [
-    Case(
-        fn=jaxloss.feature_matching_loss,
-        draw=_features(3),
-        oracle=_feature_matching,
-        source="Salimans et al. (2016), section 3.1",
-        pooled=True,
-        fixed={"real_features": STOPPED},
-        constant={"real_features": STOPPED},
-        structures={"one feature": _features(1)},
-        perfect=_equal_features,
-        convex=True,
-        cancels="an average of differences of either sign may be small",
-        extremes={"far": {"real_features": np.array([[-1e15, 0.0]]), "fake_features": np.array([[1e15, 0.0]])}},
-    ),
     Case(
         fn=leading_first(
             any_batch(jaxloss.path_length_penalty, latents=1, directions=1), "generator", "params", "state"
