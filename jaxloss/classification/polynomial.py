@@ -28,7 +28,7 @@ def poly_loss_cross_entropy(
     logits: ArrayLike,
     targets: ArrayLike,
     *,
-    epsilon: Scalar = 2.0,
+    poly_weight: Scalar = 2.0,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -45,7 +45,7 @@ def poly_loss_cross_entropy(
     Args:
         logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent.
         targets: Shape ``[..., K]``, distributions, >= 0; not renormalised. A negative target gives NaN.
-        epsilon: Added to the coefficient of the first term; >= -1. 0 is cross-entropy.
+        poly_weight: Number :math:`\epsilon` added to the coefficient of the first term; >= -1. 0 is cross-entropy.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -53,7 +53,7 @@ def poly_loss_cross_entropy(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes differ, there is no class, or ``epsilon`` is out of range.
+        ValueError: If the shapes differ, there is no class, or ``poly_weight`` is out of range.
 
     Example:
         >>> logits, targets = jnp.array([[2.0, 0.0, 0.0]]), jnp.array([[1.0, 0.0, 0.0]])
@@ -66,7 +66,7 @@ def poly_loss_cross_entropy(
     """
     logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets, event_ndim=1)
-    epsilon = checks.scalar("epsilon", epsilon, logits.dtype, at_least=-1)
+    poly_weight = checks.scalar("poly_weight", poly_weight, logits.dtype, at_least=-1)
     cross_entropy = softmax_cross_entropy(logits, targets, reduction="none")
-    values = cross_entropy + epsilon * jnp.sum(targets * _complements(logits), axis=-1)
+    values = cross_entropy + poly_weight * jnp.sum(targets * _complements(logits), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -207,7 +207,7 @@ def energy_score(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Energy score of an ensemble of vectors: `crps_ensemble` in several dimensions.
+    r"""Energy score of an ensemble of vectors: `ensemble_crps` in several dimensions.
 
     .. math:: \ell = \frac1M \sum_i \lVert x_i - y \rVert - \frac{1}{2 M^2} \sum_{i, j} \lVert x_i - x_j \rVert
 
