@@ -28,7 +28,7 @@ def soft_ece(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Expected calibration error with soft bins, so that it can be trained on.
+    r"""Differentiable expected calibration error (soft-binned ECE).
 
     .. math:: \ell = \sqrt{\sum_j \frac{S_j}{N} \Big(\frac1{S_j} \sum_n u_{nj} (a_n - c_n)\Big)^2}, \quad
               u_{nj} \propto e^{-(c_n - \xi_j)^2 / T}, \quad S_j = \sum_n u_{nj}
@@ -52,7 +52,7 @@ def soft_ece(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not agree or a hyperparameter is out of range.
+        ValueError: If the shapes do not match or a hyperparameter is out of range.
 
     Example:
         >>> logits = jnp.log(jnp.array([[0.75, 0.25], [0.75, 0.25]]))
@@ -131,7 +131,7 @@ def margin_label_smoothing_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not agree or a hyperparameter is out of range.
+        ValueError: If the shapes do not match or a hyperparameter is out of range.
 
     Example:
         >>> logits, labels = jnp.array([[12.0, 0.0, 0.0]]), jnp.array([0])
@@ -162,7 +162,7 @@ def temperature_scaling_nll(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy of logits over a temperature; minimised over the temperature it calibrates a trained model.
+    r"""Cross-entropy of logits divided by a temperature, to calibrate a trained model by temperature scaling.
 
     .. math:: \ell = -\log \mathrm{softmax}(z / T)_y
 
@@ -180,7 +180,7 @@ def temperature_scaling_nll(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not agree or ``temperature`` is out of range.
+        ValueError: If the shapes do not match or ``temperature`` is out of range.
 
     Example:
         >>> logits, labels = jnp.array([[4.0, 0.0]] * 3), jnp.array([0, 0, 1])

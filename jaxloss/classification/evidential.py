@@ -23,7 +23,7 @@ def evidential_classification_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Expected squared error under a Dirichlet distribution, with a penalty on evidence for wrong classes.
+    r"""Evidential classification: expected squared error under a Dirichlet, with a penalty on wrong evidence.
 
     With :math:`\alpha = e + 1`, :math:`S = \sum_k \alpha_k`, :math:`\hat p = \alpha / S` and one-hot y:
 
@@ -44,7 +44,7 @@ def evidential_classification_loss(
 
     Raises:
         TypeError: If ``evidence`` is not floating or ``labels`` not integer.
-        ValueError: If the shapes do not agree or ``kl_weight`` is out of range.
+        ValueError: If the shapes do not match or ``kl_weight`` is out of range.
 
     Example:
         >>> jaxloss.evidential_classification_loss(jnp.array([[2.0, 0.0]]), jnp.array([0]))

@@ -33,7 +33,7 @@ def poly_loss_cross_entropy(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy with the first term of its expansion in :math:`1 - p_t` moved (Poly-1).
+    r"""Poly-1 loss: cross-entropy plus a multiple of :math:`1 - p_t`, the first term of its expansion.
 
     With :math:`p = \mathrm{softmax}(z)`:
 
@@ -49,11 +49,11 @@ def poly_loss_cross_entropy(
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size however small for one-hot targets.
+        A scalar >= 0, in nats; keeps full relative accuracy for small values at one-hot targets.
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes differ, there is no class, or ``poly_weight`` is out of range.
+        ValueError: If the shapes differ, the class axis is empty, or ``poly_weight`` is out of range.
 
     Example:
         >>> logits, targets = jnp.array([[2.0, 0.0, 0.0]]), jnp.array([[1.0, 0.0, 0.0]])

@@ -27,7 +27,7 @@ def gaussian_crps(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Continuous ranked probability score of a normal distribution, in closed form.
+    r"""Continuous ranked probability score (CRPS) of a normal distribution, in closed form.
 
     .. math:: \ell = \sigma \left( z \, (2 \Phi(z) - 1) + 2 \varphi(z) - \frac{1}{\sqrt \pi} \right), \qquad
               z = \frac{y - \mu}{\sigma}
@@ -89,7 +89,7 @@ def ensemble_crps(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Continuous ranked probability score of the empirical distribution of an ensemble.
+    r"""Continuous ranked probability score (CRPS) of the empirical distribution of an ensemble.
 
     .. math:: \ell = \frac1M \sum_i |x_i - y| - \frac{1}{2 M^2} \sum_{i, j} |x_i - x_j|
 
@@ -107,7 +107,7 @@ def ensemble_crps(
 
     Raises:
         TypeError: If ``members`` are not floating.
-        ValueError: If the shapes do not fit, or M is 0.
+        ValueError: If the shapes do not match, or M is 0.
 
     Example:
         >>> jaxloss.ensemble_crps(jnp.array([[0.0, 2.0], [1.0, 1.0]]), jnp.array([1.0, 1.0]), reduction="none")
@@ -130,7 +130,7 @@ def fair_ensemble_crps(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Unbiased estimate, from an ensemble, of the score of the distribution that its members were drawn from.
+    r"""Fair CRPS: unbiased estimate, from an ensemble, of the score of its underlying distribution.
 
     .. math:: \ell = \frac1M \sum_i |x_i - y| - \frac{1}{2 M (M - 1)} \sum_{i, j} |x_i - x_j|
 
@@ -148,7 +148,7 @@ def fair_ensemble_crps(
 
     Raises:
         TypeError: If ``members`` are not floating.
-        ValueError: If the shapes do not fit, or M is less than 2.
+        ValueError: If the shapes do not match, or M is less than 2.
 
     Example:
         >>> jaxloss.fair_ensemble_crps(jnp.array([[0.0, 2.0], [1.0, 2.0]]), jnp.array([1.0, 3.0]), reduction="none")
@@ -224,7 +224,7 @@ def quantile_crps(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Continuous ranked probability score from predicted quantiles: twice their mean pinball loss.
+    r"""Continuous ranked probability score (CRPS) from predicted quantiles: twice their mean pinball loss.
 
     .. math:: \ell = \frac2Q \sum_q \max \big( \tau_q (y - \hat y_q), (\tau_q - 1)(y - \hat y_q) \big)
 
@@ -242,7 +242,7 @@ def quantile_crps(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes do not fit, or Q is 0.
+        ValueError: If the shapes do not match, or Q is 0.
 
     Example:
         >>> jaxloss.quantile_crps(jnp.array([1.0, 2.0, 3.0]), jnp.array(2.0), jnp.array([0.25, 0.5, 0.75]))

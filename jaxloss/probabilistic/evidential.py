@@ -25,7 +25,7 @@ def evidential_regression_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Likelihood under a normal-inverse-gamma prior, and a penalty on evidence for wrong predictions.
+    r"""Evidential regression: likelihood under a normal-inverse-gamma prior, plus a penalty on wrong evidence.
 
     .. math:: \ell = \tfrac12 \log \tfrac{\pi}{\nu} - \alpha \log \Omega
               + (\alpha + \tfrac12) \log \left( (y - \gamma)^2 \nu + \Omega \right)

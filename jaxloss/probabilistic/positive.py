@@ -74,7 +74,7 @@ def gamma_deviance(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Deviance of the gamma distribution: a loss of the ratio, blind to the unit of measurement.
+    r"""Deviance of the gamma distribution: depends only on the ratio of prediction and target.
 
     .. math:: \ell = 2 \left( \frac{y}{\mu} - \log \frac{y}{\mu} - 1 \right)
 
@@ -125,7 +125,7 @@ def tweedie_deviance(
     ``power`` is traced. Between 0 and 1 there is no such distribution; the deviance is a loss all the same.
 
     Args:
-        predictions: Shape ``[...]``, floating, the means :math:`\mu`; > 0, NaN otherwise, whatever the power.
+        predictions: Shape ``[...]``, floating, the means :math:`\mu`; > 0, NaN otherwise, for any power.
         targets: Shape ``[...]``, the same; floating or integer; > 0, and 0 too if ``power`` < 2; NaN otherwise.
         power: The power :math:`p` >= 0 of the mean in the variance.
         where, weights, reduction: See `jaxloss.reduce`.

@@ -63,7 +63,7 @@ def epsilon_insensitive_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Absolute error beyond a tube of half-width :math:`\epsilon`, inside which errors are free.
+    r"""Absolute error minus a tolerance :math:`\epsilon`; 0 inside the tube (support vector regression).
 
     .. math:: \ell = \max(0, |\hat y - y| - \epsilon)
 
