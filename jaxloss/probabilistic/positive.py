@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -178,10 +180,11 @@ def _deviance_far_off(mean: Array, target: Array, power: Array) -> Array:
 def _power_difference(x: Array, y: Array, exponent: Array) -> Array:
     """``(y**exponent - x**exponent) / exponent``, and its limit ``log(y / x)`` at 0."""
     distance = jnp.log(y) - jnp.log(x)
-    rising = exponent * distance > 0
-    change = jnp.where(rising, -1, 1) * (exponent * distance)  # relative to the larger power, so that none overflows
-    small = change > -1e-2
+    # Relative to the power of y where it is so much larger that its ratio to the other overflows.
+    rising = (exponent > 0) & (exponent * distance > 0.25 * math.log(float(jnp.finfo(x.dtype).max)))
+    change = jnp.where(rising, -1, 1) * (exponent * distance)
+    small = jnp.abs(change) < 1e-2
     little = jnp.where(small, change, 0)
     series = distance * (1 + little / 2 * (1 + little / 3 * (1 + little / 4 * (1 + little / 5 * (1 + little / 6)))))
-    large = jnp.where(rising, -1, 1) * jnp.expm1(jnp.where(small, -1, change)) / jnp.where(small, 1, exponent)
+    large = jnp.where(rising, -1, 1) * jnp.expm1(jnp.where(small, 1, change)) / jnp.where(small, 1, exponent)
     return jnp.power(jnp.where(rising, y, x), exponent) * jnp.where(small, series, large)
