@@ -47,7 +47,7 @@ def sigmoid_binary_cross_entropy(
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size however small.
+        A scalar >= 0, in nats; keeps full relative accuracy for small values.
 
     Raises:
         TypeError: If ``logits`` are not floating.

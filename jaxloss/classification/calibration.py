@@ -28,7 +28,7 @@ def soft_ece(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Expected calibration error with soft bins, so that it can be trained on.
+    r"""Differentiable expected calibration error (soft-binned ECE).
 
     .. math:: \ell = \sqrt{\sum_j \frac{S_j}{N} \Big(\frac1{S_j} \sum_n u_{nj} (a_n - c_n)\Big)^2}, \quad
               u_{nj} \propto e^{-(c_n - \xi_j)^2 / T}, \quad S_j = \sum_n u_{nj}
@@ -52,7 +52,7 @@ def soft_ece(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not agree or a hyperparameter is out of range.
+        ValueError: If the shapes do not match or a hyperparameter is out of range.
 
     Example:
         >>> logits = jnp.log(jnp.array([[0.75, 0.25], [0.75, 0.25]]))
@@ -106,7 +106,7 @@ def margin_label_smoothing_loss(
     labels: ArrayLike,
     *,
     margin: Scalar = 10.0,
-    coefficient: Scalar = 0.1,
+    penalty_weight: Scalar = 0.1,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -117,13 +117,13 @@ def margin_label_smoothing_loss(
 
     Label smoothing pulls all logit distances to 0 and gives up class information; here distances up to the margin
     are free. The penalty is the sum over the classes, as in the paper; the authors' code takes their mean, whose
-    coefficient is this one times the number of classes.
+    weight is this one times the number of classes.
 
     Args:
         logits: Shape ``[..., C]``, floating, unnormalised. A class of logit -inf is absent and not penalised.
         labels: Shape ``[...]``, integer class indices in ``[0, C)``; one outside gives NaN.
         margin: Distance m from the largest logit that costs nothing; >= 0.
-        coefficient: Weight :math:`\lambda` of the penalty; >= 0.
+        penalty_weight: Weight :math:`\lambda` of the penalty; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -131,7 +131,7 @@ def margin_label_smoothing_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not agree or a hyperparameter is out of range.
+        ValueError: If the shapes do not match or a hyperparameter is out of range.
 
     Example:
         >>> logits, labels = jnp.array([[12.0, 0.0, 0.0]]), jnp.array([0])
@@ -145,11 +145,11 @@ def margin_label_smoothing_loss(
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
     margin = checks.scalar("margin", margin, logits.dtype, at_least=0)
-    coefficient = checks.scalar("coefficient", coefficient, logits.dtype, at_least=0)
+    penalty_weight = checks.scalar("penalty_weight", penalty_weight, logits.dtype, at_least=0)
     top = jnp.max(logits, axis=-1, keepdims=True)
     distance = jnp.where(jnp.isneginf(logits), jnp.zeros((), logits.dtype), top - logits)
     penalty = jnp.sum(positive_part(distance - margin), axis=-1)
-    values = softmax_cross_entropy_with_integer_labels(logits, labels, reduction="none") + coefficient * penalty
+    values = softmax_cross_entropy_with_integer_labels(logits, labels, reduction="none") + penalty_weight * penalty
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -162,7 +162,7 @@ def temperature_scaling_nll(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy of logits over a temperature; minimised over the temperature it calibrates a trained model.
+    r"""Cross-entropy of logits divided by a temperature, to calibrate a trained model by temperature scaling.
 
     .. math:: \ell = -\log \mathrm{softmax}(z / T)_y
 
@@ -180,7 +180,7 @@ def temperature_scaling_nll(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not agree or ``temperature`` is out of range.
+        ValueError: If the shapes do not match or ``temperature`` is out of range.
 
     Example:
         >>> logits, labels = jnp.array([[4.0, 0.0]] * 3), jnp.array([0, 0, 1])

@@ -18,12 +18,12 @@ def evidential_classification_loss(
     evidence: ArrayLike,
     labels: ArrayLike,
     *,
-    kl_coefficient: Scalar = 1.0,
+    kl_weight: Scalar = 1.0,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Expected squared error under a Dirichlet distribution, with a penalty on evidence for wrong classes.
+    r"""Evidential classification: expected squared error under a Dirichlet, with a penalty on wrong evidence.
 
     With :math:`\alpha = e + 1`, :math:`S = \sum_k \alpha_k`, :math:`\hat p = \alpha / S` and one-hot y:
 
@@ -36,7 +36,7 @@ def evidential_classification_loss(
         evidence: Shape ``[..., C]``, floating, >= 0: for instance the softplus of a network's outputs. Negative
             evidence gives NaN.
         labels: Shape ``[...]``, integer class indices in ``[0, C)``; one outside gives NaN.
-        kl_coefficient: Weight :math:`\lambda` of the penalty, in units of the squared error per nat; >= 0.
+        kl_weight: Weight :math:`\lambda` of the penalty, in units of the squared error per nat; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -44,7 +44,7 @@ def evidential_classification_loss(
 
     Raises:
         TypeError: If ``evidence`` is not floating or ``labels`` not integer.
-        ValueError: If the shapes do not agree or ``kl_coefficient`` is out of range.
+        ValueError: If the shapes do not match or ``kl_weight`` is out of range.
 
     Example:
         >>> jaxloss.evidential_classification_loss(jnp.array([[2.0, 0.0]]), jnp.array([0]))
@@ -56,12 +56,12 @@ def evidential_classification_loss(
     """
     evidence, labels = checks.scores_and_labels(evidence=evidence, labels=labels)
     (evidence,), labels = blank(where, evidence, event_ndim=1), hide(where, labels)
-    kl_coefficient = checks.scalar("kl_coefficient", kl_coefficient, evidence.dtype, at_least=0)
+    kl_weight = checks.scalar("kl_weight", kl_weight, evidence.dtype, at_least=0)
     value_checks.ensure_labels(labels, evidence.shape[-1])
     value_checks.ensure(lambda: evidence >= 0, "evidence must be >= 0, for example jax.nn.softplus(outputs)")
     chosen = jax.lax.broadcasted_iota(labels.dtype, evidence.shape, evidence.ndim - 1) == labels[..., None]
     wrong = jnp.where(chosen, jnp.zeros((), evidence.dtype), evidence)
-    values = _expected_squared_error(evidence, chosen) + kl_coefficient * divergence_from_uniform(wrong)
+    values = _expected_squared_error(evidence, chosen) + kl_weight * divergence_from_uniform(wrong)
     legal = jnp.any(chosen, axis=-1) & jnp.all(evidence >= 0, axis=-1)
     return reduce(poison(values, legal), where=where, weights=weights, reduction=reduction)
 

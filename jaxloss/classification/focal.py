@@ -41,7 +41,7 @@ def sigmoid_focal_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Binary cross-entropy in which easy examples count less, elementwise.
+    r"""Sigmoid focal loss: elementwise binary cross-entropy in which easy examples count less.
 
     With :math:`p = \sigma(z)` and :math:`p_t = t p + (1 - t)(1 - p)`:
 
@@ -61,7 +61,7 @@ def sigmoid_focal_loss(
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size however small.
+        A scalar >= 0, in nats; keeps full relative accuracy for small values.
 
     Raises:
         TypeError: If ``logits`` are not floating.
@@ -96,7 +96,7 @@ def softmax_focal_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softmax cross-entropy in which easy examples count less.
+    r"""Softmax focal loss: cross-entropy in which easy examples count less.
 
     With :math:`p = \mathrm{softmax}(z)`:
 
@@ -114,12 +114,12 @@ def softmax_focal_loss(
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size however small.
+        A scalar >= 0, in nats; keeps full relative accuracy for small values.
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class, or a
-            hyperparameter is out of range.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, or a hyperparameter is out of
+            range.
 
     Example:
         >>> logits = jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
@@ -170,8 +170,8 @@ def ohem_cross_entropy(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class or no
-            axis N, or ``keep_fraction`` is out of range.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, there is no axis N, or
+            ``keep_fraction`` is out of range.
 
     Example:
         >>> logits = jnp.array([[3.0, 0.0], [0.0, 0.0], [2.0, 0.0], [0.0, 1.0]])

@@ -39,7 +39,7 @@ def logit_adjusted_cross_entropy(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softmax cross-entropy of logits shifted by the log-frequencies of the classes.
+    r"""Logit-adjusted cross-entropy: softmax cross-entropy of logits shifted by the log-frequencies of the classes.
 
     .. math:: \ell = -\log \frac{\pi_y^\tau e^{z_y}}{\sum_k \pi_k^\tau e^{z_k}}
 
@@ -58,8 +58,8 @@ def logit_adjusted_cross_entropy(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class,
-            ``class_priors`` are not one number per class, or ``tau`` is out of range.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, ``class_priors`` are not one
+            number per class, or ``tau`` is out of range.
 
     Example:
         >>> logits, priors = jnp.zeros((2, 2)), jnp.array([0.75, 0.25])
@@ -88,11 +88,11 @@ def balanced_softmax_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softmax cross-entropy whose softmax counts every class as often as it occurs.
+    r"""Balanced softmax: `logit_adjusted_cross_entropy` with ``tau`` 1, from class counts.
 
     .. math:: \ell = -\log \frac{n_y e^{z_y}}{\sum_k n_k e^{z_k}}
 
-    It is `jaxloss.logit_adjusted_cross_entropy` with ``tau`` 1.
+    The softmax counts every class as often as it occurs.
 
     Args:
         logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent.
@@ -106,8 +106,8 @@ def balanced_softmax_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class, or
-            ``class_counts`` are not one number per class.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, or ``class_counts`` are not one
+            number per class.
 
     Example:
         >>> logits, counts = jnp.zeros((2, 2)), jnp.array([300, 100])
@@ -135,7 +135,7 @@ def ldam_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softmax cross-entropy with a larger margin for rarer labels (label-distribution-aware margin).
+    r"""LDAM loss: softmax cross-entropy with a larger margin for rarer classes (label-distribution-aware margin).
 
     .. math:: \ell = -\log \frac{e^{s (z_y - \Delta_y)}}{e^{s (z_y - \Delta_y)} + \sum_{k \ne y} e^{s z_k}},
               \qquad \Delta_k = \Delta_{\max} \left(\frac{n_{\min}}{n_k}\right)^{1/4}
@@ -157,8 +157,8 @@ def ldam_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class,
-            ``class_counts`` are not one number per class, or a hyperparameter is out of range.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, ``class_counts`` are not one
+            number per class, or a hyperparameter is out of range.
 
     Example:
         >>> cosines, counts = jnp.array([[0.9, 0.5], [0.5, 0.9]]), jnp.array([1600, 100])
@@ -191,7 +191,7 @@ def _relative_margins(class_counts: Array) -> Array:
 
 
 def class_balanced_weights(class_counts: ArrayLike, *, beta: Scalar = 0.999) -> Array:
-    r"""Weights of classes by the inverse of their effective numbers of examples, with mean 1.
+    r"""Class-balanced weights: inverse effective numbers of examples per class, with mean 1.
 
     .. math:: w_k = \frac{K}{E_k \sum_j 1 / E_j}, \qquad E_k = \frac{1 - \beta^{n_k}}{1 - \beta}
 
@@ -209,7 +209,7 @@ def class_balanced_weights(class_counts: ArrayLike, *, beta: Scalar = 0.999) -> 
 
     Raises:
         TypeError: If ``class_counts`` are not numbers.
-        ValueError: If ``class_counts`` have not one axis, it is empty, or ``beta`` is out of range.
+        ValueError: If ``class_counts.ndim != 1``, it is empty, or ``beta`` is out of range.
 
     Example:
         >>> jaxloss.class_balanced_weights(jnp.array([1000, 100, 10]))

@@ -22,7 +22,7 @@ def soft_f1_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""One minus the F-score of probabilities, counted as fractions of true and false positives.
+    r"""Soft F1 (F-beta) loss: one minus the F-score, with probabilities as fractional counts.
 
     .. math:: \ell = 1 - F_\beta = \frac{\beta^2 \mathrm{FN} + \mathrm{FP}}
               {(1 + \beta^2) \mathrm{TP} + \beta^2 \mathrm{FN} + \mathrm{FP}}, \quad
@@ -78,7 +78,7 @@ def pairwise_auc_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared hinge of the score differences of all (positive, negative) pairs: a convex bound of 1 - AUC.
+    r"""Pairwise AUC loss: squared hinge of the score differences of all (positive, negative) pairs.
 
     .. math:: \ell = \frac{\sum_{i: y_i = 1} \sum_{j: y_j = 0} w_i w_j \max(0, m - (s_i - s_j))^2}
               {\sum_{i: y_i = 1} \sum_{j: y_j = 0} w_i w_j}

@@ -26,7 +26,7 @@ def asymmetric_multilabel_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Focal losses of different strength for present and absent labels, the easiest absent ones dropped.
+    r"""Asymmetric loss (ASL): focal losses of different strength for present and absent labels.
 
     With :math:`p_k = \sigma(z_k)` and the shifted :math:`\tilde p_k = \max(p_k - m, 0)`:
 
@@ -50,7 +50,7 @@ def asymmetric_multilabel_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes differ, there is no class, or a hyperparameter is out of range.
+        ValueError: If the shapes differ, the class axis is empty, or a hyperparameter is out of range.
 
     Example:
         >>> logits, targets = jnp.array([[0.0, 0.0, -4.0]]), jnp.array([[1, 0, 0]])
@@ -105,15 +105,15 @@ def multilabel_soft_margin_loss(
         logits: Shape ``[..., K]``, floating, unnormalised.
         targets: Shape ``[..., K]``, the same; floating or integer, in [0, 1]. A target outside gives NaN.
         class_weights: Factors :math:`c_k` of the classes, shape ``[K]``, >= 0; None is 1 for all. As in PyTorch
-            the sum is divided by K, whatever they are.
+            the sum is divided by K, for any weights.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats per class; accurate relative to its size however small.
+        A scalar >= 0, in nats per class; keeps full relative accuracy for small values.
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes differ or there is no class.
+        ValueError: If the shapes differ or the class axis is empty.
 
     Example:
         >>> logits, targets = jnp.array([[2.0, 0.0, -2.0]]), jnp.array([[1, 0, 0]])

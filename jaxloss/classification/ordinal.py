@@ -22,7 +22,7 @@ def coral_ordinal_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Binary cross-entropies of the K - 1 questions "is the class greater than k?" (CORAL).
+    r"""CORAL ordinal loss: binary cross-entropies of the K - 1 questions "is the class greater than k?".
 
     .. math:: \ell = -\sum_{k=0}^{K-2} [y > k] \log \sigma(z_k) + [y \le k] \log \sigma(-z_k)
 
@@ -39,7 +39,7 @@ def coral_ordinal_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, or that axis is empty.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, or that axis is empty.
 
     Example:
         >>> jaxloss.coral_ordinal_loss(jnp.zeros((1, 2)), jnp.array([1]))
@@ -64,7 +64,7 @@ def corn_ordinal_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Binary cross-entropies of "is the class greater than k, given that it is greater than k - 1?" (CORN).
+    r"""CORN ordinal loss: binary cross-entropies of "is the class greater than k, given greater than k - 1?".
 
     .. math:: \ell = -\sum_{k=0}^{\min(y, K-2)} [y > k] \log \sigma(z_k) + [y = k] \log \sigma(-z_k)
 
@@ -83,7 +83,7 @@ def corn_ordinal_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, or that axis is empty.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, or that axis is empty.
 
     Example:
         >>> jaxloss.corn_ordinal_loss(jnp.zeros((3, 2)), jnp.array([0, 1, 2]), reduction="none")
@@ -112,7 +112,7 @@ def squared_emd_ordinal_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance between the cumulative distributions of the prediction and of the label.
+    r"""Squared earth mover's distance of ordered classes: squared difference of cumulative distributions.
 
     .. math:: \ell = \sum_{k=0}^{K-1} \Big(\sum_{j \le k} p_j - [y \le k]\Big)^2, \qquad p = \mathrm{softmax}(z)
 
@@ -128,7 +128,7 @@ def squared_emd_ordinal_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, or that axis is empty.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, or that axis is empty.
 
     Example:
         >>> jaxloss.squared_emd_ordinal_loss(jnp.zeros((2, 4)), jnp.array([0, 1]), reduction="none")

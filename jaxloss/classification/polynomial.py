@@ -28,12 +28,12 @@ def poly_loss_cross_entropy(
     logits: ArrayLike,
     targets: ArrayLike,
     *,
-    epsilon: Scalar = 2.0,
+    poly_weight: Scalar = 2.0,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy with the first term of its expansion in :math:`1 - p_t` moved (Poly-1).
+    r"""Poly-1 loss: cross-entropy plus a multiple of :math:`1 - p_t`, the first term of its expansion.
 
     With :math:`p = \mathrm{softmax}(z)`:
 
@@ -45,15 +45,15 @@ def poly_loss_cross_entropy(
     Args:
         logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent.
         targets: Shape ``[..., K]``, distributions, >= 0; not renormalised. A negative target gives NaN.
-        epsilon: Added to the coefficient of the first term; >= -1. 0 is cross-entropy.
+        poly_weight: Number :math:`\epsilon` added to the coefficient of the first term; >= -1. 0 is cross-entropy.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size however small for one-hot targets.
+        A scalar >= 0, in nats; keeps full relative accuracy for small values at one-hot targets.
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes differ, there is no class, or ``epsilon`` is out of range.
+        ValueError: If the shapes differ, the class axis is empty, or ``poly_weight`` is out of range.
 
     Example:
         >>> logits, targets = jnp.array([[2.0, 0.0, 0.0]]), jnp.array([[1.0, 0.0, 0.0]])
@@ -66,7 +66,7 @@ def poly_loss_cross_entropy(
     """
     logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets, event_ndim=1)
-    epsilon = checks.scalar("epsilon", epsilon, logits.dtype, at_least=-1)
+    poly_weight = checks.scalar("poly_weight", poly_weight, logits.dtype, at_least=-1)
     cross_entropy = softmax_cross_entropy(logits, targets, reduction="none")
-    values = cross_entropy + epsilon * jnp.sum(targets * _complements(logits), axis=-1)
+    values = cross_entropy + poly_weight * jnp.sum(targets * _complements(logits), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)

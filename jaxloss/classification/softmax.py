@@ -52,17 +52,17 @@ def softmax_cross_entropy_with_integer_labels(
         labels: Shape ``[...]``, integer class indices in ``[0, K)``. An unmasked label outside gives NaN in value
             and gradient; ``ignore_index`` is spelled ``where=labels != -100``.
         label_smoothing: Share of the target spread evenly over all K classes, the true one included; in [0, 1].
-        class_weights: Shape ``[K]``, >= 0; None weighs all classes alike. A class of weight 0 is not trained on.
+        class_weights: Shape ``[K]``, >= 0; None gives all classes weight 1. A class of weight 0 is not trained on.
         z_loss: Factor of the squared log-normaliser, which keeps logits from drifting; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size however small. +inf if the label's class is absent.
+        A scalar >= 0, in nats; keeps full relative accuracy for small values. +inf if the label's class is absent.
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class, or a
-            hyperparameter is out of range.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, or a hyperparameter is out of
+            range.
 
     Example:
         >>> logits = jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
@@ -133,7 +133,7 @@ def softmax_cross_entropy(
             takes no part in the smoothing, and it is finite as long as its target is 0.
         targets: Shape ``[..., K]``, >= 0; not renormalised, so a row of zeros has loss 0. A negative target gives NaN.
         label_smoothing: Share of the target spread evenly over all K classes; in [0, 1].
-        class_weights: Shape ``[K]``, >= 0; None weighs all classes alike.
+        class_weights: Shape ``[K]``, >= 0; None gives all classes weight 1.
         z_loss: Factor of the squared log-normaliser, which keeps logits from drifting; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
@@ -142,7 +142,7 @@ def softmax_cross_entropy(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes differ, there is no class, or a hyperparameter is out of range.
+        ValueError: If the shapes differ, the class axis is empty, or a hyperparameter is out of range.
 
     Example:
         >>> logits, targets = jnp.array([[2.0, 0.0, 0.0]]), jnp.array([[0.5, 0.5, 0.0]])
@@ -202,7 +202,7 @@ def nll_loss(
         log_probs: Shape ``[..., K]``, floating, <= 0: logarithms of probabilities. One above 0, by more than a rounding
             error, gives NaN.
         labels: Shape ``[...]``, integer class indices in ``[0, K)``; outside gives NaN in value and gradient.
-        class_weights: Shape ``[K]``, >= 0; None weighs all classes alike.
+        class_weights: Shape ``[K]``, >= 0; None gives all classes weight 1.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -210,7 +210,7 @@ def nll_loss(
 
     Raises:
         TypeError: If ``log_probs`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``log_probs`` without its last axis, or there is no class.
+        ValueError: If ``labels.shape != log_probs.shape[:-1]``, or the class axis is empty.
 
     Example:
         >>> jaxloss.nll_loss(jnp.log(jnp.array([[0.5, 0.25, 0.25]])), jnp.array([0]))

@@ -67,7 +67,7 @@ def normalized_softmax_loss(
 
     Raises:
         TypeError: If ``embeddings`` or ``kernel`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, or ``scale`` is not positive.
+        ValueError: If the shapes do not match, or ``scale`` is not positive.
 
     Example:
         >>> embeddings, centres = jnp.array([[3.0, 4.0]]), jnp.eye(2)
@@ -114,7 +114,7 @@ def cosface_loss(
 
     Raises:
         TypeError: If ``embeddings`` or ``kernel`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, ``margin`` is negative or ``scale`` not positive.
+        ValueError: If the shapes do not match, ``margin`` is negative or ``scale`` not positive.
 
     Example:
         >>> embeddings, centres = jnp.array([[3.0, 4.0]]), jnp.eye(2)
@@ -167,7 +167,7 @@ def arcface_loss(
 
     Raises:
         TypeError: If ``embeddings`` or ``kernel`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, ``margin`` is not in [0, pi] or ``scale`` not positive.
+        ValueError: If the shapes do not match, ``margin`` is not in [0, pi] or ``scale`` not positive.
 
     Example:
         >>> embeddings, centres = jnp.array([[3.0, 4.0]]), jnp.eye(2)

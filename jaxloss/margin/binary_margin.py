@@ -28,7 +28,7 @@ def soft_margin_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Logistic loss of the margin: cross-entropy for targets -1 and +1.
+    r"""Soft margin (logistic) loss: cross-entropy for targets -1 and +1.
 
     .. math:: \ell = \log(1 + e^{-y s})
 
@@ -68,7 +68,7 @@ def perceptron_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""How far a score lies on the wrong side of zero.
+    r"""Perceptron loss: how far a score lies on the wrong side of zero.
 
     .. math:: \ell = \max(0, -y s)
 

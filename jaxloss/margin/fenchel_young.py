@@ -39,7 +39,7 @@ def sparsemax_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The loss whose prediction is sparsemax, the projection of the logits onto the simplex.
+    r"""Sparsemax loss: the classification loss whose gradient is sparsemax minus the one-hot label.
 
     .. math:: \ell = \max_{p \in \triangle} \bigl(\langle z, p \rangle - \tfrac12 \|p\|^2\bigr) + \tfrac12 - z_y
 
@@ -57,7 +57,7 @@ def sparsemax_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> logits = jnp.array([[2.0, 0.5, 1.0], [1.0, 1.0, 1.0]])
@@ -80,11 +80,11 @@ def entmax15_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The loss whose prediction is 1.5-entmax: sparse as sparsemax, and smooth as softmax.
+    r"""1.5-entmax loss: `entmax_loss` with ``alpha`` 1.5; sparse like sparsemax and smooth like softmax.
 
     .. math:: \ell = \max_{p \in \triangle} \Bigl(\langle z, p \rangle + \tfrac43 \sum_k (p_k - p_k^{3/2})\Bigr) - z_y
 
-    Its gradient is :math:`p - e_y` with :math:`p` the 1.5-entmax of the logits. It is `entmax_loss` at 1.5.
+    Its gradient is :math:`p - e_y` with :math:`p` the 1.5-entmax of the logits.
 
     Args:
         logits: Shape ``[..., classes]``, floating; -inf for a class that is absent.
@@ -96,7 +96,7 @@ def entmax15_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> logits = jnp.array([[2.0, 0.0, -1.0], [1.0, 1.0, 1.0]])
@@ -119,7 +119,7 @@ def entmax_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The Fenchel-Young loss of Tsallis' entropy: from cross-entropy to sparsemax and beyond.
+    r"""Entmax loss of order ``alpha``: softmax cross-entropy towards 1, the sparsemax loss at 2.
 
     .. math:: \ell = \max_{p \in \triangle} \Bigl(\langle z, p \rangle + \frac{\sum_k (p_k - p_k^\alpha)}
               {\alpha (\alpha - 1)}\Bigr) - z_y
@@ -138,7 +138,7 @@ def entmax_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, or ``alpha`` is not above 1.
+        ValueError: If the shapes do not match, or ``alpha`` is not above 1.
 
     Example:
         >>> logits = jnp.array([[2.0, 0.0, -1.0], [1.0, 1.0, 1.0]])
@@ -162,7 +162,7 @@ def fenchel_young_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The loss that a convex regularizer :math:`\Omega` of the predictions defines, from its conjugate.
+    r"""Fenchel-Young loss of a convex regularizer :math:`\Omega`, from its conjugate.
 
     .. math:: \ell = \Omega^*(\theta) + \Omega(y) - \langle \theta, y \rangle, \qquad
               \Omega^*(\theta) = \max_p \bigl(\langle \theta, p \rangle - \Omega(p)\bigr)

@@ -21,7 +21,7 @@ def hinge_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The loss of support vector machines: how much the margin :math:`y s` lacks to 1.
+    r"""Hinge loss of support vector machines: how far the margin :math:`y s` falls short of 1.
 
     .. math:: \ell = \max(0, 1 - y s)
 
@@ -60,7 +60,7 @@ def squared_hinge_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The hinge squared: smooth at a margin of 1, and harder on outliers.
+    r"""Squared hinge loss: smooth at a margin of 1, less robust to outliers than the hinge.
 
     .. math:: \ell = \max(0, 1 - y s)^2
 
@@ -98,9 +98,10 @@ def smoothed_hinge_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The hinge with its corner rounded over a width :math:`\gamma`; with :math:`d = \max(0, 1 - y s)`:
+    r"""Smoothed hinge loss: the hinge, quadratic over a width :math:`\gamma`.
 
-    .. math:: \ell = \begin{cases} d^2 / (2 \gamma) & d \le \gamma \\ d - \gamma / 2 & d > \gamma \end{cases}
+    .. math:: \ell = \begin{cases} d^2 / (2 \gamma) & d \le \gamma \\ d - \gamma / 2 & d > \gamma \end{cases},
+              \qquad d = \max(0, 1 - y s)
 
     Args:
         scores: Shape ``[...]``, floating.
@@ -139,7 +140,7 @@ def modified_huber_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The squared hinge made linear below a margin of -1, where it bears outliers.
+    r"""Modified Huber loss: the squared hinge, linear below a margin of -1, where it is robust to outliers.
 
     .. math:: \ell = \begin{cases} \max(0, 1 - y s)^2 & y s \ge -1 \\ -4 y s & y s < -1 \end{cases}
 

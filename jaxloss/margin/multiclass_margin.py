@@ -35,7 +35,7 @@ def multiclass_hinge_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Crammer and Singer's hinge: what the true class lacks to a lead of 1 over its strongest rival.
+    r"""Crammer-Singer multiclass hinge: by how much the true class fails to lead its strongest rival by 1.
 
     .. math:: \ell = \max\bigl(0,\; 1 + \max_{k \ne y} s_k - s_y\bigr)
 
@@ -51,7 +51,7 @@ def multiclass_hinge_loss(
 
     Raises:
         TypeError: If ``scores`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> scores = jnp.array([[3.0, 1.0, 2.5], [0.0, 2.0, 0.0]])
@@ -80,7 +80,7 @@ def multi_margin_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Weston and Watkins' hinge: what the true class lacks to its lead, over all rivals and averaged.
+    r"""Weston-Watkins multiclass hinge: by how much the true class fails to lead each rival, averaged.
 
     .. math:: \ell = \frac{w_y}{K} \sum_{k \ne y} \max(0,\; m - s_y + s_k)^p
 
@@ -100,7 +100,7 @@ def multi_margin_loss(
 
     Raises:
         TypeError: If ``scores`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, ``margin`` is negative or ``power`` not 1 or 2.
+        ValueError: If the shapes do not match, ``margin`` is negative or ``power`` not 1 or 2.
 
     Example:
         >>> scores = jnp.array([[3.0, 1.0, 2.5], [0.0, 2.0, 0.0]])
@@ -132,7 +132,7 @@ def multilabel_margin_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""What every present class lacks to a lead of 1 over every absent one, summed over pairs.
+    r"""Multi-label margin loss: by how much present classes fail to lead absent ones by 1, summed over pairs.
 
     .. math:: \ell = \frac1K \sum_{j : y_j = 1} \; \sum_{k : y_k = 0} \max(0,\; 1 - s_j + s_k)
 
@@ -151,7 +151,7 @@ def multilabel_margin_loss(
 
     Raises:
         TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, or there are no classes.
+        ValueError: If the shapes differ, or the class axis is empty.
 
     Example:
         >>> jaxloss.multilabel_margin_loss(jnp.array([0.1, 0.2, 0.4, 0.8]), jnp.array([1, 0, 0, 1]))

@@ -15,10 +15,10 @@ from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.regression.quantiles import multi_quantile_loss
 
-__all__ = ["crps_ensemble", "crps_gaussian", "crps_quantile", "fair_crps_ensemble"]
+__all__ = ["ensemble_crps", "fair_ensemble_crps", "gaussian_crps", "quantile_crps"]
 
 
-def crps_gaussian(
+def gaussian_crps(
     means: ArrayLike,
     scales: ArrayLike,
     targets: ArrayLike,
@@ -27,7 +27,7 @@ def crps_gaussian(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Continuous ranked probability score of a normal distribution, in closed form.
+    r"""Continuous ranked probability score (CRPS) of a normal distribution, in closed form.
 
     .. math:: \ell = \sigma \left( z \, (2 \Phi(z) - 1) + 2 \varphi(z) - \frac{1}{\sqrt \pi} \right), \qquad
               z = \frac{y - \mu}{\sigma}
@@ -49,7 +49,7 @@ def crps_gaussian(
         ValueError: If the shapes differ.
 
     Example:
-        >>> jaxloss.crps_gaussian(jnp.array([0.0, 0.0]), jnp.array([1.0, 1.0]), jnp.array([0.0, 1.0]), reduction="none")
+        >>> jaxloss.gaussian_crps(jnp.array([0.0, 0.0]), jnp.array([1.0, 1.0]), jnp.array([0.0, 1.0]), reduction="none")
         Array([0.23369497, 0.6024413 ], dtype=float32)
 
     Reference:
@@ -58,7 +58,7 @@ def crps_gaussian(
     """
     means, scales, targets = checks.values(means=means, scales=scales, targets=targets)
     means, scales, targets = blank(where, means, scales, targets, fill=1)
-    values = value_checks.within_domain(_crps_gaussian(targets - means, scales), scales > 0, "scales must be > 0")
+    values = value_checks.within_domain(_gaussian_crps(targets - means, scales), scales > 0, "scales must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -69,19 +69,19 @@ def _gaussian_slopes(error: Array, scale: Array) -> tuple[Array, Array]:
 
 
 @jax.custom_jvp
-def _crps_gaussian(error: Array, scale: Array) -> Array:
+def _gaussian_crps(error: Array, scale: Array) -> Array:
     # Homogeneous of degree 1, so it is made of its own slopes (Euler).
     by_error, by_scale = _gaussian_slopes(error, scale)
     return error * by_error + scale * by_scale
 
 
-@_crps_gaussian.defjvp
-def _crps_gaussian_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+@_gaussian_crps.defjvp
+def _gaussian_crps_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     by_error, by_scale = _gaussian_slopes(*primals)
-    return _crps_gaussian(*primals), by_error * tangents[0] + by_scale * tangents[1]
+    return _gaussian_crps(*primals), by_error * tangents[0] + by_scale * tangents[1]
 
 
-def crps_ensemble(
+def ensemble_crps(
     members: ArrayLike,
     targets: ArrayLike,
     *,
@@ -89,12 +89,12 @@ def crps_ensemble(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Continuous ranked probability score of the empirical distribution of an ensemble.
+    r"""Continuous ranked probability score (CRPS) of the empirical distribution of an ensemble.
 
     .. math:: \ell = \frac1M \sum_i |x_i - y| - \frac{1}{2 M^2} \sum_{i, j} |x_i - x_j|
 
     The score of the ensemble as it is (``nrg`` and ``qd`` in scoringrules): as an estimate of the score of the
-    distribution behind the members it is biased and favours too little spread; `fair_crps_ensemble` is not.
+    distribution behind the members it is biased and favours too little spread; `fair_ensemble_crps` is not.
     By sorting, in M log M steps.
 
     Args:
@@ -107,10 +107,10 @@ def crps_ensemble(
 
     Raises:
         TypeError: If ``members`` are not floating.
-        ValueError: If the shapes do not fit, or M is 0.
+        ValueError: If the shapes do not match, or M is 0.
 
     Example:
-        >>> jaxloss.crps_ensemble(jnp.array([[0.0, 2.0], [1.0, 1.0]]), jnp.array([1.0, 1.0]), reduction="none")
+        >>> jaxloss.ensemble_crps(jnp.array([[0.0, 2.0], [1.0, 1.0]]), jnp.array([1.0, 1.0]), reduction="none")
         Array([0.5, 0. ], dtype=float32)
 
     Reference:
@@ -122,7 +122,7 @@ def crps_ensemble(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def fair_crps_ensemble(
+def fair_ensemble_crps(
     members: ArrayLike,
     targets: ArrayLike,
     *,
@@ -130,12 +130,12 @@ def fair_crps_ensemble(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Unbiased estimate, from an ensemble, of the score of the distribution that its members were drawn from.
+    r"""Fair CRPS: unbiased estimate, from an ensemble, of the score of its underlying distribution.
 
     .. math:: \ell = \frac1M \sum_i |x_i - y| - \frac{1}{2 M (M - 1)} \sum_{i, j} |x_i - x_j|
 
     The estimator to train with: ensembles of different sizes have the same expected score, and two members
-    are enough. It is ``fair`` in scoringrules, whose default is that of `crps_ensemble`.
+    are enough. It is ``fair`` in scoringrules, whose default is that of `ensemble_crps`.
 
     Args:
         members: Shape ``[..., M]``, floating; M >= 2.
@@ -148,10 +148,10 @@ def fair_crps_ensemble(
 
     Raises:
         TypeError: If ``members`` are not floating.
-        ValueError: If the shapes do not fit, or M is less than 2.
+        ValueError: If the shapes do not match, or M is less than 2.
 
     Example:
-        >>> jaxloss.fair_crps_ensemble(jnp.array([[0.0, 2.0], [1.0, 2.0]]), jnp.array([1.0, 3.0]), reduction="none")
+        >>> jaxloss.fair_ensemble_crps(jnp.array([[0.0, 2.0], [1.0, 2.0]]), jnp.array([1.0, 3.0]), reduction="none")
         Array([0., 1.], dtype=float32)
 
     Reference:
@@ -215,7 +215,7 @@ def _first_of_ties(ordered: Array) -> Array:
     return jax.lax.cummax(jnp.where(fresh, index, 0), axis=ordered.ndim - 1)
 
 
-def crps_quantile(
+def quantile_crps(
     predictions: ArrayLike,
     targets: ArrayLike,
     levels: ArrayLike,
@@ -224,7 +224,7 @@ def crps_quantile(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Continuous ranked probability score from predicted quantiles: twice their mean pinball loss.
+    r"""Continuous ranked probability score (CRPS) from predicted quantiles: twice their mean pinball loss.
 
     .. math:: \ell = \frac2Q \sum_q \max \big( \tau_q (y - \hat y_q), (\tau_q - 1)(y - \hat y_q) \big)
 
@@ -242,10 +242,10 @@ def crps_quantile(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes do not fit, or Q is 0.
+        ValueError: If the shapes do not match, or Q is 0.
 
     Example:
-        >>> jaxloss.crps_quantile(jnp.array([1.0, 2.0, 3.0]), jnp.array(2.0), jnp.array([0.25, 0.5, 0.75]))
+        >>> jaxloss.quantile_crps(jnp.array([1.0, 2.0, 3.0]), jnp.array(2.0), jnp.array([0.25, 0.5, 0.75]))
         Array(0.33333334, dtype=float32)
 
     Reference:

@@ -65,7 +65,7 @@ def discretized_logistic_mixture_nll(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes do not fit, K is 0, or ``levels`` is less than 2.
+        ValueError: If the shapes do not match, K is 0, or ``levels`` is less than 2.
 
     Example:
         >>> one = jnp.zeros(1)

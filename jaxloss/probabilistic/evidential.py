@@ -20,12 +20,12 @@ def evidential_regression_loss(
     beta: ArrayLike,
     targets: ArrayLike,
     *,
-    coefficient: Scalar = 0.01,
+    evidence_weight: Scalar = 0.01,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Likelihood under a normal-inverse-gamma prior, and a penalty on evidence for wrong predictions.
+    r"""Evidential regression: likelihood under a normal-inverse-gamma prior, plus a penalty on wrong evidence.
 
     .. math:: \ell = \tfrac12 \log \tfrac{\pi}{\nu} - \alpha \log \Omega
               + (\alpha + \tfrac12) \log \left( (y - \gamma)^2 \nu + \Omega \right)
@@ -42,7 +42,7 @@ def evidential_regression_loss(
         alpha: Shape ``[...]``, the same; half the virtual observations of the variance; > 0, NaN otherwise.
         beta: Shape ``[...]``, the same; > 0, NaN otherwise, in squared units of ``targets``.
         targets: Shape ``[...]``, the same; floating or integer; never broadcast.
-        coefficient: Weight :math:`\lambda` >= 0 of the penalty.
+        evidence_weight: Weight :math:`\lambda` of the penalty; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -50,7 +50,7 @@ def evidential_regression_loss(
 
     Raises:
         TypeError: If ``gamma`` is not floating.
-        ValueError: If the shapes differ, or ``coefficient`` is negative.
+        ValueError: If the shapes differ, or ``evidence_weight`` is negative.
 
     Example:
         >>> one = jnp.ones(())
@@ -62,12 +62,12 @@ def evidential_regression_loss(
     """
     gamma, nu, alpha, beta, targets = checks.values(gamma=gamma, nu=nu, alpha=alpha, beta=beta, targets=targets)
     gamma, nu, alpha, beta, targets = blank(where, gamma, nu, alpha, beta, targets, fill=1)
-    coefficient = checks.scalar("coefficient", coefficient, gamma.dtype, at_least=0)
+    evidence_weight = checks.scalar("evidence_weight", evidence_weight, gamma.dtype, at_least=0)
     error = targets - gamma
     # Integrated over its prior, the Gaussian is a Student t with 2 alpha degrees of freedom.
     certainty = jnp.sqrt(alpha / beta) * jnp.sqrt(nu / (1 + nu))
     values = student_t(alpha, error * certainty) - jnp.log(certainty)
-    values = values + coefficient * magnitude(error) * (2 * nu + alpha)
+    values = values + evidence_weight * magnitude(error) * (2 * nu + alpha)
     valid = (nu > 0) & (alpha > 0) & (beta > 0)
     values = value_checks.within_domain(values, valid, "nu, alpha and beta must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -32,7 +32,7 @@ def gaussian_nll(
     .. math:: \ell = \tfrac12 \left( \log 2 \pi + \log \sigma^2 + \frac{(y - \mu)^2}{\sigma^2} \right)
 
     This is the full likelihood: PyTorch leaves out :math:`\tfrac12 \log 2 \pi` unless told ``full=True``, and
-    clamps the variance at 1e-6 behind the back of the gradient. Nothing is clamped here; let the model give
+    clamps the variance at 1e-6, with no gradient through the clamp. Nothing is clamped here; let the model give
     a positive variance, for example ``softplus(x) + 1e-6`` or ``exp(x)``.
 
     Args:
@@ -72,7 +72,7 @@ def beta_nll(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Gaussian likelihood weighted by a power of its own variance, so that hard regions are not neglected.
+    r"""Beta-NLL: Gaussian likelihood weighted by a power of its variance, so that hard regions still train.
 
     .. math:: \ell = \lfloor \sigma^2 \rfloor^{\beta} \cdot \tfrac12 \left( \log 2 \pi + \log \sigma^2
               + \frac{(y - \mu)^2}{\sigma^2} \right)
@@ -92,7 +92,7 @@ def beta_nll(
 
     Raises:
         TypeError: If ``means`` are not floating.
-        ValueError: If the shapes differ, or ``beta`` lies outside [0, 1].
+        ValueError: If the shapes differ, or ``beta`` is outside [0, 1].
 
     Example:
         >>> jaxloss.beta_nll(jnp.array([0.0, 1.0]), jnp.array([1.0, 4.0]), jnp.array([0.0, 3.0]), reduction="none")
@@ -141,7 +141,7 @@ def multivariate_gaussian_nll(
 
     Raises:
         TypeError: If ``means`` are not floating.
-        ValueError: If the shapes do not fit, or D is 0.
+        ValueError: If the shapes do not match, or D is 0.
 
     Example:
         >>> factor = jnp.array([[2.0, 0.0], [1.0, 1.0]])
@@ -196,7 +196,7 @@ def gaussian_mixture_nll(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes do not fit, or K is 0.
+        ValueError: If the shapes do not match, or K is 0.
 
     Example:
         >>> jaxloss.gaussian_mixture_nll(jnp.zeros(2), jnp.array([-1.0, 1.0]), jnp.ones(2), jnp.array(0.0)).round(4)

@@ -66,7 +66,7 @@ def student_t_nll(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative log-likelihood of a Student t distribution, its tails learned through the degrees of freedom.
+    r"""Negative log-likelihood of a Student t distribution with predicted degrees of freedom.
 
     .. math:: \ell = \log \Gamma(\tfrac{\nu}{2}) - \log \Gamma(\tfrac{\nu + 1}{2}) + \tfrac12 \log(\pi \nu \sigma^2)
               + \tfrac{\nu + 1}{2} \log \left( 1 + \tfrac{(y - \mu)^2}{\nu \sigma^2} \right)

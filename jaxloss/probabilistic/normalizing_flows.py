@@ -17,7 +17,7 @@ def normalizing_flow_nll(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative log-likelihood under a normalizing flow, from what the flow gives back for every example.
+    r"""Negative log-likelihood under a normalizing flow, from base log-densities and log-determinants.
 
     .. math:: \ell = -\left( \log p_Z(f(x)) + \log \left| \det \frac{\partial f(x)}{\partial x} \right| \right)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -74,7 +76,7 @@ def gamma_deviance(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Deviance of the gamma distribution: a loss of the ratio, blind to the unit of measurement.
+    r"""Deviance of the gamma distribution: depends only on the ratio of prediction and target.
 
     .. math:: \ell = 2 \left( \frac{y}{\mu} - \log \frac{y}{\mu} - 1 \right)
 
@@ -125,7 +127,7 @@ def tweedie_deviance(
     ``power`` is traced. Between 0 and 1 there is no such distribution; the deviance is a loss all the same.
 
     Args:
-        predictions: Shape ``[...]``, floating, the means :math:`\mu`; > 0, NaN otherwise, whatever the power.
+        predictions: Shape ``[...]``, floating, the means :math:`\mu`; > 0, NaN otherwise, for any power.
         targets: Shape ``[...]``, the same; floating or integer; > 0, and 0 too if ``power`` < 2; NaN otherwise.
         power: The power :math:`p` >= 0 of the mean in the variance.
         where, weights, reduction: See `jaxloss.reduce`.
@@ -178,10 +180,11 @@ def _deviance_far_off(mean: Array, target: Array, power: Array) -> Array:
 def _power_difference(x: Array, y: Array, exponent: Array) -> Array:
     """``(y**exponent - x**exponent) / exponent``, and its limit ``log(y / x)`` at 0."""
     distance = jnp.log(y) - jnp.log(x)
-    rising = exponent * distance > 0
-    change = jnp.where(rising, -1, 1) * (exponent * distance)  # relative to the larger power, so that none overflows
-    small = change > -1e-2
+    # Relative to the power of y where it is so much larger that its ratio to the other overflows.
+    rising = (exponent > 0) & (exponent * distance > 0.25 * math.log(float(jnp.finfo(x.dtype).max)))
+    change = jnp.where(rising, -1, 1) * (exponent * distance)
+    small = jnp.abs(change) < 1e-2
     little = jnp.where(small, change, 0)
     series = distance * (1 + little / 2 * (1 + little / 3 * (1 + little / 4 * (1 + little / 5 * (1 + little / 6)))))
-    large = jnp.where(rising, -1, 1) * jnp.expm1(jnp.where(small, -1, change)) / jnp.where(small, 1, exponent)
+    large = jnp.where(rising, -1, 1) * jnp.expm1(jnp.where(small, 1, change)) / jnp.where(small, 1, exponent)
     return jnp.power(jnp.where(rising, y, x), exponent) * jnp.where(small, series, large)

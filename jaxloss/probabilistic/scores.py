@@ -20,7 +20,7 @@ def brier_score(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared difference between the probability of an event and whether it happened.
+    r"""Brier score: squared difference between the probability of an event and its outcome.
 
     .. math:: \ell = (p - y)^2
 
@@ -76,7 +76,7 @@ def multiclass_brier_score(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance between predicted class probabilities and the class that came.
+    r"""Brier score of several classes: squared distance between probabilities and the one-hot outcome.
 
     .. math:: \ell = \sum_k (p_k - [k = y])^2
 
@@ -94,7 +94,7 @@ def multiclass_brier_score(
 
     Raises:
         TypeError: If ``probs`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, or K is 0.
+        ValueError: If the shapes do not match, or K is 0.
 
     Example:
         >>> jaxloss.multiclass_brier_score(jnp.array([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]), jnp.array([0, 2]))
@@ -117,7 +117,7 @@ def ranked_probability_score(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared distance between cumulative probabilities of ordered classes: near misses cost less.
+    r"""Ranked probability score (RPS): squared distance between cumulative probabilities of ordered classes.
 
     .. math:: \ell = \sum_k \Big( \sum_{j \le k} p_j - [y \le k] \Big)^2
 
@@ -134,7 +134,7 @@ def ranked_probability_score(
 
     Raises:
         TypeError: If ``probs`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not fit, or K is 0.
+        ValueError: If the shapes do not match, or K is 0.
 
     Example:
         >>> jaxloss.ranked_probability_score(jnp.array([0.0, 0.5, 0.5]), jnp.array(0))
@@ -160,7 +160,7 @@ def interval_score(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Width of a central prediction interval, with a penalty for targets outside (Winkler score).
+    r"""Interval (Winkler) score: width of a prediction interval plus a penalty for targets outside it.
 
     .. math:: \ell = (u - l) + \frac2\alpha \max(l - y, 0) + \frac2\alpha \max(y - u, 0)
 
@@ -179,7 +179,7 @@ def interval_score(
 
     Raises:
         TypeError: If ``lower`` is not floating.
-        ValueError: If the shapes differ, or ``alpha`` lies outside (0, 1).
+        ValueError: If the shapes differ, or ``alpha`` is outside (0, 1).
 
     Example:
         >>> lower, upper = jnp.array([0.0, 0.0]), jnp.array([2.0, 2.0])
@@ -207,7 +207,7 @@ def energy_score(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Energy score of an ensemble of vectors: `crps_ensemble` in several dimensions.
+    r"""Energy score of an ensemble of vectors: `ensemble_crps` in several dimensions.
 
     .. math:: \ell = \frac1M \sum_i \lVert x_i - y \rVert - \frac{1}{2 M^2} \sum_{i, j} \lVert x_i - x_j \rVert
 
@@ -225,7 +225,7 @@ def energy_score(
 
     Raises:
         TypeError: If ``members`` are not floating.
-        ValueError: If the shapes do not fit, or M or D is 0.
+        ValueError: If the shapes do not match, or M or D is 0.
 
     Example:
         >>> jaxloss.energy_score(jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.zeros(2))

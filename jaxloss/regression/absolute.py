@@ -58,12 +58,12 @@ def epsilon_insensitive_loss(
     predictions: ArrayLike,
     targets: ArrayLike,
     *,
-    epsilon: Scalar = 0.1,
+    half_width: Scalar = 0.1,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Absolute error beyond a tube of half-width :math:`\epsilon`, inside which errors are free.
+    r"""Absolute error minus a tolerance :math:`\epsilon`; 0 inside the tube (support vector regression).
 
     .. math:: \ell = \max(0, |\hat y - y| - \epsilon)
 
@@ -72,7 +72,7 @@ def epsilon_insensitive_loss(
     Args:
         predictions: Shape ``[...]``, floating.
         targets: Shape ``[...]``, the same; floating or integer; never broadcast.
-        epsilon: Half-width of the tube, in units of ``targets``; >= 0, and 0 gives `absolute_error`.
+        half_width: The :math:`\epsilon` of the formula, in units of ``targets``; >= 0. 0 gives `absolute_error`.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -80,10 +80,10 @@ def epsilon_insensitive_loss(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or ``epsilon`` is negative.
+        ValueError: If the shapes differ, or ``half_width`` is negative.
 
     Example:
-        >>> jaxloss.epsilon_insensitive_loss(jnp.array([0.2, 2.0]), jnp.zeros(2), epsilon=0.5, reduction="none")
+        >>> jaxloss.epsilon_insensitive_loss(jnp.array([0.2, 2.0]), jnp.zeros(2), half_width=0.5, reduction="none")
         Array([0. , 1.5], dtype=float32)
 
     Reference:
@@ -92,8 +92,8 @@ def epsilon_insensitive_loss(
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, at_least=0)
-    values = positive_part(magnitude(predictions - targets) - epsilon)
+    half_width = checks.scalar("half_width", half_width, predictions.dtype, at_least=0)
+    values = positive_part(magnitude(predictions - targets) - half_width)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

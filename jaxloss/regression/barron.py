@@ -31,7 +31,7 @@ def barron_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""A family of robust losses of the residual :math:`r`; the smaller ``alpha``, the less an outlier pulls.
+    r"""Barron's general robust loss of the residual :math:`r`; a smaller ``alpha`` gives outliers less influence.
 
     .. math:: \ell(r) = \frac{|\alpha - 2|}{\alpha}
               \left( \left( \frac{(r / c)^2}{|\alpha - 2|} + 1 \right)^{\alpha / 2} - 1 \right)
@@ -41,8 +41,8 @@ def barron_loss(
     `welsch_loss`; ``jnp.inf`` is :math:`\exp((r / c)^2 / 2) - 1`. The loss is convex in the residual for
     ``alpha >= 1``.
 
-    ``alpha`` and ``scale`` may be traced, learned too, but this is no likelihood: minimised over them without their
-    normaliser, the loss prefers to ignore every point. The derivative in ``alpha`` is finite and continuous but for
+    ``alpha`` and ``scale`` may be traced, learned too, but this is not a likelihood: minimised over them without their
+    normaliser, the loss prefers to ignore every point. The derivative in ``alpha`` is finite and continuous except at
     ``alpha`` of 2, where it grows like :math:`\tfrac14 (r/c)^2 \log(1 / |\alpha - 2|)`; there it is the one at the
     nearest number of the dtype.
 

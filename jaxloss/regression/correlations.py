@@ -65,7 +65,7 @@ def cosine_distance(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""One minus the cosine of the angle between two vectors, as half the squared chord of their directions.
+    r"""Cosine distance: one minus the cosine similarity of two vectors.
 
     .. math:: \ell = 1 - \frac{\langle \hat y, y \rangle}{\|\hat y\| \, \|y\|}
               = \frac12 \left\| \frac{\hat y}{\|\hat y\|} - \frac{y}{\|y\|} \right\|^2
@@ -110,7 +110,7 @@ def pearson_correlation_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""One minus Pearson's correlation over the last axis: any rising line through the targets is perfect.
+    r"""One minus Pearson's correlation over the last axis; 0 for any increasing linear function of the targets.
 
     .. math:: \ell = 1 - \rho = 1 - \frac{\sum_i w_i (\hat y_i - \bar{\hat y}) (y_i - \bar y)}
               {\sqrt{\sum_i w_i (\hat y_i - \bar{\hat y})^2} \sqrt{\sum_i w_i (y_i - \bar y)^2}}
@@ -156,7 +156,7 @@ def concordance_correlation_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""One minus Lin's concordance over the last axis: correlation that also punishes a shift and a wrong scale.
+    r"""One minus Lin's concordance correlation over the last axis, which also penalises a wrong offset and scale.
 
     .. math:: \ell = 1 - \frac{2 \sigma_{\hat y y}}{\sigma_{\hat y}^2 + \sigma_y^2 + (\mu_{\hat y} - \mu_y)^2}
               = \frac{\overline{(\hat y - y)^2}}{\sigma_{\hat y}^2 + \sigma_y^2 + (\mu_{\hat y} - \mu_y)^2}

@@ -24,12 +24,12 @@ def expectile_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared error that weighs the two sides unequally; its minimiser is an expectile.
+    r"""Asymmetric squared error whose minimiser is an expectile.
 
     .. math:: \ell = \left| \tau - 1[u < 0] \right| u^2, \qquad u = y - \hat y
 
-    The ``expectile`` weighs targets above the prediction, so that 0.9 pulls predictions up: implicit Q-learning fits
-    its values so. At 0.5 it is half of `squared_error`.
+    The ``expectile`` is the weight of targets above the prediction, so that 0.9 pulls predictions up: implicit
+    Q-learning fits its values so. At 0.5 it is half of `squared_error`.
 
     Args:
         predictions: Shape ``[...]``, floating.
@@ -70,7 +70,7 @@ def huber_quantile_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Pinball loss with its kink rounded off over residuals up to :math:`\delta`.
+    r"""Quantile Huber loss: the pinball loss, quadratic for residuals up to :math:`\delta`.
 
     .. math:: \ell = \left| q - 1[u < 0] \right| \frac{h_\delta(u)}{\delta}, \qquad u = y - \hat y
 

@@ -24,7 +24,7 @@ def huber_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Squared error for small residuals :math:`r`, absolute error for large ones.
+    r"""Huber loss: squared error for small residuals :math:`r`, absolute error for large ones.
 
     .. math:: \ell(r) = \begin{cases} \tfrac12 r^2 & |r| \le \delta \\
               \delta \, (|r| - \tfrac12 \delta) & |r| > \delta \end{cases}
@@ -71,7 +71,7 @@ def smooth_l1_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Absolute error with its kink rounded off over residuals :math:`r` up to :math:`\beta`.
+    r"""Smooth L1 loss: absolute error, quadratic for residuals :math:`r` up to :math:`\beta`.
 
     .. math:: \ell(r) = \begin{cases} \tfrac{1}{2 \beta} r^2 & |r| < \beta \\
               |r| - \tfrac12 \beta & |r| \ge \beta \end{cases}

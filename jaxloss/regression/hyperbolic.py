@@ -74,7 +74,7 @@ def pseudo_huber_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""A smooth stand-in for the Huber loss: a hyperbola in the residual :math:`r`.
+    r"""Pseudo-Huber loss: a smooth approximation of the Huber loss, a hyperbola in the residual :math:`r`.
 
     .. math:: \ell(r) = \delta^2 \left( \sqrt{1 + (r / \delta)^2} - 1 \right)
 
@@ -118,7 +118,7 @@ def charbonnier_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Absolute error with its kink rounded off by a small constant; common in image restoration.
+    r"""Charbonnier loss: a smooth absolute error, common in image restoration.
 
     .. math:: \ell(r) = \sqrt{r^2 + \epsilon^2}
 
@@ -163,7 +163,7 @@ def log_cosh(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Logarithm of the hyperbolic cosine of the residual :math:`r`, whose gradient is its hyperbolic tangent.
+    r"""Log-cosh loss: logarithm of the hyperbolic cosine of the residual :math:`r`; its gradient is ``tanh(r)``.
 
     .. math:: \ell(r) = \log \cosh r
 

@@ -30,11 +30,11 @@ def quantile_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The pinball loss: absolute error that weighs the two sides unequally; its minimiser is a quantile.
+    r"""Quantile (pinball) loss: asymmetric absolute error whose minimiser is a quantile.
 
     .. math:: \ell = \max\left( q\, u, (q - 1)\, u \right), \qquad u = y - \hat y
 
-    The ``quantile`` weighs targets above the prediction: 0.9 makes under-prediction nine times as dear as
+    The ``quantile`` is the weight of targets above the prediction: 0.9 makes under-prediction nine times as costly as
     over-prediction. At 0.5 it is half of `absolute_error`. The slope at a perfect fit is 0.
 
     Args:
@@ -93,7 +93,7 @@ def multi_quantile_loss(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes do not fit.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> predictions, targets = jnp.array([[0.0, 1.0, 4.0]]), jnp.array([2.0])
@@ -125,7 +125,7 @@ def quantile_crossing_penalty(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""By how much predicted quantiles violate their order, summed over neighbouring levels.
+    r"""Penalty on crossing quantiles: the total violation of their order.
 
     .. math:: \ell = \sum_{i=1}^{Q-1} \max(0, \hat y_i - \hat y_{i+1} + m)
 

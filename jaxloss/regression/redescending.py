@@ -69,12 +69,12 @@ def cauchy_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Logarithmic in the residual :math:`r`: the likelihood of Student's distribution at low degrees of freedom.
+    r"""Cauchy (Lorentzian) loss: logarithmic in large residuals :math:`r`.
 
     .. math:: \ell(r) = \log\left( 1 + \tfrac12 (r / c)^2 \right)
 
-    Also called the Lorentzian; `barron_loss` with ``alpha=0``. The pull of a point peaks at :math:`\sqrt2 c` and then
-    falls like :math:`2 / r`.
+    It is the likelihood of Student's distribution at low degrees of freedom, and `barron_loss` with ``alpha=0``. The
+    pull of a point peaks at :math:`\sqrt2 c` and then falls like :math:`2 / r`.
 
     Args:
         predictions: Shape ``[...]``, floating.
@@ -120,7 +120,7 @@ def geman_mcclure_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""A rational function of the residual :math:`r` that levels off at 2.
+    r"""Geman-McClure loss: a rational function of the residual :math:`r`, bounded by 2.
 
     .. math:: \ell(r) = \frac{2 (r / c)^2}{(r / c)^2 + 4}
 
@@ -164,7 +164,7 @@ def welsch_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""An upturned Gaussian bell of the residual :math:`r` that levels off at 1.
+    r"""Welsch (correntropy) loss: one minus a Gaussian of the residual :math:`r`, bounded by 1.
 
     .. math:: \ell(r) = 1 - \exp\left( -\tfrac12 (r / c)^2 \right)
 
@@ -209,7 +209,7 @@ def tukey_biweight_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""A sixth-degree polynomial of the residual :math:`r` that is constant beyond :math:`c`.
+    r"""Tukey's biweight loss: a polynomial of the residual :math:`r`, constant beyond :math:`c`.
 
     .. math:: \ell(r) = \frac{c^2}{6} \begin{cases} 1 - \left( 1 - (r / c)^2 \right)^3 & |r| \le c \\
               1 & |r| > c \end{cases}

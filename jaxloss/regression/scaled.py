@@ -57,7 +57,7 @@ def mean_absolute_scaled_error(
 
     Raises:
         TypeError: If ``predictions`` are not floating, or ``seasonality`` is not a static integer.
-        ValueError: If the shapes do not fit, or ``history`` is not longer than ``seasonality``.
+        ValueError: If the shapes do not match, or ``history`` is not longer than ``seasonality``.
 
     Example:
         >>> history = jnp.array([1.0, 3.0, 2.0, 4.0])
@@ -94,7 +94,7 @@ def relative_l2_error(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Length of the error over length of the target, both over the last axis: the loss of neural operators.
+    r"""Relative L2 error over the last axis: norm of the error over norm of the target, as for neural operators.
 
     .. math:: \ell = \frac{\sqrt{\sum_i w_i (\hat y_i - y_i)^2}}{\sqrt{\sum_i w_i y_i^2}}
 

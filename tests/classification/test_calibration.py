@@ -59,7 +59,7 @@ def test_wide_margin_is_cross_entropy(scored):
 def test_penalty_has_no_slope_within_the_margin():
     """At the margin itself the slope is that of the cross-entropy: the kink has slope 0."""
     logits, labels = jnp.array([3.0, 1.0]), jnp.array(0)
-    slope = jax.grad(lambda z: jaxloss.margin_label_smoothing_loss(z, labels, margin=2.0, coefficient=5.0))(logits)
+    slope = jax.grad(lambda z: jaxloss.margin_label_smoothing_loss(z, labels, margin=2.0, penalty_weight=5.0))(logits)
     expected = jax.grad(lambda z: jaxloss.softmax_cross_entropy_with_integer_labels(z, labels))(logits)
     np.testing.assert_array_equal(slope, expected)
 
@@ -106,7 +106,7 @@ def test_divergence_keeps_its_accuracy(classes, scale, dtype):
 
 def test_no_wrong_evidence_has_no_divergence():
     evidence, labels = jnp.array([[7.0, 0.0, 0.0]]), jnp.array([0])
-    fn = lambda e, c: jaxloss.evidential_classification_loss(e, labels, kl_coefficient=c)
+    fn = lambda e, c: jaxloss.evidential_classification_loss(e, labels, kl_weight=c)
     np.testing.assert_array_equal(fn(evidence, 1.0), fn(evidence, 0.0))
     slopes = [jax.grad(fn)(evidence, c) for c in (0.0, 1.0)]
     np.testing.assert_array_equal(*slopes)

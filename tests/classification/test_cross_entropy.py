@@ -7,7 +7,6 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 import scipy.special
 
@@ -173,6 +172,8 @@ def test_small_binary_losses_keep_their_relative_accuracy() -> None:
 
 def test_agrees_with_optax_on_bfloat16_only_more_precisely() -> None:
     """The loss of 16-bit logits is that of the same logits in float64, not one rounded to 16 bits."""
+    import optax
+
     rng = np.random.default_rng(0)
     logits = jnp.asarray(3 * rng.normal(size=(64, 1000)), jnp.bfloat16)
     labels = rng.integers(0, 1000, 64)

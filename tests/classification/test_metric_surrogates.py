@@ -7,13 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
-import sklearn.metrics
 
 import jaxloss
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
 def test_hard_predictions_have_the_f_score(rng, beta):
+    import sklearn.metrics
+
     guesses, truths = rng.integers(0, 2, (2, 40))
     expected = 1 - sklearn.metrics.fbeta_score(truths, guesses, beta=beta)
     actual = jaxloss.soft_f1_loss(guesses.astype(np.float32), truths, beta=beta)
@@ -22,6 +23,8 @@ def test_hard_predictions_have_the_f_score(rng, beta):
 
 def test_macro_and_micro_averages(rng):
     """Labels on the leading axis give the macro average, one flat pool the micro average."""
+    import sklearn.metrics
+
     guesses, truths = rng.integers(0, 2, (2, 3, 40))
     for average, shape in (("macro", (3, 40)), ("micro", (120,))):
         expected = 1 - sklearn.metrics.f1_score(truths.T, guesses.T, average=average)
@@ -48,6 +51,8 @@ def test_scores_are_not_probabilities():
 
 
 def test_pairwise_loss_bounds_the_area(rng):
+    import sklearn.metrics
+
     scores, targets = rng.normal(size=60).astype(np.float32), rng.integers(0, 2, 60)
     error = 1 - sklearn.metrics.roc_auc_score(targets, scores)
     assert float(jaxloss.pairwise_auc_loss(scores, targets)) >= error
@@ -55,6 +60,8 @@ def test_pairwise_loss_bounds_the_area(rng):
 
 def test_pairwise_loss_of_binary_scores_is_the_area(rng):
     """Scores of 0 and 1 at margin 1: a reversed pair costs 4 and a tie 1; at margin 0 they cost 1 and 0."""
+    import sklearn.metrics
+
     scores, targets = rng.integers(0, 2, (2, 60))
     at = lambda margin: float(jaxloss.pairwise_auc_loss(scores.astype(np.float32), targets, margin=margin))
     reversed_pairs = at(1e-7)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,22 +73,23 @@ def test_lengths_do_not_count(angular, rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_gradient_is_bounded_on_and_beside_the_axis(angular, sign: float, dtype) -> None:
+def test_gradient_is_bounded_on_and_beside_the_axis(angular, dtype) -> None:
     """arccos has an infinite slope there; the slope of these losses is at most 2 * scale."""
     with jax.enable_x64(dtype == jnp.float64):
         kernel = jnp.asarray([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype)
-        for off in (0.0, 1e-30, 1e-12, 1e-8, 1e-6, 1e-4):
-            embeddings = jnp.asarray([[sign, 0.0, off]], dtype)
 
-            def fn(e, w):
-                return angular(e, jnp.array([0]), w, scale=8.0)
+        @jax.jit
+        def slopes(embeddings):
+            fn = lambda e, w: angular(e, jnp.array([0]), w, scale=8.0)
+            along = jnp.ones_like(embeddings), jnp.ones_like(kernel)
+            return jax.jvp(jax.grad(fn, (0, 1)), (embeddings, kernel), along)
 
-            for gradient in jax.grad(fn, (0, 1))(embeddings, kernel):
+        for sign, off in itertools.product((1.0, -1.0), (0.0, 1e-30, 1e-12, 1e-8, 1e-6, 1e-4)):
+            gradients, bends = slopes(jnp.asarray([[sign, 0.0, off]], dtype))
+            for gradient in gradients:
                 assert np.all(np.isfinite(gradient))
                 assert np.max(np.abs(gradient)) <= 16
-            bend = jax.jvp(jax.grad(fn), (embeddings, kernel), (jnp.ones_like(embeddings), jnp.ones_like(kernel)))[1]
-            assert np.all(np.isfinite(bend))
+            assert np.all(np.isfinite(bends[0]))
 
 
 def test_small_angles_keep_their_digits() -> None:
@@ -101,7 +104,7 @@ def test_small_angles_keep_their_digits() -> None:
             def fn(e, d=dtype):
                 return jaxloss.arcface_loss(e, np.zeros(4, int), jnp.asarray(kernel, d), scale=4.0, reduction="sum")
 
-            slopes[dtype] = np.asarray(jax.grad(fn)(jnp.asarray(embeddings, dtype)))
+            slopes[dtype] = np.asarray(jax.jit(jax.grad(fn))(jnp.asarray(embeddings, dtype)))
     np.testing.assert_allclose(slopes[jnp.float32][:, 1], slopes[jnp.float64][:, 1], rtol=1e-5)
 
 

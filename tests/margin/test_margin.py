@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import sklearn.metrics
 
 import jaxloss
 
@@ -89,6 +88,8 @@ class TestKinks:
 
 class TestBinaryValues:
     def test_hinge_is_that_of_scikit_learn(self, rng: np.random.Generator) -> None:
+        import sklearn.metrics
+
         scores, targets = rng.normal(size=50), rng.choice([-1, 1], size=50)
         weights = rng.uniform(size=50)
         expected = sklearn.metrics.hinge_loss(targets, scores, sample_weight=weights)

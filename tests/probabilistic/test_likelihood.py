@@ -339,7 +339,9 @@ def test_evidential_regression_loss_is_a_student_t() -> None:
     nu, alpha, beta = 0.2 + rng.gamma(2.0, size=(3, 10))
     gamma, targets = rng.normal(size=(2, 10))
     with jax.enable_x64(True):
-        ours = jaxloss.evidential_regression_loss(gamma, nu, alpha, beta, targets, coefficient=0.0, reduction="none")
+        ours = jaxloss.evidential_regression_loss(
+            gamma, nu, alpha, beta, targets, evidence_weight=0.0, reduction="none"
+        )
     scale = np.sqrt(beta * (1 + nu) / (nu * alpha))
     np.testing.assert_allclose(ours, -scipy.stats.t.logpdf(targets, 2 * alpha, gamma, scale), rtol=1e-11)
 

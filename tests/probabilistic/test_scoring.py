@@ -13,46 +13,46 @@ import jaxloss
 EPS = np.finfo(np.float32).eps
 
 
-def test_crps_gaussian_has_exact_slopes_far_out() -> None:
+def test_gaussian_crps_has_exact_slopes_far_out() -> None:
     """The slope in the scale is a difference of terms of the size of the error, if left to themselves."""
-    slopes = jax.grad(jaxloss.crps_gaussian, argnums=(0, 1))(jnp.float32(0), jnp.float32(1), jnp.float32(1e10))
+    slopes = jax.grad(jaxloss.gaussian_crps, argnums=(0, 1))(jnp.float32(0), jnp.float32(1), jnp.float32(1e10))
     np.testing.assert_allclose(slopes, [-1, -(np.pi**-0.5)], rtol=1e-6)
-    value = jaxloss.crps_gaussian(jnp.float32(0), jnp.float32(1e-30), jnp.float32(1e30))
+    value = jaxloss.gaussian_crps(jnp.float32(0), jnp.float32(1e-30), jnp.float32(1e30))
     np.testing.assert_allclose(value, 1e30, rtol=1e-6)
-    assert np.isnan(jaxloss.crps_gaussian(jnp.zeros(1), jnp.zeros(1), jnp.ones(1)))
+    assert np.isnan(jaxloss.gaussian_crps(jnp.zeros(1), jnp.zeros(1), jnp.ones(1)))
 
 
-def test_crps_gaussian_is_the_limit_of_a_large_ensemble() -> None:
+def test_gaussian_crps_is_the_limit_of_a_large_ensemble() -> None:
     members = jnp.asarray(np.random.default_rng(0).normal(size=100_000), jnp.float32)
-    gaussian = jaxloss.crps_gaussian(jnp.zeros(()), jnp.ones(()), jnp.float32(0.3))
-    np.testing.assert_allclose(jaxloss.crps_ensemble(members, jnp.float32(0.3)), gaussian, rtol=2e-2)
+    gaussian = jaxloss.gaussian_crps(jnp.zeros(()), jnp.ones(()), jnp.float32(0.3))
+    np.testing.assert_allclose(jaxloss.ensemble_crps(members, jnp.float32(0.3)), gaussian, rtol=2e-2)
 
 
-def test_crps_ensemble_has_two_estimators_under_two_names() -> None:
+def test_ensemble_crps_has_two_estimators_under_two_names() -> None:
     rng = np.random.default_rng(1)
     members, targets = rng.normal(size=(6, 4)), rng.normal(size=6)
-    biased = jaxloss.crps_ensemble(members, targets, reduction="none")
-    fair = jaxloss.fair_crps_ensemble(members, targets, reduction="none")
+    biased = jaxloss.ensemble_crps(members, targets, reduction="none")
+    fair = jaxloss.fair_ensemble_crps(members, targets, reduction="none")
     pairs = np.abs(members[:, :, None] - members[:, None]).sum((1, 2))
     np.testing.assert_allclose(biased - fair, pairs / 2 * (1 / 12 - 1 / 16), rtol=1e-5)
     with pytest.raises(ValueError, match="members"):
-        jaxloss.fair_crps_ensemble(jnp.ones((3, 1)), jnp.ones(3))
-    np.testing.assert_allclose(jaxloss.crps_ensemble(jnp.ones((3, 1)), jnp.zeros(3)), 1)
+        jaxloss.fair_ensemble_crps(jnp.ones((3, 1)), jnp.ones(3))
+    np.testing.assert_allclose(jaxloss.ensemble_crps(jnp.ones((3, 1)), jnp.zeros(3)), 1)
 
 
-def test_fair_crps_ensemble_is_never_negative() -> None:
+def test_fair_ensemble_crps_is_never_negative() -> None:
     rng = np.random.default_rng(2)
     for size in (2, 3, 7):
         members = jnp.asarray(rng.normal(size=(500, size)), jnp.float32)
         targets = jnp.asarray(rng.normal(size=500), jnp.float32)
-        assert np.min(jaxloss.fair_crps_ensemble(members, targets, reduction="none")) >= 0
+        assert np.min(jaxloss.fair_ensemble_crps(members, targets, reduction="none")) >= 0
 
 
-@pytest.mark.parametrize("fn", [jaxloss.crps_ensemble, jaxloss.fair_crps_ensemble])
-def test_crps_ensemble_does_not_pull_ties_apart(fn) -> None:
+@pytest.mark.parametrize("fn", [jaxloss.ensemble_crps, jaxloss.fair_ensemble_crps])
+def test_ensemble_crps_does_not_pull_ties_apart(fn) -> None:
     """Sorting ranks equal members in some order; the slope must not: it is the symmetric one."""
     members, target = jnp.array([1.0, 2.0, 1.0, 5.0, 2.0, 2.0]), jnp.float32(2.0)
-    pairs = 36 if fn is jaxloss.crps_ensemble else 30
+    pairs = 36 if fn is jaxloss.ensemble_crps else 30
     order = jnp.sign(members[:, None] - members[None]).sum(1)
     expected = jnp.sign(members - target) / 6 - order / pairs
     value, slopes = jax.value_and_grad(fn, argnums=(0, 1))(members, target)
@@ -62,28 +62,28 @@ def test_crps_ensemble_does_not_pull_ties_apart(fn) -> None:
     np.testing.assert_allclose(fn(members[mixed], target), value, rtol=1e-6)
 
 
-@pytest.mark.parametrize("fn", [jaxloss.crps_ensemble, jaxloss.fair_crps_ensemble])
-def test_crps_ensemble_keeps_its_digits_far_from_zero(fn) -> None:
+@pytest.mark.parametrize("fn", [jaxloss.ensemble_crps, jaxloss.fair_ensemble_crps])
+def test_ensemble_crps_keeps_its_digits_far_from_zero(fn) -> None:
     members = np.array([1e6, 1e6 + 1, 1e6 + 3, 1e6 + 7], np.float32)
     target = np.float32(1e6 + 2)
     np.testing.assert_allclose(fn(members, target), fn(members - np.float32(1e6), np.float32(2)), rtol=2 * EPS)
 
 
-def test_crps_ensemble_needs_no_table_of_pairs() -> None:
+def test_ensemble_crps_needs_no_table_of_pairs() -> None:
     size = 4096
-    compiled = jax.jit(jax.grad(jaxloss.crps_ensemble)).lower(jnp.ones((8, size)), jnp.ones(8)).compile()
+    compiled = jax.jit(jax.grad(jaxloss.ensemble_crps)).lower(jnp.ones((8, size)), jnp.ones(8)).compile()
     memory = compiled.memory_analysis()
     if memory is None:
         pytest.skip("this backend does not tell")
     assert memory.temp_size_in_bytes < 8 * size * 4 * 32
 
 
-def test_crps_quantile_has_its_factor_of_two() -> None:
+def test_quantile_crps_has_its_factor_of_two() -> None:
     """Only with it do many quantiles give the score of the distribution."""
     levels = (np.arange(2000) + 0.5) / 2000
-    ours = jaxloss.crps_quantile(norm.ppf(levels).astype(np.float32), jnp.float32(0.3), levels.astype(np.float32))
-    np.testing.assert_allclose(ours, jaxloss.crps_gaussian(jnp.zeros(()), jnp.ones(()), jnp.float32(0.3)), rtol=1e-3)
-    assert np.isnan(jaxloss.crps_quantile(jnp.ones(1), jnp.float32(0), jnp.ones(1) * 50))
+    ours = jaxloss.quantile_crps(norm.ppf(levels).astype(np.float32), jnp.float32(0.3), levels.astype(np.float32))
+    np.testing.assert_allclose(ours, jaxloss.gaussian_crps(jnp.zeros(()), jnp.ones(()), jnp.float32(0.3)), rtol=1e-3)
+    assert np.isnan(jaxloss.quantile_crps(jnp.ones(1), jnp.float32(0), jnp.ones(1) * 50))
 
 
 def test_brier_score_of_two_classes_is_half() -> None:
@@ -129,7 +129,7 @@ def test_energy_score_in_one_dimension_is_the_crps() -> None:
     members, targets = rng.normal(size=(5, 7)), rng.normal(size=5)
     np.testing.assert_allclose(
         jaxloss.energy_score(members[..., None], targets[..., None], reduction="none"),
-        jaxloss.crps_ensemble(members, targets, reduction="none"),
+        jaxloss.ensemble_crps(members, targets, reduction="none"),
         rtol=1e-5,
     )
 
@@ -156,20 +156,20 @@ def test_scores_are_those_of_scoringrules() -> None:
         tail = {"where": keep, "weights": weights}
         pairs = {
             "crps_normal": (
-                jaxloss.crps_gaussian(members[:, 0], sigma, targets, **tail),
+                jaxloss.gaussian_crps(members[:, 0], sigma, targets, **tail),
                 sr.crps_normal(targets, members[:, 0], sigma),
             ),
             "nrg": (
-                jaxloss.crps_ensemble(members, targets, **tail),
+                jaxloss.ensemble_crps(members, targets, **tail),
                 sr.crps_ensemble(targets, members, estimator="nrg"),
             ),
-            "default": (jaxloss.crps_ensemble(members, targets, **tail), sr.crps_ensemble(targets, members)),
+            "default": (jaxloss.ensemble_crps(members, targets, **tail), sr.crps_ensemble(targets, members)),
             "fair": (
-                jaxloss.fair_crps_ensemble(members, targets, **tail),
+                jaxloss.fair_ensemble_crps(members, targets, **tail),
                 sr.crps_ensemble(targets, members, estimator="fair"),
             ),
             "quantile": (
-                jaxloss.crps_quantile(members, targets, levels, **tail),
+                jaxloss.quantile_crps(members, targets, levels, **tail),
                 sr.crps_quantile(targets, members, levels),
             ),
             "interval": (

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import sklearn.metrics
 
 import jaxloss
 from jaxloss._floor.numerics import quotient
@@ -48,6 +47,8 @@ def test_quotient_has_higher_derivatives():
 
 
 def test_mape_is_a_fraction_and_equals_sklearn(rng):
+    import sklearn.metrics
+
     targets, predictions = rng.normal(size=50) + 3, rng.normal(size=50)
     with jax.enable_x64(True):
         value = jaxloss.mean_absolute_percentage_error(predictions, targets)
@@ -292,6 +293,8 @@ def test_keras_parity(rng):
 
 
 def test_sklearn_parity_of_pooled_losses(rng):
+    import sklearn.metrics
+
     p, y = rng.gamma(2.0, size=(5, 7)), rng.gamma(2.0, size=(5, 7))
     weights = rng.uniform(0.5, 2, size=(5, 7))
     with jax.enable_x64(True):

@@ -188,10 +188,10 @@ def test_slope_is_0_at_a_perfect_fit(name: str) -> None:
 
 
 def test_edge_of_the_tube() -> None:
-    np.testing.assert_array_equal(slopes(jaxloss.epsilon_insensitive_loss, [0.5, -0.5, 0.25], epsilon=0.5), 0)
-    np.testing.assert_array_equal(slopes(jaxloss.epsilon_insensitive_loss, [0.75, -0.75], epsilon=0.5), [1, -1])
+    np.testing.assert_array_equal(slopes(jaxloss.epsilon_insensitive_loss, [0.5, -0.5, 0.25], half_width=0.5), 0)
+    np.testing.assert_array_equal(slopes(jaxloss.epsilon_insensitive_loss, [0.75, -0.75], half_width=0.5), [1, -1])
     residual = jnp.array([-1.0, 0.0, 2.0])
-    np.testing.assert_array_equal(values(jaxloss.epsilon_insensitive_loss, residual, epsilon=0.0), np.abs(residual))
+    np.testing.assert_array_equal(values(jaxloss.epsilon_insensitive_loss, residual, half_width=0.0), np.abs(residual))
 
 
 def test_thresholds_join_value_and_slope() -> None:

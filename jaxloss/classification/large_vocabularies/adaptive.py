@@ -29,7 +29,7 @@ def adaptive_softmax_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy over a large vocabulary, sorted by falling frequency, in a two-level softmax.
+    r"""Adaptive softmax: cross-entropy over a large vocabulary, sorted by decreasing frequency, in two levels.
 
     The head scores the :math:`c_0` most frequent classes and n clusters of the others; cluster i holds the next
     :math:`n_i` classes and scores them after a projection to a smaller width :math:`d_i`:
@@ -54,7 +54,7 @@ def adaptive_softmax_loss(
 
     Raises:
         TypeError: If ``hidden`` or a kernel is not floating or ``labels`` not integer.
-        ValueError: If the shapes do not agree.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> tail = (jnp.zeros((4, 2)), jnp.zeros((2, 8)))

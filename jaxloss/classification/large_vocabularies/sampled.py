@@ -23,7 +23,7 @@ def sampled_softmax_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softmax cross-entropy over the label and a sample of other classes, corrected for how they were sampled.
+    r"""Sampled softmax: cross-entropy over the label and sampled negatives, corrected for their probabilities.
 
     .. math:: \ell = -\log \frac{e^{s_+ - \log q_+}}{e^{s_+ - \log q_+} + \sum_j e^{s_j - \log q_j}}
 
@@ -44,7 +44,7 @@ def sampled_softmax_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not agree.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> loss = jaxloss.sampled_softmax_loss(jnp.zeros(1), jnp.zeros((1, 3)), jnp.zeros(1), jnp.zeros((1, 3)))
@@ -71,7 +71,7 @@ def nce_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Binary noise-contrastive estimation: tell the label from k classes drawn from a noise distribution q.
+    r"""Noise-contrastive estimation (NCE): binary classification of the label against classes drawn from noise.
 
     .. math:: \ell = -\log \sigma(s_+ - \log k q_+) - \sum_{j=1}^k \log \sigma(\log k q_j - s_j)
 
@@ -92,7 +92,7 @@ def nce_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not agree.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> log_q = jnp.log(0.5)
@@ -120,7 +120,7 @@ def negative_sampling_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Logistic loss of the label against sampled negatives, without correction (word2vec).
+    r"""Negative sampling (word2vec): logistic loss of the label against sampled negatives, without correction.
 
     .. math:: \ell = -\log \sigma(s_+) - \sum_j \log \sigma(-s_j)
 
@@ -138,7 +138,7 @@ def negative_sampling_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not agree.
+        ValueError: If the shapes do not match.
 
     Example:
         >>> print(f"{jaxloss.negative_sampling_loss(jnp.zeros(1), jnp.zeros((1, 2))):.4f}")

@@ -106,7 +106,7 @@ def bi_tempered_logistic_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Logistic loss with a bounded logarithm (``t1`` < 1) and a heavy-tailed softmax (``t2`` > 1).
+    r"""Bi-tempered logistic loss: a bounded logarithm (``t1`` < 1) and a heavy-tailed softmax (``t2`` > 1).
 
     With :math:`\log_t x = (x^{1 - t} - 1) / (1 - t)`, its inverse :math:`\exp_t`, and the shift
     :math:`\lambda` at which the probabilities sum to one:
@@ -133,7 +133,7 @@ def bi_tempered_logistic_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes differ, there is no class, or a temperature is out of range.
+        ValueError: If the shapes differ, the class axis is empty, or a temperature is out of range.
 
     Example:
         >>> logits, targets = jnp.array([[2.0, 0.0, 0.0]]), jnp.array([[1.0, 0.0, 0.0]])

@@ -21,7 +21,7 @@ def generalized_cross_entropy(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""A bridge from cross-entropy, ``q`` 0, to the absolute error of probabilities, ``q`` 1.
+    r"""Generalized cross-entropy: between cross-entropy (``q`` 0) and the absolute error of probabilities (``q`` 1).
 
     With :math:`p = \mathrm{softmax}(z)`:
 
@@ -34,13 +34,12 @@ def generalized_cross_entropy(
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar in [0, 1 / q]; accurate relative to its size however small. The gradient is finite however
-        improbable the label.
+        A scalar in [0, 1 / q]; keeps full relative accuracy for small values. The gradient is finite for
+            every label, also an improbable one.
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class, or ``q``
-            is out of range.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, or ``q`` is out of range.
 
     Example:
         >>> logits = jnp.array([[2.0, 0.0], [-100.0, 100.0]])
@@ -70,7 +69,7 @@ def symmetric_cross_entropy(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy plus the cross-entropy of the labels under the prediction.
+    r"""Symmetric cross-entropy: cross-entropy plus reverse cross-entropy, for noisy labels.
 
     With :math:`p = \mathrm{softmax}(z)` and :math:`\log 0 := A` in the reverse term:
 
@@ -86,12 +85,12 @@ def symmetric_cross_entropy(
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; accurate relative to its size however small.
+        A scalar >= 0, in nats; keeps full relative accuracy for small values.
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class, or a
-            hyperparameter is out of range.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, or a hyperparameter is out of
+            range.
 
     Example:
         >>> logits = jnp.array([[2.0, 0.0], [0.0, 2.0]])

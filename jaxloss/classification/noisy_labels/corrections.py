@@ -40,7 +40,7 @@ def forward_correction_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy between noisy labels and predictions sent through the noise.
+    r"""Forward correction for label noise: cross-entropy of noisy labels under predictions times the noise matrix.
 
     With :math:`p = \mathrm{softmax}(z)` for the true classes:
 
@@ -58,8 +58,8 @@ def forward_correction_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class, or
-            ``transition`` is not square with one row per class.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, or ``transition`` is not square
+            with one row per class.
 
     Example:
         >>> noise = jnp.array([[0.9, 0.1], [0.2, 0.8]])
@@ -109,7 +109,7 @@ def backward_correction_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy corrected so that its mean over the label noise is that of clean labels.
+    r"""Backward correction for label noise: an unbiased estimate of the cross-entropy of clean labels.
 
     .. math:: \ell = -\sum_j (T^{-1})_{yj} \log p_j, \qquad T_{ij} = P(\text{observed } j \mid \text{true } i)
 
@@ -128,8 +128,8 @@ def backward_correction_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If ``labels`` have not the shape of ``logits`` without its last axis, there is no class, or
-            ``transition`` is not square with one row per class.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, or ``transition`` is not square
+            with one row per class.
 
     Example:
         >>> noise = jnp.array([[0.75, 0.25], [0.25, 0.75]])

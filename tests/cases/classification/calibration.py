@@ -28,9 +28,9 @@ def _soft_bins(logits, labels, num_bins=15, temperature=0.01):
     return np.sqrt((size / confidence.shape[-1] * gaps**2).sum(-1))
 
 
-def _margin(logits, labels, margin=10.0, coefficient=0.1):
+def _margin(logits, labels, margin=10.0, penalty_weight=0.1):
     far = logits.max(-1, keepdims=True) - logits - margin
-    return _nll(logits, labels) + coefficient * np.clip(far, 0, None).sum(-1)
+    return _nll(logits, labels) + penalty_weight * np.clip(far, 0, None).sum(-1)
 
 
 CASES = [
@@ -62,12 +62,12 @@ CASES = [
         draw=LABELLED,
         oracle=_margin,
         source="formula of the paper",
-        hypers={"margin": 1.5, "coefficient": 0.3},
-        bad_hypers=({"margin": -1.0}, {"coefficient": -0.1}),
+        hypers={"margin": 1.5, "penalty_weight": 0.3},
+        bad_hypers=({"margin": -1.0}, {"penalty_weight": -0.1}),
         convex=True,
         extremes={"large": LARGE, "absent class": ABSENT},
         labels="labels",
-        ends=({"margin": 0.0, "coefficient": 0.3}, {"margin": 1.5, "coefficient": 0.0}),
+        ends=({"margin": 0.0, "penalty_weight": 0.3}, {"margin": 1.5, "penalty_weight": 0.0}),
         structures={"two classes": draws.scores_and_labels(2)},
     ),
     Case(

@@ -16,7 +16,7 @@ def _evidence(rng, batch, classes=5):
     return {"evidence": np.exp(inputs["logits"] / 2), "labels": inputs["labels"]}
 
 
-def _evidential(evidence, labels, kl_coefficient=1.0):
+def _evidential(evidence, labels, kl_weight=1.0):
     def one(alpha, label):
         y = np.eye(alpha.size)[label]
         dirichlet, uniform = scipy.stats.dirichlet(alpha), np.ones(alpha.size)
@@ -24,7 +24,7 @@ def _evidential(evidence, labels, kl_coefficient=1.0):
         wrong = y + (1 - y) * alpha
         cross = np.sum((wrong - uniform) * (scipy.special.psi(wrong) - scipy.special.psi(wrong.sum())))
         norms = [scipy.special.gammaln(a).sum() - scipy.special.gammaln(a.sum()) for a in (uniform, wrong)]
-        return risk + kl_coefficient * (cross + norms[0] - norms[1])
+        return risk + kl_weight * (cross + norms[0] - norms[1])
 
     rows = zip(evidence.reshape(-1, evidence.shape[-1]), labels.ravel(), strict=True)
     return np.array([one(1 + e, y) for e, y in rows]).reshape(labels.shape)
@@ -36,8 +36,8 @@ CASES = [
         draw=_evidence,
         oracle=_evidential,
         source="scipy.stats.dirichlet and the log-gamma form of the divergence",
-        hypers={"kl_coefficient": 0.4},
-        bad_hypers=({"kl_coefficient": -0.1},),
+        hypers={"kl_weight": 0.4},
+        bad_hypers=({"kl_weight": -0.1},),
         extremes={
             "no evidence": {"evidence": np.zeros((1, 3)), "labels": np.array([1], np.int32)},
             "much": {
@@ -47,7 +47,7 @@ CASES = [
         },
         labels="labels",
         illegal={"evidence": (-0.5, -3.0)},
-        ends=({"kl_coefficient": 0.0},),
+        ends=({"kl_weight": 0.0},),
         structures={
             "one class": lambda rng, batch: _evidence(rng, batch, 1),
             "two classes": lambda rng, batch: _evidence(rng, batch, 2),

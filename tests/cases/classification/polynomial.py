@@ -15,9 +15,9 @@ def _certain_distributions(rng: np.random.Generator, batch: Shape) -> Inputs:
     return {"logits": 1000 * targets, "targets": targets}
 
 
-def _poly_oracle(logits, targets, epsilon=2.0):
+def _poly_oracle(logits, targets, poly_weight=2.0):
     log_p = scipy.special.log_softmax(logits, -1)
-    return np.sum(-targets * log_p + epsilon * targets * (1 - np.exp(log_p)), -1)
+    return np.sum(-targets * log_p + poly_weight * targets * (1 - np.exp(log_p)), -1)
 
 
 CASES = [
@@ -26,12 +26,12 @@ CASES = [
         draw=distributions,
         oracle=_poly_oracle,
         source="scipy.special.log_softmax",
-        hypers={"epsilon": -0.75},
-        bad_hypers=({"epsilon": -1.5},),
+        hypers={"poly_weight": -0.75},
+        bad_hypers=({"poly_weight": -1.5},),
         perfect=_certain_distributions,
         extremes={"saturated and absent": {"logits": EDGES, "targets": np.eye(5)[[1, 1, 0]]}},
         illegal={"targets": (-0.1, -3.0)},
-        ends=({"epsilon": -1.0}, {"epsilon": 0.0}),
+        ends=({"poly_weight": -1.0}, {"poly_weight": 0.0}),
         structures={"two classes": two_classes},
     ),
 ]

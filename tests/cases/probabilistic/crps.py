@@ -19,7 +19,7 @@ def _gaussian(rng, batch):
     }
 
 
-def _crps_gaussian(means, scales, targets):
+def _gaussian_crps(means, scales, targets):
     z = (targets - means) / scales
     return scales * (z * (1 - 2 * scipy.stats.norm.sf(z)) + 2 * scipy.stats.norm.pdf(z) - np.pi**-0.5)
 
@@ -43,7 +43,7 @@ def _one_quantile(rng, batch):
     return {"predictions": rng.normal(size=(*batch, 1)), "targets": rng.normal(size=batch), "levels": np.array([0.3])}
 
 
-def _crps_quantile(predictions, targets, levels):
+def _quantile_crps(predictions, targets, levels):
     values = [
         2
         * np.mean(
@@ -59,9 +59,9 @@ def _crps_quantile(predictions, targets, levels):
 
 CASES = [
     Case(
-        fn=jaxloss.crps_gaussian,
+        fn=jaxloss.gaussian_crps,
         draw=_gaussian,
-        oracle=_crps_gaussian,
+        oracle=_gaussian_crps,
         source="Gneiting et al. (2005), with scipy.stats.norm",
         convex=True,
         extremes={
@@ -71,7 +71,7 @@ CASES = [
         illegal={"scales": (0.0, -1.0)},
     ),
     Case(
-        fn=jaxloss.crps_ensemble,
+        fn=jaxloss.ensemble_crps,
         draw=ensemble(5),
         oracle=_energy,
         source="the definition over all pairs",
@@ -80,7 +80,7 @@ CASES = [
         structures={"one member": ensemble(1), "two members": ensemble(2)},
     ),
     Case(
-        fn=jaxloss.fair_crps_ensemble,
+        fn=jaxloss.fair_ensemble_crps,
         draw=ensemble(5),
         oracle=lambda members, targets: _energy(members, targets, members.shape[-1] * (members.shape[-1] - 1)),
         source="the definition over all pairs",
@@ -89,9 +89,9 @@ CASES = [
         structures={"two members": ensemble(2), "three members": ensemble(3)},
     ),
     Case(
-        fn=jaxloss.crps_quantile,
+        fn=jaxloss.quantile_crps,
         draw=_quantiles,
-        oracle=_crps_quantile,
+        oracle=_quantile_crps,
         source="sklearn.metrics.mean_pinball_loss, twice its mean",
         shared=("levels",),
         perfect=lambda _, batch: {

@@ -20,7 +20,7 @@ def _evidential(rng, batch):
     }
 
 
-def _evidential_loss(gamma, nu, alpha, beta, targets, coefficient=0.01):
+def _evidential_loss(gamma, nu, alpha, beta, targets, evidence_weight=0.01):
     omega = 2 * beta * (1 + nu)
     nll = (
         0.5 * np.log(np.pi / nu)
@@ -29,7 +29,7 @@ def _evidential_loss(gamma, nu, alpha, beta, targets, coefficient=0.01):
         + scipy.special.gammaln(alpha)
         - scipy.special.gammaln(alpha + 0.5)
     )
-    return nll + coefficient * np.abs(targets - gamma) * (2 * nu + alpha)
+    return nll + evidence_weight * np.abs(targets - gamma) * (2 * nu + alpha)
 
 
 CASES = [
@@ -38,8 +38,8 @@ CASES = [
         draw=_evidential,
         oracle=_evidential_loss,
         source="Amini et al. (2020), equations 8 to 10",
-        hypers={"coefficient": 0.5},
-        bad_hypers=({"coefficient": -1.0},),
+        hypers={"evidence_weight": 0.5},
+        bad_hypers=({"evidence_weight": -1.0},),
         bound=None,
         cancels=SIGNED,
         extremes={
@@ -48,6 +48,6 @@ CASES = [
             )
         },
         illegal={"nu": (0.0, -1.0), "alpha": (0.0, -1.0), "beta": (0.0, -1.0)},
-        ends=({"coefficient": 0.0},),
+        ends=({"evidence_weight": 0.0},),
     ),
 ]

@@ -24,11 +24,12 @@ def _energy_of_vectors(members, targets):
 
 
 def _probs(rng, batch):
-    return {"probs": rng.uniform(size=batch), "targets": rng.integers(0, 2, size=batch).astype(float)}
+    return {"probs": rng.uniform(0, 0.99, size=batch), "targets": rng.integers(0, 2, size=batch).astype(float)}
 
 
 def _sure(rng, batch):
-    targets = rng.integers(0, 2, size=batch).astype(float)
+    """A probability that is met, inside the domain so that the laws may move it."""
+    targets = rng.uniform(0.1, 0.9, size=batch)
     return {"probs": targets, "targets": targets.copy()}
 
 
@@ -69,6 +70,7 @@ CASES = [
             lambda p, t: sklearn_metric("brier_score_loss")([t], [p], labels=[0, 1]), otypes=[float]
         )(probs, targets),
         source="sklearn.metrics.brier_score_loss",
+        fixed={"targets": "outcomes are 0 and 1, the ends of the domain"},
         perfect=_sure,
         convex=True,
         extremes={"certain": {"probs": np.array([0.0, 1.0, 1.0]), "targets": np.array([1, 0, 1], np.int32)}},
@@ -89,6 +91,7 @@ CASES = [
         convex=True,
         labels="labels",
         extremes={"certain": CERTAIN},
+        exempt={"bound": "the law moves a probability of 1, at a perfect prediction, out of the domain"},
         illegal={"probs": (-0.1, 1.5)},
     ),
     Case(
@@ -102,6 +105,7 @@ CASES = [
         convex=True,
         labels="labels",
         extremes={"certain": CERTAIN},
+        exempt={"bound": "the law moves a probability of 1, at a perfect prediction, out of the domain"},
         illegal={"probs": (-0.1, 1.5)},
         structures={"two classes": lambda rng, batch: _class_probs(rng, batch, 2)},
     ),
