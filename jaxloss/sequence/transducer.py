@@ -71,20 +71,23 @@ def rnnt_loss(
     labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
     checks.has_shape((*batch, states - 1), "one label less than logits.shape[-2]", labels=labels)
     blank_id = blank_index(blank_id, num_classes)
+    audible = within(hide(where, logit_lengths, fill=1), 1, frames)
     logit_lengths, label_lengths = hide(where, logit_lengths), hide(where, label_lengths)
     ensure_known_labels(labels, label_lengths, num_classes, blank_id)
     ensure_within(1, frames, logit_lengths=hide(where, logit_lengths, fill=1))
     ensure_within(0, states - 1, label_lengths=label_lengths)
-    values = _values(logits, labels, logit_lengths, label_lengths, blank_id)
+    values = _values(logits, labels, logit_lengths, label_lengths, audible, blank_id)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 @functools.partial(jax.jit, static_argnames=("blank_id",))
-def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, blank_id: int) -> Array:
+def _values(
+    logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, audible: Array, blank_id: int
+) -> Array:
     """The losses. What lies beyond the lengths never enters; one program also when called eagerly."""
     frames, states, num_classes = logits.shape[-3:]
     known = known_labels(labels, label_lengths, num_classes, blank_id)
-    valid = jnp.all(known, axis=-1) & within(logit_lengths, 1, frames) & within(label_lengths, 0, states - 1)
+    valid = jnp.all(known, axis=-1) & audible & within(label_lengths, 0, states - 1)
     # The logits too: where no alignment leads from them to the value their gradient would be 0.
     logits = numerics.poison(logits, valid[..., None, None, None])
     inside = before(logit_lengths, frames)[..., None] & before(label_lengths + 1, states)[..., None, :]
