@@ -58,7 +58,7 @@ def q_learning_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared error of Q-learning, the loss of deep Q-networks (DQN).
+    r"""Q-learning loss of deep Q-networks (DQN): half the squared temporal-difference error.
 
     .. math:: \ell = \tfrac12 \delta^2, \qquad
               \delta = \mathrm{sg}\left( r_t + \gamma_t \max_a q_t(a) \right) - q_{t-1}(a_{t-1})
@@ -160,7 +160,7 @@ def double_q_learning_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared error of double Q-learning, the loss of double DQN.
+    r"""Double Q-learning loss of double DQN: half the squared temporal-difference error.
 
     .. math:: \ell = \tfrac12 \delta^2, \qquad
               \delta = \mathrm{sg}\left( r_t + \gamma_t \, q_t(\arg\max_a s_t(a)) \right) - q_{t-1}(a_{t-1})

@@ -103,7 +103,7 @@ def _log_likelihood(
     *batch, frames, states, _ = logits.shape
     pad = functools.partial(jnp.pad, constant_values=-jnp.inf)
     axes = [(0, 0)] * len(batch)
-    # After all labels there is no next one: the blank stands in its place, and is never used.
+    # The last label has no next one: the blank is a placeholder that is never used.
     following = jnp.pad(labels, [*axes, (0, 1)], constant_values=blank_id)
     symbols = jnp.stack([jnp.full_like(following, blank_id), following], axis=-1)[..., None, :, :]
     emitted = log_probs_at(logits, jnp.broadcast_to(symbols, (*batch, frames, states, 2)))
