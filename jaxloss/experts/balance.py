@@ -126,8 +126,9 @@ def expert_balance_loss(
     experts = hide(where, checked_choices(affinities.shape[:-1], experts), event_ndim=1)
     (affinities,) = blank(where, affinities, event_ndim=1)
     value_checks.ensure_labels(experts, affinities.shape[-1], "experts")
-    value_checks.ensure(lambda: affinities >= 0, "affinities must be >= 0")
-    probs = _shares(numerics.poison(affinities, affinities >= 0))
+    valid = affinities >= 0
+    value_checks.ensure(lambda: valid, "affinities must be >= 0")
+    probs = _shares(numerics.poison(affinities, valid))
     values, present = _balance(probs, experts, where, weights, axis_name)
     return reduce(values, where=present, reduction=reduction)
 

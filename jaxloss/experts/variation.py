@@ -55,8 +55,9 @@ def expert_importance_loss(
     checks.with_axes("tokens experts", allow_empty=True, gates=gates)
     checks.with_axes("experts", gates=gates)
     (gates,) = blank(where, gates, event_ndim=1)
-    value_checks.ensure(lambda: gates >= 0, "gates must be >= 0")
-    gates = numerics.poison(gates, gates >= 0)
+    valid = gates >= 0
+    value_checks.ensure(lambda: valid, "gates must be >= 0")
+    gates = numerics.poison(gates, valid)
     ((total, _),), present = token_sums(gates, where=where, weights=weights, axis_name=axis_name)
     return reduce(_squared_variation(total), where=present, reduction=reduction)
 

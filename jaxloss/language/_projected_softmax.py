@@ -63,7 +63,7 @@ class Row(NamedTuple):
     Attributes:
         nll: Minus the log-probability of the label.
         spread: The logarithm of the sum of exponentials relative to the peak.
-        peak: The largest score, a constant of differentiation.
+        peak: The largest score, through which no gradient flows.
         uniform: The cross-entropy with the even distribution, 0 without smoothing.
         mass: The weight of all classes together in it.
         each: The weight of a class of weight 1 in it.

@@ -1,4 +1,4 @@
-"""Log-probabilities of sequences from those of their tokens: what the preference losses take."""
+"""Log-probabilities of sequences from those of their tokens, as preference losses take them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["mean_sequence_logps", "sequence_logps"]
 
 
 def sequence_logps(token_logps: ArrayLike, *, where: ArrayLike | None = None) -> Array:
-    r"""Log-probability of each sequence, the sum over its tokens: for DPO, KTO and their kin.
+    r"""Log-probability of each sequence, the sum over its tokens: for DPO, KTO and related losses.
 
     .. math:: \log \pi(y \mid x) = \sum_t m_t \log \pi(y_t \mid x, y_{<t})
 
@@ -19,11 +19,11 @@ def sequence_logps(token_logps: ArrayLike, *, where: ArrayLike | None = None) ->
         where: Shape ``[..., T]``, boolean: True at the tokens of the answer, False at prompt and padding.
 
     Returns:
-        Shape ``[...]``, float32 or float64; 0 for a sequence without a token.
+        Shape ``[...]``, float32 or float64; 0 for a sequence whose tokens are all masked.
 
     Raises:
         TypeError: If ``token_logps`` are not floating or ``where`` not boolean.
-        ValueError: If there is no last axis, or ``where`` does not broadcast.
+        ValueError: If ``token_logps`` has no last axis, or ``where`` does not broadcast to it.
 
     Example:
         >>> token_logps = jnp.array([[-1.0, -2.0, -9.0]])
@@ -46,15 +46,14 @@ def mean_sequence_logps(token_logps: ArrayLike, *, where: ArrayLike | None = Non
     `jaxloss.ppo_clip_loss` of such means, old and new, has the sequence-level ratio of GSPO.
 
     Args:
-        token_logps: Log-probabilities of the tokens that occurred, shape ``[..., T]``, floating.
-        where: Shape ``[..., T]``, boolean: True at the tokens of the answer, False at prompt and padding.
+        token_logps, where: See `jaxloss.tokens.sequence_logps`.
 
     Returns:
-        Shape ``[...]``, float32 or float64; 0 for a sequence without a token.
+        Shape ``[...]``, float32 or float64; 0 for a sequence whose tokens are all masked.
 
     Raises:
         TypeError: If ``token_logps`` are not floating or ``where`` not boolean.
-        ValueError: If there is no last axis, or ``where`` does not broadcast.
+        ValueError: If ``token_logps`` has no last axis, or ``where`` does not broadcast to it.
 
     Example:
         >>> token_logps = jnp.array([[-1.0, -2.0, -9.0]])

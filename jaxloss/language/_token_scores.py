@@ -13,26 +13,26 @@ __all__ = ["selective_log_softmax", "soft_cap_logits"]
 
 
 def selective_log_softmax(logits: ArrayLike, labels: ArrayLike, *, where: ArrayLike | None = None) -> Array:
-    r"""Log-probability of one chosen class per row, without the log-probabilities of the others in memory.
+    r"""Log-probability of one chosen class per row, without storing the log-probabilities of the others.
 
     .. math:: \log p_y = z_y - \log \sum_k e^{z_k}
 
     Summed over the tokens of a response, these are the sequence log-probabilities that preference and policy losses
-    take. Where the logits are those of a linear layer, minus `jaxloss.linear_softmax_cross_entropy` with
-    ``reduction="none"`` is the same without the logits either.
+    take. For the logits of a linear layer, the negative of `jaxloss.linear_softmax_cross_entropy` with
+    ``reduction="none"`` has the same values and does not store the logits either.
 
     Args:
         logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf has probability 0.
-        labels: Shape ``[...]``, integer class indices in ``[0, K)``; an unmasked one outside gives NaN in value and
+        labels: Shape ``[...]``, integer class indices in ``[0, K)``. An unmasked one outside gives NaN in value and
             gradient.
-        where: Shape ``[...]``, boolean; a masked entry is 0 and so is its gradient.
+        where: Shape ``[...]``, boolean; a masked entry is 0 with zero gradient.
 
     Returns:
         Shape ``[...]``, <= 0, in nats; float32, or float64 for float64 logits.
 
     Raises:
         TypeError: If ``logits`` are not floating, ``labels`` not integer or ``where`` not boolean.
-        ValueError: If the shapes do not agree or there is no class.
+        ValueError: If ``labels.shape != logits.shape[:-1]``, or the class axis is empty.
 
     Example:
         >>> jaxloss.tokens.selective_log_softmax(jnp.array([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), jnp.array([0, 2]))
@@ -50,15 +50,15 @@ def selective_log_softmax(logits: ArrayLike, labels: ArrayLike, *, where: ArrayL
 
 
 def soft_cap_logits(logits: ArrayLike, *, soft_cap: Scalar) -> Array:
-    r"""Scores bent smoothly into ``(-soft_cap, soft_cap)``, before a cross-entropy or on attention scores.
+    r"""Soft cap of logits (Gemma 2): scores squashed smoothly into ``[-soft_cap, soft_cap]`` by a hyperbolic tangent.
 
     .. math:: z' = \kappa \tanh(z / \kappa)
 
-    The cross-entropy of capped scores of a linear layer, without these in memory, is
-    `jaxloss.linear_softmax_cross_entropy` with ``soft_cap``.
+    `jaxloss.linear_softmax_cross_entropy` with ``soft_cap`` is the cross-entropy of the capped scores of a linear
+    layer, without storing them.
 
     Args:
-        logits: Any shape, floating. One of -inf becomes ``-soft_cap``: cap first, then mask classes.
+        logits: Any shape, floating. A logit of -inf becomes ``-soft_cap``: cap first, then mask classes.
         soft_cap: Bound :math:`\kappa` > 0.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What a language model is to predict: the next token, or tokens that were hidden from it."""
+"""Inputs and labels of language models: next tokens, and tokens hidden at random."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MaskedTokens", "NextTokens", "mask_tokens", "next_tokens"]
 
 
 class NextTokens(NamedTuple):
-    """Inputs, the labels that follow them, and which labels count; all ``[..., T - offset]``."""
+    """Inputs, the labels that follow them, and the mask of the labels that count; all ``[..., T - offset]``."""
 
     inputs: Array
     labels: Array
@@ -22,7 +22,7 @@ class NextTokens(NamedTuple):
 
 
 class MaskedTokens(NamedTuple):
-    """Corrupted inputs, the tokens as they were, and which are to be predicted; all ``[..., T]``."""
+    """Corrupted inputs, the original tokens, and the mask of those to predict; all ``[..., T]``."""
 
     inputs: Array
     labels: Array
@@ -32,23 +32,23 @@ class MaskedTokens(NamedTuple):
 def next_tokens(
     tokens: ArrayLike, *, segments: ArrayLike | None = None, where: ArrayLike | None = None, offset: int = 1
 ) -> NextTokens:
-    r"""Inputs and labels of a causal language model: at every position the label is the token that follows.
+    r"""Inputs and labels of a causal language model: at each position the label is the token that follows.
 
     .. math:: \mathrm{input}_t = x_t, \qquad \mathrm{label}_t = x_{t + k}
 
-    Losses of this package never shift: this is the only place. Run the model on ``inputs`` and give ``labels`` and
-    ``where`` to `jaxloss.softmax_cross_entropy_with_integer_labels` or `jaxloss.linear_softmax_cross_entropy`; the
-    scores of a model that was run on all T tokens are cut to ``logits[..., :-offset, :]`` first. The mean is then over
-    all labels that count, whatever the lengths of the sequences.
+    Losses of this package never shift labels; this is the only place that does. Run the model on ``inputs`` and pass
+    ``labels`` and ``where`` to `jaxloss.softmax_cross_entropy_with_integer_labels` or
+    `jaxloss.linear_softmax_cross_entropy`. If the model was run on all T tokens, cut its scores to
+    ``logits[..., :-offset, :]`` first. The mean is over all labels that count, for sequences of any length.
 
     Args:
         tokens: Shape ``[..., T]``, integer.
-        segments: Shape ``[..., T]``, integer: which document a token belongs to, 0 for padding. A label counts only
-            if it is in the segment of its input, so packed documents do not predict each other. A padding mask is
-            ``mask.astype(jnp.int32)``. None takes all tokens for one document.
-        where: Shape ``[..., T]``, boolean: the tokens that are to be predicted; False for those of a prompt, which
-            the model reads only.
-        offset: How far ahead the label is, >= 1, static; more than 1 for further heads of multi-token prediction.
+        segments: Shape ``[..., T]``, integer: the document that each token belongs to, 0 for padding. A label counts
+            only if it is in the segment of its input, so packed documents do not predict each other. For a padding mask
+            pass ``mask.astype(jnp.int32)``. None treats all tokens as one document.
+        where: Shape ``[..., T]``, boolean: the tokens to predict; False for those of a prompt, which the model only
+            reads.
+        offset: How far ahead the label is, >= 1, static; above 1 for further heads of multi-token prediction.
 
     Returns:
         `NextTokens`. Labels that do not count keep their token.
@@ -96,27 +96,27 @@ def mask_tokens(
     random_share: Scalar = 0.1,
     where: ArrayLike | None = None,
 ) -> MaskedTokens:
-    r"""Hide tokens at random, for a masked language model, which predicts them from both sides.
+    r"""Inputs and labels of a masked language model (BERT): tokens hidden at random.
 
     .. math:: m_t \sim \mathrm{Bernoulli}(r), \qquad
               \mathrm{input}_t = \begin{cases} \texttt{mask} & m_t = 1,\ u_t < s \\
               \text{a random token} & m_t = 1,\ s \le u_t < s + s' \\ x_t & \text{otherwise} \end{cases}
 
-    with u uniform on [0, 1). Chosen tokens that are left as they are keep the model from trusting its inputs. Give
-    ``labels`` and ``where`` to `jaxloss.softmax_cross_entropy_with_integer_labels`.
+    with u uniform on [0, 1). Some chosen tokens stay unchanged, so the model cannot trust its inputs. Pass ``labels``
+    and ``where`` to `jaxloss.softmax_cross_entropy_with_integer_labels`.
 
     Args:
         key: A random key.
         tokens: Shape ``[..., T]``, integer.
-        mask_token: The token that stands for a hidden one.
-        vocabulary_size: Number of tokens that random ones are drawn from, >= 1.
+        mask_token: The token that replaces a hidden one.
+        vocabulary_size: Number of tokens from which random ones are drawn, >= 1.
         rate: Probability r with which a token is chosen; in [0, 1].
         mask_share: Share s of the chosen tokens that are hidden; in [0, 1].
         random_share: Share s' of the chosen tokens that are replaced by a random one; in [0, 1].
-        where: Shape ``[..., T]``, boolean: tokens that may be chosen; False for padding and separators.
+        where: Shape ``[..., T]``, boolean: the tokens that may be chosen; False for padding and separators.
 
     Returns:
-        `MaskedTokens`: inputs, labels, which are all of ``tokens``, and where a token was chosen.
+        `MaskedTokens`: the inputs, the labels (all of ``tokens``), and the mask of the chosen tokens.
 
     Raises:
         TypeError: If ``tokens`` are not integer or ``where`` is not boolean.

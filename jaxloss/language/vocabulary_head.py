@@ -1,4 +1,4 @@
-"""Cross-entropy of a linear layer over a large vocabulary, without its scores in memory."""
+"""Cross-entropy of a linear layer over a large vocabulary, without storing its scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jaxloss.language._projected_softmax import Head, Options, Plan, projected_c
 __all__ = ["linear_softmax_cross_entropy"]
 
 TILE = 2**23
-"""Scores in a chunk unless told otherwise: 32 MiB of float32, which on a TPU stay on the chip."""
+"""Default number of scores in a chunk: 32 MiB of float32, which stay on the chip on a TPU."""
 
 
 def linear_softmax_cross_entropy(
@@ -34,35 +34,35 @@ def linear_softmax_cross_entropy(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Softmax cross-entropy of the scores of a linear layer, which are never in memory all at once.
+    r"""Softmax cross-entropy of a linear layer over a large vocabulary, computed in chunks without storing all scores.
 
     .. math:: z_k = \operatorname{cap}\bigl(h^\top W_k + b_k\bigr), \qquad
               \ell = -\log \frac{e^{z_y}}{\sum_k e^{z_k}}, \qquad
               \operatorname{cap}(u) = \kappa \tanh(u / \kappa)
 
-    and smoothing, class weights and z-loss as in `jaxloss.softmax_cross_entropy_with_integer_labels`, whose numbers on
-    ``hidden @ kernel + bias`` these are. One pass over chunks of classes makes the value. The gradient makes the
-    scores of each chunk once more: a third more multiplications than the dense form, and beside its results no more
-    memory than the gradient of ``hidden`` in float32 and a few chunks. All derivatives are those of the dense form,
-    under any reduction, in reverse and in forward mode. Two differences from PyTorch and common kernels: ``kernel``
-    is ``[features, classes]``, and products accumulate in float32 for 16-bit inputs.
+    with smoothing, class weights and z-loss as in `jaxloss.softmax_cross_entropy_with_integer_labels`, and equal to
+    that loss of ``hidden @ kernel + bias``. The value takes one pass over chunks of classes. The gradient computes the
+    scores of each chunk again: a third more multiplications than the dense form. Apart from its results it needs memory
+    for the gradient of ``hidden`` in float32 and a few chunks. All derivatives equal those of the dense form, under any
+    reduction, in reverse and in forward mode. Two differences from PyTorch and common kernels: ``kernel`` is
+    ``[features, classes]``, and products accumulate in float32 for 16-bit inputs.
 
-    Shard tokens over devices, not classes: a chunk of a kernel that is split over its classes is on one device.
+    Shard tokens over devices, not classes: if a kernel is split over its classes, each chunk is on one device.
 
     Args:
         hidden: Last hidden states, shape ``[..., D]``, floating.
-        kernel: Shape ``[D, K]``, floating; a tied embedding ``[K, D]`` is passed transposed, which copies nothing. Of
-            a float32 kernel XLA on TPU keeps a bfloat16 copy for its products, unless asked for a higher precision.
+        kernel: Shape ``[D, K]``, floating. Pass a tied embedding ``[K, D]`` transposed, which does not copy it. XLA on
+            TPU keeps a bfloat16 copy of a float32 kernel for its products, unless a higher precision is set.
         labels: Shape ``[...]``, integer class indices in ``[0, K)``. An unmasked label outside gives NaN in value
             and gradient; ``ignore_index`` is spelled ``where=labels != -100``.
-        bias: Shape ``[K]``, floating; None adds nothing. A class of bias -inf is absent, unless scores are capped.
+        bias: Shape ``[K]``, floating; None for no bias. A class of bias -inf is absent, unless scores are capped.
         label_smoothing: Share of the target spread evenly over all K classes; in [0, 1].
-        class_weights: Shape ``[K]``, >= 0; None weighs all classes alike.
+        class_weights: Shape ``[K]``, >= 0; None weights all classes equally.
         z_loss: Factor of the squared log-normaliser; >= 0.
-        soft_cap: Bound :math:`\kappa` > 0 of the scores; None leaves them as they are.
-        chunk_size: Classes at a time, any number >= 1, static. None takes 1024, or more if there are few tokens, so
-            that a chunk has 8 million scores. Larger chunks need more memory, smaller ones more passes over the
-            gradient of ``hidden``.
+        soft_cap: Bound :math:`\kappa` > 0 of the scores; None for no bound.
+        chunk_size: Number of classes per chunk, >= 1, static. None takes 1024, or more if there are few tokens, so that
+            a chunk has 8 million scores. Larger chunks need more memory, smaller ones more passes over the gradient of
+            ``hidden``.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -70,7 +70,7 @@ def linear_softmax_cross_entropy(
 
     Raises:
         TypeError: If ``hidden`` or ``kernel`` are not floating, or ``labels`` or ``chunk_size`` not integer.
-        ValueError: If the shapes do not agree, there is no class, or a hyperparameter is out of range.
+        ValueError: If the shapes do not match, the class axis is empty, or a hyperparameter is out of range.
 
     Example:
         >>> hidden, kernel = jnp.array([[1.0, 2.0]]), jnp.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])

@@ -21,7 +21,7 @@ def lambda_returns(
     lambda_: Scalar | ArrayLike = 1.0,
     where: ArrayLike | None = None,
 ) -> Array:
-    r""":math:`\lambda`-returns of a trajectory: the mixture of n-step returns that TD(:math:`\lambda`) regresses on.
+    r"""Lambda-returns of a trajectory: the mixture of all its n-step returns, which is the target of TD(lambda).
 
     .. math:: G_{t-1} = r_t + \gamma_t \left( (1 - \lambda_t) v_t + \lambda_t G_t \right)
 

@@ -1,4 +1,4 @@
-"""What errors of transitions share: the value of an action, targets without gradient, recursions back in time."""
+"""What errors of transitions share: values of actions, targets without gradient, recursions backwards in time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
-__all__ = ["action_values", "backwards", "chosen", "expected", "known", "mixing", "over_steps", "per_step", "target"]
+__all__ = [
+    "action_error",
+    "action_values",
+    "backwards",
+    "chosen",
+    "expected",
+    "known",
+    "mixing",
+    "over_steps",
+    "per_step",
+    "target",
+]
 
 
 def per_step(where: ArrayLike | None, shape: tuple[int, ...], **arrays: ArrayLike) -> tuple[Array, ...]:
@@ -32,7 +43,7 @@ def action_values(where: ArrayLike | None, **arrays: ArrayLike) -> tuple[Array, 
 def chosen(values: Array, **actions: Array) -> Array:
     """The values ``[..., actions]`` of the actions ``[...]``; NaN, in value and gradient, out of range.
 
-    NaN too if the value of another action is: a broken network must not go on unseen.
+    NaN too if the value of another action is: a NaN of the network is never hidden.
     """
     ((name, index),) = actions.items()
     num_actions = values.shape[-1]
@@ -48,13 +59,28 @@ def known(values: Array) -> Array:
 
 
 def expected(values: Array, probs: Array) -> Array:
-    """The mean of ``values`` over the last axis; an action of probability 0 is absent, whatever its value."""
+    """The mean of ``values`` over the last axis; an action of probability 0 is absent, also one of infinite value."""
     return jnp.sum(jnp.where(probs == 0, jnp.zeros((), values.dtype), probs * values), axis=-1)
 
 
 def target(r_t: Array, discount_t: Array, values: Array) -> Array:
-    """The one-step target, a constant of differentiation."""
+    """The one-step target, through which no gradient flows."""
     return jax.lax.stop_gradient(r_t + discount_t * values)
+
+
+def action_error(
+    where: ArrayLike | None,
+    q_tm1: Array,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    next_values: Array,
+) -> Array:
+    """The temporal-difference error of the actions taken: the one-step target minus their values."""
+    q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
+    r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
+    q_tm1, r_t, discount_t, next_values = promote(q_tm1, r_t, discount_t, next_values)
+    return target(r_t, discount_t, next_values) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
 
 
 def mixing(lambda_: Scalar | ArrayLike, where: ArrayLike | None, steps: Array) -> Scalar | Array:
@@ -67,9 +93,9 @@ def mixing(lambda_: Scalar | ArrayLike, where: ArrayLike | None, steps: Array) -
 
 
 def backwards(decay: Array, increment: Array, where: ArrayLike | None) -> Array:
-    """``x_t = increment_t + decay_t * x_{t+1}`` over the last axis, 0 beyond its end, in a logarithm of its steps.
+    """``x_t = increment_t + decay_t * x_{t+1}`` over the last axis, 0 beyond its end, in depth logarithmic in its size.
 
-    Masked steps are passed over, as if they were not there, and hold 0.
+    Masked steps are skipped, as if they were not there, and hold 0.
     """
 
     def join(later: tuple[Array, Array], earlier: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""Values as distributions over fixed atoms (C51): the target is shifted, projected onto the atoms, and fitted."""
+"""Values as distributions over fixed atoms (C51): cross-entropy against the shifted and projected target."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ __all__ = [
 
 
 def categorical_l2_project(z_p: ArrayLike, probs: ArrayLike, z_q: ArrayLike) -> Array:
-    r"""A distribution on the points ``z_p``, moved onto the atoms ``z_q``: each mass is split between its neighbours.
+    r"""Projection of a distribution on points onto fixed atoms (C51): each mass is split between the nearest two.
 
     .. math:: q_i = \sum_j p_j \, \max\left( 0, 1 - \frac{|\operatorname{clip}(z_j) - y_i|}{\Delta} \right)
 
     with :math:`y` the atoms and :math:`\Delta` the distance to the next atom on that side. Points beyond the atoms
-    count for the outermost one. The mean is kept where no point lies beyond.
+    are moved to the outermost one. The mean is preserved if no point lies beyond.
 
     Args:
         z_p: Points, shape ``[..., P]``, floating.
         probs: Their probabilities, shape ``[..., P]``, the same.
-        z_q: Atoms, shape ``[Q]``, strictly rising, shared by all; NaN if they do not rise.
+        z_q: Atoms, shape ``[Q]``, strictly increasing, shared by all. If they do not increase, the result is NaN.
 
     Returns:
         Probabilities of the atoms, shape ``[..., Q]``.
 
     Raises:
         TypeError: If ``z_p`` are not floating.
-        ValueError: If the shapes do not fit or there is no atom.
+        ValueError: If ``probs.shape != z_p.shape``, ``z_q`` is not a vector, or an axis is empty.
 
     Example:
         >>> atoms = jnp.array([0.0, 1.0, 2.0])
@@ -91,19 +91,19 @@ def categorical_td_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy of a value distribution against its projected one-step target.
+    r"""Categorical TD loss (C51 for state values): cross-entropy against the projected one-step target distribution.
 
     .. math:: \ell = -\sum_i q_i \log p_i, \qquad q = \mathrm{sg}\, \Pi\left( r_t + \gamma_t z \right)
 
     with :math:`p` the softmax of ``v_logits_tm1``, :math:`z` a return distributed like the softmax of ``v_logits_t``
-    over the atoms, and :math:`\Pi` the projection `categorical_l2_project`. The minimum is the entropy of the target.
+    over the atoms, and :math:`\Pi` the projection `jaxloss.categorical_l2_project`. The minimum is the entropy of the
+    target.
 
     Args:
-        v_logits_tm1: Logits of the atoms in the states that are left, shape ``[..., K]``, floating.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        v_logits_t: Logits of the atoms in the states that are reached, shape ``[..., K]``; they pass no gradient.
-        atoms: The returns that the logits stand for, shape ``[K]``, strictly rising.
+        v_logits_tm1: Logits of the atoms at time t - 1, shape ``[..., K]``, floating.
+        r_t, discount_t: See `jaxloss.td_loss`.
+        v_logits_t: Logits of the atoms at time t, shape ``[..., K]``. No gradient flows through them.
+        atoms: The return that each logit stands for, shape ``[K]``, strictly increasing; otherwise the loss is NaN.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -111,7 +111,7 @@ def categorical_td_loss(
 
     Raises:
         TypeError: If logits are not floating.
-        ValueError: If the shapes do not fit or there is no atom.
+        ValueError: If the shapes do not match, or the axis of atoms is empty.
 
     Example:
         >>> logits, atoms = jnp.zeros((1, 3)), jnp.array([0.0, 1.0, 2.0])
@@ -177,21 +177,19 @@ def categorical_q_learning_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""C51: Q-learning with a distribution over atoms for every action.
+    r"""C51: categorical Q-learning, cross-entropy against the projected distribution of the best next action.
 
     .. math:: \ell = -\sum_i q_i \log p_i(a_{t-1}), \qquad
               q = \mathrm{sg}\, \Pi\left( r_t + \gamma_t z(a^*) \right), \qquad a^* = \arg\max_a \mathbb E z(a)
 
-    with the projection `categorical_l2_project`. Both networks share the atoms. The minimum is the entropy of the
-    target.
+    with the projection `jaxloss.categorical_l2_project`. Both networks share the atoms. The minimum is the entropy of
+    the target.
 
     Args:
-        q_logits_tm1: Logits of the atoms per action in the states that are left, shape ``[..., A, K]``, floating.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_logits_t: Logits in the states that are reached, shape ``[..., A, K]``; they pass no gradient.
-        atoms: The returns that the logits stand for, shape ``[K]``, strictly rising.
+        q_logits_tm1: Logits of the atoms per action at time t - 1, shape ``[..., A, K]``, floating.
+        a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
+        q_logits_t: Logits at time t, shape ``[..., A, K]``. No gradient flows through them.
+        atoms: The return that each logit stands for, shape ``[K]``, strictly increasing; otherwise the loss is NaN.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -199,7 +197,7 @@ def categorical_q_learning_loss(
 
     Raises:
         TypeError: If logits are not floating or ``a_tm1`` not integer.
-        ValueError: If the shapes do not fit or there is no action or atom.
+        ValueError: If the shapes do not match, or the axis of actions or of atoms is empty.
 
     Example:
         >>> logits, atoms, a = jnp.zeros((1, 2, 3)), jnp.array([0.0, 1.0, 2.0]), jnp.array([1])
@@ -227,19 +225,15 @@ def categorical_double_q_learning_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""C51 with the next action chosen by another network, as in Rainbow.
+    r"""Categorical double Q-learning, as in Rainbow: C51 with the next action chosen by another network.
 
     .. math:: \ell = -\sum_i q_i \log p_i(a_{t-1}), \qquad
               q = \mathrm{sg}\, \Pi\left( r_t + \gamma_t z(a^*) \right), \qquad a^* = \arg\max_a s_t(a)
 
     Args:
-        q_logits_tm1: Logits of the atoms per action in the states that are left, shape ``[..., A, K]``, floating.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_logits_t: Logits in the states that are reached, shape ``[..., A, K]``; they pass no gradient.
-        q_t_selector: Values :math:`s_t` that choose the next action, shape ``[..., A]``; they pass no gradient.
-        atoms: The returns that the logits stand for, shape ``[K]``, strictly rising.
+        q_logits_tm1, a_tm1, r_t, discount_t, q_logits_t, atoms: See `jaxloss.categorical_q_learning_loss`.
+        q_t_selector: Action values :math:`s_t` that choose the next action, shape ``[..., A]``. No gradient flows
+            through them.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -247,7 +241,7 @@ def categorical_double_q_learning_loss(
 
     Raises:
         TypeError: If logits or selector are not floating or ``a_tm1`` not integer.
-        ValueError: If the shapes do not fit or there is no action or atom.
+        ValueError: If the shapes do not match, or the axis of actions or of atoms is empty.
 
     Example:
         >>> logits, atoms, a = jnp.zeros((1, 2, 3)), jnp.array([0.0, 1.0, 2.0]), jnp.array([1])

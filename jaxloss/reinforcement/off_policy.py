@@ -77,8 +77,9 @@ def vtrace_error(
     v_tm1, v_t, r_t, discount_t, rho_tm1 = _steps(where, v_tm1, v_t, r_t, discount_t, rho_tm1)
     mix = mixing(lambda_, where, v_tm1)
     limit = checks.scalar("clip_rho_threshold", clip_rho_threshold, v_tm1.dtype, above=0)
-    value_checks.ensure(lambda: rho_tm1 >= 0, "rho_tm1 must be >= 0")
-    rho_tm1 = numerics.poison(rho_tm1, rho_tm1 >= 0)
+    valid = rho_tm1 >= 0
+    value_checks.ensure(lambda: valid, "rho_tm1 must be >= 0")
+    rho_tm1 = numerics.poison(rho_tm1, valid)
     deltas = jnp.minimum(rho_tm1, limit) * (r_t + discount_t * v_t - v_tm1)
     errors = backwards(discount_t * mix * jnp.minimum(rho_tm1, 1), deltas, where)
     # The value is that of the errors, to the last digit, and the gradient that of the subtrahend.

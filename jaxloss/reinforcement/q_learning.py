@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
-from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor import numerics
+from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.reinforcement._transitions import action_values, chosen, known, per_step, target
+from jaxloss.reinforcement._transitions import action_error, action_values, known
 
 __all__ = ["double_q_learning_error", "double_q_learning_loss", "q_learning_error", "q_learning_loss"]
 
@@ -43,11 +43,8 @@ def q_learning_error(
 def _q_learning_error(
     where: ArrayLike | None, q_tm1: ArrayLike, a_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, q_t: ArrayLike
 ) -> Array:
-    q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t = action_values(where, q_tm1=q_tm1, q_t=q_t)
-    r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
-    q_tm1, r_t, discount_t, q_t = promote(q_tm1, r_t, discount_t, q_t)
-    return target(r_t, discount_t, jnp.max(q_t, axis=-1)) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
+    return action_error(where, q_tm1, a_tm1, r_t, discount_t, jnp.max(q_t, axis=-1))
 
 
 def q_learning_loss(
@@ -61,7 +58,7 @@ def q_learning_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared error of Q-learning, the loss of deep Q-networks (DQN).
+    r"""Q-learning loss of deep Q-networks (DQN): half the squared temporal-difference error.
 
     .. math:: \ell = \tfrac12 \delta^2, \qquad
               \delta = \mathrm{sg}\left( r_t + \gamma_t \max_a q_t(a) \right) - q_{t-1}(a_{t-1})
@@ -144,14 +141,11 @@ def _double_q_learning_error(
     q_t_value: ArrayLike,
     q_t_selector: ArrayLike,
 ) -> Array:
-    q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
-    q_tm1, q_t_value, selector = action_values(where, q_tm1=q_tm1, q_t_value=q_t_value, q_t_selector=q_t_selector)
-    r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
-    q_tm1, r_t, discount_t, q_t = promote(q_tm1, r_t, discount_t, q_t_value)
+    q_tm1, q_t, selector = action_values(where, q_tm1=q_tm1, q_t_value=q_t_value, q_t_selector=q_t_selector)
     best = jnp.argmax(selector, axis=-1, keepdims=True)
     value = jnp.take_along_axis(q_t, best, axis=-1)[..., 0]
     value = numerics.poison(value, known(q_t) & known(selector))
-    return target(r_t, discount_t, value) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
+    return action_error(where, q_tm1, a_tm1, r_t, discount_t, value)
 
 
 def double_q_learning_loss(
@@ -166,7 +160,7 @@ def double_q_learning_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared error of double Q-learning, the loss of double DQN.
+    r"""Double Q-learning loss of double DQN: half the squared temporal-difference error.
 
     .. math:: \ell = \tfrac12 \delta^2, \qquad
               \delta = \mathrm{sg}\left( r_t + \gamma_t \, q_t(\arg\max_a s_t(a)) \right) - q_{t-1}(a_{t-1})

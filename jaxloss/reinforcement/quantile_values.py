@@ -1,4 +1,4 @@
-"""Values as quantiles of the return (QR-DQN, IQN): every quantile is regressed on every sample of the target."""
+"""Values as quantiles of the return (QR-DQN, IQN): quantile regression on all samples of the target."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ def quantile_q_learning_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Q-learning with quantiles of the return for every action: QR-DQN, and IQN with random levels.
+    r"""Quantile Q-learning: the loss of QR-DQN, and of IQN with random levels.
 
     .. math:: \ell = \sum_i \frac{1}{M} \sum_j \left| \tau_i - 1[u_{ij} < 0] \right|
               \frac{L_\kappa(u_{ij})}{\kappa}, \qquad
               u_{ij} = \mathrm{sg}\left( r_t + \gamma_t z_j(a^*) \right) - q_i(a_{t-1})
 
-    with :math:`L_\kappa` the Huber loss and :math:`a^*` the action of the largest mean in ``dist_q_t_selector``. As
-    :math:`\kappa` goes to 0, where it may stand, the loss becomes the pinball loss of quantile regression. (rlax does
-    not divide by :math:`\kappa`: at 0 and 1 the numbers are equal.)
+    with :math:`L_\kappa` the Huber loss and :math:`a^*` the action of the largest mean in ``dist_q_t_selector``. With
+    :math:`\kappa = 0` it is the pinball loss of quantile regression. rlax does not divide by :math:`\kappa`: the
+    numbers are equal at 0 and 1.
 
     Args:
-        dist_q_tm1: Quantiles per action in the states that are left, shape ``[..., N, A]``, floating.
-        tau_q_tm1: Their levels in [0, 1]: shape ``[N]``, shared by all, or ``[..., N]``; outside gives NaN.
-        a_tm1: The actions taken, shape ``[...]``, integer in ``[0, A)``; outside gives NaN in value and gradient.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
+        dist_q_tm1: Quantiles per action at time t - 1, shape ``[..., N, A]``, floating.
+        tau_q_tm1: Levels of these quantiles in [0, 1]: shape ``[N]``, shared by all, or ``[..., N]``. One outside gives
+            NaN in value and gradient.
+        a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
         dist_q_t_selector: Quantiles whose mean chooses the next action, shape ``[..., S, A]``, floating.
-        dist_q_t: Quantiles :math:`z` in the states that are reached, shape ``[..., M, A]``, floating. Neither of the
-            two passes a gradient.
-        huber_param: Where the loss turns linear, :math:`\kappa`, in units of reward; >= 0.
+        dist_q_t: Quantiles :math:`z` at time t, shape ``[..., M, A]``, floating. No gradient flows through it or
+            ``dist_q_t_selector``.
+        huber_param: Error :math:`\kappa` from which the loss is linear, in units of reward; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in units of reward; 0 exactly where all quantiles equal all samples of the target.
+        A scalar >= 0, in units of reward; exactly 0 if all quantiles equal all samples of the target.
 
     Raises:
         TypeError: If quantiles are not floating or ``a_tm1`` not integer.
-        ValueError: If the shapes do not fit, an axis of quantiles or actions is empty, or ``huber_param`` is negative.
+        ValueError: If the shapes do not match, an axis of quantiles or actions is empty, or ``huber_param`` is
+            negative.
 
     Example:
         >>> dist, tau = jnp.array([[[0.0, 1.0], [2.0, 1.0]]]), jnp.array([0.25, 0.75])

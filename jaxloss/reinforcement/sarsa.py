@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics, value_checks
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.reinforcement._transitions import action_values, chosen, expected, per_step, target
+from jaxloss.reinforcement._transitions import action_error, action_values, chosen, expected
 
 __all__ = ["expected_sarsa_error", "expected_sarsa_loss", "sarsa_error", "sarsa_loss"]
 
@@ -51,13 +51,9 @@ def _sarsa_error(
     q_t: ArrayLike,
     a_t: ArrayLike,
 ) -> Array:
-    q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t = action_values(where, q_tm1=q_tm1, q_t=q_t)
     q_t, a_t = checks.scores_and_labels(q_t=q_t, a_t=a_t)
-    r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
-    q_tm1, r_t, discount_t, q_t = promote(q_tm1, r_t, discount_t, q_t)
-    value = chosen(q_t, a_t=hide(where, a_t))
-    return target(r_t, discount_t, value) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
+    return action_error(where, q_tm1, a_tm1, r_t, discount_t, chosen(q_t, a_t=hide(where, a_t)))
 
 
 def sarsa_loss(
@@ -142,13 +138,11 @@ def _expected_sarsa_error(
     q_t: ArrayLike,
     probs_a_t: ArrayLike,
 ) -> Array:
-    q_tm1, a_tm1 = checks.scores_and_labels(q_tm1=q_tm1, a_tm1=a_tm1)
     q_tm1, q_t, probs = action_values(where, q_tm1=q_tm1, q_t=q_t, probs_a_t=probs_a_t)
-    r_t, discount_t = per_step(where, a_tm1.shape, r_t=r_t, discount_t=discount_t)
     value_checks.ensure_probabilities(probs_a_t=probs)
-    q_tm1, r_t, discount_t, q_t, probs = promote(q_tm1, r_t, discount_t, q_t, probs)
-    value = target(r_t, discount_t, expected(q_t, probs)) - chosen(q_tm1, a_tm1=hide(where, a_tm1))
-    return numerics.poison(value, jnp.all((probs >= 0) & (probs <= 1), axis=-1))
+    q_t, probs = promote(q_t, probs)
+    errors = action_error(where, q_tm1, a_tm1, r_t, discount_t, expected(q_t, probs))
+    return numerics.poison(errors, jnp.all((probs >= 0) & (probs <= 1), axis=-1))
 
 
 def expected_sarsa_loss(

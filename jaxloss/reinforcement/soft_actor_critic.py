@@ -1,4 +1,4 @@
-"""Soft actor-critic (SAC): values that reward randomness, and a temperature that keeps it at a target."""
+"""Soft actor-critic (SAC): actor and critic losses with an entropy bonus, and the loss of its temperature."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def sac_actor_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The policy's loss: actions that the least optimistic critic values, drawn as randomly as they may be.
+    r"""Actor loss of SAC: entropy-regularised policy improvement under the smallest of the critics.
 
     .. math:: \ell = \alpha \log \pi(a_t) - \min_i q_i(a_t)
 
-    for an action :math:`a_t` sampled from the policy by reparametrisation, so that the gradient runs through it into
-    both terms. Freeze the critics, not their input.
+    for an action :math:`a_t` sampled from the policy by reparametrisation, so that gradients flow through it into both
+    terms. Freeze the parameters of the critics, not their input.
 
     Args:
         log_probs_t: Log-densities of the sampled actions, shape ``[...]``, floating.
-        q_t: Values of these actions by C critics, shape ``[..., C]``, floating; C is 2 in the paper, 1 will do.
-        temperature: The price :math:`\alpha` of a nat of entropy in units of reward, >= 0; it passes no gradient.
+        q_t: Values of these actions by C critics, shape ``[..., C]``, floating; C is 2 in the paper.
+        temperature: Temperature :math:`\alpha` >= 0, in units of reward per nat. No gradient flows through it.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -48,7 +48,7 @@ def sac_actor_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes do not fit, there is no critic, or ``temperature`` is negative.
+        ValueError: If the leading axes differ, the axis of critics is empty, or ``temperature`` is negative.
 
     Example:
         >>> jaxloss.sac_actor_loss(jnp.array([-1.0]), jnp.array([[3.0, 2.0]]), temperature=0.5)
@@ -78,26 +78,25 @@ def sac_critic_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The critics' loss: half squared errors against one target, in which the entropy of the policy is a reward.
+    r"""Critic loss of SAC: half the squared errors of all critics against one entropy-regularised target.
 
     .. math:: \ell = \tfrac12 \sum_i \left( q_{i,t-1} - y \right)^2, \qquad
               y = \mathrm{sg}\left( r_t + \gamma_t \left( \min_j q_{j,t} - \alpha \log \pi(a_t) \right) \right)
 
     Args:
-        q_tm1: Values of the actions taken, by C critics, shape ``[..., C]``, floating.
-        r_t: Rewards, shape ``[...]``.
-        discount_t: Discounts, shape ``[...]``; 0 where the episode ends.
-        q_t: Values, by the target networks, of actions sampled in the states that are reached, shape ``[..., D]``.
-        log_probs_t: Log-densities of those sampled actions, shape ``[...]``. None of the target passes a gradient.
-        temperature: The price :math:`\alpha` of a nat of entropy in units of reward, >= 0; it passes no gradient.
+        q_tm1: Values of the actions taken at time t - 1 by C critics, shape ``[..., C]``, floating.
+        r_t, discount_t: See `jaxloss.td_loss`.
+        q_t: Values of actions sampled at time t by D target networks, shape ``[..., D]``, floating.
+        log_probs_t: Log-densities of these sampled actions, shape ``[...]``. No gradient flows through the target.
+        temperature: Temperature :math:`\alpha` >= 0, in units of reward per nat. No gradient flows through it.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared units of reward; 0 exactly where all critics equal the target.
+        A scalar >= 0, in squared units of reward; exactly 0 if all critics equal the target.
 
     Raises:
         TypeError: If ``q_tm1`` or ``q_t`` are not floating.
-        ValueError: If the shapes do not fit, there is no critic, or ``temperature`` is negative.
+        ValueError: If the leading axes differ, the axis of critics is empty, or ``temperature`` is negative.
 
     Example:
         >>> q, r, discount, log_probs = jnp.array([[3.0, 2.0]]), jnp.ones(1), jnp.array([0.5]), jnp.array([-4.0])
@@ -127,17 +126,17 @@ def sac_temperature_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The temperature's loss: it rises while the policy is less random than asked, and falls while it is more.
+    r"""Temperature loss of SAC: raises the temperature while the entropy of the policy is below its target.
 
     .. math:: \ell = -\alpha \, \mathrm{sg}\left( \log \pi(a_t) + \bar H \right), \qquad \alpha = e^{\theta}
 
-    This is the paper's loss. Many programs write :math:`\theta` in the place of :math:`\alpha`, whose gradient is
-    the same over :math:`\alpha`.
+    This is the loss of the paper. Many implementations write :math:`\theta` in place of :math:`\alpha`, which divides
+    the gradient by :math:`\alpha`.
 
     Args:
-        log_temperature: The trained number :math:`\theta`, one for all: shape ``[]``, floating.
-        log_probs_t: Log-densities of actions sampled from the policy, shape ``[...]``; they pass no gradient.
-        target_entropy: The entropy :math:`\bar H` asked for, in nats; minus the number of action dimensions in the
+        log_temperature: The trained logarithm of the temperature, :math:`\theta`, shape ``[]``, floating.
+        log_probs_t: Log-densities of actions sampled from the policy, shape ``[...]``. No gradient flows through them.
+        target_entropy: Target :math:`\bar H` of the entropy, in nats; minus the number of action dimensions in the
             paper.
         where, weights, reduction: See `jaxloss.reduce`.
 
@@ -146,7 +145,7 @@ def sac_temperature_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If ``log_temperature`` is not one number.
+        ValueError: If ``log_temperature.shape != ()``.
 
     Example:
         >>> jaxloss.sac_temperature_loss(jnp.array(0.0), jnp.array([1.0, 2.0]), target_entropy=-1.0)

@@ -96,7 +96,7 @@ def td_lambda_error(
     lambda_: Scalar | ArrayLike = 0.95,
     where: ArrayLike | None = None,
 ) -> Array:
-    r"""TD(:math:`\lambda`) errors of a trajectory, against its :math:`\lambda`-returns; rlax's ``td_lambda``.
+    r"""TD(lambda) errors of the values of a trajectory against its lambda-returns; rlax's ``td_lambda``.
 
     .. math:: \delta_{t-1} = \mathrm{sg}(G_{t-1}) - v_{t-1}, \qquad
               G_{t-1} = r_t + \gamma_t \left( (1 - \lambda_t) v_t + \lambda_t G_t \right)
@@ -137,7 +137,7 @@ def td_lambda_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""TD(:math:`\lambda`): half the squared error of values against :math:`\lambda`-returns, averaged over time.
+    r"""TD(lambda): half the squared error of values against lambda-returns, averaged over each trajectory.
 
     .. math:: \ell = \frac{\sum_t w_t \, \tfrac12 \delta_t^2}{\sum_t w_t}, \qquad
               \delta_{t-1} = \mathrm{sg}(G_{t-1}) - v_{t-1}

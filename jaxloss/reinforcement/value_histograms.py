@@ -1,4 +1,4 @@
-"""Numbers regressed by classification: a target becomes a small histogram, fitted with cross-entropy."""
+"""Regression by classification: cross-entropy against a target spread over a few bins."""
 
 from __future__ import annotations
 
@@ -33,18 +33,20 @@ def two_hot_cross_entropy(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy against a number that is split between the two atoms around it (MuZero, Dreamer).
+    r"""Two-hot cross-entropy (MuZero, Dreamer): against a number split between the two atoms around it.
 
     .. math:: \ell = -(1 - c) \log p_k - c \log p_{k+1}, \qquad c = \frac{y - z_k}{z_{k+1} - z_k}, \quad
               z_k \le y \le z_{k+1}
 
     with :math:`p` the softmax of the logits, whose mean :math:`\sum_i p_i z_i` is the prediction. A target beyond the
-    atoms counts as the outermost one. Squash targets of many sizes first, as with ``jnp.sign(y) * jnp.log1p(abs(y))``.
+    atoms counts as the outermost one. If targets differ by orders of magnitude, squash them first, for example with
+    ``jnp.sign(y) * jnp.log1p(abs(y))``.
 
     Args:
         logits: Shape ``[..., K]``, floating.
-        targets: The numbers :math:`y`, shape ``[...]``; they pass no gradient.
-        atoms: The numbers :math:`z` that the logits stand for, shape ``[K]``, strictly rising; NaN if they do not.
+        targets: The numbers :math:`y`, shape ``[...]``. No gradient flows through them.
+        atoms: The number :math:`z` that each logit stands for, shape ``[K]``, strictly increasing; otherwise the loss
+            is NaN.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -52,7 +54,7 @@ def two_hot_cross_entropy(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes do not fit or there is no atom.
+        ValueError: If the shapes do not match, or the class axis is empty.
 
     Example:
         >>> logits, atoms = jnp.array([[0.0, 0.0, -30.0]]), jnp.array([0.0, 1.0, 2.0])
@@ -82,20 +84,19 @@ def hl_gauss_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Cross-entropy against a number that is spread over bins like a Gaussian (HL-Gauss).
+    r"""HL-Gauss: cross-entropy against a number spread over bins by a Gaussian.
 
     .. math:: \ell = -\sum_i q_i \log p_i, \qquad q_i \propto \Phi\left( \frac{e_{i+1} - y}{\sigma} \right)
               - \Phi\left( \frac{e_i - y}{\sigma} \right)
 
     with :math:`p` the softmax of the logits, :math:`\Phi` the normal distribution function, and :math:`q` scaled to
-    sum to 1. Neighbouring bins share the mass, which is what lets value functions be trained by classification. A
-    target beyond the edges counts as the edge.
+    sum to 1. A target beyond the edges counts as the edge.
 
     Args:
         logits: Shape ``[..., K]``, floating; one per bin.
-        targets: The numbers :math:`y`, shape ``[...]``; they pass no gradient.
-        edges: The edges of the bins, shape ``[K + 1]``, strictly rising; NaN if they do not.
-        sigma_ratio: The deviation :math:`\sigma` in units of the mean width of a bin, > 0.
+        targets: The numbers :math:`y`, shape ``[...]``. No gradient flows through them.
+        edges: The edges of the bins, shape ``[K + 1]``, strictly increasing; otherwise the loss is NaN.
+        sigma_ratio: Standard deviation :math:`\sigma` > 0 in units of the mean width of a bin.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -103,7 +104,7 @@ def hl_gauss_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating.
-        ValueError: If the shapes do not fit, there is no bin, or ``sigma_ratio`` is not positive.
+        ValueError: If the shapes do not match, the class axis is empty, or ``sigma_ratio`` is not positive.
 
     Example:
         >>> logits, edges = jnp.array([[0.0, 1.0, 0.0]]), jnp.array([0.0, 1.0, 2.0, 3.0])

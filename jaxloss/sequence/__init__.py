@@ -1,4 +1,4 @@
-"""Losses of sequences whose alignment is not known."""
+"""Losses of sequences: alignment-free (CTC, transducer), tagging (CRF), soft time warping, minimum risk."""
 
 from jaxloss.sequence import minimum_risk, random_field, soft_alignment, temporal_classification, transducer
 from jaxloss.sequence.minimum_risk import *

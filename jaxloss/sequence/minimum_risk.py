@@ -40,7 +40,7 @@ def minimum_risk_loss(
 
     Raises:
         TypeError: If ``logps`` are not floating.
-        ValueError: If the shapes differ, there is no candidate axis or it is empty, or ``temperature`` is not positive.
+        ValueError: If the shapes differ, the axis of candidates is empty, or ``temperature`` is not positive.
 
     Example:
         >>> jaxloss.minimum_risk_loss(jnp.log(jnp.array([0.3, 0.1])), jnp.array([0, 2]))

@@ -1,4 +1,4 @@
-"""Conditional random fields over chains: one label per frame, with scores of neighbouring labels."""
+"""Linear-chain conditional random fields: one label per frame, with scores of neighbouring labels."""
 
 from __future__ import annotations
 
@@ -24,29 +24,30 @@ def linear_chain_crf_nll(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Negative log-likelihood of a linear-chain conditional random field: for tagging and segmentation.
+    r"""Negative log-likelihood of a linear-chain conditional random field (CRF), for tagging and segmentation.
 
     .. math:: \ell = \log \sum_{y'} e^{s(y')} - s(y), \qquad
               s(y) = \sum_{t=1}^{T} z_{t, y_t} + \sum_{t=2}^{T} A_{y_{t-1}, y_t}
 
-    Scores of beginnings and ends are added to the first and last logits at the call.
+    For scores of the first and last labels, add them to the first and last logits.
 
     Args:
         logits: Scores of labels, shape ``[..., T, K]``, floating. Frames from ``lengths`` on are ignored.
-        labels: Shape ``[..., T]``, integer in ``[0, K)``; what lies from ``lengths`` on is ignored. An unmasked label
-            outside gives NaN in value and gradient.
-        lengths: Number of frames of each sequence, shape ``[...]``, integer in ``[1, T]``; NaN outside.
+        labels: Shape ``[..., T]``, integer in ``[0, K)``. Labels from ``lengths`` on are ignored. Another label outside
+            gives NaN in value and gradient.
+        lengths: Number of frames of each sequence, shape ``[...]``, integer in ``[1, T]``; one outside gives NaN in
+            value and gradient.
         transitions: Scores :math:`A_{jk}` of label k after label j, shape ``[K, K]``, floating; -inf forbids one.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; 0 exactly where the labels are certain, +inf with zero gradient where they hold
-        something of score -inf.
+        A scalar >= 0, in nats; exactly 0 if the labels are certain, +inf with zero gradient if they contain a label or
+        a transition of score -inf.
 
     Raises:
         TypeError: If ``logits`` or ``transitions`` are not floating, or labels or lengths not integer.
-        ValueError: If the axes do not fit, or there is no frame or class.
+        ValueError: If the shapes do not match, or the axis of frames or of classes is empty.
 
     Example:
         >>> logits = jnp.zeros((1, 3, 2))
@@ -64,12 +65,14 @@ def linear_chain_crf_nll(
     checks.has_shape((*batch, frames), "logits.shape[:-1], the class axis is last", labels=labels)
     checks.has_shape(tuple(batch), "the leading axes of the logits", lengths=lengths)
     checks.has_shape((num_classes, num_classes), "from each class to each class", transitions=transitions)
-    labels, lengths = checks.as_int32(labels), hide(where, checks.as_int32(lengths))
+    labels, lengths = checks.as_int32(labels), checks.as_int32(lengths)
+    heard = hide(where, lengths, fill=1)
+    ensure_within(1, frames, lengths=heard)
+    lengths = hide(where, lengths)
     labels = hide(before(lengths, frames), labels)
     value_checks.ensure_labels(labels, num_classes)
-    ensure_within(1, frames, lengths=hide(where, lengths, fill=1))
     # The logits too: no frame of a sequence of length 0 leads to the value.
-    logits = numerics.poison(logits, within(lengths, 1, frames)[..., None, None])
+    logits = numerics.poison(logits, within(heard, 1, frames)[..., None, None])
     logits, transitions = promote(hide(before(lengths, frames), logits, event_ndim=1), transitions)
     values = _values(logits, labels, lengths, transitions)
     return reduce(values, where=where, weights=weights, reduction=reduction)

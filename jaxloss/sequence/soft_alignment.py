@@ -1,4 +1,4 @@
-"""Soft dynamic time warping: the cost of the best alignment of two series, made smooth."""
+"""Soft dynamic time warping: a smooth version of the cost of the best alignment of two series."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def soft_dtw_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Soft dynamic time warping of two series, with squared Euclidean costs.
+    r"""Soft dynamic time warping (soft-DTW) of two series, with squared Euclidean costs.
 
     .. math:: \ell = -\gamma \log \sum_{A} \exp\left( -\frac{1}{\gamma} \sum_{(i, j) \in A} \|x_i - y_j\|^2 \right)
 
     over all monotone alignments A from the first to the last points, which move by one in either series or in both.
-    As :math:`\gamma \to 0` it is dynamic time warping. It is not least for equal series, and negative there: for a
-    loss that is, use `jaxloss.soft_dtw_divergence`.
+    As :math:`\gamma \to 0` it tends to dynamic time warping. It is negative and not minimal for equal series; a loss
+    that is 0 there is `jaxloss.soft_dtw_divergence`.
 
     Args:
         predictions: Shape ``[..., N, D]``, floating: N points of D coordinates.
-        targets: Shape ``[..., M, D]``, the same but for the number of points; floating or integer.
+        targets: Shape ``[..., M, D]``, floating or integer: M points. M may differ from N.
         gamma: Smoothing :math:`\gamma`, in squared units of ``targets``; > 0.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
@@ -44,7 +44,8 @@ def soft_dtw_loss(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes do not fit, a series is empty, or ``gamma`` is out of range.
+        ValueError: If the axes other than the number of points differ, a series is empty, or ``gamma`` is not
+            positive.
 
     Example:
         >>> series = jnp.array([[0.0], [1.0], [2.0]])
@@ -71,26 +72,25 @@ def soft_dtw_divergence(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Soft dynamic time warping without its bias: 0 for equal series.
+    r"""Soft-DTW divergence: soft dynamic time warping without its bias, 0 for equal series.
 
     .. math:: \ell = s_\gamma(x, y) - \tfrac12 s_\gamma(x, x) - \tfrac12 s_\gamma(y, y)
 
-    with :math:`s_\gamma` of `jaxloss.soft_dtw_loss`. No pair of series is known for which it is negative; a
-    difference that rounding makes negative counts as 0.
+    with :math:`s_\gamma` from `jaxloss.soft_dtw_loss`. No pair of series is known for which it is negative; values that
+    are negative by rounding become 0.
 
     Args:
-        predictions: Shape ``[..., N, D]``, floating: N points of D coordinates.
-        targets: Shape ``[..., M, D]``, the same but for the number of points; floating or integer.
-        gamma: Smoothing :math:`\gamma`, in squared units of ``targets``; > 0.
+        predictions, targets, gamma: See `jaxloss.soft_dtw_loss`.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared units of ``targets``; 0 exactly for equal series, with zero gradient there.
+        A scalar >= 0, in squared units of ``targets``; exactly 0 with zero gradient for equal series.
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes do not fit, a series is empty, or ``gamma`` is out of range.
+        ValueError: If the axes other than the number of points differ, a series is empty, or ``gamma`` is not
+            positive.
 
     Example:
         >>> series = jnp.array([[0.0], [1.0], [2.0]])

@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: labels in order, at unknown times."""
+"""Connectionist temporal classification (CTC): labels in a known order at unknown times."""
 
 from __future__ import annotations
 
@@ -27,36 +27,38 @@ def ctc_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Connectionist temporal classification: the likelihood of a label sequence, over all its alignments.
+    r"""Connectionist temporal classification (CTC): NLL of a label sequence, summed over all its alignments.
 
     With :math:`p = \mathrm{softmax}(z)` at every frame and :math:`\mathcal B`, which merges repeats and then drops
     blanks:
 
     .. math:: \ell = -\log \sum_{\pi :\, \mathcal B(\pi) = y} \; \prod_{t=1}^{T} p_{t, \pi_t}
 
-    Nothing is divided by the length of the labels. PyTorch's ``"mean"`` does that: it is ``weights=1 / label_lengths``
-    with ``reduction=jaxloss.reductions.mean_over(batch_size)``.
-    A pair that no alignment fits, for which there are fewer frames than labels and repeats, has loss +inf with zero
-    gradient; ``where=jaxloss.ctc_feasible(labels, logit_lengths, label_lengths)`` leaves such pairs out.
+    The loss is not divided by the number of labels. PyTorch's ``"mean"`` does that; it is ``weights=1 / label_lengths``
+    with ``reduction=jaxloss.reductions.mean_over(batch_size)``. If there are fewer frames than labels and repeats, no
+    alignment exists and the loss is +inf with zero gradient. To exclude such pairs pass
+    ``where=jaxloss.ctc_feasible(labels, logit_lengths, label_lengths)``.
 
     Args:
-        logits: Shape ``[..., T, K]``, floating, unnormalised; log-probabilities are such logits. Frames from
-            ``logit_lengths`` on are ignored, whatever they hold.
-        labels: Shape ``[..., N]``, integer in ``[0, K)`` and not the blank; what lies from ``label_lengths`` on is
-            ignored. An unmasked label outside gives NaN in value and gradient.
-        logit_lengths: Number of frames of each sequence, shape ``[...]``, integer in ``[0, T]``; NaN outside. From
-            paddings: ``jnp.sum(paddings == 0, axis=-1)``.
-        label_lengths: Number of labels of each sequence, shape ``[...]``, integer in ``[0, N]``; NaN outside.
+        logits: Shape ``[..., T, K]``, floating, unnormalised; log-probabilities may be passed too. Frames from
+            ``logit_lengths`` on are ignored and may be NaN.
+        labels: Shape ``[..., N]``, integer in ``[0, K)`` and not the blank. Labels from ``label_lengths`` on are
+            ignored. Another label outside gives NaN in value and gradient.
+        logit_lengths: Number of frames of each sequence, shape ``[...]``, integer in ``[0, T]``; one outside gives NaN
+            in value and gradient. From paddings: ``jnp.sum(paddings == 0, axis=-1)``.
+        label_lengths: Number of labels of each sequence, shape ``[...]``, integer in ``[0, N]``; one outside gives NaN
+            in value and gradient.
         blank_id: Index of the blank in ``[0, K)``.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; 0 exactly where one alignment is certain, +inf where none is possible.
+        A scalar >= 0, in nats; exactly 0 if one alignment is certain, +inf if none is possible.
 
     Raises:
         TypeError: If ``logits`` are not floating, or labels or lengths not integer.
-        ValueError: If the leading axes differ, there is no frame or class, or ``blank_id`` is out of range.
+        ValueError: If the leading axes differ, the axis of frames or of classes is empty, or ``blank_id`` is out of
+            range.
 
     Example:
         >>> logits = jnp.zeros((1, 3, 2))
@@ -81,9 +83,9 @@ def ctc_loss(
 
 
 def ctc_feasible(labels: ArrayLike, logit_lengths: ArrayLike, label_lengths: ArrayLike) -> Array:
-    r"""Whether there are enough frames for the labels: the ``where`` that keeps infinite losses out of `ctc_loss`.
+    r"""Mask of the pairs with enough frames for their labels: the ``where`` that excludes infinite CTC losses.
 
-    Every label takes a frame, and between two equal ones there must be a blank:
+    Each label needs a frame, and two equal neighbours need a blank between them:
 
     .. math:: T \ge N + |\{ n : y_n = y_{n+1} \}|
 
@@ -116,7 +118,7 @@ def ctc_feasible(labels: ArrayLike, logit_lengths: ArrayLike, label_lengths: Arr
 
 @functools.partial(jax.jit, static_argnames=("blank_id",))
 def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, blank_id: int) -> Array:
-    """The losses. What lies beyond the lengths never enters; one program also when called eagerly."""
+    """The losses. What lies beyond the lengths never enters. Jitted, so an eager call is one program too."""
     frames, num_classes = logits.shape[-2:]
     known = known_labels(labels, label_lengths, num_classes, blank_id)
     valid = jnp.all(known, axis=-1) & within(logit_lengths, 0, frames) & within(label_lengths, 0, labels.shape[-1])

@@ -1,4 +1,4 @@
-"""The recurrent neural network transducer: labels in order at unknown times, each conditioned on those before."""
+"""The RNN transducer: labels in a known order at unknown times, each conditioned on the labels before it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rnnt_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The transducer loss (RNN-T): the likelihood of a label sequence, over all its alignments.
+    r"""RNN transducer loss (RNN-T): NLL of a label sequence, summed over all its alignments.
 
     At frame t and after u labels the model emits the next label and stays, or the blank and moves to the next frame;
     with :math:`p_{tu} = \mathrm{softmax}(z_{tu})`:
@@ -35,27 +35,26 @@ def rnnt_loss(
     .. math:: \ell = -\log \alpha_{T, U}, \qquad
               \alpha_{t, u} = \alpha_{t - 1, u} \, p_{t - 1, u}(\varnothing) + \alpha_{t, u - 1} \, p_{t, u - 1}(y_u)
 
-    from :math:`\alpha_{0, 0} = 1`, where the last blank leads past the last frame. Cells of one anti-diagonal are
-    computed together, in T + U steps; beside the gradient nothing of the size of the logits is kept for the backward
-    pass.
+    from :math:`\alpha_{0, 0} = 1`, where the last blank leads past the last frame. The cells of each anti-diagonal are
+    computed together, in T + U steps. The backward pass stores nothing of the size of the logits except the gradient.
 
     Args:
-        logits: Shape ``[..., T, U + 1, K]``, floating, unnormalised; log-probabilities are such logits. Entries
-            from ``logit_lengths`` or beyond ``label_lengths`` on are ignored, whatever they hold.
-        labels: Shape ``[..., U]``, integer in ``[0, K)`` and not the blank; what lies from ``label_lengths`` on is
-            ignored. An unmasked label outside gives NaN in value and gradient.
-        logit_lengths: Number of frames of each sequence, shape ``[...]``, integer in ``[1, T]``; NaN outside.
-        label_lengths: Number of labels of each sequence, shape ``[...]``, integer in ``[0, U]``; NaN outside.
-        blank_id: Index of the blank in ``[0, K)``. (torchaudio's default is the last class.)
+        logits: Shape ``[..., T, U + 1, K]``, floating, unnormalised; log-probabilities may be passed too. Entries from
+            ``logit_lengths`` on or beyond ``label_lengths`` are ignored and may be NaN.
+        labels, label_lengths: See `jaxloss.ctc_loss`, with N = U.
+        logit_lengths: Number of frames of each sequence, shape ``[...]``, integer in ``[1, T]``; one outside gives NaN
+            in value and gradient.
+        blank_id: Index of the blank in ``[0, K)``; the default of torchaudio is the last class.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; 0 exactly where one alignment is certain, +inf where none is possible.
+        A scalar >= 0, in nats; exactly 0 if one alignment is certain, +inf if none is possible.
 
     Raises:
         TypeError: If ``logits`` are not floating, or labels or lengths not integer.
-        ValueError: If the axes do not fit, there is no frame or class, or ``blank_id`` is out of range.
+        ValueError: If the shapes do not match, the axis of frames or of classes is empty, or ``blank_id`` is out of
+            range.
 
     Example:
         >>> logits = jnp.zeros((1, 2, 2, 2))
@@ -71,20 +70,23 @@ def rnnt_loss(
     labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
     checks.has_shape((*batch, states - 1), "one label less than logits.shape[-2]", labels=labels)
     blank_id = blank_index(blank_id, num_classes)
+    audible = within(hide(where, logit_lengths, fill=1), 1, frames)
     logit_lengths, label_lengths = hide(where, logit_lengths), hide(where, label_lengths)
     ensure_known_labels(labels, label_lengths, num_classes, blank_id)
     ensure_within(1, frames, logit_lengths=hide(where, logit_lengths, fill=1))
     ensure_within(0, states - 1, label_lengths=label_lengths)
-    values = _values(logits, labels, logit_lengths, label_lengths, blank_id)
+    values = _values(logits, labels, logit_lengths, label_lengths, audible, blank_id)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 @functools.partial(jax.jit, static_argnames=("blank_id",))
-def _values(logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, blank_id: int) -> Array:
-    """The losses. What lies beyond the lengths never enters; one program also when called eagerly."""
+def _values(
+    logits: Array, labels: Array, logit_lengths: Array, label_lengths: Array, audible: Array, blank_id: int
+) -> Array:
+    """The losses. What lies beyond the lengths never enters. Jitted, so an eager call is one program too."""
     frames, states, num_classes = logits.shape[-3:]
     known = known_labels(labels, label_lengths, num_classes, blank_id)
-    valid = jnp.all(known, axis=-1) & within(logit_lengths, 1, frames) & within(label_lengths, 0, states - 1)
+    valid = jnp.all(known, axis=-1) & audible & within(label_lengths, 0, states - 1)
     # The logits too: where no alignment leads from them to the value their gradient would be 0.
     logits = numerics.poison(logits, valid[..., None, None, None])
     inside = before(logit_lengths, frames)[..., None] & before(label_lengths + 1, states)[..., None, :]
@@ -101,7 +103,7 @@ def _log_likelihood(
     *batch, frames, states, _ = logits.shape
     pad = functools.partial(jnp.pad, constant_values=-jnp.inf)
     axes = [(0, 0)] * len(batch)
-    # After all labels there is no next one: the blank stands in its place, and is never used.
+    # The last label has no next one: the blank is a placeholder that is never used.
     following = jnp.pad(labels, [*axes, (0, 1)], constant_values=blank_id)
     symbols = jnp.stack([jnp.full_like(following, blank_id), following], axis=-1)[..., None, :, :]
     emitted = log_probs_at(logits, jnp.broadcast_to(symbols, (*batch, frames, states, 2)))

@@ -39,7 +39,7 @@ def test_ppo_does_not_overflow_where_it_is_clipped() -> None:
     """A ratio of infinity times an advantage of 0 is not a number, and a minimum that skips it hides that."""
     advantages = jnp.array([1.0, 0.0, -1.0])
     total = lambda x: jaxloss.ppo_clip_loss(x, jnp.zeros(3), advantages, dual_clip=3.0, reduction="sum")
-    value, slope = jax.value_and_grad(total)(jnp.full(3, 1e4))
+    value, slope = jax.jit(jax.value_and_grad(total))(jnp.full(3, 1e4))
     np.testing.assert_allclose(value, -1.2 + 3)
     assert not np.any(slope)
     assert jaxloss.ppo_clip_loss(jnp.full(1, 100.0), jnp.zeros(1), -jnp.ones(1)) == np.inf
@@ -56,7 +56,7 @@ def test_the_rollout_is_constant() -> None:
         (jaxloss.cispo_loss, (log_probs, old, advantages)),
         (jaxloss.grpo_loss, (log_probs, old, reference, advantages)),
     ):
-        slopes = jax.grad(fn, argnums=tuple(range(len(data))))(*data)
+        slopes = jax.jit(jax.grad(fn, argnums=tuple(range(len(data)))))(*data)
         assert np.any(slopes[0])
         assert not np.any(slopes[1])
         assert not np.any(slopes[-1])
@@ -69,9 +69,10 @@ def test_the_rollout_is_constant() -> None:
 def test_grpo_is_ppo_and_k3() -> None:
     log_probs, old, reference, advantages = RNG.normal(size=(4, 6))
     with jax.enable_x64(True):
-        parts = jaxloss.ppo_clip_loss(log_probs, old, advantages, clip_high=0.3)
-        parts += 0.5 * jaxloss.kl_estimate_k3(log_probs, reference)
-        ours = jaxloss.grpo_loss(log_probs, old, reference, advantages, clip_high=0.3, beta=0.5)
+        ppo = jax.jit(functools.partial(jaxloss.ppo_clip_loss, clip_high=0.3))(log_probs, old, advantages)
+        parts = ppo + 0.5 * jax.jit(jaxloss.kl_estimate_k3)(log_probs, reference)
+        grpo = jax.jit(functools.partial(jaxloss.grpo_loss, clip_high=0.3, beta=0.5))
+        ours = grpo(log_probs, old, reference, advantages)
     np.testing.assert_allclose(ours, parts, rtol=1e-12)
 
 
@@ -90,8 +91,9 @@ def test_ppo_of_mean_log_probabilities_is_gspo() -> None:
     log_probs, old = -RNG.gamma(2.0, size=(2, 4, 6))
     where, advantages = np.arange(6) < np.array([[6], [3], [1], [4]]), RNG.normal(size=4)
     with jax.enable_x64(True):
-        means = [jaxloss.tokens.mean_sequence_logps(x, where=where) for x in (log_probs, old)]
-        ours = jaxloss.ppo_clip_loss(*means, advantages, reduction="none")
+        mean = jax.jit(functools.partial(jaxloss.tokens.mean_sequence_logps, where=where))
+        ppo = jax.jit(functools.partial(jaxloss.ppo_clip_loss, reduction="none"))
+        ours = ppo(mean(log_probs), mean(old), advantages)
     ratio = np.exp([np.mean((log_probs - old)[i][where[i]]) for i in range(4)])
     theirs = -np.minimum(ratio * advantages, np.clip(ratio, 0.8, 1.2) * advantages)
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
@@ -101,6 +103,7 @@ def test_values_and_gradients_of_the_divergence_estimates() -> None:
     """Exactly, over all tokens of a small vocabulary: k1 and k3 are unbiased, and only k2 has the gradient."""
     logits, reference = RNG.normal(size=(2, 7))
 
+    @functools.partial(jax.jit, static_argnums=0)
     def expected(fn):
         """The mean over samples of the policy, and the mean of the gradients for fixed samples."""
         policy = jax.nn.log_softmax(logits)
@@ -113,8 +116,8 @@ def test_values_and_gradients_of_the_divergence_estimates() -> None:
         return jnp.sum(jnp.exp(p) * (p - q))
 
     with jax.enable_x64(True):
-        exact, slope = jax.value_and_grad(divergence)(logits, reference)
-        other = jax.grad(divergence, argnums=1)(reference, logits)
+        exact, slope = jax.jit(jax.value_and_grad(divergence))(logits, reference)
+        other = jax.jit(jax.grad(divergence, argnums=1))(reference, logits)
         value, gradient = expected(jaxloss.kl_estimate_k1)
         np.testing.assert_allclose(value, exact, rtol=1e-12)
         np.testing.assert_allclose(gradient, np.zeros(7), atol=1e-15)
@@ -177,8 +180,9 @@ def _by_group(formula):
 def test_advantages_are_those_of_what_the_mask_keeps(fn, formula) -> None:
     spoiled = np.where(KEEP, REWARDS, np.nan)
     with jax.enable_x64(True):
-        np.testing.assert_allclose(fn(spoiled, where=KEEP), _by_group(formula), rtol=1e-12, atol=1e-15)
-        np.testing.assert_allclose(jax.jit(fn)(REWARDS), fn(REWARDS, where=np.ones((3, 5), bool)), rtol=1e-12)
+        program = jax.jit(fn)
+        np.testing.assert_allclose(program(spoiled, where=KEEP), _by_group(formula), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(program(REWARDS), program(REWARDS, where=np.ones((3, 5), bool)), rtol=1e-12)
     with pytest.raises(TypeError, match="rewards"):
         fn(jnp.ones((2, 3), int))
     with pytest.raises(ValueError, match="group"):

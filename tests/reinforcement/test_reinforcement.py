@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import jax
@@ -72,9 +73,10 @@ class TestActions:
     def test_the_next_action_of_sarsa_must_exist(self, rng) -> None:
         inputs = single(draw_actions("q_t", "a_t")(rng, (3,)))
         inputs["a_t"][1] = 4
-        np.testing.assert_array_equal(np.isnan(jaxloss.sarsa_error(**inputs)), [False, True, False])
+        program = jax.jit(jaxloss.sarsa_error)
+        np.testing.assert_array_equal(np.isnan(program(**inputs)), [False, True, False])
         with pytest.raises(ValueError, match="a_t must"):
-            jaxloss.checked(jaxloss.sarsa_error)(**inputs)
+            jaxloss.checked(program)(**inputs)
 
     @pytest.mark.parametrize("spoiled", ["q_t_value", "q_t_selector"])
     def test_a_nan_among_the_next_values_shows(self, rng, spoiled) -> None:
@@ -204,12 +206,14 @@ class TestSeveralSteps:
     def test_ends(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
         v = values[:, 1:]
-        run = lambda n, **x: jaxloss.returns.n_step_bootstrapped_returns(r, discount, v, n=n, **x)
-        np.testing.assert_allclose(run(1), r + discount * v, rtol=1e-6)
+        run = jax.jit(
+            functools.partial(jaxloss.returns.n_step_bootstrapped_returns, r, discount, v), static_argnames="n"
+        )
+        np.testing.assert_allclose(run(n=1), r + discount * v, rtol=1e-6)
         for n in (7, 8, 50):
-            np.testing.assert_allclose(run(n), jaxloss.returns.lambda_returns(r, discount, v), rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(run(n=n), jaxloss.returns.lambda_returns(r, discount, v), rtol=1e-5, atol=1e-6)
         mixed = jaxloss.returns.lambda_returns(r, discount, v, lambda_=0.4)
-        np.testing.assert_allclose(run(7, lambda_=0.4), mixed, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(run(n=7, lambda_=0.4), mixed, rtol=1e-5, atol=1e-6)
 
     def test_three_steps_by_hand(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
@@ -244,9 +248,8 @@ class TestVTrace:
         np.testing.assert_array_equal(found.pop("v_tm1"), -np.ones((3, 7)))
         assert not any(np.any(slope) for slope in found.values())
         loss = lambda v: jaxloss.vtrace_loss(**{**inputs, "v_tm1": v}, reduction="sum")
-        slope = jax.grad(loss)(inputs["v_tm1"])
-        np.testing.assert_allclose(slope, -jaxloss.vtrace_error(**inputs) / 7, rtol=1e-5)
-        bend = jax.jvp(jax.grad(loss), (inputs["v_tm1"],), (jnp.ones((3, 7)),))[1]
+        slope, bend = jax.jit(lambda v: jax.jvp(jax.grad(loss), (v,), (jnp.ones((3, 7)),)))(inputs["v_tm1"])
+        np.testing.assert_allclose(slope, -jax.jit(jaxloss.vtrace_error)(**inputs) / 7, rtol=1e-5)
         np.testing.assert_allclose(bend, np.full((3, 7), 1 / 7), rtol=1e-6)
 
     def test_masked_steps_are_passed_over(self, rng) -> None:
@@ -261,8 +264,9 @@ class TestVTrace:
         inputs = single(draw_off_policy(rng, (7,)))
         rho = inputs["rho_tm1"]
         mix = rng.uniform(size=7).astype(np.float32)
-        out = jaxloss.vtrace_td_error_and_advantage(**inputs, lambda_=mix, clip_pg_rho_threshold=1.2)
-        np.testing.assert_allclose(out.errors, jaxloss.vtrace_error(**inputs, lambda_=mix), rtol=1e-6)
+        program = functools.partial(jaxloss.vtrace_td_error_and_advantage, clip_pg_rho_threshold=1.2)
+        out = jax.jit(program)(**inputs, lambda_=mix)
+        np.testing.assert_allclose(out.errors, jax.jit(jaxloss.vtrace_error)(**inputs, lambda_=mix), rtol=1e-5)
         for t in range(7):
             onwards = inputs["v_tm1"][t + 1] + mix[t] * out.errors[t + 1] if t < 6 else inputs["v_t"][-1]
             q = inputs["r_t"][t] + inputs["discount_t"][t] * onwards
@@ -278,7 +282,7 @@ class TestProjection:
         atoms = np.cumsum(rng.uniform(0.1, 2, size=6)).astype(np.float32)
         points = rng.uniform(atoms[0], atoms[-1], size=(4, 9)).astype(np.float32)
         probs = rng.dirichlet(np.ones(9), size=4).astype(np.float32)
-        projected = jaxloss.categorical_l2_project(points, probs, atoms)
+        projected = jax.jit(jaxloss.categorical_l2_project)(points, probs, atoms)
         np.testing.assert_allclose(projected.sum(-1), np.ones(4), rtol=1e-5)
         np.testing.assert_allclose(projected @ atoms, np.sum(points * probs, -1), rtol=1e-5)
 
@@ -288,17 +292,17 @@ class TestProjection:
 
     def test_points_beyond_and_one_atom(self) -> None:
         points, probs = jnp.array([-jnp.inf, 1e30]), jnp.array([0.25, 0.75])
-        np.testing.assert_array_equal(
-            jaxloss.categorical_l2_project(points, probs, jnp.array([0.0, 1.0, 2.0])), [0.25, 0, 0.75]
-        )
-        np.testing.assert_array_equal(jaxloss.categorical_l2_project(points, probs, jnp.array([3.0])), [1])
+        program = jax.jit(jaxloss.categorical_l2_project)
+        np.testing.assert_array_equal(program(points, probs, jnp.array([0.0, 1.0, 2.0])), [0.25, 0, 0.75])
+        np.testing.assert_array_equal(program(points, probs, jnp.array([3.0])), [1])
 
     def test_atoms_that_do_not_rise_are_nan(self) -> None:
         points, probs = jnp.array([0.5]), jnp.array([1.0])
+        program = jax.jit(jaxloss.categorical_l2_project)
         for atoms in (jnp.array([0.0, 0.0, 1.0]), jnp.array([1.0, 0.0])):
-            assert np.all(np.isnan(jaxloss.categorical_l2_project(points, probs, atoms)))
+            assert np.all(np.isnan(program(points, probs, atoms)))
         with pytest.raises(ValueError, match="rise"):
-            jaxloss.checked(jaxloss.categorical_l2_project)(points, probs, atoms)
+            jaxloss.checked(program)(points, probs, atoms)
 
     @pytest.mark.parametrize("double", [False, True])
     def test_targets_pass_no_gradient(self, rng, double) -> None:
@@ -321,27 +325,28 @@ class TestHistograms:
         """The cross-entropy of logits 0 and -inf is finite only where the target has no part in the second."""
         logits = jnp.array([[0.0, 0.0, -jnp.inf]])
         atoms = jnp.array([-1.0, 0.0, 4.0])
-        run = lambda y: jaxloss.two_hot_cross_entropy(logits, jnp.array([y]), atoms)
+        run = jax.jit(lambda y: jaxloss.two_hot_cross_entropy(logits, y[None], atoms))
         np.testing.assert_allclose(run(-0.25), np.log(2), rtol=1e-6)
         assert run(0.25) == np.inf
 
     def test_a_narrow_gaussian_is_one_bin(self, rng) -> None:
         logits = rng.normal(size=(4, 3)).astype(np.float32)
         edges, bins = jnp.array([0.0, 1.0, 2.0, 3.0]), np.array([0, 1, 2, 2])
-        actual = jaxloss.hl_gauss_loss(logits, bins + 0.5, edges, sigma_ratio=1e-3)
-        expected = jaxloss.softmax_cross_entropy_with_integer_labels(logits, bins)
+        actual = jax.jit(functools.partial(jaxloss.hl_gauss_loss, sigma_ratio=1e-3))(logits, bins + 0.5, edges)
+        expected = jax.jit(jaxloss.softmax_cross_entropy_with_integer_labels)(logits, bins)
         np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
     def test_beyond_the_edges_a_target_counts_as_the_edge(self, rng) -> None:
         logits, edges = rng.normal(size=(2, 3)).astype(np.float32), jnp.array([0.0, 1.0, 2.0, 3.0])
-        run = lambda y: jaxloss.hl_gauss_loss(logits, jnp.array(y), edges)
-        assert run([-100.0, jnp.inf]) == run([0.0, 3.0])
-        assert np.isnan(run([jnp.nan, 0.0]))
+        run = jax.jit(lambda y: jaxloss.hl_gauss_loss(logits, y, edges))
+        assert run(jnp.array([-100.0, jnp.inf])) == run(jnp.array([0.0, 3.0]))
+        assert np.isnan(run(jnp.array([jnp.nan, 0.0])))
 
     def test_edges_that_do_not_rise_are_nan(self) -> None:
-        run = lambda edges: jaxloss.hl_gauss_loss(jnp.zeros((1, 2)), jnp.array([0.5]), edges)
+        run = jax.jit(lambda edges: jaxloss.hl_gauss_loss(jnp.zeros((1, 2)), jnp.array([0.5]), edges))
         assert np.isnan(run(jnp.array([0.0, 0.0, 1.0])))
-        assert np.isnan(jaxloss.two_hot_cross_entropy(jnp.zeros((1, 2)), jnp.array([0.5]), jnp.array([1.0, 0.0])))
+        two_hot = jax.jit(jaxloss.two_hot_cross_entropy)
+        assert np.isnan(two_hot(jnp.zeros((1, 2)), jnp.array([0.5]), jnp.array([1.0, 0.0])))
         with pytest.raises(ValueError, match="rise"):
             jaxloss.checked(run)(jnp.array([0.0, 0.0, 1.0]))
 
@@ -350,16 +355,17 @@ class TestQuantiles:
     def test_levels_may_be_shared(self, rng) -> None:
         inputs = single(draw_quantiles(rng, (4,)))
         tau = inputs["tau_q_tm1"][0]
-        each = jaxloss.quantile_q_learning_loss(**{**inputs, "tau_q_tm1": np.broadcast_to(tau, (4, 3))})
-        assert jaxloss.quantile_q_learning_loss(**{**inputs, "tau_q_tm1": tau}) == each
+        program = jax.jit(jaxloss.quantile_q_learning_loss)
+        each = program(**{**inputs, "tau_q_tm1": np.broadcast_to(tau, (4, 3))})
+        np.testing.assert_allclose(program(**{**inputs, "tau_q_tm1": tau}), each, rtol=1e-6)
 
     def test_levels_out_of_range_are_nan(self, rng) -> None:
         inputs = single(draw_quantiles(rng, (3,)))
         inputs["tau_q_tm1"][1, 2] = 1.5
-        values = jaxloss.quantile_q_learning_loss(**inputs, reduction="none")
-        np.testing.assert_array_equal(np.isnan(values), [False, True, False])
+        program = jax.jit(functools.partial(jaxloss.quantile_q_learning_loss, reduction="none"))
+        np.testing.assert_array_equal(np.isnan(program(**inputs)), [False, True, False])
         with pytest.raises(ValueError, match="tau_q_tm1"):
-            jaxloss.checked(jaxloss.quantile_q_learning_loss)(**inputs)
+            jaxloss.checked(program)(**inputs)
 
     def test_a_huber_parameter_of_zero_is_the_pinball_loss(self, rng) -> None:
         inputs = single(draw_quantiles(rng, (1,)))
@@ -370,8 +376,8 @@ class TestQuantiles:
             for tau, q in zip(inputs["tau_q_tm1"][0], inputs["dist_q_tm1"][0, :, inputs["a_tm1"][0]], strict=True)
         )
         for kappa in (0.0, jnp.array(0.0), 1e-6):
-            loss = jaxloss.quantile_q_learning_loss(**inputs, huber_param=kappa)
-            np.testing.assert_allclose(loss, expected, rtol=1e-4)
+            loss = jax.jit(functools.partial(jaxloss.quantile_q_learning_loss, huber_param=kappa))
+            np.testing.assert_allclose(loss(**inputs), expected, rtol=1e-4)
 
     def test_targets_pass_no_gradient(self, rng) -> None:
         inputs = single(draw_quantiles(rng, (3,)))
@@ -410,8 +416,9 @@ class TestPolicies:
         np.testing.assert_allclose(loss, np.exp(-35.0), rtol=1e-5)
 
     def test_forbidden_actions_have_no_part_in_the_entropy(self) -> None:
-        value, slope = jax.value_and_grad(jaxloss.entropy_loss)(jnp.array([[0.0, -jnp.inf, 1.0]]))
-        np.testing.assert_allclose(value, jaxloss.entropy_loss(jnp.array([[0.0, 1.0]])), rtol=1e-6)
+        program = jax.jit(jax.value_and_grad(jaxloss.entropy_loss))
+        value, slope = program(jnp.array([[0.0, -jnp.inf, 1.0]]))
+        np.testing.assert_allclose(value, program(jnp.array([[0.0, 1.0]]))[0], rtol=1e-6)
         assert slope[0, 1] == 0
         assert np.all(np.isfinite(slope))
 

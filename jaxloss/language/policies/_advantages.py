@@ -1,4 +1,4 @@
-"""Advantages of answers within the group that was sampled for one prompt: no value function is needed."""
+"""Advantages of answers relative to the group sampled for the same prompt, without a value function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 def _centered(rewards: ArrayLike, where: ArrayLike | None) -> tuple[Array, Array | None, Array]:
-    """Rewards less the mean of their group, exactly 0 in a constant one; the mask; the members of each group."""
+    """Rewards minus the mean of their group, exactly 0 in a constant one; the mask; the members of each group."""
     (rewards,) = checks.floating(rewards=rewards)
     checks.with_axes("group", rewards=rewards)
     (rewards,) = blank(where, rewards)
@@ -38,25 +38,25 @@ def _deviation(centered: Array, mass: Array | None, members: Array) -> Array:
 
 
 def group_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where: ArrayLike | None = None) -> Array:
-    r"""Rewards standardised within their group: the advantages of GRPO.
+    r"""Advantages of GRPO: rewards standardised within their group.
 
     .. math:: A_i = \frac{r_i - \operatorname{mean}(r)}{\operatorname{std}(r) + \epsilon}
 
-    with the sample standard deviation, of divisor :math:`G - 1`. Groups of one reward, or of equal ones, are
-    exactly 0. The result has one number per answer; a loss over tokens wants it as
+    with the sample standard deviation, of divisor :math:`G - 1`. A group of one reward, or of equal rewards, gives
+    exactly 0. The result has one number per answer; for a loss over tokens write
     ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
 
     Args:
         rewards: Shape ``[..., G]``, floating: the answers to one prompt along the last axis.
         epsilon: Added to the standard deviation, in units of the rewards; >= 0.
-        where: Shape ``[..., G]``, boolean: False leaves an answer out of its group.
+        where: Shape ``[..., G]``, boolean: False excludes an answer from its group.
 
     Returns:
         Shape ``[..., G]``, float32 or float64; 0 where masked.
 
     Raises:
         TypeError: If ``rewards`` are not floating or ``where`` not boolean.
-        ValueError: If there is no group axis, or ``epsilon`` is out of range.
+        ValueError: If ``rewards`` has no group axis or it is empty, or ``epsilon`` is out of range.
 
     Example:
         >>> jaxloss.returns.group_advantages(jnp.array([[1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]), epsilon=0.0)
@@ -74,20 +74,19 @@ def group_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where: Array
 
 
 def centered_advantages(rewards: ArrayLike, *, where: ArrayLike | None = None) -> Array:
-    r"""Rewards less the mean of their group: the advantages of Dr. GRPO, which do not favour easy or hard prompts.
+    r"""Advantages of Dr. GRPO: rewards minus the mean of their group, without favouring easy or hard prompts.
 
     .. math:: A_i = r_i - \operatorname{mean}(r)
 
     Args:
-        rewards: Shape ``[..., G]``, floating: the answers to one prompt along the last axis.
-        where: Shape ``[..., G]``, boolean: False leaves an answer out of its group.
+        rewards, where: See `jaxloss.returns.group_advantages`.
 
     Returns:
         Shape ``[..., G]``, float32 or float64; 0 where masked, and exactly 0 in a group of equal rewards.
 
     Raises:
         TypeError: If ``rewards`` are not floating or ``where`` not boolean.
-        ValueError: If there is no group axis.
+        ValueError: If ``rewards`` has no group axis or it is empty.
 
     Example:
         >>> jaxloss.returns.centered_advantages(jnp.array([1.0, 0.0, 0.0, 1.0]))
@@ -101,20 +100,19 @@ def centered_advantages(rewards: ArrayLike, *, where: ArrayLike | None = None) -
 
 
 def leave_one_out_advantages(rewards: ArrayLike, *, where: ArrayLike | None = None) -> Array:
-    r"""Rewards less the mean of the others of their group: the baseline of RLOO, which leaves no bias.
+    r"""Advantages of RLOO: rewards minus the mean of the other rewards of their group, an unbiased baseline.
 
     .. math:: A_i = r_i - \frac{1}{G - 1} \sum_{j \ne i} r_j
 
     Args:
-        rewards: Shape ``[..., G]``, floating: the answers to one prompt along the last axis.
-        where: Shape ``[..., G]``, boolean: False leaves an answer out of its group.
+        rewards, where: See `jaxloss.returns.group_advantages`.
 
     Returns:
         Shape ``[..., G]``, float32 or float64; 0 where masked, for a single answer, and among equal rewards.
 
     Raises:
         TypeError: If ``rewards`` are not floating or ``where`` not boolean.
-        ValueError: If there is no group axis.
+        ValueError: If ``rewards`` has no group axis or it is empty.
 
     Example:
         >>> jaxloss.returns.leave_one_out_advantages(jnp.array([3.0, 0.0, 0.0]))
@@ -129,21 +127,20 @@ def leave_one_out_advantages(rewards: ArrayLike, *, where: ArrayLike | None = No
 
 
 def batch_scaled_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where: ArrayLike | None = None) -> Array:
-    r"""Rewards less the mean of their group, over the standard deviation of the whole batch.
+    r"""Advantages of REINFORCE++: rewards minus the mean of their group, divided by the deviation of the whole batch.
 
     .. math:: A_{bi} = \frac{r_{bi} - \operatorname{mean}(r_b)}{\operatorname{std}(r) + \epsilon}
 
     Args:
-        rewards: Shape ``[..., G]``, floating: the answers to one prompt along the last axis.
-        epsilon: Added to the standard deviation, in units of the rewards; >= 0.
-        where: Shape ``[..., G]``, boolean: False leaves an answer out of its group and of the batch.
+        rewards, epsilon: See `jaxloss.returns.group_advantages`.
+        where: Shape ``[..., G]``, boolean: False excludes an answer from its group and from the batch.
 
     Returns:
         Shape ``[..., G]``, float32 or float64; 0 where masked, and exactly 0 in a group of equal rewards.
 
     Raises:
         TypeError: If ``rewards`` are not floating or ``where`` not boolean.
-        ValueError: If there is no group axis, or ``epsilon`` is out of range.
+        ValueError: If ``rewards`` has no group axis or it is empty, or ``epsilon`` is out of range.
 
     Example:
         >>> jaxloss.returns.batch_scaled_advantages(jnp.array([[1.0, 0.0], [1.0, 1.0]]), epsilon=0.0)

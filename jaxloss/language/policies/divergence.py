@@ -1,4 +1,4 @@
-"""Estimates of the divergence of a policy from a reference, token by token, from samples of the policy."""
+"""Estimators of the divergence of a policy from a reference, per token, from samples of the policy."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def kl_estimate_k1(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The log-ratio: the plain estimate of KL(policy || reference), for rewards and for monitoring.
+    r"""k1: the plain log-ratio estimator of KL(policy || reference), for rewards and for monitoring.
 
     .. math:: k_1 = \log \pi(y_t) - \log \pi_{\mathrm{ref}}(y_t), \qquad y_t \sim \pi
 
-    Unbiased, of either sign. As a term of a loss it does nothing: on samples of the policy itself its gradient
-    has expectation 0. To penalise the divergence use `jaxloss.kl_estimate_k2`, or put k1 into the reward.
+    It is unbiased and of either sign. As a term of a loss it has no effect: on samples of the policy its gradient has
+    expectation 0. To penalise the divergence use `jaxloss.kl_estimate_k2`, or subtract k1 from the reward.
 
     Args:
         log_probs: Log-probabilities of the sampled tokens under the policy, shape ``[...]``, floating.
-        reference_log_probs: Those under the reference policy, shape ``[...]``, the same; never broadcast.
+        reference_log_probs: Those under the reference policy, shape ``[...]``, the same.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar, in nats; 0 exactly where the two agree.
+        A scalar of either sign, in nats; exactly 0 if the policies agree.
 
     Raises:
         TypeError: If an input is not floating.
@@ -58,19 +58,19 @@ def kl_estimate_k2(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared log-ratio: on samples of the policy its gradient is that of KL(policy || reference).
+    r"""k2: half the squared log-ratio, whose gradient on samples of the policy is that of KL(policy || reference).
 
     .. math:: k_2 = \tfrac12 \left( \log \pi(y_t) - \log \pi_{\mathrm{ref}}(y_t) \right)^2, \qquad y_t \sim \pi
 
-    The value is a biased estimate of the divergence, close where the two policies are; the gradient is not biased.
+    The value is a biased estimate of the divergence, with small bias if the policies are close. The gradient is
+    unbiased.
 
     Args:
-        log_probs: Log-probabilities of the sampled tokens under the policy, shape ``[...]``, floating.
-        reference_log_probs: Those under the reference policy, shape ``[...]``, the same; never broadcast.
+        log_probs, reference_log_probs: See `jaxloss.kl_estimate_k1`.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0; 0 exactly where the two agree.
+        A scalar >= 0, in squared nats; exactly 0 if the policies agree.
 
     Raises:
         TypeError: If an input is not floating.
@@ -96,21 +96,20 @@ def kl_estimate_k3(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The log-ratio with a control variate: never negative, the divergence term of GRPO.
+    r"""k3: the log-ratio with a control variate, a non-negative estimator of KL(policy || reference), as in GRPO.
 
     .. math:: k_3 = \frac{\pi_{\mathrm{ref}}(y_t)}{\pi(y_t)} - 1 - \log \frac{\pi_{\mathrm{ref}}(y_t)}{\pi(y_t)},
               \qquad y_t \sim \pi
 
-    The value is an unbiased estimate of KL(policy || reference) of small variance. Its gradient on samples of the
-    policy is that of KL(reference || policy); `jaxloss.kl_estimate_k2` has that of KL(policy || reference).
+    The value is an unbiased estimate of KL(policy || reference) with small variance. Its gradient on samples of the
+    policy is that of KL(reference || policy); for that of KL(policy || reference) use `jaxloss.kl_estimate_k2`.
 
     Args:
-        log_probs: Log-probabilities of the sampled tokens under the policy, shape ``[...]``, floating.
-        reference_log_probs: Those under the reference policy, shape ``[...]``, the same; never broadcast.
+        log_probs, reference_log_probs: See `jaxloss.kl_estimate_k1`.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; 0 exactly where the two agree, and accurate near it.
+        A scalar >= 0, in nats; exactly 0 if the policies agree, with full relative accuracy near 0.
 
     Raises:
         TypeError: If an input is not floating.

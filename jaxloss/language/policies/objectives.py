@@ -1,4 +1,4 @@
-"""Policy-gradient objectives, token by token; how tokens are averaged is the choice of ``reduction``."""
+"""Policy-gradient objectives per token (PPO, GRPO, CISPO); ``reduction`` chooses how tokens are averaged."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["cispo_loss", "grpo_loss", "ppo_clip_loss"]
 def _clipped_surrogate(
     log_ratio: Array, advantages: Array, clip_low: Scalar, clip_high: Scalar, dual_clip: Scalar
 ) -> Array:
-    """``-min(r A, clip(r) A)``, at most ``dual_clip |A|``; the logarithm is clipped, before a ratio can overflow.
+    """``-min(r A, clip(r) A)``, at most ``dual_clip |A|``; the log-ratio is clipped before its exponential overflows.
 
-    A gain is clipped from above, a loss from below, and without an advantage there is nothing to learn.
+    Positive advantages are clipped from above, negative ones from below; an advantage of 0 gives 0.
     """
     dtype = log_ratio.dtype
     low = jnp.log1p(-jnp.asarray(checks.scalar("clip_low", clip_low, dtype, at_least=0, at_most=1), dtype))
@@ -44,7 +44,7 @@ def ppo_clip_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""The clipped surrogate of proximal policy optimisation (PPO).
+    r"""Clipped surrogate objective of proximal policy optimisation (PPO), from log-probabilities.
 
     With the ratio :math:`r = \pi(y_t) / \pi_{\mathrm{old}}(y_t)` and the advantage :math:`A`:
 
@@ -52,23 +52,22 @@ def ppo_clip_loss(
               \ell \le c |A| \text{ where } A < 0
 
     A ``clip_high`` above ``clip_low`` is the clip-higher of DAPO. Applied to sequence log-probabilities, old and new
-    `jaxloss.tokens.mean_sequence_logps`, the loss is GSPO. Which mean over tokens and sequences is taken is a matter of
-    ``reduction``: see `jaxloss.reductions.sequence_mean` and the functions
-    beside it.
+    `jaxloss.tokens.mean_sequence_logps`, the loss is GSPO. ``reduction`` chooses the mean over tokens and sequences: see
+    `jaxloss.reductions.sequence_mean` and the reductions beside it.
 
     Args:
         log_probs: Log-probabilities of the sampled tokens or actions under the policy, shape ``[...]``, floating.
-        old_log_probs: Those under the policy that sampled them, shape ``[...]``, the same; a constant of
-            differentiation.
-        advantages: Shape ``[...]``, the same, floating; a constant of differentiation. One advantage per sequence
-            is written out: ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
-        clip_low: How far the ratio counts below 1, :math:`\epsilon_l`; in [0, 1].
-        clip_high: How far the ratio counts above 1, :math:`\epsilon_h`; >= 0.
-        dual_clip: Bound :math:`c` of the ratio under a negative advantage (dual-clip PPO); > 1, infinite for none.
+        old_log_probs: Log-probabilities under the policy that sampled them, shape ``[...]``, the same. No gradient
+            flows through them.
+        advantages: Shape ``[...]``, the same, floating. No gradient flows through them. For one advantage
+            per sequence write ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
+        clip_low: How far below 1 the ratio counts, :math:`\epsilon_l`; in [0, 1].
+        clip_high: How far above 1 the ratio counts, :math:`\epsilon_h`; >= 0.
+        dual_clip: Bound :math:`c` of the ratio for negative advantages (dual-clip PPO); > 1, infinite for no bound.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar of either sign, in units of the advantage; minus the advantage where the two policies agree.
+        A scalar of either sign, in units of the advantage; minus the advantage if the two policies agree.
 
     Raises:
         TypeError: If an input is not floating.
@@ -106,7 +105,7 @@ def grpo_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Group relative policy optimisation (GRPO): the clipped surrogate and a divergence from a reference.
+    r"""Group relative policy optimisation (GRPO): the clipped surrogate of PPO plus a divergence from a reference.
 
     With :math:`r = \pi(y_t) / \pi_{\mathrm{old}}(y_t)` and :math:`s = \pi_{\mathrm{ref}}(y_t) / \pi(y_t)`:
 
@@ -118,15 +117,9 @@ def grpo_loss(
     `jaxloss.reductions.sequence_mean_token_sum_norm` and `jaxloss.returns.centered_advantages` it is Dr. GRPO.
 
     Args:
-        log_probs: Log-probabilities of the sampled tokens under the policy, shape ``[...]``, floating.
-        old_log_probs: Those under the policy that sampled them, shape ``[...]``, the same; a constant of
-            differentiation.
-        reference_log_probs: Those under the frozen reference policy, shape ``[...]``, the same.
-        advantages: Shape ``[...]``, the same, floating; a constant of differentiation. One advantage per sequence
-            is written out: ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
-        clip_low: How far the ratio counts below 1, :math:`\epsilon_l`; in [0, 1].
-        clip_high: How far the ratio counts above 1, :math:`\epsilon_h`; >= 0.
-        beta: Coefficient of the divergence, `jaxloss.kl_estimate_k3`; >= 0.
+        log_probs, old_log_probs, advantages, clip_low, clip_high: See `jaxloss.ppo_clip_loss`.
+        reference_log_probs: Log-probabilities under the frozen reference policy, shape ``[...]``, the same.
+        beta: Factor of the divergence, `jaxloss.kl_estimate_k3`; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -170,23 +163,19 @@ def cispo_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""REINFORCE with clipped importance weights (CISPO): every token keeps its gradient.
+    r"""CISPO: REINFORCE with clipped importance weights, in which every token keeps its gradient.
 
     With the ratio :math:`r = \pi(y_t) / \pi_{\mathrm{old}}(y_t)`, the advantage :math:`A` and stop-gradient sg:
 
     .. math:: \ell = -\mathrm{sg}\left( \min(r, 1 + \epsilon_h) \right) A \log \pi(y_t)
 
     Args:
-        log_probs: Log-probabilities of the sampled tokens under the policy, shape ``[...]``, floating.
-        old_log_probs: Those under the policy that sampled them, shape ``[...]``, the same; a constant of
-            differentiation.
-        advantages: Shape ``[...]``, the same, floating; a constant of differentiation. One advantage per sequence
-            is written out: ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
-        clip_high: Importance weights are at most one more than this, :math:`\epsilon_h`; >= 0.
+        log_probs, old_log_probs, advantages: See `jaxloss.ppo_clip_loss`.
+        clip_high: How far above 1 the importance weights may be, :math:`\epsilon_h`; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar of either sign. Its gradient matters; its value is no measure of progress.
+        A scalar of either sign. Only its gradient is meaningful; the value does not measure progress.
 
     Raises:
         TypeError: If an input is not floating.

@@ -1,4 +1,4 @@
-"""The regression of the value function that goes with PPO."""
+"""The value loss of PPO, with values clipped to a neighbourhood of the old ones."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ def ppo_value_clip_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Half the squared error of values, which gain nothing by moving far from the old ones.
+    r"""Clipped value loss of PPO: half the squared error, with no gain from moving far from the old values.
 
     .. math:: \ell = \tfrac12 \max\left( (v - R)^2, (v_c - R)^2 \right), \qquad
               v_c = v_{\mathrm{old}} + \operatorname{clip}(v - v_{\mathrm{old}}, -c, c)
 
     Args:
-        values: Values :math:`v` of the network that is trained, shape ``[...]``, floating.
-        old_values: Those of the network that was in use when the data were sampled, shape ``[...]``, the same; a
-            constant of differentiation.
-        returns: Targets :math:`R`, shape ``[...]``, the same; a constant of differentiation.
+        values: Values :math:`v` of the trained network, shape ``[...]``, floating.
+        old_values: Values at the time the data were sampled, shape ``[...]``, the same. No gradient flows through them.
+        returns: Targets :math:`R`, shape ``[...]``, the same. No gradient flows through them.
         clip: How far a value may move, :math:`c`, in units of the returns; > 0, infinite for no limit.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared units of ``returns``; 0 exactly at a perfect fit within reach of the old values.
+        A scalar >= 0, in squared units of ``returns``; exactly 0 at a perfect fit within ``clip`` of the old values.
 
     Raises:
         TypeError: If an input is not floating.
@@ -58,7 +57,7 @@ def ppo_value_clip_loss(
     old, returns = jax.lax.stop_gradient((old, returns))
     clip = checks.scalar("clip", clip, current.dtype, above=0)
     step = current - old
-    # Within reach the clipped value is the value itself, not its rounding through a difference and a sum.
+    # Within the clip the clipped value is the value itself, not its rounding through a difference and a sum.
     clipped = jnp.where(jnp.abs(step) <= clip, current, old + jnp.sign(step) * clip)
     losses = 0.5 * jnp.maximum(jnp.square(current - returns), jnp.square(clipped - returns))
     return reduce(losses, where=where, weights=weights, reduction=reduction)

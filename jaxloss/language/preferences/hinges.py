@@ -22,24 +22,21 @@ def slic_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Hinge on the difference of log-ratios: pairs that are far enough apart rest.
+    r"""Sequence likelihood calibration (SLiC): hinge on the difference of log-ratios, 0 from a margin on.
 
     .. math:: \ell = \max(0, \delta - \beta \Delta), \qquad
               \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
 
-    The sequence likelihood calibration of the paper has no reference: give zeros for it.
+    The paper has no reference policy: pass zeros for its log-probabilities.
 
     Args:
-        chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.
-        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
-        reference_chosen_logps: The preferred answers under the frozen reference policy, shape ``[...]``.
-        reference_rejected_logps: The other answers under the reference policy, shape ``[...]``.
+        chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps: See `jaxloss.dpo_loss`.
         beta: Reward :math:`\beta` per nat; > 0.
         margin: Reward difference :math:`\delta` beyond which the loss is 0; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0; 0 exactly, with zero gradient, from the margin on.
+        A scalar >= 0; exactly 0 with zero gradient from the margin on.
 
     Raises:
         TypeError: If an input is not floating.
@@ -73,24 +70,21 @@ def dpo_positive_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""DPO that does not let the chosen answer become less likely than under the reference (DPO-Positive).
+    r"""DPO-Positive: DPO with a penalty if the chosen answer is less likely than under the reference.
 
     .. math:: \ell = -\log \sigma\left( \beta \left( \Delta
               - \lambda \max\left( 0, \log \frac{\pi_{\mathrm{ref}}(y_w)}{\pi(y_w)} \right) \right) \right), \qquad
               \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
 
     Args:
-        chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.
-        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
-        reference_chosen_logps: The preferred answers under the frozen reference policy, shape ``[...]``.
-        reference_rejected_logps: The other answers under the reference policy, shape ``[...]``.
-        beta: Strength :math:`\beta` of the pull towards the reference: reward per nat; > 0.
+        chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps: See `jaxloss.dpo_loss`.
+        beta: Strength :math:`\beta` of the pull towards the reference, in reward per nat; > 0.
         penalty_weight: Factor :math:`\lambda` of the decline of the chosen answer; >= 0. With 0 this is
             `jaxloss.dpo_loss`.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; log 2 where policy and reference agree; accurate relative to its size however small.
+        A scalar >= 0, in nats; log 2 if policy and reference agree; it keeps full relative accuracy for small values.
 
     Raises:
         TypeError: If an input is not floating.

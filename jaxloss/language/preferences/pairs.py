@@ -24,25 +24,27 @@ def dpo_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Direct preference optimisation; with ``label_smoothing`` the conservative variant (cDPO).
+    r"""Direct preference optimisation (DPO); with ``label_smoothing`` the conservative variant (cDPO).
 
     .. math:: \ell = -(1 - \varepsilon) \log \sigma(\beta \Delta) - \varepsilon \log \sigma(-\beta \Delta), \qquad
               \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
 
-    Log-probabilities of sequences are sums over tokens, `jaxloss.tokens.sequence_logps`; from means the loss is the
-    length-normalised one. An offset per pair (ODPO) is subtracted from ``chosen_logps`` divided by ``beta``.
+    Log-probabilities of sequences are sums over tokens, `jaxloss.tokens.sequence_logps`; with means the loss is
+    length-normalised DPO. For an offset per pair (ODPO), divide it by ``beta`` and subtract it from ``chosen_logps``.
 
     Args:
         chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.
-        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
-        reference_chosen_logps: The preferred answers under the frozen reference policy, shape ``[...]``.
-        reference_rejected_logps: The other answers under the reference policy, shape ``[...]``.
-        beta: Strength :math:`\beta` of the pull towards the reference: reward per nat; > 0.
-        label_smoothing: Probability :math:`\varepsilon` that a preference is the wrong way round; in [0, 1/2].
+        rejected_logps: Log-probabilities of the rejected answers under the policy, shape ``[...]``, the same.
+        reference_chosen_logps: Log-probabilities of the preferred answers under the frozen reference policy, shape
+            ``[...]``, the same.
+        reference_rejected_logps: Log-probabilities of the rejected answers under the reference policy, shape ``[...]``,
+            the same.
+        beta: Strength :math:`\beta` of the pull towards the reference, in reward per nat; > 0.
+        label_smoothing: Probability :math:`\varepsilon` that the labels of a pair are swapped; in [0, 1/2].
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; log 2 where policy and reference agree; accurate relative to its size however small.
+        A scalar >= 0, in nats; log 2 if policy and reference agree; it keeps full relative accuracy for small values.
 
     Raises:
         TypeError: If an input is not floating.
@@ -77,22 +79,19 @@ def robust_dpo_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""DPO made unbiased under preferences that are flipped at a known rate.
+    r"""Robust DPO: unbiased if the labels of the pairs are swapped at a known rate.
 
     .. math:: \ell = \frac{-(1 - \varepsilon) \log \sigma(\beta \Delta) + \varepsilon \log \sigma(-\beta \Delta)}
               {1 - 2 \varepsilon}, \qquad
               \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
 
-    Its mean over flips is the DPO loss of the true preferences. The conservative loss (cDPO), which adds the second
-    term instead of subtracting it, is `jaxloss.dpo_loss` with ``label_smoothing``.
+    Its expectation over the swaps is the DPO loss of the true preferences. The conservative loss (cDPO), which adds the
+    second term instead of subtracting it, is `jaxloss.dpo_loss` with ``label_smoothing``.
 
     Args:
-        chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.
-        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
-        reference_chosen_logps: The preferred answers under the frozen reference policy, shape ``[...]``.
-        reference_rejected_logps: The other answers under the reference policy, shape ``[...]``.
-        beta: Strength :math:`\beta` of the pull towards the reference: reward per nat; > 0.
-        flip_rate: Probability :math:`\varepsilon` that a preference is the wrong way round; in [0, 1/2).
+        chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps: See `jaxloss.dpo_loss`.
+        beta: Strength :math:`\beta` of the pull towards the reference, in reward per nat; > 0.
+        flip_rate: Probability :math:`\varepsilon` that the labels of a pair are swapped; in [0, 1/2).
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -130,24 +129,22 @@ def ipo_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Identity preference optimisation: the log-ratios are led to a fixed margin instead of being driven apart.
+    r"""Identity preference optimisation (IPO): squared error of the log-ratio margin against a fixed target.
 
     .. math:: \ell = \left( \Delta - \frac{1}{2 \beta} \right)^2, \qquad
               \Delta = \log \frac{\pi(y_w)}{\pi_{\mathrm{ref}}(y_w)} - \log \frac{\pi(y_l)}{\pi_{\mathrm{ref}}(y_l)}
 
     ``beta`` is the paper's :math:`\tau`. The paper's log-probabilities are sums, `jaxloss.tokens.sequence_logps`; some
-    trainers take means over tokens, `jaxloss.tokens.mean_sequence_logps`, to which another ``beta`` belongs.
+    trainers take means over tokens, `jaxloss.tokens.mean_sequence_logps`, which need another ``beta``.
 
     Args:
-        chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.
-        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
-        reference_chosen_logps: The preferred answers under the frozen reference policy, shape ``[...]``.
-        reference_rejected_logps: The other answers under the reference policy, shape ``[...]``.
-        beta: Strength :math:`\beta` of the pull towards the reference; the margin aimed at is half its inverse; > 0.
+        chosen_logps, rejected_logps, reference_chosen_logps, reference_rejected_logps: See `jaxloss.dpo_loss`.
+        beta: Strength :math:`\beta` of the pull towards the reference; > 0. The target of the margin is half its
+            inverse.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in squared nats; 0 exactly where the margin is met.
+        A scalar >= 0, in squared nats; exactly 0 if the margin equals its target.
 
     Raises:
         TypeError: If an input is not floating.

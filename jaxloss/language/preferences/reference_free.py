@@ -30,7 +30,7 @@ def simpo_loss(
     Args:
         chosen_logps: Log-probabilities per token, `jaxloss.tokens.mean_sequence_logps`, of the preferred answers; shape
             ``[...]``, floating.
-        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
+        rejected_logps: Those of the rejected answers, shape ``[...]``, the same.
         beta: Reward :math:`\beta` per nat; > 0.
         margin: Reward difference :math:`\gamma` at which the odds are even, in units of the reward. Multiply a ratio
             :math:`\gamma / \beta`, as some trainers take it, by ``beta``.
@@ -75,7 +75,7 @@ def cpo_loss(
     Args:
         chosen_logps: Log-probabilities <= 0 of the preferred answers, `jaxloss.tokens.sequence_logps`; shape ``[...]``,
             floating. A positive one gives NaN in value and gradient.
-        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
+        rejected_logps: Those of the rejected answers, shape ``[...]``, the same.
         beta: Reward :math:`\beta` per nat; > 0.
         nll_weight: Factor :math:`\alpha` of the negative log-likelihood; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
@@ -125,7 +125,7 @@ def orpo_loss(
     Args:
         chosen_logps: Log-probabilities per token of the preferred answers, shape ``[...]``, floating, <= 0. A
             positive one gives NaN in value and gradient.
-        rejected_logps: Those of the other answers, shape ``[...]``, the same; floating; never broadcast.
+        rejected_logps: Those of the rejected answers, shape ``[...]``, the same.
         beta: Factor of the odds ratio; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 

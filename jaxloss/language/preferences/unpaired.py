@@ -1,4 +1,4 @@
-"""Preference optimisation from single answers that are marked good or bad."""
+"""Preference optimisation from single answers that are labelled good or bad."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ def kto_loss(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Kahneman-Tversky optimisation: a saturating utility of single answers, good or bad, without pairs.
+    r"""Kahneman-Tversky optimisation (KTO): a saturating utility of single answers labelled good or bad.
 
     With :math:`\Delta = \log \pi(y) - \log \pi_{\mathrm{ref}}(y)` and the reference point :math:`z_0`:
 
     .. math:: \ell = \begin{cases} \lambda_w \left( 1 - \sigma(\beta (\Delta - z_0)) \right) & y \text{ desirable} \\
               \lambda_l \left( 1 - \sigma(\beta (z_0 - \Delta)) \right) & y \text{ undesirable} \end{cases}
 
-    :math:`z_0` belongs to the batch: `jaxloss.kto_reference_point` estimates it. The two weights are factors, not
-    part of the denominator of the mean.
+    `jaxloss.kto_reference_point` estimates :math:`z_0` from a batch. The two weights multiply the losses; they do not
+    enter the denominator of the mean.
 
     Args:
         logps: Log-probabilities of the answers under the policy, `jaxloss.tokens.sequence_logps`; shape ``[...]``,
             floating.
-        reference_logps: Those under the frozen reference policy, shape ``[...]``, the same; floating.
-        labels: Shape ``[...]``, integer: 1 desirable, 0 undesirable. Anything else gives NaN in value and gradient.
-        beta: Strength :math:`\beta` of the pull towards the reference: reward per nat; > 0.
+        reference_logps: Those under the frozen reference policy, shape ``[...]``, the same.
+        labels: Shape ``[...]``, integer: 1 desirable, 0 undesirable. An unmasked other value gives NaN in value and
+            gradient.
+        beta: Strength :math:`\beta` of the pull towards the reference, in reward per nat; > 0.
         desirable_weight: Factor :math:`\lambda_w` of desirable answers; >= 0.
         undesirable_weight: Factor :math:`\lambda_l` of undesirable answers; >= 0.
         reference_point: The divergence :math:`z_0` of the policy from the reference, in nats; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar between 0 and the larger weight; half the weight where policy and reference agree and
-        :math:`z_0` is 0.
+        A scalar between 0 and the larger weight; half the weight if policy and reference agree and :math:`z_0` is 0.
 
     Raises:
         TypeError: If log-probabilities are not floating or ``labels`` not integer.
@@ -87,7 +87,7 @@ def kto_reference_point(
     where: ArrayLike | None = None,
     axis_name: str | tuple[str, ...] | None = None,
 ) -> Array:
-    r"""The reference point of KTO: how far the policy is from the reference, from answers to other prompts.
+    r"""Reference point of KTO: an estimate of KL(policy || reference) from answers to other prompts.
 
     .. math:: z_0 = \max\left( 0, \frac{1}{n} \sum_i \log \frac{\pi(y_j \mid x_i)}{\pi_{\mathrm{ref}}(y_j \mid x_i)}
               \right), \qquad j \ne i
@@ -96,11 +96,11 @@ def kto_reference_point(
         logps: Log-probabilities of mismatched answers, such as those of the next example of the batch, under the
             policy; shape ``[...]``, floating.
         reference_logps: Those under the frozen reference policy, shape ``[...]``, the same.
-        where: Shape ``[...]``, boolean: False leaves a pair out.
-        axis_name: Mapped axes over which the mean is taken as well, so that all devices share one point.
+        where: Shape ``[...]``, boolean: False excludes an answer.
+        axis_name: Mapped axes over which the mean is taken too, so that all devices share one reference point.
 
     Returns:
-        A scalar >= 0, in nats, a constant of differentiation; 0 over nothing.
+        A scalar >= 0, in nats, through which no gradient flows; 0 if ``where`` excludes everything.
 
     Raises:
         TypeError: If an input is not floating or ``where`` not boolean.
