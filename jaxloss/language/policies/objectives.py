@@ -52,8 +52,8 @@ def ppo_clip_loss(
               \ell \le c |A| \text{ where } A < 0
 
     A ``clip_high`` above ``clip_low`` is the clip-higher of DAPO. Applied to sequence log-probabilities, old and new
-    `jaxloss.tokens.mean_sequence_logps`, the loss is GSPO. ``reduction`` chooses the mean over tokens and sequences: see
-    `jaxloss.reductions.sequence_mean` and the reductions beside it.
+    `jaxloss.tokens.mean_sequence_logps`, the loss is GSPO. ``reduction`` chooses the mean over tokens and sequences;
+    see `jaxloss.reductions.sequence_mean` and the reductions beside it.
 
     Args:
         log_probs: Log-probabilities of the sampled tokens or actions under the policy, shape ``[...]``, floating.
