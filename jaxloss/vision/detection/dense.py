@@ -193,6 +193,7 @@ def distribution_focal_loss(
     (logits,), (targets,) = checks.floating(logits=logits), checks.numeric(targets=targets)
     checks.with_axes("bins", logits=logits)
     checks.has_shape(logits.shape[:-1], "one number per distribution", targets=targets)
+    logits = hide(where, logits, event_ndim=1)
     (targets, _) = promote(hide(where, targets), logits[..., :0])
     last = logits.shape[-1] - 1
     legal = (targets >= 0) & (targets <= last)
@@ -201,7 +202,7 @@ def distribution_focal_loss(
     low = jnp.clip(jnp.floor(targets), 0, max(last - 1, 0))[..., None]
     share = targets[..., None] - low
     shares = jnp.where(bins == low, 1 - share, jnp.where(bins == low + 1, share, jnp.zeros((), share.dtype)))
-    values = softmax_cross_entropy(logits, poison(shares, legal[..., None]), where=where, reduction="none")
+    values = softmax_cross_entropy(logits, poison(shares, legal[..., None]), reduction="none")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

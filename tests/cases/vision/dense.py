@@ -35,7 +35,7 @@ def _certain(rng, batch):
 def _distances(bins):
     return lambda rng, batch: {
         "logits": 2 * rng.normal(size=(*batch, bins)),
-        "targets": rng.uniform(0, 1, size=batch) * (bins - 1.02) + 0.01 if bins > 1 else np.zeros(batch),
+        "targets": rng.uniform(0.01, bins - 1.01, size=batch),
     }
 
 
@@ -116,7 +116,7 @@ CASES = [
         perfect=_sure_bins,
         convex=True,
         illegal={"targets": (-0.1, BINS - 0.9)},
-        structures={"one bin": _distances(1), "two bins": _distances(2)},
+        structures={"two bins": _distances(2)},
         extremes={
             "ends": {"logits": np.zeros((2, BINS)), "targets": np.array([0.0, BINS - 1.0])},
             "saturated": {"logits": np.array([[1e4, -1e4, 0.0, 0.0, 0.0]]), "targets": np.array([1.5])},

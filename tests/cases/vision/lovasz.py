@@ -46,7 +46,7 @@ def _lovasz_softmax(logits, labels, pixel_ndim, class_weights=None):
 
 def _signed(rng, batch):
     """Logits off the margin's edge, of both classes."""
-    bits = np.broadcast_to(np.arange(batch[-1]) % 2, batch).astype(float)
+    bits = rng.permuted(np.broadcast_to(np.arange(batch[-1]) % 2, batch), axis=-1).astype(float)
     return {"logits": 2 * rng.normal(size=batch), "targets": bits}
 
 
