@@ -341,9 +341,9 @@ STATED = [
     ),
     (
         OPTAX,
-        "optax.losses.kl_divergence_with_log_targets(jnp.zeros(2), jnp.array([0.0, -jnp.inf]))",
+        "optax.losses.kl_divergence_with_log_targets(jnp.array([0.0, -jnp.inf]), jnp.array([0.0, -jnp.inf]))",
         NAN,
-        "jaxloss.kl_divergence_with_log_targets(jnp.zeros(2), jnp.array([0.0, -jnp.inf]))",
+        "jaxloss.kl_divergence_with_log_targets(jnp.array([0.0, -jnp.inf]), jnp.array([0.0, -jnp.inf]))",
         0,
     ),
     (OPTAX, "jax.grad(optax.losses.hinge_loss)(1.0, 1.0)", -0.5, "jax.grad(jaxloss.hinge_loss)(1.0, 1.0)", 0),

@@ -1,4 +1,4 @@
-"""Boundary and initial conditions of a differential equation, which single out one of its solutions."""
+"""Boundary conditions of a differential equation: Dirichlet, Neumann, Robin, periodic."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, numerics
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.physics._points import at_each, kept_points, reduce_squares, targets_like
-from jaxloss.physics.fields import Field, derivative
+from jaxloss.physics.fields import Field
 
 __all__ = [
     "dirichlet_boundary_loss",
-    "initial_condition_loss",
     "neumann_boundary_loss",
     "periodic_boundary_loss",
     "robin_boundary_loss",
@@ -87,8 +86,7 @@ def neumann_boundary_loss(
         points: Points of the boundary, shape ``[..., D]``, floating.
         normals: Outward unit normals :math:`n`, shape ``[..., D]``, 0 in the coordinate of time; not normalised here.
         targets: Normal derivatives :math:`h` there, shape ``[..., *value]``; never broadcast.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        where, weights, reduction: As in `dirichlet_boundary_loss`.
 
     Returns:
         A scalar >= 0, in squared units of the field per unit of length.
@@ -141,8 +139,7 @@ def robin_boundary_loss(
         targets: Right sides :math:`g`, shape ``[..., *value]``; never broadcast.
         value_factor: :math:`a`, a number.
         slope_factor: :math:`b`, a number, in units of length if :math:`a` has none.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        where, weights, reduction: As in `dirichlet_boundary_loss`.
 
     Returns:
         A scalar >= 0, in squared units of ``targets``.
@@ -193,8 +190,7 @@ def periodic_boundary_loss(
         opposite_points: The points :math:`x'` across the period, shape ``[..., D]``, the same.
         order: Highest derivative :math:`K` that is compared, >= 0: the order of the equation in the periodic
             coordinate minus 1.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        where, weights, reduction: As in `dirichlet_boundary_loss`.
 
     Returns:
         A scalar >= 0; for K = 0 in squared units of the field.
@@ -230,59 +226,4 @@ def periodic_boundary_loss(
 
     return reduce_squares(
         at_each(differences, params, points, opposite_points), points.ndim - 1, where, weights, reduction
-    )
-
-
-def initial_condition_loss(
-    u: Field,
-    params: Any,
-    points: ArrayLike,
-    targets: ArrayLike,
-    *,
-    time: int = -1,
-    order: int = 0,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    r"""Initial condition: squared error of a field, or of its time derivative, at the start.
-
-    .. math:: \ell = \lVert \partial_t^k u(x, t_0) - g \rVert_2^2
-
-    An equation of second order in time, such as that of waves, needs this loss for k = 0 and for k = 1.
-
-    Args:
-        u, params: See `dirichlet_boundary_loss`.
-        points: Points at the start, their time included, shape ``[..., D]``, floating.
-        targets: Values :math:`g` there, shape ``[..., *value]``; never broadcast.
-        time: Which coordinate is time; the last by default.
-        order: The derivative :math:`k` that is given, >= 0.
-        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
-
-    Returns:
-        A scalar >= 0; for k = 0 in squared units of the field.
-
-    Raises:
-        TypeError: If ``points`` or the values are not floating.
-        ValueError: If the shapes do not match, or ``order`` is negative.
-
-    Example:
-        >>> wave = lambda speed, x: jnp.sin(x[0] - speed * x[1])
-        >>> start = jnp.array([[0.0, 0.0]])
-        >>> jaxloss.initial_condition_loss(wave, 2.0, start, jnp.array([-1.0]), order=1)
-        Array(1., dtype=float32)
-
-    Reference:
-        Raissi, Perdikaris and Karniadakis (2019), Physics-informed neural networks.
-        https://doi.org/10.1016/j.jcp.2018.10.045
-    """
-    return dirichlet_boundary_loss(
-        derivative(u, time, order=order),
-        params,
-        points,
-        targets,
-        where=where,
-        weights=weights,
-        reduction=reduction,
     )

@@ -175,21 +175,22 @@ def test_a_column_of_scores_is_one_score(rng):
 
 
 @pytest.mark.parametrize("garbage", [np.nan, np.inf])
-@pytest.mark.parametrize("jit", [False, True], ids=["eager", "jit"])
-def test_garbage_behind_the_mask_is_inert(rng, garbage, jit):
+def test_garbage_behind_the_mask_stays_out_of_the_parameters(rng, garbage):
+    """The laws differentiate in the examples."""
     params, real, fake, u = problem(rng, dtype=np.float32)
     keep = np.array([True, True, False, True])
-    wrap = jax.jit if jit else lambda f: f
+
+    few = real[keep], fake[keep], u[keep]
 
     def both(real, fake, u, where):
         first = lambda p: jaxloss.gradient_penalty(quadratic, p, real, fake, u, where=where)
         second = lambda p: jaxloss.r1_penalty(quadratic, p, real, where=where)
         return [jax.value_and_grad(fn)(params) for fn in (first, second)]
 
-    expected = both(real[keep], fake[keep], u[keep], None)
+    expected = jax.jit(lambda: both(*few, None))()
     for x in (real, fake, u):
         x[~keep] = garbage
-    actual = wrap(lambda: both(real, fake, u, keep))()
+    actual = jax.jit(lambda: both(real, fake, u, keep))()
     for a, e in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-6)
 
@@ -203,13 +204,6 @@ def test_nothing_left_is_zero(rng):
         value, grads = jax.value_and_grad(fn)(params)
         assert value == 0
         assert not any(np.any(leaf) for leaf in jax.tree.leaves(grads))
-
-
-def test_nan_in_one_example_stays_there(rng):
-    params, real, fake, u = problem(rng, dtype=np.float32)
-    fake[1, 0] = np.nan
-    values = jaxloss.gradient_penalty(quadratic, params, real, fake, u, reduction="none")
-    np.testing.assert_array_equal(np.isnan(values), [False, True, False, False])
 
 
 def test_wrong_inputs_are_refused(rng):

@@ -198,29 +198,21 @@ def field_losses():
 
 
 @pytest.mark.parametrize("name", ["pde", "dirichlet", "neumann", "robin", "periodic", "initial"])
-def test_the_tail(name, x64):
+def test_masked_points_stay_out_of_the_parameters(name, x64):
+    """The laws differentiate in the points; here the field is singular where a masked point could go."""
     loss, at = field_losses()[name], points(2)
     keep = np.arange(7) < 5
     spoiled = jnp.where(jnp.asarray(keep)[:, None], at, jnp.nan)
-    few, (slope, pull) = jax.value_and_grad(loss, (0, 1))(1.5, at[:5])
-    for wrap in (lambda f: f, jax.jit):
-        masked, (its_slope, its_pull) = wrap(lambda a, x: jax.value_and_grad(loss, (0, 1))(a, x, where=keep))(
-            1.5, spoiled
-        )
-        np.testing.assert_allclose(masked, few, rtol=1e-12)
-        np.testing.assert_allclose(its_slope, slope, rtol=1e-12)
-        np.testing.assert_allclose(its_pull[:5], pull, rtol=1e-12)
-        assert not np.any(its_pull[5:])
-    each = loss(1.5, at, reduction="none")
-    assert each.shape == (7,)
-    weights = jnp.arange(7.0)
-    np.testing.assert_allclose(loss(1.5, at, weights=weights), np.average(each, weights=weights), rtol=1e-12)
-    np.testing.assert_allclose(loss(1.5, at, reduction="sum"), np.sum(each), rtol=1e-12)
-    nothing, gradient = jax.value_and_grad(lambda a: loss(a, at, where=jnp.zeros(7, bool)))(1.5)
+    few, (slope, pull) = jax.jit(jax.value_and_grad(loss, (0, 1)))(1.5, at[:5])
+    program = jax.jit(lambda a, x, where: jax.value_and_grad(loss, (0, 1))(a, x, where=where))
+    masked, (its_slope, its_pull) = program(1.5, spoiled, keep)
+    np.testing.assert_allclose(masked, few, rtol=1e-12)
+    np.testing.assert_allclose(its_slope, slope, rtol=1e-12)
+    np.testing.assert_allclose(its_pull[:5], pull, rtol=1e-12)
+    assert not np.any(its_pull[5:])
+    nothing, (gradient, _) = program(1.5, at, np.zeros(7, bool))
     assert nothing == 0
     assert gradient == 0
-    with pytest.raises(TypeError, match="points"):
-        loss(1.5, jnp.ones((7, 2), jnp.int32))
 
 
 def test_batches_of_any_rank_and_none():

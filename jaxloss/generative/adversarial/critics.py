@@ -112,9 +112,7 @@ def gan_hinge_discriminator_loss(
     minus ones. The slope at a margin is 0.
 
     Args:
-        real_logits, fake_logits: As in `gan_wasserstein_discriminator_loss`.
-        where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`.
-        reduction: See `jaxloss.reduce`.
+        real_logits, fake_logits, where, weights, reduction: As in `gan_wasserstein_discriminator_loss`.
 
     Returns:
         A scalar >= 0; 0 exactly, with zero gradient, where all scores are beyond their margins.

@@ -12,6 +12,7 @@ CURVATURE = np.asarray(1.5)
 CAST = "the field computes in the dtype of its points"
 ROUNDED = "the field is rounded before it meets the targets"
 TINY = np.array([[0.0, 0.0], [1e-20, -1e-20]])
+CONDITION = ("points", "targets")
 LARGE = np.array([[1e8, -1e8]])
 
 
@@ -40,3 +41,18 @@ def points(*names: str) -> Draw:
         return {n: rng.normal(size=(*batch, 2)) for n in names}
 
     return draw
+
+
+def squares(residuals):
+    return np.linalg.norm(residuals, axis=-1) ** 2
+
+
+def zeros(*names: str):
+    def draw(rng: np.random.Generator, batch: Shape) -> Inputs:
+        return {n: np.zeros((*batch, 2)) for n in names}
+
+    return draw
+
+
+def sizes(*names: str) -> dict[str, Inputs]:
+    return {"tiny": dict.fromkeys(names, TINY), "large": dict.fromkeys(names, LARGE)}

@@ -1,13 +1,14 @@
-"""Cases of boundary and initial conditions."""
+"""Cases of boundary conditions."""
 
 from __future__ import annotations
 
 import numpy as np
 
 import jaxloss
-from tests.cases import Case, Inputs, Shape
+from tests.cases import Case
 from tests.cases.physics._shared import (
     CAST,
+    CONDITION,
     CURVATURE,
     LARGE,
     ROUNDED,
@@ -15,17 +16,16 @@ from tests.cases.physics._shared import (
     field,
     jacobians,
     points,
+    sizes,
     slopes_along,
+    squares,
     values,
+    zeros,
 )
 
 
-def _squares(residuals):
-    return np.linalg.norm(residuals, axis=-1) ** 2
-
-
 def _robin(points, normals, targets, value_factor=1.0, slope_factor=1.0):
-    return _squares(value_factor * values(points) + slope_factor * slopes_along(points, normals) - targets)
+    return squares(value_factor * values(points) + slope_factor * slopes_along(points, normals) - targets)
 
 
 def _direction(points, opposite_points):
@@ -34,10 +34,10 @@ def _direction(points, opposite_points):
 
 
 def _periodic(points, opposite_points, order=0):
-    result = _squares(values(points) - values(opposite_points))
+    result = squares(values(points) - values(opposite_points))
     if order:
         direction = _direction(points, opposite_points)
-        result = result + _squares(slopes_along(points, direction) - slopes_along(opposite_points, direction))
+        result = result + squares(slopes_along(points, direction) - slopes_along(opposite_points, direction))
     return result
 
 
@@ -54,46 +54,29 @@ def _periodic_slopes(points, opposite_points, order=0):
     return {"points": pulls[0], "opposite_points": -pulls[1]}
 
 
-def _initial(points, targets, time=-1, order=0):
-    if order == 0:
-        return _squares(values(points) - targets)
-    return _squares(jacobians(points)[..., time] - targets)
-
-
-def _zeros(*names: str):
-    def draw(rng: np.random.Generator, batch: Shape) -> Inputs:
-        return {n: np.zeros((*batch, 2)) for n in names}
-
-    return draw
-
-
-def _sizes(*names: str) -> dict[str, Inputs]:
-    return {"tiny": dict.fromkeys(names, TINY), "large": dict.fromkeys(names, LARGE)}
-
-
-CONDITION, ACROSS, PERIOD = ("points", "targets"), ("points", "normals", "targets"), ("points", "opposite_points")
+ACROSS, PERIOD = ("points", "normals", "targets"), ("points", "opposite_points")
 
 CASES = [
     Case(
         fn=jaxloss.dirichlet_boundary_loss,
         draw=points(*CONDITION),
-        oracle=lambda points, targets: _squares(values(points) - targets),
+        oracle=lambda points, targets: squares(values(points) - targets),
         source="a quadratic field in closed form",
         leading=(field, CURVATURE),
-        perfect=_zeros(*CONDITION),
+        perfect=zeros(*CONDITION),
         cancels=ROUNDED,
-        extremes=_sizes(*CONDITION),
+        extremes=sizes(*CONDITION),
         exempt={"half_precision": CAST},
     ),
     Case(
         fn=jaxloss.neumann_boundary_loss,
         draw=points(*ACROSS),
-        oracle=lambda points, normals, targets: _squares(slopes_along(points, normals) - targets),
+        oracle=lambda points, normals, targets: squares(slopes_along(points, normals) - targets),
         source="the slopes of a quadratic field in closed form",
         leading=(field, CURVATURE),
-        perfect=_zeros(*ACROSS),
+        perfect=zeros(*ACROSS),
         cancels=ROUNDED,
-        extremes=_sizes(*ACROSS),
+        extremes=sizes(*ACROSS),
         exempt={"half_precision": CAST},
     ),
     Case(
@@ -104,9 +87,9 @@ CASES = [
         leading=(field, CURVATURE),
         hypers={"value_factor": 2.0, "slope_factor": -0.5},
         ends=({"value_factor": 0.0, "slope_factor": -0.5}, {"value_factor": 2.0, "slope_factor": 0.0}),
-        perfect=_zeros(*ACROSS),
+        perfect=zeros(*ACROSS),
         cancels=ROUNDED,
-        extremes=_sizes(*ACROSS),
+        extremes=sizes(*ACROSS),
         exempt={"half_precision": CAST},
     ),
     Case(
@@ -125,19 +108,5 @@ CASES = [
             "derivatives": "the direction of the period is a constant: it does not move with the points",
             "half_precision": CAST,
         },
-    ),
-    Case(
-        fn=jaxloss.initial_condition_loss,
-        draw=points(*CONDITION),
-        oracle=_initial,
-        source="a quadratic field and its slopes in closed form",
-        leading=(field, CURVATURE),
-        hypers={"time": 0, "order": 1},
-        static=("time", "order"),
-        bad_hypers=({"order": -1},),
-        perfect=_zeros(*CONDITION),
-        cancels=ROUNDED,
-        extremes=_sizes(*CONDITION),
-        exempt={"half_precision": CAST},
     ),
 ]
