@@ -105,7 +105,7 @@ def test_twice_the_mean_over_levels_is_the_quantile_crps(rng: np.random.Generato
     with jax.enable_x64(True):
         value = jaxloss.multi_quantile_loss(predictions, targets, LEVELS, reduction="none")
     np.testing.assert_allclose(
-        2 * np.asarray(value), scoringrules.quantile_crps(targets, predictions, LEVELS), rtol=1e-12
+        2 * np.asarray(value), scoringrules.crps_quantile(targets, predictions, LEVELS), rtol=1e-12
     )
 
 
