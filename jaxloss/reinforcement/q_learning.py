@@ -13,7 +13,13 @@ __all__ = ["double_q_learning_error", "double_q_learning_loss", "q_learning_erro
 
 
 def q_learning_error(
-    q_tm1: ArrayLike, a_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, q_t: ArrayLike
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
 ) -> Array:
     r"""Temporal-difference error of Q-learning; rlax's ``q_learning``, for any batch.
 
@@ -21,6 +27,7 @@ def q_learning_error(
 
     Args:
         q_tm1, a_tm1, r_t, discount_t, q_t: See `jaxloss.q_learning_loss`, which is half the square of this error.
+        where: Boolean, shape ``[...]``. The error is 0 where it is False.
 
     Returns:
         Errors, shape ``[...]``; positive where the target exceeds the prediction.
@@ -37,12 +44,6 @@ def q_learning_error(
     Reference:
         Watkins and Dayan (1992), Q-learning. https://doi.org/10.1007/BF00992698
     """
-    return _q_learning_error(None, q_tm1, a_tm1, r_t, discount_t, q_t)
-
-
-def _q_learning_error(
-    where: ArrayLike | None, q_tm1: ArrayLike, a_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, q_t: ArrayLike
-) -> Array:
     q_tm1, q_t = action_values(where, q_tm1=q_tm1, q_t=q_t)
     return action_error(where, q_tm1, a_tm1, r_t, discount_t, jnp.max(q_t, axis=-1))
 
@@ -92,7 +93,7 @@ def q_learning_loss(
         Mnih et al. (2015), Human-level control through deep reinforcement learning.
         https://doi.org/10.1038/nature14236
     """
-    errors = _q_learning_error(where, q_tm1, a_tm1, r_t, discount_t, q_t)
+    errors = q_learning_error(q_tm1, a_tm1, r_t, discount_t, q_t, where=where)
     return reduce(0.5 * jnp.square(errors), where=where, weights=weights, reduction=reduction)
 
 
@@ -103,6 +104,8 @@ def double_q_learning_error(
     discount_t: ArrayLike,
     q_t_value: ArrayLike,
     q_t_selector: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
 ) -> Array:
     r"""Temporal-difference error of double Q-learning; rlax's ``double_q_learning``, for any batch.
 
@@ -112,6 +115,7 @@ def double_q_learning_error(
     Args:
         q_tm1, a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
         q_t_value, q_t_selector: See `jaxloss.double_q_learning_loss`, which is half the square of this error.
+        where: Boolean, shape ``[...]``. The error is 0 where it is False.
 
     Returns:
         Errors, shape ``[...]``; positive where the target exceeds the prediction.
@@ -129,18 +133,6 @@ def double_q_learning_error(
         van Hasselt, Guez and Silver (2016), Deep Reinforcement Learning with Double Q-learning.
         https://arxiv.org/abs/1509.06461
     """
-    return _double_q_learning_error(None, q_tm1, a_tm1, r_t, discount_t, q_t_value, q_t_selector)
-
-
-def _double_q_learning_error(
-    where: ArrayLike | None,
-    q_tm1: ArrayLike,
-    a_tm1: ArrayLike,
-    r_t: ArrayLike,
-    discount_t: ArrayLike,
-    q_t_value: ArrayLike,
-    q_t_selector: ArrayLike,
-) -> Array:
     q_tm1, q_t, selector = action_values(where, q_tm1=q_tm1, q_t_value=q_t_value, q_t_selector=q_t_selector)
     best = jnp.argmax(selector, axis=-1, keepdims=True)
     value = jnp.take_along_axis(q_t, best, axis=-1)[..., 0]
@@ -191,5 +183,5 @@ def double_q_learning_loss(
         van Hasselt, Guez and Silver (2016), Deep Reinforcement Learning with Double Q-learning.
         https://arxiv.org/abs/1509.06461
     """
-    errors = _double_q_learning_error(where, q_tm1, a_tm1, r_t, discount_t, q_t_value, q_t_selector)
+    errors = double_q_learning_error(q_tm1, a_tm1, r_t, discount_t, q_t_value, q_t_selector, where=where)
     return reduce(0.5 * jnp.square(errors), where=where, weights=weights, reduction=reduction)

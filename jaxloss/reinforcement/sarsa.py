@@ -13,7 +13,14 @@ __all__ = ["expected_sarsa_error", "expected_sarsa_loss", "sarsa_error", "sarsa_
 
 
 def sarsa_error(
-    q_tm1: ArrayLike, a_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, q_t: ArrayLike, a_t: ArrayLike
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t: ArrayLike,
+    a_t: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
 ) -> Array:
     r"""Temporal-difference error of SARSA; rlax's ``sarsa``, for any batch.
 
@@ -22,6 +29,7 @@ def sarsa_error(
     Args:
         q_tm1, a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
         q_t, a_t: See `jaxloss.sarsa_loss`, which is half the square of this error.
+        where: Boolean, shape ``[...]``. The error is 0 where it is False.
 
     Returns:
         Errors, shape ``[...]``; positive where the target exceeds the prediction.
@@ -39,18 +47,6 @@ def sarsa_error(
         Rummery and Niranjan (1994), On-line Q-learning Using Connectionist Systems.
         https://www.researchgate.net/publication/2500611
     """
-    return _sarsa_error(None, q_tm1, a_tm1, r_t, discount_t, q_t, a_t)
-
-
-def _sarsa_error(
-    where: ArrayLike | None,
-    q_tm1: ArrayLike,
-    a_tm1: ArrayLike,
-    r_t: ArrayLike,
-    discount_t: ArrayLike,
-    q_t: ArrayLike,
-    a_t: ArrayLike,
-) -> Array:
     q_tm1, q_t = action_values(where, q_tm1=q_tm1, q_t=q_t)
     q_t, a_t = checks.scores_and_labels(q_t=q_t, a_t=a_t)
     return action_error(where, q_tm1, a_tm1, r_t, discount_t, chosen(q_t, a_t=hide(where, a_t)))
@@ -95,12 +91,19 @@ def sarsa_loss(
         Rummery and Niranjan (1994), On-line Q-learning Using Connectionist Systems.
         https://www.researchgate.net/publication/2500611
     """
-    errors = _sarsa_error(where, q_tm1, a_tm1, r_t, discount_t, q_t, a_t)
+    errors = sarsa_error(q_tm1, a_tm1, r_t, discount_t, q_t, a_t, where=where)
     return reduce(0.5 * jnp.square(errors), where=where, weights=weights, reduction=reduction)
 
 
 def expected_sarsa_error(
-    q_tm1: ArrayLike, a_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, q_t: ArrayLike, probs_a_t: ArrayLike
+    q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    q_t: ArrayLike,
+    probs_a_t: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
 ) -> Array:
     r"""Temporal-difference error of expected SARSA; rlax's ``expected_sarsa``, for any batch.
 
@@ -109,6 +112,7 @@ def expected_sarsa_error(
     Args:
         q_tm1, a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
         q_t, probs_a_t: See `jaxloss.expected_sarsa_loss`, which is half the square of this error.
+        where: Boolean, shape ``[...]``. The error is 0 where it is False.
 
     Returns:
         Errors, shape ``[...]``; positive where the target exceeds the prediction.
@@ -126,18 +130,6 @@ def expected_sarsa_error(
         van Seijen, van Hasselt, Whiteson and Wiering (2009), A Theoretical and Empirical Analysis of Expected Sarsa.
         https://doi.org/10.1109/ADPRL.2009.4927542
     """
-    return _expected_sarsa_error(None, q_tm1, a_tm1, r_t, discount_t, q_t, probs_a_t)
-
-
-def _expected_sarsa_error(
-    where: ArrayLike | None,
-    q_tm1: ArrayLike,
-    a_tm1: ArrayLike,
-    r_t: ArrayLike,
-    discount_t: ArrayLike,
-    q_t: ArrayLike,
-    probs_a_t: ArrayLike,
-) -> Array:
     q_tm1, q_t, probs = action_values(where, q_tm1=q_tm1, q_t=q_t, probs_a_t=probs_a_t)
     value_checks.ensure_probabilities(probs_a_t=probs)
     q_t, probs = promote(q_t, probs)
@@ -188,5 +180,5 @@ def expected_sarsa_loss(
         van Seijen, van Hasselt, Whiteson and Wiering (2009), A Theoretical and Empirical Analysis of Expected Sarsa.
         https://doi.org/10.1109/ADPRL.2009.4927542
     """
-    errors = _expected_sarsa_error(where, q_tm1, a_tm1, r_t, discount_t, q_t, probs_a_t)
+    errors = expected_sarsa_error(q_tm1, a_tm1, r_t, discount_t, q_t, probs_a_t, where=where)
     return reduce(0.5 * jnp.square(errors), where=where, weights=weights, reduction=reduction)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.reduction import blank, hide, reduce
+from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._returns import lambda_returns
 from jaxloss.reinforcement._transitions import over_steps, target
@@ -14,7 +14,9 @@ from jaxloss.reinforcement._transitions import over_steps, target
 __all__ = ["td_error", "td_lambda_error", "td_lambda_loss", "td_loss"]
 
 
-def td_error(v_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, v_t: ArrayLike) -> Array:
+def td_error(
+    v_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, v_t: ArrayLike, *, where: ArrayLike | None = None
+) -> Array:
     r"""One-step temporal-difference error; rlax's ``td_learning``, for any batch.
 
     .. math:: \delta = \mathrm{sg}(r_t + \gamma_t v_t) - v_{t-1}
@@ -23,6 +25,7 @@ def td_error(v_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, v_t: Array
 
     Args:
         v_tm1, r_t, discount_t, v_t: See `jaxloss.td_loss`, which is half the square of this error.
+        where: Boolean, shape ``[...]``. The error is 0 where it is False.
 
     Returns:
         Errors, shape ``[...]``; positive where the target exceeds the prediction.
@@ -39,7 +42,7 @@ def td_error(v_tm1: ArrayLike, r_t: ArrayLike, discount_t: ArrayLike, v_t: Array
         Sutton (1988), Learning to Predict by the Methods of Temporal Differences.
         https://doi.org/10.1007/BF00115009
     """
-    v_tm1, r_t, discount_t, v_t = blank(None, *checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t))
+    v_tm1, r_t, discount_t, v_t = blank(where, *checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t))
     return target(r_t, discount_t, v_t) - v_tm1
 
 
@@ -82,8 +85,7 @@ def td_loss(
         Sutton (1988), Learning to Predict by the Methods of Temporal Differences.
         https://doi.org/10.1007/BF00115009
     """
-    inputs = checks.values(v_tm1=v_tm1, r_t=r_t, discount_t=discount_t, v_t=v_t)
-    errors = td_error(*(hide(where, x) for x in inputs))
+    errors = td_error(v_tm1, r_t, discount_t, v_t, where=where)
     return reduce(0.5 * jnp.square(errors), where=where, weights=weights, reduction=reduction)
 
 

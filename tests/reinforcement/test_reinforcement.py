@@ -62,6 +62,13 @@ class TestOneStep:
         for other, slope in found.items():
             assert not np.any(slope), other
 
+    def test_masked_errors_are_zero(self, name, rng) -> None:
+        inputs = single(ONE_STEP[name](rng, (4,)))
+        error = jax.jit(getattr(jaxloss, f"{name}_error"))
+        where = np.array([True, False, True, False])
+        spoiled = {n: np.where(np.expand_dims(where, tuple(range(1, x.ndim))), x, -9) for n, x in inputs.items()}
+        np.testing.assert_array_equal(error(**spoiled, where=where), np.where(where, error(**inputs), 0))
+
     def test_half_precision_is_raised(self, name, rng) -> None:
         inputs = {
             n: jnp.asarray(x, jnp.bfloat16 if x.dtype == float else None) for n, x in ONE_STEP[name](rng, (4,)).items()

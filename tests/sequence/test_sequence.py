@@ -7,7 +7,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from jax.sharding import Mesh, PartitionSpec
 
@@ -70,6 +69,7 @@ def test_the_mean_of_torch_is_one_over_the_lengths_of_the_labels() -> None:
 
 
 def test_ctc_is_that_of_optax_where_an_alignment_exists() -> None:
+    optax = pytest.importorskip("optax")
     logits, labels, logit_lengths, label_lengths = _speech(3)
     paddings = [np.arange(n) >= x[:, None] for n, x in ((FRAMES, logit_lengths), (LABELS, label_lengths))]
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):

@@ -17,7 +17,10 @@ def stopped(*names):
 
 
 def draw_rewards(rng, batch):
-    return {"r_t": rng.normal(size=batch), "discount_t": 0.99 * (rng.uniform(size=batch) < 0.8)}
+    return {
+        "r_t": rng.normal(size=batch),
+        "discount_t": rng.uniform(0.5, 1, size=batch) * (rng.uniform(size=batch) < 0.8),
+    }
 
 
 def draw_states(rng, batch):
