@@ -88,7 +88,7 @@ def reduce_by(reduction: Callable[..., Any], **settings: Any) -> LossTransform:
     """Replace the mean of every term by another reduction, such as the worst group or a soft maximum.
 
     Args:
-        reduction: A function ``(values, weights) -> number``: one of `jaxloss.reductions`, such as ``sequence_mean()``,
+        reduction: A function ``(values, weights) -> number``: one of `jaxloss.reductions`, such as ``mean_over(n)``,
             or your own. It sees every example of the batch, and losses of weight 0 as 0. With ``settings``, a function
             that returns such a reduction, such as ``jaxloss.reductions.soft_maximum``.
         **settings: Arguments of ``reduction``, which is called with them at every step. A function is taken as a
@@ -103,12 +103,12 @@ def reduce_by(reduction: Callable[..., Any], **settings: Any) -> LossTransform:
         ValueError: If the result is not one number.
 
     Example:
-        The mean over sequences of different lengths, each counted once:
+        The sum over a fixed number, for example of the tokens of a whole batch:
 
         >>> from jaxloss import combine, reductions
-        >>> term = reductions.Term(jnp.array([[1.0, 3.0], [5.0, 0.0]]), jnp.array([[1.0, 1.0], [1.0, 0.0]]))
-        >>> combine.reduce_by(reductions.sequence_mean()).update({"ce": term}, (), step=0)[0]["ce"].values
-        Array(3.5, dtype=float32)
+        >>> term = reductions.Term(jnp.array([1.0, 3.0]), jnp.ones(2))
+        >>> combine.reduce_by(reductions.mean_over(8)).update({"ce": term}, (), step=0)[0]["ce"].values
+        Array(0.5, dtype=float32)
 
         A tilted mean (TERM) whose temperature follows a schedule, from the mean towards the largest loss:
 
