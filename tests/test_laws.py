@@ -15,7 +15,7 @@ import pytest
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.laws import LAWS, DoesNotApply, Law
 from jaxloss.inspect.programs import DEFAULTS
-from tests.cases import all_cases
+from tests.cases import all_cases, case_modules
 from tests.registry import losses
 from tests.support import selected_cases
 
@@ -76,3 +76,14 @@ def test_default_options_are_those_of_users() -> None:
     numbers = jnp.arange(64.0)
     program = jax.jit(lambda x: jnp.sum(jnp.exp(x * 0.3)) + jnp.max(jnp.sin(x)), compiler_options=DEFAULTS)
     assert "wrapped_" in program.lower(numbers).compile().as_text(), "the fusion emitters are off"
+
+
+def test_cases_lie_where_their_losses_do() -> None:
+    """The Case of ``jaxloss/<family>/.../<module>.py`` is in ``tests/cases/<family>/<module>.py``."""
+    wrong = []
+    for module in case_modules():
+        for case in module.CASES:
+            family, *_, home = case.fn.__module__.split(".")[1:]
+            if module.__name__ != (place := f"tests.cases.{family}.{home.lstrip('_')}"):
+                wrong.append(f"{case.name} is in {module.__name__} and belongs in {place}")
+    assert not wrong, "\n".join(wrong)
