@@ -65,12 +65,6 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["XLA_FLAGS"] = USERS
 
 
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    flags = "default" if config.getoption("everything") else "cheap"
-    seed = config.getoption("rotate")
-    return [f"compiler flags: {flags}", *([] if seed is None else [f"a tenth of the Cases: --rotate {seed}"])]
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Of one loss only the files that run laws are collected, and of those its own Case."""
     if config.getoption("loss") and collection_path.is_file():
@@ -104,6 +98,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("everything"):
+        terminalreporter.write_line("under the compiler flags that users have: --everything")
+    if config.getoption("rotate") is not None:
+        terminalreporter.write_line(f"a tenth of the Cases: --rotate {config.getoption('rotate')}")
     dearest = config.getoption("dearest")
     if not dearest:
         return

@@ -5,6 +5,9 @@ A law that cannot hold for a loss is named in the Case's ``exempt``, with the re
 
 from __future__ import annotations
 
+import contextlib
+
+import chex
 import jax
 import jax.numpy as jnp
 import pytest
@@ -12,20 +15,28 @@ import pytest
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.laws import LAWS, DoesNotApply, Law
 from jaxloss.inspect.programs import DEFAULTS
-from tests.cases import all_cases
+from tests.cases import all_cases, case_modules
 from tests.registry import losses
 from tests.support import selected_cases
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per Case and law; the tests of a Case share compiled programs, so they run on one worker."""
-    if {"case", "law"} <= set(metafunc.fixturenames):
-        cases = selected_cases(metafunc.config)
+    if "case" not in metafunc.fixturenames:
+        return
+    cases = selected_cases(metafunc.config)
+    if "law" in metafunc.fixturenames:
         metafunc.parametrize(("case", "law"), [_test(case, law) for case in cases for law in LAWS.values()])
+    else:
+        metafunc.parametrize("case", [pytest.param(case, id=case.name, marks=_together(case)) for case in cases])
+
+
+def _together(case: Case) -> pytest.MarkDecorator:
+    return pytest.mark.xdist_group(case.name)
 
 
 def _test(case: Case, law: Law):
-    marks = [pytest.mark.xdist_group(case.name), *([pytest.mark.full] if law.full else [])]
+    marks = [_together(case), *([pytest.mark.full] if law.full else [])]
     return pytest.param(case, law, id=f"{case.name}-{law.name}", marks=marks)
 
 
@@ -37,6 +48,17 @@ def test_law(case: Case, law: Law) -> None:
     except DoesNotApply as reason:
         pytest.skip(f"does not apply: {reason}")
     assert not found, "\n".join(found)
+
+
+def test_contract_cannot_be_switched_off(case: Case) -> None:
+    """chex words our assertions; whether they are made is not for its switch to decide."""
+    chex.disable_asserts()
+    try:
+        for name in ("refuses_shapes_that_differ", "refuses_wrong_dtypes", "refuses_a_wrong_tail"):
+            with contextlib.suppress(DoesNotApply):
+                assert not (found := LAWS[name](case)), f"{name}: " + "\n".join(found)
+    finally:
+        chex.enable_asserts()
 
 
 def test_every_loss_has_one_case() -> None:
@@ -54,3 +76,14 @@ def test_default_options_are_those_of_users() -> None:
     numbers = jnp.arange(64.0)
     program = jax.jit(lambda x: jnp.sum(jnp.exp(x * 0.3)) + jnp.max(jnp.sin(x)), compiler_options=DEFAULTS)
     assert "wrapped_" in program.lower(numbers).compile().as_text(), "the fusion emitters are off"
+
+
+def test_cases_lie_where_their_losses_do() -> None:
+    """The Case of ``jaxloss/<family>/.../<module>.py`` is in ``tests/cases/<family>/<module>.py``."""
+    wrong = []
+    for module in case_modules():
+        for case in module.CASES:
+            family, *_, home = case.fn.__module__.split(".")[1:]
+            if module.__name__ != (place := f"tests.cases.{family}.{home.lstrip('_')}"):
+                wrong.append(f"{case.name} is in {module.__name__} and belongs in {place}")
+    assert not wrong, "\n".join(wrong)

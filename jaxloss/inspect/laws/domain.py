@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import jax
@@ -20,34 +21,39 @@ OTHERS = np.arange(6) != 1
 
 
 def _spoiled(case: Case, name: str, value: float) -> Inputs:
-    """Six examples, one entry of the second of which is ``value``."""
+    """Six examples, one entry of the second of which is ``value``; of a shared input the first entry."""
     inputs = {n: np.array(x, order="C") for n, x in programs.clean_inputs(case).items()}
-    inputs[name].reshape(6, -1)[1, 0] = value
+    if name in case.shared:
+        inputs[name].reshape(-1)[0] = value
+    else:
+        inputs[name].reshape(6, -1)[1, 0] = value
     return inputs
 
 
 def _never_trains(case: Case, name: str, values: tuple[float, ...]) -> Iterator[str]:
     """NaN where ``name`` is illegal, and only there; an error under `checked`, unless it is masked."""
     hypers = cast_hypers(settings(case)[-1], np.float32)
+    alone = not (case.pooled or case.meets or name in case.shared)
     program = programs.tail(case)
     checked = jaxloss.checked(jax.jit(lambda x, where: call(case, x, **hypers, where=where)))
-    spoiled = programs.clean_inputs(case)
     for value in values:
         spoiled = _spoiled(case, name, value)
         found = program(spoiled, np.ones(6, bool), np.ones(6))["none"]
         lost = np.isnan(found["value"])
-        if not (lost.all() if case.pooled else lost[1]):
-            yield f"{name} {value}: the value of its example is {np.ravel(found['value'])[-1 if case.pooled else 1]}"
-        if not case.pooled and not case.meets and lost[OTHERS].any():
+        if not (lost.any() if case.pooled or name in case.shared else lost[1]):
+            yield f"{name} {value}: the value of its example is not NaN: {found['value']}"
+        if alone and lost[OTHERS].any():
             yield f"{name} {value}: other examples are NaN"
         batched = {n: np.isnan(g).reshape(6, -1).any(-1) for n, g in found["gradient"].items() if n not in case.shared}
-        if batched and not any(g[1] for g in batched.values()):
+        if batched and not any(g.any() if name in case.shared else g[1] for g in batched.values()):
             yield f"{name} {value}: no gradient of its example is NaN"
-        if not case.pooled and not case.meets and any(g[OTHERS].any() for g in batched.values()):
+        if alone and any(g[OTHERS].any() for g in batched.values()):
             yield f"{name} {value}: gradients of other examples are NaN"
-    last = cast(spoiled, np.float32)
-    yield from refusals(lambda: checked(last, np.ones(6, bool)), ValueError, name, f"{name} {values[-1]} under checked")
-    checked(last, OTHERS)
+        given = cast(spoiled, np.float32)
+        run = functools.partial(checked, given, np.ones(6, bool))
+        yield from refusals(run, ValueError, name, f"{name} {value} under checked")
+        if name not in case.shared:
+            checked(given, OTHERS)
 
 
 @law()

@@ -92,6 +92,11 @@ def perfect_prediction(case: Case) -> Iterator[str]:
                 yield from differences(gradient, np.zeros(np.shape(gradient)), f"gradient, {what}")
 
 
+def _many(case: Case) -> tuple[int, ...]:
+    """Where examples meet, in groups of sixteen: every further one is paired with all others."""
+    return (32, 16) if case.meets else (512,)
+
+
 @law()
 def bound(case: Case) -> Iterator[str]:
     """No value falls below the declared bound, not by rounding either."""
@@ -99,7 +104,8 @@ def bound(case: Case) -> Iterator[str]:
         raise DoesNotApply("unbounded below")
     chosen = all_settings(case)
     rng = generator()
-    draws = [case.draw(rng, (512,))] + ([case.perfect(rng, (512,))] if case.perfect else [])
+    batch = _many(case)
+    draws = [case.draw(rng, batch)] + ([case.perfect(rng, batch)] if case.perfect else [])
     program = jax.jit(
         lambda x: [
             jnp.min(call(case, x, **cast_hypers(hypers, np.float32), reduction="none"), initial=jnp.inf)
@@ -127,7 +133,7 @@ def convex(case: Case) -> Iterator[str]:
         program = jax.jit(
             lambda x: [call(case, x, **cast_hypers(h, np.float64), reduction="none") for h in settings(case)]
         )
-        one, other = (case.draw(rng, (200,)) for _ in range(2))
+        one, other = (case.draw(rng, _many(case)) for _ in range(2))
         first = next(iter(one))
         points = (one[first], (one[first] + other[first]) / 2, other[first])
         results = [program(cast({**one, first: x}, np.float64)) for x in points]
