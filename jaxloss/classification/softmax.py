@@ -155,8 +155,7 @@ def softmax_cross_entropy(
         https://arxiv.org/abs/1512.00567
     """
     logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
-    logits, targets = hide(where, logits, event_ndim=1), hide(where, targets, event_ndim=1)
-    targets = _working_targets(logits, targets)
+    logits, targets = hide(where, logits, event_ndim=1), _working_targets(where, logits, targets)
     value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
     smoothing = checks.scalar("label_smoothing", label_smoothing, targets.dtype, at_least=0, at_most=1)
     z_factor = checks.scalar("z_loss", z_loss, targets.dtype, at_least=0)
@@ -176,9 +175,10 @@ def softmax_cross_entropy(
     return reduce(values, where=where, weights=times_class_weights(weights, own), reduction=reduction)
 
 
-def _working_targets(logits: Array, targets: Array) -> Array:
-    """Targets in the working dtype of both arguments, NaN where negative."""
+def _working_targets(where: ArrayLike | None, logits: Array, targets: Array) -> Array:
+    """Targets in the working dtype of both arguments, uniform where masked, NaN where negative."""
     targets = promote(targets, logits[..., :0])[0]
+    targets = hide(where, targets, event_ndim=1, fill=1 / targets.shape[-1])
     return numerics.poison(targets, targets >= 0)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "contracted",
     "differentiable",
     "direction",
+    "free_settings",
     "generator",
     "keyword_parameters",
     "of_floats",
@@ -48,6 +49,12 @@ def settings(case: Case) -> list[Mapping[str, Any]]:
     """The defaults, unless an argument has none, and the Case's own hyperparameters."""
     required = any(p.default is p.empty for p in keyword_parameters(case.fn).values())
     return ([] if required else [{}]) + ([case.hypers] if case.hypers else [])
+
+
+def free_settings(case: Case) -> Mapping[str, Any]:
+    """Settings that fit inputs of any structural size: the Case's own, or the defaults if those hold arrays."""
+    chosen = settings(case)
+    return chosen[0] if any(isinstance(v, np.ndarray) for v in chosen[-1].values()) else chosen[-1]
 
 
 def all_settings(case: Case) -> list[Mapping[str, Any]]:

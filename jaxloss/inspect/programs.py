@@ -14,13 +14,14 @@ import numpy as np
 
 from jaxloss import reductions
 from jaxloss.inspect.calls import call, cast, cast_hypers, direction, generator, of_floats, rows, settings, slopes
-from jaxloss.inspect.case import Case, Inputs
+from jaxloss.inspect.case import Case, Inputs, floats
 
 __all__ = [
     "AS_WRITTEN",
     "DEFAULTS",
     "KEEP",
     "clean_inputs",
+    "garbage_inputs",
     "plain",
     "plain_inputs",
     "tail",
@@ -55,6 +56,15 @@ def clean_inputs(case: Case) -> Inputs:
 def plain_inputs(case: Case) -> Inputs:
     """Twelve examples in two batch axes, in float64."""
     return case.draw(generator(), (3, 4))
+
+
+def garbage_inputs(case: Case, garbage: float) -> Inputs:
+    """The six examples with ``garbage``, or an absurd label, where `KEEP` masks them."""
+    inputs = {n: np.array(x, order="C") for n, x in clean_inputs(case).items()}
+    for name, x in inputs.items():
+        if name not in case.shared:
+            x[~KEEP] = garbage if name in floats(inputs) else -100
+    return inputs
 
 
 def tail_program(case: Case, **options: Any) -> Callable[[Inputs, Any, Any], dict[str, Any]]:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, numerics, value_checks
-from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.reduction import blank, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["bi_tempered_logistic_loss"]
@@ -145,7 +145,8 @@ def bi_tempered_logistic_loss(
         https://arxiv.org/abs/1906.03361
     """
     logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
-    logits, targets = blank(where, logits, targets, event_ndim=1)
+    logits, targets = promote(logits, targets)
+    logits, targets = blank(where, logits, targets, event_ndim=1, fill=1 / targets.shape[-1])
     value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
     t1 = checks.scalar("t1", t1, logits.dtype, at_least=0, below=2)
     t2 = checks.scalar("t2", t2, logits.dtype, above=0)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss.inspect.calls import call, cast, cast_hypers, contracted, generator, settings, slopes
+from jaxloss.inspect.calls import call, cast, cast_hypers, contracted, free_settings, generator, settings, slopes
 from jaxloss.inspect.case import Case, Inputs, Shape
 from jaxloss.inspect.findings import differences, infinities, inner, norm, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
@@ -27,17 +27,19 @@ def derivatives(case: Case) -> Iterator[str]:
     In the other structural sizes too.
     """
     for name, draw in {"": case.draw, **case.structures}.items():
-        for finding in _derivatives(case, draw):
+        for finding in _derivatives(case, draw, free_settings(case) if name else settings(case)[-1]):
             yield f"the structure {name!r}: {finding}" if name else finding
 
 
-def _derivatives(case: Case, draw: Callable[[np.random.Generator, Shape], Inputs]) -> Iterator[str]:
+def _derivatives(
+    case: Case, draw: Callable[[np.random.Generator, Shape], Inputs], hypers: Mapping[str, Any]
+) -> Iterator[str]:
     rng = generator()
     batch = (5,)
     with jax.enable_x64(True):
         inputs = cast(draw(rng, batch), np.float64)
         cotangent = jnp.asarray(rng.normal(size=case.unreduced(batch)) + 2)
-        fn, at = contracted(case, inputs, cotangent, **cast_hypers(settings(case)[-1], np.float64))
+        fn, at = contracted(case, inputs, cotangent, **cast_hypers(hypers, np.float64))
         held = {n: x for n, x in at.items() if n in case.constant}
         at = {n: np.asarray(x) for n, x in at.items() if n not in case.constant}
         program = jax.jit(lambda x, v: jax.jvp(jax.value_and_grad(lambda y: fn({**held, **y})), (x,), (v,)))

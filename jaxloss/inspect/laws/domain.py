@@ -15,7 +15,12 @@ from jaxloss.inspect.case import Case, Inputs
 from jaxloss.inspect.findings import refusals
 from jaxloss.inspect.law import DoesNotApply, law
 
-__all__ = ["illegal_values_never_train", "labels_out_of_range_never_train", "refuses_no_classes"]
+__all__ = [
+    "checks_ignore_what_is_masked",
+    "illegal_values_never_train",
+    "labels_out_of_range_never_train",
+    "refuses_no_classes",
+]
 
 OTHERS = np.arange(6) != 1
 
@@ -73,6 +78,19 @@ def illegal_values_never_train(case: Case) -> Iterator[str]:
         raise DoesNotApply("no value is declared illegal")
     for name, values in case.illegal.items():
         yield from _never_trains(case, name, values)
+
+
+@law(full=True)
+def checks_ignore_what_is_masked(case: Case) -> Iterator[str]:
+    """`jaxloss.checked` accepts legal examples, and any number behind a mask."""
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    checked = jaxloss.checked(jax.jit(lambda x, where: call(case, x, **hypers, where=where)))
+    garbage = programs.garbage_inputs(case, np.nan)
+    for inputs, what in ((programs.clean_inputs(case), "legal inputs"), (garbage, "garbage behind the mask")):
+        try:
+            checked(cast(inputs, np.float32), programs.KEEP)
+        except ValueError as error:
+            yield f"{what}: {error}"
 
 
 @law()

@@ -9,7 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss.inspect.calls import all_settings, call, cast, cast_hypers, generator, of_floats, settings, slopes
+from jaxloss.inspect.calls import (
+    all_settings,
+    call,
+    cast,
+    cast_hypers,
+    free_settings,
+    generator,
+    of_floats,
+    settings,
+    slopes,
+)
 from jaxloss.inspect.case import Case, floats
 from jaxloss.inspect.findings import differences, infinities
 from jaxloss.inspect.law import DoesNotApply, law
@@ -33,9 +43,8 @@ def equals_its_oracle(case: Case) -> Iterator[str]:
         for hypers in settings(case)
     ]
     drawn += [(f"the end {dict(hypers)}", (7,), case.draw(rng, (7,)), hypers) for hypers in case.ends]
-    drawn += [
-        (f"the structure {name!r}", (5,), draw(rng, (5,)), settings(case)[-1]) for name, draw in case.structures.items()
-    ]
+    free = free_settings(case)
+    drawn += [(f"the structure {name!r}", (5,), draw(rng, (5,)), free) for name, draw in case.structures.items()]
     with jax.enable_x64(True):
 
         def program(inputs: list[dict[str, Any]]) -> list[jax.Array]:
