@@ -79,14 +79,32 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
+def _case_of(item: pytest.Item | None) -> str:
+    """The name of the loss whose Case a test is about; empty for other tests."""
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return getattr(parameters.get("case"), "name", "")
+
+
+PEAK = {"limit": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024 / 6}
+"""kB of resident memory, a sixth of the machine's, beyond which compiled programs are thrown away."""
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Remember the CPU seconds of a test of one Case with its report, which comes back from any worker."""
-    start = time.process_time()
-    case = getattr(item, "callspec", None) and item.callspec.params.get("case")
-    item.user_properties.append(("case", getattr(case, "name", "")))
-    item.user_properties.append(("start", start))
-    return (yield)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Remember the CPU seconds of a test of one Case with its report, which comes back from any worker.
+
+    Thousands of small programs are compiled and hardly one is needed for another Case: between two of them a large
+    process throws them away.
+    """
+    item.user_properties.append(("case", _case_of(item)))
+    item.user_properties.append(("start", time.process_time()))
+    result = yield
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if peak > PEAK["limit"] and (not _case_of(item) or _case_of(item) != _case_of(nextitem)):
+        jax.clear_caches()
+        gc.collect()
+        PEAK["limit"] = 1.3 * peak
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
@@ -130,17 +148,3 @@ def no_compilation_cache():
         compilation_cache.reset_cache()
         if not enabled:
             yield
-
-
-PEAK = {"limit": 2.5e6}  # kB of resident memory beyond which compiled programs are thrown away
-
-
-@pytest.fixture(autouse=True)
-def _bounded_memory():
-    """Thousands of small programs are compiled and hardly one is needed again: keep the workers' memory flat."""
-    yield
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if peak > PEAK["limit"]:
-        jax.clear_caches()
-        gc.collect()
-        PEAK["limit"] = 1.1 * peak

@@ -14,6 +14,8 @@ from scripts.mutation.edits import KINDS, Source, edits
 from scripts.mutation.mutants import draw
 from scripts.mutation.sources import read_modules
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).parent.parent
 INIT = "from jaxloss.toys import strong, weak\nfrom jaxloss.toys.strong import *\nfrom jaxloss.toys.weak import *\n"
 TREE = {

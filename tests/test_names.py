@@ -215,6 +215,7 @@ def assert_parity(library: Library, row: ForeignName, seed: int) -> None:
 # ---- the table is true -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("library", "row"), ROWS, ids=IDS)
 def test_both_calls_of_a_row_give_the_same_numbers(library: Library, row: ForeignName) -> None:
     for seed in range(3):
@@ -452,6 +453,7 @@ STATED = [
 """A library, a call of it, its value, our call, and its value."""
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("library", "call", "value", "own", "own_value"), STATED, ids=[re.sub(r"\W+", "-", row[3])[:60] for row in STATED]
 )

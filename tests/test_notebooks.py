@@ -19,6 +19,7 @@ def code(path: pathlib.Path) -> str:
     return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs(path: pathlib.Path, tmp_path: pathlib.Path) -> None:
     source = code(path)

@@ -15,6 +15,8 @@ import pytest
 
 import jaxloss
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(jaxloss.__file__).parent.parent
 
 RIGHT = """

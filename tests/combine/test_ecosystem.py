@@ -28,6 +28,7 @@ TRANSFORMS = (
 )
 
 pytestmark = [
+    pytest.mark.full,
     # Equinox, Flax, optax and orbax promote dtypes and still use interfaces that newer releases deprecate.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),

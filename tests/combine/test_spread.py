@@ -24,6 +24,8 @@ from jaxloss.combine.structure.terms import lift
 from jaxloss.reductions import Term
 from tests.support import assert_trees_close
 
+pytestmark = pytest.mark.full
+
 P = PartitionSpec
 RNG = np.random.default_rng(3)
 BATCH, WIDTH = 24, 4

@@ -9,7 +9,11 @@ import pytest
 
 from benchmarks import tpu, vocabulary
 
-pytestmark = [pytest.mark.usefixtures("no_compilation_cache"), pytest.mark.xdist_group("tpu compiler")]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.usefixtures("no_compilation_cache"),
+    pytest.mark.xdist_group("tpu compiler"),
+]
 
 LOOP = """HloModule example, is_scheduled=true
 

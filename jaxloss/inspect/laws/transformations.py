@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-@law()
+@law(full=True)
 def eager_equals_jit(case: Case) -> Iterator[str]:
     """Operation by operation, the loss is what it is as one program."""
     inputs = programs.plain_inputs(case)
@@ -34,7 +34,7 @@ def eager_equals_jit(case: Case) -> Iterator[str]:
     yield from differences(eager, programs.plain(case)(inputs)["default"], "eager", rtol=2e-6, atol=1e-6)
 
 
-@law()
+@law(full=True)
 def lists_are_accepted(case: Case) -> Iterator[str]:
     """Nested lists of numbers do as well as arrays."""
     inputs = programs.plain_inputs(case)
@@ -44,7 +44,7 @@ def lists_are_accepted(case: Case) -> Iterator[str]:
     yield from differences(value, programs.plain(case)(inputs)["default"], "lists", rtol=2e-6, atol=atol)
 
 
-@law()
+@law(full=True)
 def one_trace_for_all_hyperparameters(case: Case) -> Iterator[str]:
     """Numbers may be traced: two values, one program; and vmap over them equals a loop."""
     numbers = {n: v for n, v in case.hypers.items() if isinstance(v, float | int) and n not in case.static}
