@@ -67,6 +67,6 @@ def poly_loss_cross_entropy(
     logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets, event_ndim=1)
     poly_weight = checks.scalar("poly_weight", poly_weight, logits.dtype, at_least=-1)
-    cross_entropy = softmax_cross_entropy(logits, targets, reduction="none")
+    cross_entropy = softmax_cross_entropy(logits, targets, where=where, reduction="none")
     values = cross_entropy + poly_weight * jnp.sum(targets * _complements(logits), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -144,7 +144,12 @@ def pearson_correlation_loss(
     checks.with_axes("entries", allow_empty=True, predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
-    values = _one_minus_cosine(_half_deviations(predictions, mass), _half_deviations(targets, mass), mass)
+    both = jnp.stack([predictions, targets])
+    deviations = _half_deviations(both, None if mass is None else jnp.broadcast_to(mass, both.shape))
+    # Behind the barrier there is one result for both: fused with what follows, each half would be rounded by itself,
+    # and the deviations of equal arguments would differ.
+    deviations = jax.lax.optimization_barrier(deviations)
+    values = _one_minus_cosine(*deviations, mass)
     return reduce(values, where=_nonempty(present, predictions), reduction=reduction)
 
 
