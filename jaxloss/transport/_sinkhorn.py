@@ -19,7 +19,7 @@ from jaxloss._floor.typing import Array
 
 __all__ = ["entropic_cost"]
 
-Problem = tuple[Array, Array, Array, Array]
+Problem = tuple[Array, ...]
 """Cost matrix ``[N, M]``, masses ``[N]`` and ``[M]`` that sum to one, strength of the regularization."""
 
 

@@ -26,6 +26,11 @@ def _for_each_pair(solve: Callable[..., Array], samples: Samples) -> Array:
     return jax.vmap(solve)(*flat).reshape(batch)
 
 
+def _positive(regularization: Scalar, samples: Samples) -> Array:
+    dtype = samples[0].dtype
+    return jnp.asarray(checks.scalar("regularization", regularization, dtype, above=0), dtype)
+
+
 def _squares(x: Array, y: Array) -> Array:
     return jnp.sum(jnp.square(x[:, None, :] - y[None, :, :]), axis=-1)
 
@@ -77,7 +82,7 @@ def entropic_transport_loss(
     """
     cost = entropic_cost(symmetric=False)
     samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
-    strength = checks.scalar("regularization", regularization, samples[0].dtype, above=0)
+    strength = _positive(regularization, samples)
     values = _for_each_pair(lambda x, y, a, b: cost(_squares(x, y), a, b, strength), samples)
     return reduce(numerics.positive_part(values), where=where, weights=weights, reduction=reduction)
 
@@ -126,7 +131,7 @@ def sinkhorn_divergence(
     """
     between, within = entropic_cost(symmetric=False), entropic_cost(symmetric=True)
     samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
-    strength = checks.scalar("regularization", regularization, samples[0].dtype, above=0)
+    strength = _positive(regularization, samples)
 
     def solve(x: Array, y: Array, a: Array, b: Array) -> Array:
         own = within(_squares(x, x), a, a, strength) + within(_squares(y, y), b, b, strength)
