@@ -138,11 +138,8 @@ def test_random_directions_are_unit_vectors():
 
 class TestEntropic:
     @pytest.fixture(autouse=True)
-    def _as_ott_expects(self):
-        """The backward pass of ott-jax promotes ranks, whatever was in force in the forward pass."""
+    def _installed(self):
         pytest.importorskip("ott")
-        with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-            yield
 
     def test_equals_pot(self, clouds):
         ot = pytest.importorskip("ot")
@@ -153,7 +150,22 @@ class TestEntropic:
         expected = np.sum(plan * cost) + 0.5 * np.sum(plan * np.log(plan / np.outer(a, b)))
         with jax.enable_x64(True):
             ours = jax.jit(lambda x: jaxloss.entropic_transport_loss(x, y, regularization=0.5, prediction_weights=a))(x)
-        np.testing.assert_allclose(ours, expected, rtol=1e-3)
+        np.testing.assert_allclose(ours, expected, rtol=1e-9)
+
+    @pytest.mark.parametrize("strength", [0.2, 2.0])
+    def test_hessian_is_that_of_differences(self, strength, clouds):
+        """The optimal potentials move with the points; a point without mass moves nothing."""
+        x, y = (z.astype(np.float64) for z in clouds)
+        masses = np.array([1.0, 2.0, 0.0, 1.0, 3.0, 1.0])
+        with jax.enable_x64(True):
+            loss = lambda x: jaxloss.entropic_transport_loss(x, y, regularization=strength, prediction_weights=masses)
+            slope = jax.jit(jax.grad(loss))
+            along = np.random.default_rng(0).normal(size=x.shape)
+            numeric = (slope(x + 1e-4 * along) - slope(x - 1e-4 * along)) / 2e-4
+            exact = jax.jit(lambda x: jax.jvp(jax.grad(loss), (x,), (along,))[1])(x)
+        assert np.max(np.abs(exact)) > 0.1
+        assert not np.any(exact[2])
+        np.testing.assert_allclose(exact, numeric, rtol=1e-4, atol=1e-4)
 
     def test_divergence_of_equal_samples_is_0(self, clouds):
         x, y = clouds

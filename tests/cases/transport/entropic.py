@@ -1,10 +1,69 @@
-"""Cases of `jaxloss.transport.entropic`."""
+"""Cases of `jaxloss.transport.entropic`, if ott-jax is installed."""
 
 from __future__ import annotations
 
-HELPERS = {
-    "entropic_transport_loss": "its solver is the optional package ott-jax",
-    "sinkhorn_divergence": "its solver is the optional package ott-jax",
-}
+import importlib.util
 
-CASES = []
+import numpy as np
+import scipy.spatial.distance
+
+import jaxloss
+from tests.cases import Case
+from tests.cases.transport._shared import CLOUDS, MASSES, by_pair, clouds
+
+STRENGTH = 16.0
+"""Strong enough that a few iterations find the optimum."""
+
+
+def _transport(x, y, a, b, regularization):
+    """POT leaves the divergence from the product of the masses out of the value."""
+    import ot
+
+    cost = scipy.spatial.distance.cdist(x, y, "sqeuclidean")
+    plan = ot.sinkhorn(a, b, cost, reg=regularization, method="sinkhorn_log", stopThr=1e-15, numItermax=200, warn=False)
+    return np.sum(plan * cost) + regularization * np.sum(plan * np.log(plan / np.outer(a, b)))
+
+
+def _divergence(x, y, a, b, regularization):
+    own = _transport(x, x, a, a, regularization) + _transport(y, y, b, b, regularization)
+    return _transport(x, y, a, b, regularization) - own / 2
+
+
+def _line(rng, batch):
+    return {name: points[..., :1] for name, points in clouds(rng, batch).items()}
+
+
+HYPERS = {"regularization": STRENGTH, **MASSES}
+CHECKS = "checkify refuses a while loop under vmap, which is how ott-jax solves a batch"
+UNAVAILABLE = set() if importlib.util.find_spec("ott") else {"entropic_transport_loss", "sinkhorn_divergence"}
+"""Losses without a Case because the package that they call is not installed."""
+
+CASES = [
+    Case(
+        fn=jaxloss.entropic_transport_loss,
+        draw=clouds,
+        oracle=by_pair(_transport, 2),
+        source="the plan of ot.sinkhorn, and the docstring's formula",
+        hypers=HYPERS,
+        bad_hypers=({"regularization": 0.0}, {"regularization": -1.0}),
+        structures={"one feature": _line},
+        ulps=16,  # potentials are sums of the size of the largest costs
+        extremes=CLOUDS,
+        exempt={"checks_ignore_what_is_masked": CHECKS},
+    ),
+    Case(
+        fn=jaxloss.sinkhorn_divergence,
+        draw=clouds,
+        oracle=by_pair(_divergence, 2),
+        source="the plans of ot.sinkhorn, and the docstring's formula",
+        hypers=HYPERS,
+        bad_hypers=({"regularization": 0.0}, {"regularization": -1.0}),
+        structures={"one feature": _line},
+        bound=None,
+        cancels="it is a difference of transport costs",
+        ulps=64,  # of 1, where each of the costs is of order 10
+        extremes=CLOUDS,
+        exempt={"checks_ignore_what_is_masked": CHECKS},
+    ),
+]
+CASES = [case for case in CASES if case.name not in UNAVAILABLE]
