@@ -17,23 +17,35 @@ def _total(x: Array, mass: Array | None) -> Array:
     return jnp.sum(x, axis=-1) if mass is None else pool_mean(x, mass)
 
 
-def _scaled(x: Array) -> Array:
-    """``x`` over a power of two near its largest magnitude on the last axis: exact, and no square of it overflows."""
-    _, exponent = jnp.frexp(numerics.scale_of(x))
-    return jnp.ldexp(x, jnp.broadcast_to(-exponent, x.shape))
+def _exponent(x: Array) -> Array:
+    """The power of two near the largest magnitude on the last axis: over it no square overflows, and it is exact."""
+    return jnp.frexp(numerics.scale_of(x))[1]
 
 
-def _one_minus_cosine(x: Array, y: Array, mass: Array | None) -> Array:
+def _times_power(x: Array, exponent: Array) -> Array:
+    return jnp.ldexp(x, jnp.broadcast_to(exponent, x.shape))
+
+
+def _one_minus_cosine(x: Array, y: Array, mass: Array | None, *, half_gap: Array | None = None) -> Array:
     """Half the squared chord between the directions; 1, flat, where one of them has none.
 
     The chord is taken as ``(x - y) / |x| + y (1 / |x| - 1 / |y|)``: of equal vectors both summands are exactly 0,
-    where a difference of two roundings, fused into the divisions, need not be.
+    where a difference of two roundings, fused into the divisions, need not be. ``half_gap`` is ``(x - y) / 2`` where
+    the caller knows it better than the difference of the two.
     """
-    x, y = _scaled(x), _scaled(y)
+    scale_x, scale_y = _exponent(x), _exponent(y)
+    x, y = _times_power(x, -scale_x), _times_power(y, -scale_y)
+    gap = x - y
+    if half_gap is not None:
+        gap = jnp.where(scale_x == scale_y, _times_power(half_gap, 1 - scale_x), gap)
     both = jnp.stack([x, y])
     lengths = numerics.sqrt(_total(jnp.square(both), None if mass is None else jnp.broadcast_to(mass, both.shape)))
     inverse = 1 / jnp.where(lengths == 0, jnp.ones((), x.dtype), lengths)
-    chord = (x - y) * inverse[0][..., None] + y * (inverse[0] - inverse[1])[..., None]
+    shorter = inverse[0] - inverse[1]
+    if half_gap is not None:
+        growth = -_total(gap * (x + y), mass) * inverse[0] * inverse[1] / jnp.sum(1 / inverse, axis=0)
+        shorter = jnp.where((scale_x == scale_y)[..., 0], growth, shorter)
+    chord = gap * inverse[0][..., None] + y * shorter[..., None]
     half_chord = 0.5 * _total(jnp.square(chord), mass)
     undefined = jnp.any(lengths == 0, axis=0) & jnp.isfinite(half_chord)
     return jnp.where(undefined, jnp.ones((), half_chord.dtype), half_chord)
@@ -48,8 +60,12 @@ def _half_deviations(x: Array, mass: Array | None) -> Array:
     top = jnp.max(hide(counted, jax.lax.stop_gradient(x), fill=-jnp.inf), axis=-1, keepdims=True, initial=-jnp.inf)
     top = jnp.where(jnp.isneginf(top), jnp.zeros((), x.dtype), top)
     below = numerics.difference(0.5 * x, jnp.broadcast_to(0.5 * top, x.shape))
-    below = hide(counted, below)
-    return hide(counted, below - pool_mean(below, mass)[..., None])
+    return _deviations(hide(counted, below), mass)
+
+
+def _deviations(x: Array, mass: Array | None) -> Array:
+    """The deviations from the mean of the last axis; 0 where massless."""
+    return hide(None if mass is None else mass.astype(bool), x - pool_mean(x, mass)[..., None])
 
 
 def _nonempty(present: Array | None, entries: Array) -> Array | None:
@@ -144,12 +160,10 @@ def pearson_correlation_loss(
     checks.with_axes("entries", allow_empty=True, predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
-    both = jnp.stack([predictions, targets])
-    deviations = _half_deviations(both, None if mass is None else jnp.broadcast_to(mass, both.shape))
-    # Behind the barrier there is one result for both: fused with what follows, each half would be rounded by itself,
-    # and the deviations of equal arguments would differ.
-    deviations = jax.lax.optimization_barrier(deviations)
-    values = _one_minus_cosine(*deviations, mass)
+    x, y = _half_deviations(predictions, mass), _half_deviations(targets, mass)
+    # Deviations of equal arguments may be rounded differently, the deviations of their difference are exactly 0.
+    apart = _deviations(numerics.difference(0.25 * predictions, 0.25 * targets), mass)
+    values = _one_minus_cosine(x, y, mass, half_gap=apart)
     return reduce(values, where=_nonempty(present, predictions), reduction=reduction)
 
 

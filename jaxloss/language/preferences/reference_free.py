@@ -98,9 +98,7 @@ def cpo_loss(
     chosen, rejected = of_one_shape(where, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
     beta = checks.scalar("beta", beta, chosen.dtype, above=0)
     nll_weight = checks.scalar("nll_weight", nll_weight, chosen.dtype, at_least=0)
-    value_checks.ensure(
-        lambda: (chosen <= 0) & (rejected <= 0), "chosen_logps, rejected_logps must be <= 0"
-    )
+    value_checks.ensure(lambda: (chosen <= 0) & (rejected <= 0), "chosen_logps, rejected_logps must be <= 0")
     values = numerics.softplus(-beta * (chosen - rejected)) - nll_weight * chosen
     values = numerics.poison(values, (chosen <= 0) & (rejected <= 0))
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -151,9 +149,7 @@ def orpo_loss(
     floor = max(float(jnp.finfo(logps.dtype).tiny) for logps in inputs)
     chosen, rejected = of_one_shape(where, fill=-1, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
     beta = checks.scalar("beta", beta, chosen.dtype, at_least=0)
-    value_checks.ensure(
-        lambda: (chosen <= 0) & (rejected <= 0), "chosen_logps, rejected_logps must be <= 0"
-    )
+    value_checks.ensure(lambda: (chosen <= 0) & (rejected <= 0), "chosen_logps, rejected_logps must be <= 0")
     odds_ratio = _log_odds(chosen, floor) - _log_odds(rejected, floor)
     values = beta * numerics.softplus(-odds_ratio) - chosen
     return reduce(values, where=where, weights=weights, reduction=reduction)

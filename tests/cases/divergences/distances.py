@@ -61,7 +61,7 @@ CASES = [
         source="the probability that the prediction has too much",
         perfect=_equal_probs,
         illegal={"probs": (-0.1, 1.5), "targets": (-0.1, 1.5)},
-        structures={"one class": _probs(1), "two classes": _probs(2)},
+        structures={"two classes": _probs(2)},  # one class is always at the kink
         convex=True,
         extremes={"corners": {"probs": np.array([[1.0, 0.0], [0.0, 1.0]]), "targets": np.array([[0, 1], [0, 1]])}},
     ),

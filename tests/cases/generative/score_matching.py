@@ -68,6 +68,7 @@ CASES = [
         leading=(_model, COUPLING),
         bound=None,
         cancels=SIGNS,
+        ulps=8.0,  # of 1, and the two terms are several times as large
         extremes={"at rest": {"samples": np.zeros((1, 3))}, "far": {"samples": np.full((1, 3), 1e5)}},
         exempt={"half_precision": CAST},
     ),

@@ -59,6 +59,9 @@ HELPERS = {
     "categorical_l2_project": "turns a distribution on points into one on atoms",
 }
 
+POSITIONS = 8.0
+"""The place of ``r + discount * z`` between two atoms is rounded to float32 of its size, in units of their distance."""
+
 CASES = [
     Case(
         fn=jaxloss.categorical_td_loss,
@@ -81,6 +84,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.categorical_q_learning_loss,
+        ulps=POSITIONS,
         draw=draw_categorical(),
         structures=_sizes(),
         oracle=_categorical_q,
@@ -93,6 +97,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.categorical_double_q_learning_loss,
+        ulps=POSITIONS,
         draw=draw_categorical("selector"),
         structures=_sizes("selector"),
         oracle=_categorical_double,
