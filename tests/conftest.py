@@ -41,6 +41,9 @@ jax.config.update("jax_traceback_in_locations_limit", 0)  # nobody reads where a
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+HERE = Path(__file__).parent
+SHARED = {"combine", "floor"}
+"""Folders of tests that are not about a family of losses."""
 TIERS = "not full and not all_topologies"
 
 
@@ -64,6 +67,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["XLA_FLAGS"] = USERS if everything else f"{USERS} {CHEAP}"
     xla_client.CompileOptions()
     os.environ["XLA_FLAGS"] = USERS
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What a family proves beyond the laws is in the full tier; ``--changed`` runs it wherever a change reaches it."""
+    if config.getoption("changed") is None:
+        for item in items:
+            if SHARED.isdisjoint(item.path.parts) and item.path.parent != HERE:
+                item.add_marker(pytest.mark.full)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -19,7 +19,7 @@ from benchmarks.programs import QUANTITIES
 from tests.cases import all_cases
 from tests.registry import losses
 
-pytestmark = pytest.mark.usefixtures("no_compilation_cache")
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("no_compilation_cache")]
 
 ROOT = pathlib.Path(__file__).parent.parent
 FIGURES = {"temp_bytes", "argument_bytes", "output_bytes", "bytes_accessed", "flops"}

@@ -217,6 +217,11 @@ def _logarithm(poisoned: bool) -> Callable[..., Any]:
     return fn
 
 
+def _checked_before_the_mask(probs, *, where=None, weights=None, reduction="mean"):
+    value_checks.ensure_probabilities(probs=probs)
+    return _logarithm(poisoned=True)(probs, where=where, weights=weights, reduction=reduction)
+
+
 PROBS: dict[str, Any] = {
     "draw": lambda rng, batch: {"probs": rng.uniform(0.1, 0.9, batch)},
     "oracle": lambda probs: -np.log(probs),
@@ -284,6 +289,7 @@ MASKS = {
     "a NaN that spreads": ("nan_is_not_hidden", case(loss(lambda p, t, s: half_square(p, t, s) + 0 * jnp.sum(p)))),
     "a label -1 that trains": ("labels_out_of_range_never_train", case(_last_class, **LABELS)),
     "a probability above 1": ("illegal_values_never_train", case(_logarithm(poisoned=False), **PROBS)),
+    "a check of what is masked": ("checks_ignore_what_is_masked", case(_checked_before_the_mask, **PROBS)),
     "no class": (
         "refuses_no_classes",
         case(lambda logits, labels, **tail: reduce(jnp.sum(logits, -1), **tail), **LABELS),
