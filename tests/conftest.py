@@ -71,8 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What a family proves beyond the laws is in the full tier; ``--changed`` runs it wherever a change reaches it."""
-    if config.getoption("changed") is None:
+    """What a family proves beyond the laws is in the full tier; ``--changed`` and mutants run it where they reach it."""
+    if config.getoption("changed") is None and not config.pluginmanager.hasplugin("mutation.chosen"):
         for item in items:
             if SHARED.isdisjoint(item.path.parts) and item.path.parent != HERE:
                 item.add_marker(pytest.mark.full)
