@@ -138,6 +138,16 @@ MEAN_OF_ROWS: dict[str, Any] = {
     "bound": None,
 }
 
+
+def _flat_far_out(predictions: Any, targets: Any, scale: Any) -> Any:
+    stopped = jax.lax.stop_gradient(predictions)
+    return half_square(jnp.where(predictions > 50, stopped, predictions), targets, scale)
+
+
+def _far_out(rng: np.random.Generator, batch: Any) -> dict[str, np.ndarray]:
+    return {"predictions": 100 + rng.normal(size=batch), "targets": rng.normal(size=batch)}
+
+
 VALUES = {
     "a wrong coefficient": ("equals_its_oracle", case(loss(lambda p, t, s: 0.8 * half_square(p, t, s)))),
     "a wrong default": (
@@ -151,6 +161,10 @@ VALUES = {
     "a size taken for granted": ("equals_its_oracle", case(loss(_sum_of_rows, _vectors_and_numbers), **MEAN_OF_ROWS)),
     "a rule that drops the cotangent": ("derivatives", case(loss(lambda p, t, s: s * _no_cotangent(p - t)))),
     "a rule that drops a summand": ("derivatives", case(loss(lambda p, t, s: s * _square_of_wrong_slope(p - t)))),
+    "a slope lost in another size": (
+        "derivatives_in_other_sizes",
+        case(loss(_flat_far_out), structures={"far out": _far_out}),
+    ),
     "a gradient that is not the paper's": (
         "slopes_equal_their_oracle",
         case(
