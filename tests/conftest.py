@@ -16,13 +16,17 @@ USERS = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_cou
 # Compilation is most of the suite's time, and these make it three times cheaper. They change what XLA fuses: the law
 # `product_in_front` compiles every loss with the default flags, and `--everything` runs all laws under them.
 CHEAP = (
-    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
-    "--xla_cpu_parallel_codegen_split_count=1 --xla_llvm_disable_expensive_passes=true"
+    "--xla_backend_optimization_level=0",
+    "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
+    "--xla_llvm_disable_expensive_passes=true",
 )
 
 import collections
 import gc
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +60,13 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group.addoption("--dearest", type=int, metavar="N", default=0, help="print the N Cases that took most CPU time")
 
 
+def _is_known(flag: str) -> bool:
+    """Whether this version of XLA has a flag; a process that is given an unknown one ends."""
+    program = "from jaxlib import xla_client; xla_client.CompileOptions()"
+    environment = {**os.environ, "XLA_FLAGS": flag}
+    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True).returncode == 0
+
+
 def pytest_configure(config: pytest.Config) -> None:
     everything = config.getoption("everything")
     if everything and config.option.markexpr == TIERS:
@@ -64,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.markexpr = "full and not all_topologies"
     # jaxlib parses the flags once, with the first options of a compilation. libtpu reads the variable later and ends
     # the process at flags that it does not know, so it must not see the cheap ones.
-    os.environ["XLA_FLAGS"] = USERS if everything else f"{USERS} {CHEAP}"
+    os.environ["XLA_FLAGS"] = USERS if everything else " ".join([USERS, *filter(_is_known, CHEAP)])
     xla_client.CompileOptions()
     os.environ["XLA_FLAGS"] = USERS
 

@@ -14,7 +14,7 @@ import pytest
 
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.laws import LAWS, DoesNotApply, Law
-from jaxloss.inspect.programs import DEFAULTS
+from jaxloss.inspect.programs import defaults
 from tests.cases import all_cases, case_modules
 from tests.registry import losses
 from tests.support import selected_cases
@@ -74,7 +74,7 @@ def test_exemptions_name_laws() -> None:
 def test_default_options_are_those_of_users() -> None:
     """`product_in_front` asks for the compiler of users, whatever flags this process has."""
     numbers = jnp.arange(64.0)
-    program = jax.jit(lambda x: jnp.sum(jnp.exp(x * 0.3)) + jnp.max(jnp.sin(x)), compiler_options=DEFAULTS)
+    program = jax.jit(lambda x: jnp.sum(jnp.exp(x * 0.3)) + jnp.max(jnp.sin(x)), compiler_options=defaults())
     assert "wrapped_" in program.lower(numbers).compile().as_text(), "the fusion emitters are off"
 
 

@@ -18,9 +18,9 @@ from jaxloss.inspect.case import Case, Inputs, floats
 
 __all__ = [
     "AS_WRITTEN",
-    "DEFAULTS",
     "KEEP",
     "clean_inputs",
+    "defaults",
     "garbage_inputs",
     "plain",
     "plain_inputs",
@@ -29,21 +29,39 @@ __all__ = [
     "whole_rows",
 ]
 
-DEFAULTS: dict[str, str | bool | int | float] = {
+Options = dict[str, str | bool | int | float]
+
+USUAL: Options = {
     "xla_backend_optimization_level": 3,
     "xla_cpu_use_fusion_emitters": True,
     "xla_cpu_parallel_codegen_split_count": 32,
     "xla_llvm_disable_expensive_passes": False,
 }
-"""Compiler options that give a program what users get, in a process that compiles cheaply."""
 
-AS_WRITTEN: dict[str, str | bool | int | float] = {"xla_disable_hlo_passes": "algsimp"}
+AS_WRITTEN: Options = {"xla_disable_hlo_passes": "algsimp"}
 """Compiler options that keep the product of NaN and 0 a NaN, as in execution operation by operation.
 
 The algebraic simplifier turns the product with a mask into a selection, and so hides a mask by multiplication.
 """
 
 KEEP = np.array([True, False, True, True, False, True])
+
+
+@functools.cache
+def defaults() -> Options:
+    """Compiler options that give a program what users get, in a process that compiles cheaply.
+
+    Versions of XLA differ in the options that they have; what one lacks, nobody can have changed.
+    """
+    return {name: value for name, value in USUAL.items() if _has_option(name, value)}
+
+
+def _has_option(name: str, value: Any) -> bool:
+    try:
+        jax.jit(lambda x: x + 1, compiler_options={name: value}).lower(1.0).compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 @functools.lru_cache(maxsize=4)

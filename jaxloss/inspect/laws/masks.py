@@ -74,7 +74,7 @@ def garbage_behind_the_mask_is_inert(case: Case) -> Iterator[str]:
 @law(full=True)
 def masks_survive_the_compiler(case: Case) -> Iterator[str]:
     """The program of the other laws of masks, compiled as users do."""
-    usual = programs.tail_program(case, compiler_options=programs.DEFAULTS)
+    usual = programs.tail_program(case, compiler_options=programs.defaults())
     for inputs in (programs.clean_inputs(case), programs.garbage_inputs(case, np.nan)):
         arguments = inputs, KEEP, np.where(KEEP, _weights(), 0.0)
         yield from tree_differences(usual(*arguments), programs.tail(case)(*arguments), 3e-5, "as users compile it:")

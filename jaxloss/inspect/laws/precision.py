@@ -50,7 +50,7 @@ def _program(case: Case, wide: bool) -> Callable[[Inputs, float], Results]:
         gradient, values = slopes(lambda some: fn({n: factor * x for n, x in some.items()}), at)
         return values, gradient
 
-    compiled = jax.jit(results) if wide else jax.jit(results, compiler_options=programs.DEFAULTS)
+    compiled = jax.jit(results) if wide else jax.jit(results, compiler_options=programs.defaults())
 
     def run(inputs: Inputs, factor: float) -> Results:
         with jax.enable_x64(wide):
