@@ -41,7 +41,7 @@ def lists_are_accepted(case: Case) -> Iterator[str]:
     lists = {n: np.asarray(x, np.float32 if n in floats(inputs) else None).tolist() for n, x in inputs.items()}
     value = jax.jit(lambda: call(case, lists, **settings(case)[-1]))()
     atol = 1e-6 if case.cancels else 0.0
-    yield from differences(value, programs.plain(case)(inputs)["default"], "lists", rtol=2e-6, atol=atol)
+    yield from differences(value, programs.plain(case)(inputs)["default"], "lists", rtol=1e-6, atol=atol)
 
 
 @law(full=True)
