@@ -35,7 +35,7 @@ def derivatives(case: Case) -> Iterator[str]:
 def derivatives_in_other_sizes(case: Case) -> Iterator[str]:
     """The same in the other structural sizes, where a loss may be constant: a slope is told from 0 absolutely."""
     if not case.structures or case.slopes is not None or "derivatives" in case.exempt:
-        raise DoesNotApply("there is no other size, or the gradient is not the derivative of the value")
+        raise DoesNotApply("no other size is declared, or the gradient is not the derivative of the value")
     for name, draw in case.structures.items():
         for finding in _derivatives(case, draw, free_settings(case), floor=1e-2):
             yield f"the structure {name!r}: {finding}"

@@ -57,10 +57,10 @@ def docstring(case: Case) -> Iterator[str]:
     text = inspect.getdoc(case.fn) or ""
     missing = [section for section in SECTIONS if f"\n{section}" not in text]
     if missing:
-        yield f"there is no section {', '.join(missing)}"
+        yield f"the docstring lacks the section {', '.join(missing)}"
         return
     if ".. math::" not in text:
-        yield "there is no formula"
+        yield "the docstring lacks a formula"
     described = " ".join(re.findall(r"^    ([\w, ]+):", text.split("Args:")[1].split("Returns:")[0], re.M))
     undescribed = set(inspect.signature(case.fn).parameters) - set(re.split(r"[, ]+", described))
     if undescribed:
@@ -77,5 +77,5 @@ def example_runs(case: Case) -> Iterator[str]:
     """The example of the docstring gives what it says."""
     tries, found = failures(case.fn, case.name, {"jaxloss": jaxloss, "jax": jax, "jnp": jnp})
     if not tries:
-        yield "there is no example"
+        yield "the docstring lacks an example"
     yield from found
