@@ -20,7 +20,8 @@ import typing as _t
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import by_loss, checks, numerics
+from jaxloss._floor import by_loss, checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reducers import reducer
 from jaxloss._floor.reduction import divide_sums, weighted_sums
 from jaxloss._floor.terms import Term, merge, summarize, term

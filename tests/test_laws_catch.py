@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, promote, reduce
 from jaxloss.inspect.case import Case, Inputs, Shape
 from jaxloss.inspect.laws import LAWS, DoesNotApply

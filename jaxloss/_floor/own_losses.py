@@ -10,7 +10,8 @@ from typing import Any, Never
 import jax
 import numpy as np
 
-from jaxloss._floor import checks, masked_points
+from jaxloss._floor import checks
+from jaxloss._floor.maths import masked_points
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Loss
 

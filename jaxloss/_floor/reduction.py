@@ -6,7 +6,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, reducers
+from jaxloss._floor import checks, reducers
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = [

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jax.experimental import checkify
 
-from jaxloss._floor.numerics import poison
+from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.typing import Array
 
 __all__ = ["checked", "ensure", "ensure_labels", "ensure_probabilities", "within_domain"]

@@ -6,7 +6,8 @@ import math
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, pool_mass, pool_sum, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.sigmoids import negative_log_sigmoids
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.sigmoids import negative_log_sigmoids
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["binary_cross_entropy", "sigmoid_binary_cross_entropy"]

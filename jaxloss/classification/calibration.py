@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import divide, poison, positive_part, sqrt
+from jaxloss._floor.maths.numerics import divide, poison, positive_part, sqrt
 from jaxloss._floor.reduction import blank, hide, pool_mass, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels

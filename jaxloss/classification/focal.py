@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss import reductions
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, hide, pool_mass, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy

@@ -5,10 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.sigmoids import negative_log_sigmoids
+from jaxloss._floor.maths.softmax_terms import optional_class_vector
 from jaxloss._floor.reduction import blank, pool_mean, reduce
-from jaxloss._floor.sigmoids import negative_log_sigmoids
-from jaxloss._floor.softmax_terms import optional_class_vector
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, value_checks
-from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.softmax_terms import (
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.softmax_terms import (
     below_peak,
     is_zero,
     label_terms,
@@ -14,6 +14,7 @@ from jaxloss._floor.softmax_terms import (
     target_terms,
     times_class_weights,
 )
+from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["nll_loss", "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
-from jaxloss._floor.entropies import relative_entropy
-from jaxloss._floor.numerics import magnitude
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.entropies import relative_entropy
+from jaxloss._floor.maths.numerics import magnitude
+from jaxloss._floor.maths.sigmoids import negative_log_sigmoids
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.sigmoids import negative_log_sigmoids
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["bernoulli_kl", "laplace_kl", "poisson_kl"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, value_checks
-from jaxloss._floor.entropies import relative_entropy
-from jaxloss._floor.log_ratios import gap
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.entropies import relative_entropy
+from jaxloss._floor.maths.log_ratios import gap
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 

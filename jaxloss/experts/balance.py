@@ -8,7 +8,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, divide_sums, hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.experts._pools import AxisName, checked_choices, expert_counts, token_sums

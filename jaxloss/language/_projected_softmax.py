@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from jaxloss._floor import numerics
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.typing import Array
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.softmax_terms import label_terms
 from jaxloss._floor.reduction import hide, promote
-from jaxloss._floor.softmax_terms import label_terms
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
 __all__ = ["selective_log_softmax", "soft_cap_logits"]

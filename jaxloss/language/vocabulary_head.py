@@ -7,9 +7,10 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.softmax_terms import is_zero, optional_class_vector, times_class_weights
 from jaxloss._floor.reduction import hide, reduce
-from jaxloss._floor.softmax_terms import is_zero, optional_class_vector, times_class_weights
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._projected_softmax import Head, Options, Plan, projected_cross_entropy
 

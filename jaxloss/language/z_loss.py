@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.softmax_terms import label_terms
 from jaxloss._floor.reduction import hide, reduce
-from jaxloss._floor.softmax_terms import label_terms
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["softmax_z_loss"]

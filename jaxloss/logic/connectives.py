@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import jax.numpy as jnp
 
-from jaxloss._floor import numerics
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.logic._truths import truth_values, truths_of_pools
 

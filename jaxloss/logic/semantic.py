@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.logic.formulas import Formula, assignments_and_truth

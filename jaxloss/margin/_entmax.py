@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor import numerics
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array
 
 _MAX_STEPS = 100

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import poison
+from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.reduction import blank, hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.margin._entmax import tsallis_loss

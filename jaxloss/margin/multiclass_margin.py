@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import poison, positive_part
+from jaxloss._floor.maths.numerics import poison, positive_part
 from jaxloss._floor.reduction import blank, hide, plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, value_checks
-from jaxloss._floor.log_ratios import gap
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.log_ratios import gap
 from jaxloss._floor.reduction import blank, divide_sums, plain_mean, pool_mass, reduce, weighted_sums
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

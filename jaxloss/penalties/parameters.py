@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.penalties._trees import Mask, counted_leaves, counted_pairs, total
 

@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.physics._points import at_each, kept_points, reduce_squares, targets_like
 from jaxloss.physics.fields import Field

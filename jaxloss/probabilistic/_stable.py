@@ -10,8 +10,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.log_ratios import arctanh_tail, gap_quotient
-from jaxloss._floor.numerics import quotient
+from jaxloss._floor.maths.log_ratios import arctanh_tail, gap_quotient
+from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.typing import Array
 
 __all__ = [

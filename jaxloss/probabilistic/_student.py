@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.log_ratios import gap
-from jaxloss._floor.numerics import quotient
+from jaxloss._floor.maths.log_ratios import gap
+from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.typing import Array
 from jaxloss.probabilistic._stable import LOG_2PI, half_step, log1p_quotient
 

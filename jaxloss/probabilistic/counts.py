@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.log_ratios import gap, gap_quotient
+from jaxloss._floor.maths.log_ratios import gap, gap_quotient
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.probabilistic._stable import (

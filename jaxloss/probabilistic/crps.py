@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import positive_part, quotient
+from jaxloss._floor.maths.numerics import positive_part, quotient
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.regression.quantiles import multi_quantile_loss

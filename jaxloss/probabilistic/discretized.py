@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import log1mexp, log_sum_exp, magnitude, softplus
+from jaxloss._floor.maths.numerics import log1mexp, log_sum_exp, magnitude, softplus
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._normal import log_interval_mass

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.log_ratios import gap
-from jaxloss._floor.numerics import quotient
+from jaxloss._floor.maths.log_ratios import gap
+from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._stable import LOG_2PI, stirling_error

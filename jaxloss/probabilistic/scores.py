@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import norm, poison, positive_part
+from jaxloss._floor.maths.numerics import norm, poison, positive_part
 from jaxloss._floor.reduction import blank, hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

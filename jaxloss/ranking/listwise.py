@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor.softmax_terms import target_terms
+from jaxloss._floor.maths.softmax_terms import target_terms
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.ranking._lists import known_relevance, lists, log1p_sum_exp, over_lists
 

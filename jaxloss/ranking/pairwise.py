@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import numerics
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import divide_sums
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.ranking._lists import Lists, above, gains, lists, over_lists

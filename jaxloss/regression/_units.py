@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor.numerics import quotient
+from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.typing import Array
 
 __all__ = ["in_units_of"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import magnitude, positive_part
+from jaxloss._floor.maths.numerics import magnitude, positive_part
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import poison
+from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.reduction import blank, pool_mass, pool_root_mean_square, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 

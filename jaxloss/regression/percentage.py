@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import magnitude, quotient
+from jaxloss._floor.maths.numerics import magnitude, quotient
 from jaxloss._floor.reduction import blank, pool_mass, pool_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.regression._units import in_units_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import difference, magnitude
+from jaxloss._floor.maths.numerics import difference, magnitude
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, pool_root_mean_square, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.regression._units import in_units_of

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
-from jaxloss._floor.distances import pair_distances, vector_norm
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.distances import pair_distances, vector_norm
 from jaxloss._floor.reduction import divide_sums, pool_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import grouped, per_pair, some

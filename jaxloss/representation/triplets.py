@@ -6,8 +6,9 @@ import math
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
-from jaxloss._floor.distances import vector_norm
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.distances import vector_norm
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

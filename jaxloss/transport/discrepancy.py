@@ -6,8 +6,9 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
-from jaxloss._floor.distances import pair_distances, squared_distances
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.distances import pair_distances, squared_distances
 from jaxloss._floor.reduction import plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.transport._samples import Samples, two_samples

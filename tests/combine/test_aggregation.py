@@ -13,7 +13,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from jaxloss import combine, reductions
-from jaxloss.combine.gradients._quadratic import interior_point, nonneg_qp
+from jaxloss.combine.gradients.conflicts._quadratic import interior_point, nonneg_qp
 from jaxloss.combine.gradients.sign_dropout import keep_one_sign
 
 pytestmark = pytest.mark.full

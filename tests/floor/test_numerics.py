@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from jaxloss._floor import numerics
+from jaxloss._floor.maths import numerics
 
 
 def orders(fn, x):

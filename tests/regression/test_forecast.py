@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxloss
-from jaxloss._floor.numerics import quotient
+from jaxloss._floor.maths.numerics import quotient
 
 RELATIVE = [jaxloss.weighted_ape, jaxloss.relative_l2_error]
 

@@ -11,7 +11,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

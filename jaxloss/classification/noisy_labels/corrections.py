@@ -7,7 +7,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels

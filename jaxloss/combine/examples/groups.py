@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import divide_sums, weighted_sums
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.structure._observe import (

@@ -7,7 +7,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, Reducer
 from jaxloss.combine.structure._observe import Factor, annotation, each, keep, setting
 from jaxloss.combine.structure.terms import Terms

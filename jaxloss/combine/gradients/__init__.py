@@ -2,44 +2,32 @@
 
 from jaxloss.combine.gradients import (
     aggregator,
-    bargaining,
-    closed_forms,
-    dual_cone,
+    conflicts,
     forking,
     games,
-    min_norm,
     norms,
     plain,
-    projections,
     robust,
     sign_dropout,
     training_rates,
 )
 from jaxloss.combine.gradients.aggregator import *
-from jaxloss.combine.gradients.bargaining import *
-from jaxloss.combine.gradients.closed_forms import *
-from jaxloss.combine.gradients.dual_cone import *
+from jaxloss.combine.gradients.conflicts import *
 from jaxloss.combine.gradients.forking import *
 from jaxloss.combine.gradients.games import *
-from jaxloss.combine.gradients.min_norm import *
 from jaxloss.combine.gradients.norms import *
 from jaxloss.combine.gradients.plain import *
-from jaxloss.combine.gradients.projections import *
 from jaxloss.combine.gradients.robust import *
 from jaxloss.combine.gradients.sign_dropout import *
 from jaxloss.combine.gradients.training_rates import *
 
 __all__: list[str] = []
 __all__ += aggregator.__all__
-__all__ += bargaining.__all__
-__all__ += closed_forms.__all__
-__all__ += dual_cone.__all__
+__all__ += conflicts.__all__
 __all__ += forking.__all__
 __all__ += games.__all__
-__all__ += min_norm.__all__
 __all__ += norms.__all__
 __all__ += plain.__all__
-__all__ += projections.__all__
 __all__ += robust.__all__
 __all__ += sign_dropout.__all__
 __all__ += training_rates.__all__

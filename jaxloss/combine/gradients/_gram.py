@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import divide, sqrt
+from jaxloss._floor.maths.numerics import divide, sqrt
 from jaxloss._floor.reduction import promote
 from jaxloss._floor.typing import Array, Scalar
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import divide, magnitude
+from jaxloss._floor.maths.numerics import divide, magnitude
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.gradients._gram import cosines, mean_over_present, reveal, without
 from jaxloss.combine.gradients._rows import (

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.numerics import divide
+from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.gradients._gram import named_vector, over_present
 from jaxloss.combine.gradients._rows import Key, as_key

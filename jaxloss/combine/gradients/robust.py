@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.numerics import divide
+from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.reduction import promote
 from jaxloss._floor.typing import Array
 from jaxloss.combine.gradients._gram import reveal, without

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import divide, magnitude
+from jaxloss._floor.maths.numerics import divide, magnitude
 from jaxloss._floor.reduction import promote
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.gradients._rows import Key, as_key, present_rows

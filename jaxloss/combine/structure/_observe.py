@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.structure.terms import Terms, mean_of
 from jaxloss.combine.structure.transforms import LossTransform

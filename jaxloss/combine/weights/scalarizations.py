@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import numerics
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.structure._observe import Factor, Observed, from_means, masked_softmax, setting
 from jaxloss.combine.structure.terms import known_names

@@ -7,9 +7,9 @@ different size, or with masks of their own, take the two terms one by one: each 
 from __future__ import annotations
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import softplus
+from jaxloss._floor.maths.numerics import softplus
+from jaxloss._floor.maths.sigmoids import negative_log_sigmoids
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.sigmoids import negative_log_sigmoids
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.generative.adversarial._scores import score_pair
 

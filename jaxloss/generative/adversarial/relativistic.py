@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import softplus
+from jaxloss._floor.maths.numerics import softplus
 from jaxloss._floor.reduction import pool_mass, pool_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.generative.adversarial._scores import score_pair

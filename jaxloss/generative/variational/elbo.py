@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

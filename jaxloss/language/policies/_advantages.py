@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics
+from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, pool_root_mean_square
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 

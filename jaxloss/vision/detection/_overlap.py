@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.numerics import divide, positive_part
+from jaxloss._floor.maths.numerics import divide, positive_part
 from jaxloss._floor.typing import Array
 
 __all__ = ["Overlap", "beyond_union", "lack_of_overlap", "overlap"]

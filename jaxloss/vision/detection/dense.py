@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import magnitude, poison, power
+from jaxloss._floor.maths.numerics import magnitude, poison, power
+from jaxloss._floor.maths.sigmoids import in_unit_interval, negative_log_sigmoids, sigmoid_sides
 from jaxloss._floor.reduction import blank, hide, promote, reduce
-from jaxloss._floor.sigmoids import in_unit_interval, negative_log_sigmoids, sigmoid_sides
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import divide
+from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.vision.detection._overlap import beyond_union, lack_of_overlap, overlap

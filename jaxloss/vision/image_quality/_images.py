@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import positive_part, quotient
+from jaxloss._floor.maths.numerics import positive_part, quotient
 from jaxloss._floor.reduction import blank
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 

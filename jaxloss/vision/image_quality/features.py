@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import divide, norm, normalize, poison, scale_of
+from jaxloss._floor.maths.numerics import divide, norm, normalize, poison, scale_of
 from jaxloss._floor.reduction import hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.image_quality import _images

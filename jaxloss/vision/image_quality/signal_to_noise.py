@@ -7,7 +7,7 @@ import math
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import guarded_log, scale_of, sqrt
+from jaxloss._floor.maths.numerics import guarded_log, scale_of, sqrt
 from jaxloss._floor.reduction import plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.image_quality import _images

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import divide, positive_part
+from jaxloss._floor.maths.numerics import divide, positive_part
+from jaxloss._floor.maths.sigmoids import in_unit_interval, sigmoid_sides
 from jaxloss._floor.reduction import pool_mean
-from jaxloss._floor.sigmoids import in_unit_interval, sigmoid_sides
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 from jaxloss.vision.segmentation._pixels import label_pool, mask_pool, pixel_mean
 

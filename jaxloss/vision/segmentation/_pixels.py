@@ -7,9 +7,10 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, numerics, value_checks
+from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.sigmoids import in_unit_interval
 from jaxloss._floor.reduction import blank, divide_sums, hide, plain_mean, pool_mass, pool_mean, weighted_sums
-from jaxloss._floor.sigmoids import in_unit_interval
 from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["class_mean", "label_pool", "mask_pool", "pixel_mean", "pooled"]

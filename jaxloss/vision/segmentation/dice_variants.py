@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import divide
+from jaxloss._floor.maths.numerics import divide
+from jaxloss._floor.maths.sigmoids import in_unit_interval, sigmoid_sides
 from jaxloss._floor.reduction import pool_mean, reduce
-from jaxloss._floor.sigmoids import in_unit_interval, sigmoid_sides
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import Overlap, label_overlap
 from jaxloss.vision.segmentation._pixels import mask_pool

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.numerics import divide, poison, positive_part
+from jaxloss._floor.maths.numerics import divide, poison, positive_part
 from jaxloss._floor.reduction import divide_sums, reduce, weighted_sums
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.vision.segmentation._pixels import label_pool, mask_pool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import power
+from jaxloss._floor.maths.numerics import power
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import Overlap, label_overlap, logit_overlap, miss, prob_overlap

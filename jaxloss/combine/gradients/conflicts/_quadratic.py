@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor.numerics import positive_part, scale_of
+from jaxloss._floor.maths.numerics import positive_part, scale_of
 from jaxloss._floor.typing import Array
 from jaxloss.combine.gradients._gram import dot
 

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.gradients._gram import dot, over_present, reveal, trace_scaled, without
-from jaxloss.combine.gradients._quadratic import nonneg_qp
 from jaxloss.combine.gradients.aggregator import Aggregator, by_preference
+from jaxloss.combine.gradients.conflicts._quadratic import nonneg_qp
 
 __all__ = ["dualproj", "dualproj_weights", "upgrad", "upgrad_weights"]
 

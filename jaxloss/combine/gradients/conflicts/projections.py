@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import divide
+from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.gradients._gram import cosines, dot, reveal, without
 from jaxloss.combine.gradients._rows import Key, as_key

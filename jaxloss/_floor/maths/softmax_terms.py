@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import difference
+from jaxloss._floor.maths.numerics import difference
 from jaxloss._floor.reduction import promote
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 

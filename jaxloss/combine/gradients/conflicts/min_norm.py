@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.numerics import divide, sqrt
+from jaxloss._floor.maths.numerics import divide, sqrt
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.gradients._gram import cosines, dot, over_present, resolution, reveal, trace_scaled, without
-from jaxloss.combine.gradients._quadratic import interior_point, nonneg_qp
 from jaxloss.combine.gradients.aggregator import Aggregator, from_gramian
+from jaxloss.combine.gradients.conflicts._quadratic import interior_point, nonneg_qp
 
 __all__ = ["cagrad", "cagrad_weights", "mgda", "mgda_weights"]
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import jax.numpy as jnp
 
-from jaxloss._floor.numerics import divide, sqrt
+from jaxloss._floor.maths.numerics import divide, sqrt
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.gradients._gram import cosines, dot, over_present, pseudo_inverse, resolution, reveal, without
 from jaxloss.combine.gradients.aggregator import Aggregator, by_preference, from_gramian

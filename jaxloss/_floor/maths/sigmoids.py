@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.numerics import poison
+from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.typing import Array
 
 __all__ = ["in_unit_interval", "negative_log_sigmoids", "sigmoid_sides"]

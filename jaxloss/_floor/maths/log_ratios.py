@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.numerics import quotient
+from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.typing import Array
 
 __all__ = ["arctanh_tail", "gap", "gap_quotient"]

@@ -1,0 +1,1 @@
+"""Guarded functions and kernels that more than one family computes with. Private."""
