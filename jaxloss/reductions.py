@@ -142,7 +142,8 @@ def sequence_mean_token_sum_norm(
 
     with ``norm`` :math:`L` > 0, by default the size of the last axis, and the :math:`N` sequences that have any weight,
     on all devices along ``axis_name`` if given. With :math:`L` the longest completion allowed this is the objective of
-    Dr. GRPO: ``seq-mean-token-sum-norm`` in verl, ``loss_type="dr_grpo"`` in TRL.
+    Dr. GRPO: ``loss_type="dr_grpo"`` in TRL and ``seq-mean-token-sum-norm`` in verl, whose older versions do not take
+    the mean over sequences.
 
     Example:
         >>> losses, where = jnp.array([[1.0, 1.0], [4.0, 9.0]]), jnp.array([[True, True], [True, False]])

@@ -61,6 +61,14 @@ def test_contract_cannot_be_switched_off(case: Case) -> None:
         chex.enable_asserts()
 
 
+@pytest.mark.xdist_group("together")
+def test_workers_keep_groups_together(request: pytest.FixtureRequest) -> None:
+    """Else every worker traces and compiles the programs that the laws of a Case share."""
+    if not hasattr(request.config, "workerinput"):
+        pytest.skip("one process")
+    assert request.node.nodeid.endswith("@together"), "run with --dist loadgroup, and a pytest that has groups"
+
+
 def test_every_loss_has_one_case() -> None:
     assert sorted(losses()) == [case.name for case in all_cases()]
 

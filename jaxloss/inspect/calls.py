@@ -18,9 +18,9 @@ __all__ = [
     "call",
     "cast",
     "cast_hypers",
-    "contracted",
     "differentiable",
     "direction",
+    "free_numbers",
     "free_settings",
     "generator",
     "keyword_parameters",
@@ -86,6 +86,12 @@ def differentiable(case: Case, inputs: Mapping[str, Any]) -> list[str]:
     return [n for n, x in inputs.items() if jnp.issubdtype(jnp.asarray(x).dtype, jnp.floating) and n not in case.fixed]
 
 
+def free_numbers(case: Case, hypers: Mapping[str, Any]) -> list[str]:
+    """The names of the floating hyperparameters that may be traced and that the Case does not declare ``fixed``."""
+    floating = [n for n, v in hypers.items() if isinstance(v, float) or _is_floating(v)]
+    return [n for n in floating if n not in case.static and n not in case.fixed]
+
+
 def _leading(case: Case, inputs: Mapping[str, Any]) -> tuple[Any, ...]:
     """The leading arguments, their NumPy arrays in the dtype of the inputs."""
     if not case.leading:
@@ -107,14 +113,6 @@ def of_floats(
     """The loss as a function of its differentiable inputs, and those inputs."""
     chosen = {n: inputs[n] for n in differentiable(case, inputs)}
     return lambda some: call(case, {**inputs, **some}, **kwargs), chosen
-
-
-def contracted(
-    case: Case, inputs: Mapping[str, Any], cotangent: Any, **kwargs: Any
-) -> tuple[Callable[[dict[str, Any]], Any], dict[str, Any]]:
-    """As `of_floats`, with the unreduced loss contracted with ``cotangent``: tests every entry's own rule."""
-    fn, chosen = of_floats(case, inputs, reduction="none", **kwargs)
-    return lambda some: jnp.sum(fn(some) * cotangent), chosen
 
 
 def slopes(fn: Callable[[dict[str, Any]], Any], at: dict[str, Any]) -> tuple[dict[str, Any], Any]:

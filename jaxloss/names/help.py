@@ -7,8 +7,8 @@ name of ours that is spelt almost alike. A name that is known to have no counter
 from __future__ import annotations
 
 import difflib
-import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
@@ -34,7 +34,7 @@ def explain(module: str, name: str) -> str:
 
 def _answers(module: str, name: str) -> Iterator[str]:
     namespace = module.removeprefix("jaxloss").removeprefix(".")
-    known = {key(ours) for ours in _public(importlib.import_module(module))}
+    known = {key(ours) for ours in _public(sys.modules[module])}
     if not namespace:
         absent = [entry.says for library in libraries() for entry in library.absent if name in entry.names]
         rows = find(name)
@@ -80,7 +80,7 @@ def _public(module: ModuleType) -> dict[str, Callable]:
 
 def _places(module: str, name: str) -> list[str]:
     """The full name of what is called ``name`` at the root of jaxloss or in another of its public modules."""
-    root = importlib.import_module("jaxloss")
+    root = sys.modules["jaxloss"]
     others = [root, *(member for n in root.__all__ if inspect.ismodule(member := getattr(root, n)))]
     return [f"{m.__name__}.{name}" for m in others if m.__name__ != module and name in _public(m)][:1]
 
@@ -88,7 +88,7 @@ def _places(module: str, name: str) -> list[str]:
 def _users_of_argument(name: str) -> list[str]:
     """The functions of jaxloss with an argument of this name."""
     found = []
-    for ours, member in _public(importlib.import_module("jaxloss")).items():
+    for ours, member in _public(sys.modules["jaxloss"]).items():
         if inspect.isfunction(member) and name in inspect.signature(member).parameters:
             found.append(ours)
     return found
@@ -98,7 +98,7 @@ def _guesses(module: str, name: str) -> list[str]:
     """Ours that differ in the suffix; else those with the same words, and those that are spelt alike."""
     if any(name in entry.names for library in libraries() for entry in library.absent):
         return []
-    known = {key(ours): ours for ours in _public(importlib.import_module(module))}
+    known = {key(ours): ours for ours in _public(sys.modules[module])}
     typed = key(name)
     stem = typed.removesuffix("loss")
     suffixed = [known[other] for other in (typed, f"{stem}loss", stem) if other in known]

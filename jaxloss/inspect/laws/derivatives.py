@@ -10,7 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss.inspect.calls import call, cast, cast_hypers, contracted, free_settings, generator, settings, slopes
+from jaxloss.inspect.calls import (
+    call,
+    cast,
+    cast_hypers,
+    differentiable,
+    free_numbers,
+    free_settings,
+    generator,
+    settings,
+    slopes,
+)
 from jaxloss.inspect.case import Case, Inputs, Shape
 from jaxloss.inspect.findings import differences, infinities, inner, norm, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
@@ -27,7 +37,10 @@ STEP = 1e-6
 
 @law()
 def derivatives(case: Case) -> Iterator[str]:
-    """Finite differences, reverse and forward mode agree, to second order, under a random cotangent."""
+    """Finite differences, reverse and forward mode agree, to second order, under a random cotangent.
+
+    In the inputs and in the hyperparameters, which may be traced and so may be learned.
+    """
     yield from _derivatives(case, case.draw, settings(case)[-1])
 
 
@@ -49,10 +62,14 @@ def _derivatives(
     with jax.enable_x64(True):
         inputs = cast(draw(rng, batch), np.float64)
         cotangent = jnp.asarray(rng.normal(size=case.unreduced(batch)) + 2)
-        fn, at = contracted(case, inputs, cotangent, **cast_hypers(hypers, np.float64))
-        held = {n: x for n, x in at.items() if n in case.constant}
-        at = {n: np.asarray(x) for n, x in at.items() if n not in case.constant}
-        program = jax.jit(lambda x, v: jax.jvp(jax.value_and_grad(lambda y: fn({**held, **y})), (x,), (v,)))
+        everything = {**inputs, **cast_hypers(hypers, np.float64)}
+        moving = [*differentiable(case, inputs), *free_numbers(case, hypers)]
+        at = {n: np.asarray(everything[n], np.float64) for n in moving if n not in case.constant}
+
+        def contracted(some: dict[str, Any]) -> Any:
+            return jnp.sum(call(case, {**everything, **some}, reduction="none") * cotangent)
+
+        program = jax.jit(lambda x, v: jax.jvp(jax.value_and_grad(contracted), (x,), (v,)))
         for name in at:
             along = {n: np.zeros_like(x) for n, x in at.items()} | {name: rng.normal(size=at[name].shape)}
             move = lambda step, along=along: {n: x + step * along[n] for n, x in at.items()}
