@@ -50,6 +50,7 @@ def test_law(case: Case, law: Law) -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.full
 def test_contract_cannot_be_switched_off(case: Case) -> None:
     """chex words our assertions; whether they are made is not for its switch to decide."""
     chex.disable_asserts()

@@ -33,7 +33,7 @@ class Case:
             an example from both roles, and a NaN may spread to all that meet it.
         shared: Inputs without batch axes, the same for every example (class centres, quantile levels).
         static: Hyperparameters that set the structure of the program and cannot be traced.
-        fixed: Floating inputs that are not differentiated, and why.
+        fixed: Floating inputs and hyperparameters that are not differentiated, and why.
         bad_hypers: Keyword sets that must raise a ValueError.
         bound: A lower bound that every value respects, in floating point too; None if there is none.
         perfect: ``perfect(rng, batch)`` gives inputs at which the loss is exactly ``best`` with zero gradient
@@ -53,7 +53,8 @@ class Case:
         carries: Whether the loss returns ``(loss, new_state)``.
         illegal: Input name to values outside its domain. Put into one entry of one example, each gives NaN in the value
             and the gradient of that example alone, and an error under `jaxloss.checked`.
-        constant: Inputs through which no gradient flows although the value depends on them, and why.
+        constant: Inputs and hyperparameters through which no gradient flows although the value depends on them, and
+            why.
         slopes: ``slopes(**inputs, **hypers)`` gives, by input name, the gradient of the summed loss in float64; for
             losses whose gradient is not the derivative of their value.
         ends: Hyperparameters at the closed ends of their ranges; oracle, extremes and bound hold there too.

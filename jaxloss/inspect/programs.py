@@ -86,19 +86,18 @@ def garbage_inputs(case: Case, garbage: float) -> Inputs:
 
 
 def tail_program(case: Case, **options: Any) -> Callable[[Inputs, Any, Any], dict[str, Any]]:
-    """``(inputs, where, weights)`` to value, gradient and Hessian-vector product of every kind of reduction."""
+    """``(inputs, where, weights)`` to value and gradient of every kind of reduction, and a Hessian-vector product."""
     hypers = cast_hypers(settings(case)[-1], np.float32)
     along = direction(np.random.default_rng(7), of_floats(case, cast(clean_inputs(case), np.float32))[1])
 
     def results(inputs: dict[str, Any], where: Any, weights: Any) -> dict[str, Any]:
-        found = {}
-        for reduction in ("mean", "none"):
-            fn, at = of_floats(case, inputs, **hypers, where=where, weights=weights, reduction=reduction)
-            (gradient, value), (bend, _) = jax.jvp(functools.partial(slopes, fn), (at,), (along,))
-            found[reduction] = {"value": value, "gradient": gradient, "curvature": bend}
-        fn, at = of_floats(case, inputs, **hypers, where=where, reduction="sum")
-        value, gradient = jax.value_and_grad(fn)(at)
-        found["equal sum"] = {"value": value, "gradient": gradient}
+        fn, at = of_floats(case, inputs, **hypers, where=where, weights=weights, reduction="none")
+        (gradient, value), (bend, _) = jax.jvp(functools.partial(slopes, fn), (at,), (along,))
+        found: dict[str, Any] = {"none": {"value": value, "gradient": gradient, "curvature": bend}}
+        for kind, tail in (("mean", {"weights": weights}), ("equal sum", {"reduction": "sum"})):
+            fn, at = of_floats(case, inputs, **hypers, where=where, **tail)
+            value, gradient = jax.value_and_grad(fn)(at)
+            found[kind] = {"value": value, "gradient": gradient}
         if case.meets:
             found["term"] = call(case, inputs, **hypers, where=where, reduction=reductions.term)
         return found

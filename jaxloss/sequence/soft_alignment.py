@@ -138,6 +138,13 @@ def _soft_minimum(gamma: Scalar, *costs: Array) -> Array:
     """``-gamma log(sum(exp(-costs / gamma)))``; infinite with zero derivatives where all costs are."""
     least = jax.lax.stop_gradient(functools.reduce(jnp.minimum, costs))
     finite = jnp.where(jnp.isposinf(least), jnp.zeros((), least.dtype), least)
-    total = sum(jnp.exp((finite - cost) / gamma) for cost in costs)
+    total = sum(_decay(cost, finite, gamma) for cost in costs)
     # The smallest cost adds a 1, so that less than that is nothing at all.
     return least - gamma * jnp.log(jnp.where(total < 1, jnp.ones((), least.dtype), total))
+
+
+def _decay(cost: Array, least: Array, gamma: Scalar) -> Array:
+    """``exp((least - cost) / gamma)``; an infinite cost stays out of the derivative in ``gamma``."""
+    impossible = jnp.isposinf(cost)
+    weight = jnp.exp((least - jnp.where(impossible, least, cost)) / gamma)
+    return jnp.where(impossible, jnp.zeros((), weight.dtype), weight)

@@ -71,26 +71,26 @@ def _derivatives(
 
         program = jax.jit(lambda x, v: jax.jvp(jax.value_and_grad(contracted), (x,), (v,)))
         for name in at:
-            along = {n: np.zeros_like(x) for n, x in at.items()} | {name: rng.normal(size=at[name].shape)}
+            # An entry of 0 in an array of hyperparameters, such as a weight, is an end of its range.
+            steps = rng.normal(size=at[name].shape) * (1 if name in inputs else at[name] != 0)
+            along = {n: np.zeros_like(x) for n, x in at.items()} | {name: steps}
             move = lambda step, along=along: {n: x + step * along[n] for n, x in at.items()}
             (value, gradient), (slope, second) = program(at, along)
             (ahead, gradient_ahead), _ = program(move(STEP), along)
             (behind, gradient_behind), _ = program(move(-STEP), along)
-            expected = inner(gradient, along)
-            scale = norm(gradient) * norm(along) + abs(float(value)) * 1e-4 + 1e-12 + floor
+            expected = inner({name: gradient[name]}, along)
+            scale = norm({name: gradient[name]}) * norm(along) + abs(float(value)) * 1e-4 + 1e-12 + floor
             difference = (float(ahead) - float(behind)) / (2 * STEP)
             if not abs(difference - expected) <= 2e-6 * scale:
                 yield f"gradient in {name}: {expected}, finite differences {difference}"
             if not abs(float(slope) - expected) <= 1e-12 * scale:
                 yield f"forward mode along {name}: {float(slope)}, reverse mode {expected}"
             yield from infinities(second, f"Hessian-vector product along {name}")
-            error = {
-                n: np.asarray(second[n]) - (np.asarray(gradient_ahead[n]) - np.asarray(gradient_behind[n])) / (2 * STEP)
-                for n in at
-            }
-            size = norm(second) + norm(gradient) * 1e-2 + 1e-9 + floor
-            if not norm(error) <= 1e-4 * size:
-                yield f"Hessian along {name}: off by {norm(error) / size:.1e} of its size"
+            for n, bend in second.items():
+                changed = (np.asarray(gradient_ahead[n]) - np.asarray(gradient_behind[n])) / (2 * STEP)
+                size = norm({n: bend}) + norm({n: gradient[n]}) * 1e-2 + 1e-9 + floor
+                if not (error := norm({n: np.asarray(bend) - changed})) <= 1e-4 * size:
+                    yield f"Hessian in {n} along {name}: off by {error / size:.1e} of its size"
 
 
 def _of(case: Case, inputs: dict[str, Any], names: list[str], hypers: Any) -> tuple[dict[str, Any], Any]:
@@ -121,9 +121,11 @@ def constants_have_no_slope(case: Case) -> Iterator[str]:
     if not case.constant:
         raise DoesNotApply("no input is a constant of differentiation")
     rng = generator()
+    hypers = dict(settings(case)[-1])
+    numbers = {n: np.asarray(hypers.pop(n)) for n in case.constant if n in hypers}
     with jax.enable_x64(True):
-        inputs, others = (cast(case.draw(rng, (5,)), np.float64) for _ in range(2))
-        program = jax.jit(functools.partial(_of, case, names=sorted(case.constant), hypers=settings(case)[-1]))
+        inputs, others = (cast(case.draw(rng, (5,)) | numbers, np.float64) for _ in range(2))
+        program = jax.jit(functools.partial(_of, case, names=sorted(case.constant), hypers=hypers))
         gradient, values = program(inputs)
         for name in case.constant:
             yield from differences(gradient[name], np.zeros(gradient[name].shape), f"gradient in {name}")

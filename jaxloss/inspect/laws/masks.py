@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxloss.inspect import programs
-from jaxloss.inspect.calls import call, cast, cast_hypers, generator, of_floats, rows, settings
+from jaxloss.inspect.calls import cast, cast_hypers, generator, of_floats, rows, settings, slopes
 from jaxloss.inspect.case import Case, floats
 from jaxloss.inspect.findings import differences, infinities, tree_differences
 from jaxloss.inspect.law import law
@@ -112,23 +112,21 @@ def nothing_left_is_zero(case: Case) -> Iterator[str]:
         if np.any(leaf):
             yield f"all masked: {jax.tree_util.keystr(path)} is {leaf}"
     hypers = cast_hypers(settings(case)[-1], np.float32)
+    batches = {"mean": (0,), "none": (0, 3)}
 
     @jax.jit
-    def program(several: list[dict[str, Any]]) -> list[Any]:
-        found = []
-        for x, reduction in zip(several, ("mean", "sum"), strict=True):
-            fn, at = of_floats(case, x, **hypers, reduction=reduction)
-            found.append((jax.value_and_grad(fn)(at), call(case, x, **hypers, reduction="none")))
-        return found
+    def program(several: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        each = {kind: of_floats(case, x, **hypers, reduction=kind) for kind, x in several.items()}
+        return {kind: slopes(fn, at) for kind, (fn, at) in each.items()}
 
-    batches = [(0,), (0, 3)]
-    results = program([cast(case.draw(generator(), batch), np.float32) for batch in batches])
-    for batch, (reduced, each) in zip(batches, results, strict=True):
-        for path, leaf in jax.tree.flatten_with_path((reduced, each))[0]:
+    results = program({kind: cast(case.draw(generator(), batch), np.float32) for kind, batch in batches.items()})
+    for kind, batch in batches.items():
+        for path, leaf in jax.tree.flatten_with_path(results[kind])[0]:
             if np.any(leaf):
-                yield f"batch {batch}: {jax.tree_util.keystr(path)} is {leaf}"
-        if each.shape != case.unreduced(batch):
-            yield f"batch {batch}: unreduced shape {each.shape}"
+                yield f"batch {batch}, {kind}: {jax.tree_util.keystr(path)} is {leaf}"
+    unreduced = results["none"][1].shape
+    if unreduced != case.unreduced(batches["none"]):
+        yield f"batch {batches['none']}: unreduced shape {unreduced}"
 
 
 @law()

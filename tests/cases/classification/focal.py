@@ -71,6 +71,7 @@ CASES = [
         oracle=_ohem_oracle,
         source="scipy.special.log_softmax and numpy.sort",
         hypers={"keep_fraction": 0.6},
+        fixed={"keep_fraction": "it counts entries, in jumps"},
         bad_hypers=({"keep_fraction": 0.0}, {"keep_fraction": 1.5}),
         pooled=True,
         extremes={"saturated and absent": {"logits": EDGES, "labels": LABELS}},

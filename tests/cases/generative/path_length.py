@@ -44,6 +44,7 @@ CASES = [
         carries=True,
         meets=True,
         hypers={"rate": 0.0},
+        fixed={"rate": "the average that it moves is a constant of differentiation"},
         ends=({"rate": 0.0}, {"rate": 1.0}),
         bad_hypers=({"rate": -0.5}, {"rate": 1.5}),
         cancels="the length of a step is near the average where the penalty is small",

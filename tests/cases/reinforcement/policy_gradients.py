@@ -85,7 +85,7 @@ CASES = [
         source="Kostrikov, Nair and Levine (2022), equation 7, with a limit",
         hypers={"temperature": 0.5, "max_weight": 3.0},
         bad_hypers=({"temperature": 0.0}, {"max_weight": 0.0}),
-        **stopped("adv_t"),
+        **stopped("adv_t", "temperature", "max_weight"),
         bound=None,
         convex=True,
         extremes={"any advantage": {"log_probs_t": np.array([-1e30, -1.0]), "adv_t": np.array([1e30, -1e30])}},

@@ -57,7 +57,7 @@ CASES = [
         ends=({"lambda_": 0.0}, {"lambda_": 1.0}),
         pooled=True,
         bad_hypers=({"lambda_": -0.1}, {"lambda_": 1.1}),
-        **stopped("r_t", "discount_t", "v_t"),
+        **stopped("r_t", "discount_t", "v_t", "lambda_"),
         perfect=_ends,
         convex=True,
         cancels=DIFFERENCE,

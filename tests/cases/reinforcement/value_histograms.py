@@ -58,7 +58,7 @@ CASES = [
         hypers={"sigma_ratio": 1.5},
         bad_hypers=({"sigma_ratio": 0.0},),
         shared=("edges",),
-        **stopped("targets", "edges"),
+        **stopped("targets", "edges", "sigma_ratio"),
         convex=True,
         extremes={
             "beyond": {
