@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.special
 import scipy.stats
 
 import jaxloss
@@ -27,15 +28,29 @@ def _negative_binomial(rng, batch):
 
 
 def _negative_binomial_nll(means, dispersions, targets):
-    return -scipy.stats.nbinom.logpmf(targets, 1 / dispersions, 1 / (1 + dispersions * means))
+    failures, success = 1 / dispersions, 1 / (1 + dispersions * means)
+    if np.array_equal(targets, np.round(targets)):
+        return -scipy.stats.nbinom.logpmf(targets, failures, success)
+    choices = -scipy.special.betaln(targets + 1, failures) - np.log(targets + failures)
+    return -choices - failures * np.log(success) - targets * np.log1p(-success)
+
+
+def _parts(draw):
+    """Fractional counts, such as those of weighted events."""
+    return lambda rng, batch: draw(rng, batch) | {"targets": rng.uniform(0.01, 3, size=batch)}
+
+
+def _poisson_nll(log_rates, targets):
+    return np.exp(log_rates) - targets * log_rates + scipy.special.gammaln(targets + 1)
 
 
 CASES = [
     Case(
         fn=jaxloss.poisson_nll,
         draw=_poisson,
-        oracle=lambda log_rates, targets: -scipy.stats.poisson.logpmf(targets, np.exp(log_rates)),
-        source="scipy.stats.poisson.logpmf",
+        oracle=_poisson_nll,
+        source="the formula, with scipy.special.gammaln",
+        structures={"parts of counts": _parts(_poisson)},
         fixed={"targets": COUNTS},
         convex=True,
         extremes={
@@ -48,7 +63,8 @@ CASES = [
         fn=jaxloss.negative_binomial_nll,
         draw=_negative_binomial,
         oracle=_negative_binomial_nll,
-        source="scipy.stats.nbinom.logpmf",
+        source="scipy.stats.nbinom.logpmf, and the formula with scipy.special.betaln for parts of counts",
+        structures={"parts of counts": _parts(_negative_binomial)},
         fixed={"targets": COUNTS},
         tolerance=1e-11,
         extremes={

@@ -9,6 +9,9 @@ from tests.cases import Case
 from tests.cases.ranking._shared import EDGES, ONLY_ORDER, RANKS, dcg, each_list, graded
 
 
+NO_PAIR = {"further apart than float32 holds": {"scores": np.array([[3e38, -3e38]]), "relevance": np.ones((1, 2))}}
+
+
 def _in_steps(rng, batch):
     relevance = graded(rng, batch)["relevance"]
     return {"scores": 3.0 * relevance + rng.uniform(-0.9, 0.9, size=batch), "relevance": relevance}
@@ -48,7 +51,7 @@ CASES = [
         fixed={"relevance": ONLY_ORDER},
         constant={"relevance": ONLY_ORDER},
         convex=True,
-        extremes=EDGES,
+        extremes=EDGES | NO_PAIR,
     ),
     Case(
         fn=jaxloss.pairwise_hinge_loss,
@@ -60,7 +63,7 @@ CASES = [
         constant={"relevance": ONLY_ORDER},
         perfect=_in_steps,
         convex=True,
-        extremes=EDGES,
+        extremes=EDGES | NO_PAIR,
     ),
     Case(
         fn=jaxloss.lambdarank_loss,
@@ -71,7 +74,7 @@ CASES = [
         pooled=True,
         fixed={"relevance": ONLY_ORDER},
         constant={"relevance": ONLY_ORDER},
-        extremes=EDGES,
+        extremes=EDGES | NO_PAIR,
         exempt={"weight_is_repetition": RANKS},
     ),
 ]
