@@ -14,12 +14,13 @@ from typing import Any
 import chex
 import jax.numpy as jnp
 
-from jaxloss._floor.dtypes import as_array, as_int32, floating, has_dtype, integer, numeric
-from jaxloss._floor.hyperparameters import scalar
+from jaxloss._floor.dtypes import as_array, as_int32, boolean, floating, has_dtype, integer, numeric
+from jaxloss._floor.hyperparameters import scalar, whole
 from jaxloss._floor.typing import Array
 
 __all__ = [
     "as_int32",
+    "boolean",
     "class_vector",
     "example_weights",
     "floating",
@@ -32,6 +33,7 @@ __all__ = [
     "scores_and_labels",
     "scores_and_targets",
     "values",
+    "whole",
     "with_axes",
 ]
 

@@ -1,4 +1,4 @@
-"""Dtypes of arguments: floating, integer, numeric."""
+"""Dtypes of arguments: boolean, floating, integer, numeric."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor.typing import Array
 
-__all__ = ["as_array", "as_int32", "floating", "has_dtype", "integer", "numeric"]
+__all__ = ["as_array", "as_int32", "boolean", "floating", "has_dtype", "integer", "numeric"]
 
 
 def as_array(name: str, value: Any) -> Array:
@@ -26,6 +26,12 @@ def has_dtype(name: str, value: Any, kinds: Sequence[Any], expected: str, advice
     if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
         raise TypeError(f"{name} must be {expected}; found {array.dtype}. {advice}")
     return array
+
+
+def boolean(meaning: str, **arrays: Any) -> tuple[Array, ...]:
+    """The arguments as boolean arrays; a TypeError that says what True means for anything else."""
+    advice = "Write the condition out, for example x == 1."
+    return tuple(has_dtype(n, x, (jnp.bool_,), f"boolean, {meaning}", advice) for n, x in arrays.items())
 
 
 def floating(**arrays: Any) -> tuple[Array, ...]:

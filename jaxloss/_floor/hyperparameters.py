@@ -1,4 +1,4 @@
-"""Hyperparameters that are one number, concrete or traced."""
+"""Hyperparameters that are one number: concrete or traced, or a whole one that sets the structure of the program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jax.core import Tracer
 from jaxloss._floor.dtypes import numeric
 from jaxloss._floor.typing import ArrayLike, Scalar
 
-__all__ = ["scalar"]
+__all__ = ["scalar", "whole"]
 
 
 def scalar(
@@ -67,3 +67,16 @@ def scalar(
         if broken or number != number:
             raise ValueError(f"{name} must be {' and '.join(broken) or 'a number'}; found {number}.")
     return result
+
+
+def whole(name: str, value: Any, at_least: int = 1) -> int:
+    """A hyperparameter that sets the structure of the program: a Python integer, or one of NumPy.
+
+    Raises:
+        ValueError: If it is not one, or too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
+        raise ValueError(
+            f"{name} must be a whole number >= {at_least}, known when the program is built; found {value!r}."
+        )
+    return int(value)

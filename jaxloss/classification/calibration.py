@@ -66,8 +66,7 @@ def soft_ece(
     checks.with_axes("entries", allow_empty=True, labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
     temperature = checks.scalar("temperature", temperature, logits.dtype, above=0)
-    if isinstance(num_bins, bool) or not isinstance(num_bins, int) or num_bins < 1:
-        raise ValueError(f"num_bins must be a Python integer >= 1; found {num_bins!r}.")
+    num_bins = checks.whole("num_bins", num_bins)
     value_checks.ensure_labels(labels, logits.shape[-1])
     confidence, gap = _confidence_and_gap(logits, labels)
     mass, present = pool_mass(where, weights, confidence)

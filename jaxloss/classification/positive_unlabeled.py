@@ -133,12 +133,7 @@ _with_slope_of.defjvp(lambda primals, tangents: (primals[0], tangents[1]))
 def _scores_and_flags(logits: ArrayLike, positives: ArrayLike) -> tuple[Array, Array]:
     """Both as arrays of one shape ``[..., N]``: floating scores and boolean flags."""
     (logits,) = checks.floating(logits=logits)
-    positives = jnp.asarray(positives)
-    if positives.dtype != jnp.bool_:
-        raise TypeError(
-            f"positives must be boolean, True for a labelled positive; found {positives.dtype}. "
-            "Write the condition out, for example positives=labels == 1."
-        )
+    (positives,) = checks.boolean("True for a labelled positive", positives=positives)
     checks.with_axes("entries", allow_empty=True, logits=logits)
     checks.same_shape(logits=logits, positives=positives)
     return logits, positives

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import jax.numpy as jnp
-import numpy as np
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
@@ -70,7 +69,7 @@ def linear_softmax_cross_entropy(
         A scalar >= 0, in nats; float32, or float64 if an input is.
 
     Raises:
-        TypeError: If ``hidden`` or ``kernel`` are not floating, or ``labels`` or ``chunk_size`` not integer.
+        TypeError: If ``hidden`` or ``kernel`` are not floating, or ``labels`` not integer.
         ValueError: If the shapes do not match, the class axis is empty, or a hyperparameter is out of range.
 
     Example:
@@ -119,8 +118,4 @@ def _chunk(chunk_size: int | None, tokens: int, num_classes: int) -> int:
     """The classes of a chunk; by default a power of two, for the matrix units."""
     if chunk_size is None:
         return min(max(1024, TILE >> math.ceil(math.log2(max(tokens, 1)))), num_classes)
-    if isinstance(chunk_size, bool) or not isinstance(chunk_size, int | np.integer):
-        raise TypeError(f"chunk_size must be an integer, known when the program is built; found {chunk_size!r}.")
-    if chunk_size < 1:
-        raise ValueError(f"chunk_size must be >= 1; found {chunk_size}.")
-    return min(int(chunk_size), num_classes)
+    return min(checks.whole("chunk_size", chunk_size), num_classes)

@@ -120,9 +120,7 @@ def semantic_loss_of_assignments(
         https://arxiv.org/abs/1711.11157
     """
     (logits,) = checks.floating(logits=logits)
-    assignments = jnp.asarray(assignments)
-    if assignments.dtype != jnp.bool_:
-        raise TypeError(f"assignments must be boolean; found {assignments.dtype}.")
+    (assignments,) = checks.boolean("True where a variable is true", assignments=assignments)
     checks.with_axes("variables", logits=logits)
     checks.with_axes("models variables", assignments=assignments)
     checks.has_shape((assignments.shape[-2], logits.shape[-1]), "models, variables", assignments=assignments)

@@ -91,7 +91,7 @@ def n_step_bootstrapped_returns(
         Returns at times t - 1, shape ``[..., T]``.
 
     Raises:
-        TypeError: If ``r_t`` are not floating or ``n`` is not an integer.
+        TypeError: If ``r_t`` are not floating.
         ValueError: If the shapes differ, the inputs have no time axis or it is empty, or a hyperparameter is out of
             range.
 
@@ -106,10 +106,7 @@ def n_step_bootstrapped_returns(
     """
     r_t, discount_t, v_t = checks.values(r_t=r_t, discount_t=discount_t, v_t=v_t)
     checks.with_axes("time", r_t=r_t)
-    if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"n sets the length of the program and must be a Python integer; found {n!r}.")
-    if n < 1:
-        raise ValueError(f"n must be >= 1; found {n}.")
+    n = checks.whole("n", n)
     r_t, discount_t, v_t = blank(None, r_t, discount_t, v_t)
     mix = jnp.broadcast_to(jnp.asarray(mixing(lambda_, None, r_t), r_t.dtype), r_t.shape)
     steps = r_t.shape[-1]

@@ -120,11 +120,7 @@ def _cohorts(
 ) -> tuple[_Cohort, Array]:
     log_hazards, times = checks.values(log_hazards=log_hazards, times=times)
     checks.with_axes("subjects", allow_empty=True, log_hazards=log_hazards)
-    events = jnp.asarray(events)
-    if events.dtype != jnp.bool_:
-        raise TypeError(
-            f"events must be boolean, True where the event was observed; found {events.dtype}: events == 1."
-        )
+    (events,) = checks.boolean("True where the event was observed", events=events)
     checks.same_shape(log_hazards=log_hazards, events=events)
     times, events = hide(where, times), hide(where, events, fill=False)
     (scores,) = blank(where, log_hazards)

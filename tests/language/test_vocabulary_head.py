@@ -264,7 +264,7 @@ def test_refusals(rng: np.random.Generator) -> None:
     with pytest.raises(TypeError, match="kernel must be floating"):
         loss(hidden, jnp.ones((4, 11), jnp.int32), labels)
     for chunk_size in (2.0, True, jnp.int32(3)):
-        with pytest.raises(TypeError, match="chunk_size must be an integer"):
+        with pytest.raises(ValueError, match="chunk_size must be a whole number"):
             loss(hidden, kernel, labels, chunk_size=chunk_size)
     assert loss(hidden, kernel, labels, chunk_size=np.int64(3)).shape == ()
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.reduction import promote
 from jaxloss._floor.typing import Array
@@ -49,8 +50,8 @@ def krum_weights(gram: Array, *, outliers: int, selected: int = 1, present: Arra
         Blanchard et al. (2017), Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent.
         https://arxiv.org/abs/1703.02757
     """
-    _whole("outliers", outliers, 0)
-    _whole("selected", selected, 1)
+    checks.whole("outliers", outliers, 0)
+    checks.whole("selected", selected, 1)
     gram, present = without(gram, present)
     if len(gram) < max(outliers + 3, selected):
         raise ValueError(
@@ -90,8 +91,8 @@ def krum(*, outliers: int, selected: int = 1) -> Aggregator:
             ...
         ValueError: selected must be a whole number >= 1; found 0.
     """
-    _whole("outliers", outliers, 0)
-    _whole("selected", selected, 1)
+    checks.whole("outliers", outliers, 0)
+    checks.whole("selected", selected, 1)
     return from_gramian(lambda gram, present: krum_weights(gram, outliers=outliers, selected=selected, present=present))
 
 
@@ -121,7 +122,7 @@ def trimmed_mean_of_gradients(*, trim: int) -> Aggregator:
         Yin, Chen, Ramchandran and Bartlett (2018), Byzantine-Robust Distributed Learning: Towards Optimal Statistical
         Rates. https://arxiv.org/abs/1803.01498
     """
-    _whole("trim", trim, 0)
+    checks.whole("trim", trim, 0)
 
     def init(params: Any, names: Any, /) -> tuple[()]:
         if len(names) < 2 * trim + 1:
@@ -147,8 +148,3 @@ def _trimmed(leaf: Array, present: Array, trim: int) -> Array:
     broken = jnp.any(column(present) & jnp.isnan(wide), axis=0)
     mean = divide(total, jnp.broadcast_to(jnp.sum(kept).astype(wide.dtype), total.shape))
     return jnp.where(broken, jnp.nan, mean).astype(leaf.dtype)
-
-
-def _whole(name: str, number: int, least: int) -> None:
-    if isinstance(number, bool) or not isinstance(number, int) or number < least:
-        raise ValueError(f"{name} must be a whole number >= {least}; found {number!r}.")

@@ -168,9 +168,7 @@ def _sets(
     checks.with_axes("predictions classes", logits=logits)
     checks.has_shape((*logits.shape[:-1], 4), "four coordinates per prediction", boxes=boxes)
     (labels,), (target_boxes,) = checks.integer(labels=labels), checks.numeric(target_boxes=target_boxes)
-    present = jnp.asarray(present)
-    if present.dtype != jnp.bool_:
-        raise TypeError(f"present must be boolean, True where there is a target; found {present.dtype}.")
+    (present,) = checks.boolean("True where there is a target", present=present)
     checks.with_axes("targets", allow_empty=True, labels=labels)
     sets = (*logits.shape[:-2], labels.shape[-1])
     checks.has_shape(sets, "one label per place of a target", labels=labels)

@@ -37,10 +37,7 @@ def capped(unit: Array) -> Array:
 
 def check_window(window_size: int, images: Array, scales: int = 1) -> None:
     """Raise unless ``window_size`` is a whole number and a window fits into the images halved ``scales - 1`` times."""
-    if isinstance(window_size, bool) or not isinstance(window_size, int | np.integer):
-        raise TypeError(f"window_size must be an integer; found {window_size!r}.")
-    if window_size < 1:
-        raise ValueError(f"window_size must be >= 1; found {window_size}.")
+    checks.whole("window_size", window_size)
     height, width = images.shape[-3:-1]
     least = window_size * 2 ** (scales - 1)
     if min(height, width) < least:

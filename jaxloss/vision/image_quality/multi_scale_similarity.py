@@ -116,7 +116,7 @@ def ms_ssim(
         A scalar in [0, 1]; 1 exactly for equal images, with zero gradient there.
 
     Raises:
-        TypeError: If ``predictions`` is not floating, or ``window_size`` is not an integer.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If the shapes differ, an image has fewer than ``window_size * 2 ** (M - 1)`` pixels along a side,
             or a constant is out of range.
 
@@ -178,7 +178,7 @@ def ms_ssim_loss(
         A scalar in [0, 1]; 0 exactly for equal images, with zero gradient there, and accurate near it.
 
     Raises:
-        TypeError: If ``predictions`` is not floating, or ``window_size`` is not an integer.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If the shapes differ, an image has fewer than ``window_size * 2 ** (M - 1)`` pixels along a side,
             or a constant is out of range.
 

@@ -71,7 +71,7 @@ def ssim(
         A scalar in [-1, 1]; 1 exactly for equal images, with zero gradient there.
 
     Raises:
-        TypeError: If ``predictions`` is not floating, or ``window_size`` is not an integer.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If the shapes differ, an image is smaller than a window, or a constant is not > 0.
 
     Example:
@@ -128,7 +128,7 @@ def ssim_loss(
         A scalar in [0, 2]; 0 exactly for equal images, with zero gradient there, and accurate near it.
 
     Raises:
-        TypeError: If ``predictions`` is not floating, or ``window_size`` is not an integer.
+        TypeError: If ``predictions`` is not floating.
         ValueError: If the shapes differ, an image is smaller than a window, or a constant is not > 0.
 
     Example:

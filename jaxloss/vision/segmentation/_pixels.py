@@ -26,8 +26,7 @@ def _flat(array: Array, pixel_ndim: int, event_ndim: int = 0) -> Array:
 
 
 def _check_pixel_ndim(pixel_ndim: int, shape: tuple[int, ...], name: str) -> None:
-    if isinstance(pixel_ndim, bool) or not isinstance(pixel_ndim, int) or pixel_ndim < 1:
-        raise ValueError(f"pixel_ndim must be a whole number >= 1, the number of pixel axes; found {pixel_ndim!r}.")
+    checks.whole("pixel_ndim", pixel_ndim)
     if pixel_ndim > len(shape):
         raise ValueError(f"{name} must have pixel_ndim={pixel_ndim} axes of pixels; found shape {shape}.")
 

@@ -8,7 +8,6 @@ import jaxloss
 from tests.cases import Case
 from tests.cases.ranking._shared import EDGES, ONLY_ORDER, RANKS, dcg, each_list, graded
 
-
 NO_PAIR = {"further apart than float32 holds": {"scores": np.array([[3e38, -3e38]]), "relevance": np.ones((1, 2))}}
 
 
