@@ -126,7 +126,7 @@ def bound(case: Case) -> Iterator[str]:
             moved = dict(inputs)
             first = next(iter(floats(inputs)))
             if first not in case.fixed:
-                moved[first] = inputs[first] * (1 + wiggle)
+                moved[first] = inputs[first] * (1 - wiggle)
             for hypers, least in zip(chosen, program(cast(moved, np.float32)), strict=True):
                 if not least >= case.bound:
                     yield f"{float(least)} is below {case.bound} at {dict(hypers)}"

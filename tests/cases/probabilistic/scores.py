@@ -91,7 +91,6 @@ CASES = [
         convex=True,
         labels="labels",
         extremes={"certain": CERTAIN},
-        exempt={"bound": "the law moves a probability of 1, at a perfect prediction, out of the domain"},
         illegal={"probs": (-0.1, 1.5)},
     ),
     Case(
@@ -105,7 +104,6 @@ CASES = [
         convex=True,
         labels="labels",
         extremes={"certain": CERTAIN},
-        exempt={"bound": "the law moves a probability of 1, at a perfect prediction, out of the domain"},
         illegal={"probs": (-0.1, 1.5)},
         structures={"two classes": lambda rng, batch: _class_probs(rng, batch, 2)},
     ),
