@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.softmax_terms import below_peak
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -85,7 +86,7 @@ def knowledge_distillation_loss(
     """
     student, teacher = _log_probs(where, logits, teacher_logits)
     temperature = checks.scalar("temperature", temperature, student.dtype, above=0)
-    log_q, log_p = (jax.nn.log_softmax(x / temperature, axis=-1) for x in (student, teacher))
+    log_q, log_p = (jax.nn.log_softmax(below_peak(x)[0] / temperature, axis=-1) for x in (student, teacher))
     terms = _surplus(jnp.exp(log_p), jnp.exp(log_q), _log_ratio(log_p, log_q))
     values = temperature * temperature * jnp.sum(terms, axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)

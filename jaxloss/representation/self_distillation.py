@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.softmax_terms import below_peak
 from jaxloss._floor.reduction import blank, divide_sums, hide, reduce, weighted_sums
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import diagonal
@@ -100,8 +101,8 @@ def dino_loss(
     sharp = checks.scalar("teacher_temperature", teacher_temperature, student.dtype, above=0)
     momentum = checks.scalar("momentum", momentum, center.dtype, at_least=0, at_most=1)
     old = jax.lax.stop_gradient(center)
-    asked = jax.nn.softmax(_below_peak(teacher - _row(old.astype(teacher.dtype), teacher)) / sharp, axis=-1)
-    surprise = -jax.nn.log_softmax(_below_peak(student) / tau, axis=-1)
+    asked = jax.nn.softmax(below_peak(teacher - _row(old.astype(teacher.dtype), teacher))[0] / sharp, axis=-1)
+    surprise = -jax.nn.log_softmax(below_peak(student)[0] / tau, axis=-1)
     crossed = jnp.matmul(asked, jnp.swapaxes(surprise, -1, -2), precision=jax.lax.Precision.HIGHEST)
     crossed = jnp.where(diagonal(crossed.shape), jnp.zeros((), crossed.dtype), crossed)
     loss = reduce(jnp.sum(crossed, axis=(-2, -1)) / pairs, where=where, weights=weights, reduction=reduction)
@@ -110,15 +111,6 @@ def dino_loss(
 
 def _row(vector: Array, like: Array) -> Array:
     return jnp.expand_dims(vector, tuple(range(like.ndim - 1)))
-
-
-def _below_peak(logits: Array) -> Array:
-    """The logits less their maximum, to be scaled after that.
-
-    If they were scaled first, a compiler that fuses the scaling with the shift of the softmax would leave the rounding
-    of the largest logit in the exponent, which overflows for logits of 1e10.
-    """
-    return logits - jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
 
 
 def _moved(old: Array, teacher: Array, where: ArrayLike | None, momentum: Scalar) -> Array:

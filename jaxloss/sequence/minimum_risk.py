@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.softmax_terms import below_peak
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -55,5 +56,5 @@ def minimum_risk_loss(
     checks.with_axes("candidates", logps=logps)
     logps, risks = blank(where, logps, risks, event_ndim=1)
     temperature = checks.scalar("temperature", temperature, logps.dtype, above=0)
-    values = jnp.sum(jax.nn.softmax(logps / temperature, axis=-1) * risks, axis=-1)
+    values = jnp.sum(jax.nn.softmax(below_peak(logps)[0] / temperature, axis=-1) * risks, axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -51,7 +51,9 @@ def times_class_weights(weights: ArrayLike | None, own: Array | None) -> ArrayLi
 def below_peak(logits: Array) -> tuple[Array, Array]:
     """``(logits - m, m)`` in the working dtype, with m the largest logit of each row, or 0 if it is -inf.
 
-    m is a constant of differentiation: the log-normaliser's derivative is carried by its other summand.
+    m is a constant of differentiation: the log-normaliser's derivative is carried by its other summand. Scale logits,
+    by a temperature for example, after this: a compiler that fuses a product with the shift leaves the rounding of the
+    largest logit in the exponent, which overflows for logits of 1e10.
     """
     peak = jnp.max(jax.lax.stop_gradient(logits), axis=-1)
     if logits.dtype.itemsize == 2:
