@@ -83,6 +83,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What a family proves beyond the laws is in the full tier; ``--changed`` and mutants run it where they reach it."""
+    if loss := config.getoption("loss"):
+        config.hook.pytest_deselected(items=[item for item in items if _case_of(item) != loss])
+        items[:] = [item for item in items if _case_of(item) == loss]
     if config.getoption("changed") is None and not config.pluginmanager.hasplugin("mutation.chosen"):
         for item in items:
             if SHARED.isdisjoint(item.path.parts) and item.path.parent != HERE:

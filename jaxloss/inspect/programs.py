@@ -19,6 +19,7 @@ from jaxloss.inspect.case import Case, Inputs, floats
 __all__ = [
     "AS_WRITTEN",
     "KEEP",
+    "Program",
     "clean_inputs",
     "defaults",
     "garbage_inputs",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 Options = dict[str, str | bool | int | float]
+Program = Callable[[Inputs, Any, Any], dict[str, Any]]
 
 USUAL: Options = {
     "xla_backend_optimization_level": 3,
@@ -85,7 +87,7 @@ def garbage_inputs(case: Case, garbage: float) -> Inputs:
     return inputs
 
 
-def tail_program(case: Case, **options: Any) -> Callable[[Inputs, Any, Any], dict[str, Any]]:
+def tail_program(case: Case, **options: Any) -> Program:
     """``(inputs, where, weights)`` to value and gradient of every kind of reduction, and a Hessian-vector product."""
     hypers = cast_hypers(settings(case)[-1], np.float32)
     along = direction(np.random.default_rng(7), of_floats(case, cast(clean_inputs(case), np.float32))[1])
@@ -109,7 +111,7 @@ def tail_program(case: Case, **options: Any) -> Callable[[Inputs, Any, Any], dic
 
 
 @functools.lru_cache(maxsize=4)
-def tail(case: Case) -> Callable[[Inputs, Any, Any], dict[str, Any]]:
+def tail(case: Case) -> Program:
     """`tail_program` with the semantics of execution operation by operation."""
     return tail_program(case, compiler_options=AS_WRITTEN)
 

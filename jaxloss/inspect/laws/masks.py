@@ -33,11 +33,10 @@ def _weights() -> np.ndarray:
     return np.random.default_rng(11).uniform(0.5, 2.0, 6)
 
 
-@law()
-def mask_is_deletion(case: Case) -> Iterator[str]:
-    """Value and gradient with a mask are those of the inputs without the masked examples."""
+def _deletes(case: Case, program: programs.Program) -> Iterator[str]:
+    """Value and gradient with a mask against those of the inputs without the masked examples."""
     inputs, weights = programs.clean_inputs(case), _weights()
-    actual = programs.tail(case)(inputs, KEEP, weights)
+    actual = program(inputs, KEEP, weights)
     expected = programs.whole_rows(case)(inputs, weights)
     for kind in ("mean", "equal sum"):
         masked, alone = actual[kind], expected[kind]
@@ -50,7 +49,7 @@ def mask_is_deletion(case: Case) -> Iterator[str]:
                 yield f"{kind}: masked examples pull on {name}"
             kept[name] = slope if name in case.shared else slope[KEEP]
         yield from tree_differences(kept, alone["gradient"], 3e-5, f"{kind}: gradient")
-    masked = programs.tail(case)(inputs, KEEP, np.ones(6))["none"]["value"]
+    masked = program(inputs, KEEP, np.ones(6))["none"]["value"]
     if not case.pooled:
         if np.any(masked[~KEEP]):
             yield "none: masked examples are not 0"
@@ -60,24 +59,33 @@ def mask_is_deletion(case: Case) -> Iterator[str]:
     )
 
 
+def _is_deaf(case: Case, program: programs.Program, garbage: float) -> Iterator[str]:
+    """Everything with ``garbage`` behind the mask, in inputs and weights, against everything without it."""
+    expected = program(programs.clean_inputs(case), KEEP, np.where(KEEP, 1.5, 0.0))
+    yield from infinities(expected, "clean inputs")
+    result = program(programs.garbage_inputs(case, garbage), KEEP, np.where(KEEP, 1.5, garbage))
+    yield from tree_differences(result, expected, 1e-6, f"{garbage} behind the mask:")
+
+
+@law()
+def mask_is_deletion(case: Case) -> Iterator[str]:
+    """Value and gradient with a mask are those of the inputs without the masked examples."""
+    yield from _deletes(case, programs.tail(case))
+
+
 @law()
 def garbage_behind_the_mask_is_inert(case: Case) -> Iterator[str]:
     """NaN, infinities and absurd labels behind a mask stay out of value, gradient and Hessian."""
-    program = programs.tail(case)
-    expected = program(programs.clean_inputs(case), KEEP, np.where(KEEP, 1.5, 0.0))
-    yield from infinities(expected, "clean inputs")
     for garbage in (np.nan, np.inf, -np.inf):
-        result = program(programs.garbage_inputs(case, garbage), KEEP, np.where(KEEP, 1.5, garbage))
-        yield from tree_differences(result, expected, 1e-6, f"{garbage} behind the mask:")
+        yield from _is_deaf(case, programs.tail(case), garbage)
 
 
 @law(full=True)
 def masks_survive_the_compiler(case: Case) -> Iterator[str]:
-    """The program of the other laws of masks, compiled as users do."""
+    """A mask is deletion, and NaN behind it is inert, in the program that users get."""
     usual = programs.tail_program(case, compiler_options=programs.defaults())
-    for inputs in (programs.clean_inputs(case), programs.garbage_inputs(case, np.nan)):
-        arguments = inputs, KEEP, np.where(KEEP, _weights(), 0.0)
-        yield from tree_differences(usual(*arguments), programs.tail(case)(*arguments), 3e-5, "as users compile it:")
+    for finding in (*_deletes(case, usual), *_is_deaf(case, usual, np.nan)):
+        yield f"as users compile it: {finding}"
 
 
 @law()
