@@ -16,7 +16,7 @@ import pytest
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import blank, promote, reduce
+from jaxloss._floor.reduction import blank, pool_mass, pool_mean, promote, reduce
 from jaxloss.inspect.case import Case, Inputs, Shape
 from jaxloss.inspect.laws import LAWS, DoesNotApply
 from tests import draws
@@ -162,6 +162,10 @@ VALUES = {
     "a size taken for granted": ("equals_its_oracle", case(loss(_sum_of_rows, _vectors_and_numbers), **MEAN_OF_ROWS)),
     "a rule that drops the cotangent": ("derivatives", case(loss(lambda p, t, s: s * _no_cotangent(p - t)))),
     "a rule that drops a summand": ("derivatives", case(loss(lambda p, t, s: s * _square_of_wrong_slope(p - t)))),
+    "a hyperparameter that cannot be learned": (
+        "derivatives",
+        case(loss(lambda p, t, s: half_square(p, t, jax.lax.stop_gradient(s)))),
+    ),
     "a slope lost in another size": (
         "derivatives_in_other_sizes",
         case(loss(_flat_far_out), structures={"far out": _far_out}),
@@ -288,6 +292,17 @@ MASKS = {
                     v, where=where, weights=None if weights is None else jnp.square(weights), reduction=reduction
                 )
             )
+        ),
+    ),
+    "an empty pool that counts": (
+        "empty_pools_are_absent",
+        case(
+            loss(
+                tail=lambda v, where, weights, reduction: reduce(
+                    pool_mean(v, pool_mass(where, weights, v)[0]), reduction=reduction
+                )
+            ),
+            pooled=True,
         ),
     ),
     "a default that sums": (

@@ -136,7 +136,7 @@ def softmax_focal_loss(
     values = nll * numerics.power(-jnp.expm1(-nll), gamma)
     if alpha is not None:
         (factors,) = checks.class_vector(logits.shape[-1], nll.dtype, alpha=alpha)
-        values = values * factors[jnp.clip(hide(where, labels), 0, logits.shape[-1] - 1)]
+        values = values * factors[hide(where, labels)]
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -180,7 +180,7 @@ def _corrected(
         *(hide(where, array, event_ndim=ndim) for pair in pairs for ndim, array in enumerate(pair))
     )
     present = jnp.logical_not(jnp.isneginf(negative))
-    corrected = hide(present, negative) - hide(present, negative_log_q)
+    corrected = negative - hide(present, negative_log_q)
     return positive - positive_log_q, jnp.where(present, corrected, -jnp.inf), present
 
 

@@ -9,13 +9,14 @@ import jax
 import numpy as np
 
 from jaxloss.inspect import programs
-from jaxloss.inspect.calls import cast, cast_hypers, generator, of_floats, rows, settings, slopes
+from jaxloss.inspect.calls import call, cast, cast_hypers, generator, of_floats, rows, settings, slopes
 from jaxloss.inspect.case import Case, floats
 from jaxloss.inspect.findings import differences, infinities, tree_differences
-from jaxloss.inspect.law import law
+from jaxloss.inspect.law import DoesNotApply, law
 from jaxloss.reductions import Term
 
 __all__ = [
+    "empty_pools_are_absent",
     "garbage_behind_the_mask_is_inert",
     "mask_is_deletion",
     "masks_survive_the_compiler",
@@ -135,6 +136,27 @@ def nothing_left_is_zero(case: Case) -> Iterator[str]:
     unreduced = results["none"][1].shape
     if unreduced != case.unreduced(batches["none"]):
         yield f"batch {batches['none']}: unreduced shape {unreduced}"
+
+
+@law()
+def empty_pools_are_absent(case: Case) -> Iterator[str]:
+    """A pool without an entry, or whose entries have no weight, is 0 and does not count in the mean."""
+    if not case.pooled:
+        raise DoesNotApply("every example is a loss of its own")
+    keep = np.array([[True] * 4, [False] * 4, [True] * 4])
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+
+    @jax.jit
+    def program(inputs: dict[str, Any]) -> dict[str, Any]:
+        tails = {"mask": {"where": keep}, "weights": {"weights": np.asarray(keep, np.float32)}}
+        kinds = ("mean", "none")
+        return {
+            n: [call(case, inputs, **hypers, **tail, reduction=kind) for kind in kinds] for n, tail in tails.items()
+        }
+
+    for name, (mean, each) in program(cast(programs.plain_inputs(case), np.float32)).items():
+        yield from differences(each[1], np.zeros(()), f"{name}: the empty pool")
+        yield from differences(mean, np.mean(each[np.array([0, 2])]), f"{name}: mean", rtol=1e-6, atol=1e-9)
 
 
 @law()
