@@ -71,7 +71,10 @@ def test_workers_keep_groups_together(request: pytest.FixtureRequest) -> None:
 
 
 def test_every_loss_has_one_case() -> None:
-    assert sorted(losses()) == [case.name for case in all_cases()]
+    cases = [case.name for case in all_cases()]
+    assert not (without := set(losses()) - {*cases}), f"public losses without a Case in tests/cases: {without}"
+    assert not (unknown := {*cases} - set(losses())), f"Cases of what is no public loss: {unknown}"
+    assert len(cases) == len(set(cases)), "a loss with two Cases"
 
 
 def test_exemptions_name_laws() -> None:

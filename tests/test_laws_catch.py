@@ -248,7 +248,7 @@ PROBS: dict[str, Any] = {
     "illegal": {"probs": (-0.1, 1.5)},
     "bad_hypers": (),
     "perfect": None,
-    "extremes": {},
+    "extremes": {"certain": {"probs": np.array([1.0, 0.5])}},
 }
 
 
@@ -319,7 +319,18 @@ MASKS = {
     "a NaN that spreads": ("nan_is_not_hidden", case(loss(lambda p, t, s: half_square(p, t, s) + 0 * jnp.sum(p)))),
     "a label -1 that trains": ("labels_out_of_range_never_train", case(_last_class, **LABELS)),
     "a probability above 1": ("illegal_values_never_train", case(_logarithm(poisoned=False), **PROBS)),
-    "a check of what is masked": ("checks_ignore_what_is_masked", case(_checked_before_the_mask, **PROBS)),
+    "a slope that lives on": (
+        "value_and_gradient_are_lost_together",
+        case(_logarithm(poisoned=False), **{**PROBS, "illegal": {}}),
+    ),
+    "a value below its bound": (
+        "extremes_are_finite",
+        case(
+            loss(lambda p, t, s: s * (p - t)), extremes={"below": {"predictions": np.zeros(2), "targets": np.ones(2)}}
+        ),
+    ),
+    "no edges of the domain": ("extremes_are_finite", case(loss(), extremes={})),
+    "a check of what is masked": ("checks_accept_what_is_legal", case(_checked_before_the_mask, **PROBS)),
     "no class": (
         "refuses_no_classes",
         case(lambda logits, labels, **tail: reduce(jnp.sum(logits, -1), **tail), **LABELS),

@@ -11,15 +11,16 @@ import numpy as np
 import jaxloss
 from jaxloss.inspect import programs
 from jaxloss.inspect.calls import call, cast, cast_hypers, settings
-from jaxloss.inspect.case import Case, Inputs
+from jaxloss.inspect.case import Case, Inputs, floats
 from jaxloss.inspect.findings import refusals
 from jaxloss.inspect.law import DoesNotApply, law
 
 __all__ = [
-    "checks_ignore_what_is_masked",
+    "checks_accept_what_is_legal",
     "illegal_values_never_train",
     "labels_out_of_range_never_train",
     "refuses_no_classes",
+    "value_and_gradient_are_lost_together",
 ]
 
 OTHERS = np.arange(6) != 1
@@ -80,17 +81,39 @@ def illegal_values_never_train(case: Case) -> Iterator[str]:
         yield from _never_trains(case, name, values)
 
 
+@law()
+def value_and_gradient_are_lost_together(case: Case) -> Iterator[str]:
+    """At numbers that may lie outside the domain: NaN in both or in neither, whatever the Case declares.
+
+    A value that is NaN with a gradient that is not trains on; a finite value with a gradient that is NaN ends a run.
+    """
+    program = programs.tail(case)
+    inputs = programs.clean_inputs(case)
+    for name in (n for n in floats(inputs) if n not in case.shared):
+        for value in (-1.0, 0.0, 2.0):
+            found = program(_spoiled(case, name, value), np.ones(6, bool), np.ones(6))["none"]
+            rows = [np.isnan(g).reshape(6, -1).any(-1) for n, g in found["gradient"].items() if n not in case.shared]
+            if not rows:
+                raise DoesNotApply("no gradient by example")
+            lost, untrained = np.isnan(found["value"]), np.any(rows, axis=0)
+            together = lost.any() == untrained.any() if case.pooled or case.meets else np.array_equal(lost, untrained)
+            if not together and not np.any(np.isinf(found["value"])):
+                where = f"values {np.flatnonzero(lost)}, gradients {np.flatnonzero(untrained)}"
+                yield f"{name} {value}: NaN in other examples of the {where}"
+
+
 @law(full=True)
-def checks_ignore_what_is_masked(case: Case) -> Iterator[str]:
-    """`jaxloss.checked` accepts legal examples, and any number behind a mask."""
-    hypers = cast_hypers(settings(case)[-1], np.float32)
-    checked = jaxloss.checked(jax.jit(lambda x, where: call(case, x, **hypers, where=where)))
-    garbage = programs.garbage_inputs(case, np.nan)
-    for inputs, what in ((programs.clean_inputs(case), "legal inputs"), (garbage, "garbage behind the mask")):
-        try:
-            checked(cast(inputs, np.float32), programs.KEEP)
-        except ValueError as error:
-            yield f"{what}: {error}"
+def checks_accept_what_is_legal(case: Case) -> Iterator[str]:
+    """`jaxloss.checked` accepts legal examples, the edges of the domain, and any number behind a mask."""
+    for hypers in (settings(case)[-1], *case.ends):
+        fixed = cast_hypers(hypers, np.float32)
+        checked = jaxloss.checked(jax.jit(lambda x, where, fixed=fixed: call(case, x, **fixed, where=where)))
+        drawn = {"legal inputs": programs.clean_inputs(case), "garbage": programs.garbage_inputs(case, np.nan)}
+        for what, inputs in {**drawn, **case.extremes}.items():
+            try:
+                checked(cast(inputs, np.float32), programs.KEEP if what in drawn else None)
+            except ValueError as error:
+                yield f"{what} at {dict(hypers)}: {error}"
 
 
 @law()

@@ -63,8 +63,10 @@ def equals_its_oracle(case: Case) -> Iterator[str]:
 
 @law()
 def extremes_are_finite(case: Case) -> Iterator[str]:
-    """Value and gradient at the edges of the domain, at the closed ends of hyperparameters too."""
+    """Value and gradient at the edges of the domain, at the closed ends of hyperparameters too; and above the bound."""
     chosen = all_settings(case)
+    if not case.extremes:
+        yield "the Case declares no inputs at the edges of the domain"
 
     @jax.jit
     def program(inputs: dict[str, Any]) -> list[Any]:
@@ -74,6 +76,8 @@ def extremes_are_finite(case: Case) -> Iterator[str]:
     for name, inputs in case.extremes.items():
         for hypers, (value, gradient) in zip(chosen, program(cast(inputs, np.float32)), strict=True):
             yield from infinities(value, f"value at {name}, {dict(hypers)}")
+            if case.bound is not None and value < case.bound:
+                yield f"{float(value)} is below {case.bound} at {name}, {dict(hypers)}"
             yield from infinities(gradient, f"gradient at {name}, {dict(hypers)}")
 
 

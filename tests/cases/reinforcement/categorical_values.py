@@ -55,6 +55,15 @@ def _sizes(*extra):
     }
 
 
+SATURATED = {
+    "q_logits_tm1": np.array([[[1e4, 0.0, -1e4], [0.0, 0.0, 0.0]]]),
+    "a_tm1": np.zeros(1, np.int32),
+    "r_t": np.array([1e30]),
+    "discount_t": np.zeros(1),
+    "q_logits_t": np.array([[[-1e30, 0.0, 1e30], [0.0, 1.0, 0.0]]]),
+    "atoms": np.array([-1.0, 0.0, 1.0]),
+}
+
 HELPERS = {
     "categorical_l2_project": "turns a distribution on points into one on atoms",
 }
@@ -92,6 +101,7 @@ CASES = [
         shared=("atoms",),
         **stopped("r_t", "discount_t", "q_logits_t", "atoms"),
         convex=True,
+        extremes={"saturated": SATURATED},
         labels="a_tm1",
         classes=lambda inputs: inputs["q_logits_tm1"].shape[-2],
     ),
@@ -105,6 +115,7 @@ CASES = [
         shared=("atoms",),
         **stopped("r_t", "discount_t", "q_logits_t", "q_t_selector", "atoms"),
         convex=True,
+        extremes={"saturated": SATURATED | {"q_t_selector": np.array([[1e30, -1e30]])}},
         labels="a_tm1",
         classes=lambda inputs: inputs["q_logits_tm1"].shape[-2],
     ),

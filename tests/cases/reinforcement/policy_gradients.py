@@ -56,6 +56,7 @@ CASES = [
         **stopped("adv_t"),
         bound=None,
         convex=True,
+        extremes={"large": {"log_probs_t": np.array([-1e18, 0.0]), "adv_t": np.array([1e18, -1e38])}},
     ),
     Case(
         fn=jaxloss.clipped_surrogate_pg_loss,
