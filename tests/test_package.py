@@ -7,6 +7,7 @@ import importlib
 import inspect
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -131,6 +132,11 @@ def test_examples_of_the_floor(name: str) -> None:
     module = importlib.import_module(f"jaxloss.{name}")
     names = {"jaxloss": jaxloss, "jax": jax, "jnp": jnp}
     assert run_examples(module, module.__name__, names, recurse=True)
+
+
+def test_the_readme_names_every_loss() -> None:
+    words = set(re.findall(r"\w+", (Path(__file__).parent.parent / "README.md").read_text()))
+    assert not (missing := set(losses()) - words), f"not in the table of README.md: {missing}"
 
 
 def test_helpers_have_docstrings_and_examples() -> None:
