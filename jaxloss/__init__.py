@@ -1,6 +1,21 @@
-"""Loss functions for JAX under one contract: pure, masked, weighted, reduced and differentiated alike."""
+"""Loss functions for JAX under one contract: pure, masked, weighted, reduced and differentiated alike.
 
-import typing as _t
+A loss is called by its flat name, ``jaxloss.squared_error(predictions, targets)``. The families are for looking:
+
+* ``regression``: errors, robust losses, quantiles; ``probabilistic``: likelihoods and scoring rules
+* ``classification``: cross-entropies and relatives; ``margin``: hinge, Fenchel-Young and angular losses
+* ``divergences``: of distributions; ``transport``: optimal transport and distances of samples
+* ``vision``: segmentation, boxes, image quality; ``audio``: waveforms; ``augmentation``: mixup
+* ``generative``: GANs, VAEs, diffusion, flows; ``representation``: contrast, triplets, distillation
+* ``language``: preferences and policies; ``experts``: balance of mixtures; ``sequence``: CTC, CRF, time warping
+* ``reinforcement``: values and policies; ``ranking``: lists and pairs; ``survival``: censored times
+* ``physics``: differential equations; ``logic``: formulas; ``penalties``: on parameters and activations
+
+``combine`` makes one objective of named terms, and ``reductions`` is for the argument ``reduction`` of every loss.
+Helpers are in ``boxes``, ``diffusion``, ``fields``, ``returns`` and ``tokens``. For a loss of your own there are
+`elementwise`, `per_example`, ``checks`` and ``typing``. ``jaxloss.nn`` and ``jaxloss.inspect`` are imported by name.
+A name of another library, ``jaxloss.mse_loss``, raises an error that says what to write.
+"""
 
 from jaxloss import (
     audio,
@@ -48,7 +63,7 @@ from jaxloss.language import *
 from jaxloss.logic import semantic as _semantic
 from jaxloss.logic.semantic import *
 from jaxloss.margin import *
-from jaxloss.names import no_such_name as _no_such_name
+from jaxloss.names import explain_missing_names as _explain_missing_names
 from jaxloss.penalties import *
 from jaxloss.physics import *
 from jaxloss.probabilistic import *
@@ -120,8 +135,4 @@ __all__ += vision.__all__
 
 __version__ = "0.1.0"
 
-if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
-
-    def __getattr__(name: str) -> _t.NoReturn:
-        """For names that do not exist: what to write instead."""
-        _no_such_name(__name__, name)
+_explain_missing_names()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import doctest
 import functools
 import importlib
+import inspect
 import pickle
 import re
 import subprocess
@@ -20,6 +22,8 @@ import numpy as np
 import pytest
 
 import jaxloss
+from jaxloss import cli
+from jaxloss.names import public_modules
 from jaxloss.names.page import markdown_page
 from jaxloss.names.table import ForeignName, Library, inputs, key, libraries, same_idea
 from tests import tensorflow_formulas
@@ -97,6 +101,7 @@ def draw(seed: int) -> dict[str, np.ndarray]:
     return {
         "predictions": normal(N, D),
         "targets": normal(N, D),
+        "history": normal(N, D),
         "predicted_amounts": positive(N, D),
         "amounts": positive(N, D),
         "unit_predictions": unit(N, D),
@@ -108,6 +113,7 @@ def draw(seed: int) -> dict[str, np.ndarray]:
         "pos_weight": positive(D),
         "logits": normal(N, C),
         "labels": labels,
+        **{name: normal(N, C) for name in ("target_logits", "teacher_logits", "selector_q_values")},
         "positive_logits": positive(N, C),
         "masked_logits": np.where(absent, -np.inf, normal(N, C)),
         "masked_targets": np.where(absent, 0.0, soft_targets),
@@ -118,6 +124,9 @@ def draw(seed: int) -> dict[str, np.ndarray]:
         "one_hot": np.eye(C)[labels],
         "soft_targets": soft_targets,
         "log_targets": np.log(soft_targets),
+        **{name: normal(N, D) for name in ("anchors", "positives", "negatives", "others", "embeddings", "hidden")},
+        **{name: normal(N, D) for name in ("first_scores", "second_scores", "costs", "mixture_logits")},
+        "distances": positive(N, D),
         "unit_kernel": unit(C, D).T,
         "output_weight": normal(C, D),
         "head_kernel": normal(D, 3),
@@ -130,6 +139,7 @@ def draw(seed: int) -> dict[str, np.ndarray]:
         "weights": positive(N),
         "means": normal(N, D),
         "variances": positive(N, D),
+        **{name: normal(N, D) for name in ("means_p", "log_variances_p", "means_q", "log_variances_q")},
         "log_rates": normal(N, D),
         "rates": positive(N, D),
         "counts": rng.poisson(2.0, size=(N, D)).astype(float),
@@ -139,25 +149,36 @@ def draw(seed: int) -> dict[str, np.ndarray]:
         "pixel_logits": normal(2, 3, 4, C),
         "pixel_labels": pixel_labels,
         "pixel_one_hot": np.eye(C)[pixel_labels],
+        **{name: rng.uniform(size=(2, 3, 4, 1)) for name in ("images", "target_images")},
+        **{name: normal(2, 3, 4, C) for name in ("feature_maps", "target_feature_maps")},
+        "heads": positive(C),
         "boxes": boxes(N),
         "target_boxes": boxes(N),
         **speech(rng, normal(N, T, C)),
         "joint_logits": normal(N, 3, L + 1, C),
         "transitions": normal(C, C),
         "relevance": surely(rng, [0, 3], N, D),
+        **{name: normal(N, D) for name in ("real_logits", "fake_logits", "real", "fake", "encodings", "codes")},
+        "interpolation": rng.uniform(size=N),
+        "log_importance_weights": normal(N, D),
         "samples": normal(N, D),
         "noise": normal(N, D),
         "alphas": positive(N),
         "sigmas": positive(N),
         "token_logits": normal(N, T, C),
         "tokens": rng.integers(0, C, size=(N, T)),
+        "is_answer": surely(rng, [0, 1], N, T).astype(bool),
         **{name: -positive(N, D) for name in ("token_logps", "old_token_logps", "reference_token_logps")},
         **{name: -positive(N) for name in ("chosen_logps", "rejected_logps")},
         **{name: -positive(N) for name in ("reference_chosen_logps", "reference_rejected_logps")},
+        **{name: normal(N) for name in ("chosen_rewards", "rejected_rewards")},
+        "candidate_logps": normal(N, D),
+        "risks": positive(N, D),
         "rewards": normal(N, D),
         "discounts": rng.integers(0, 2, size=(N, D)) * rng.uniform(size=(N, D)),
         "advantages": normal(N, D),
         "values": normal(N, D + 1),
+        **{name: normal(N, D) for name in ("old_values", "returns")},
         "q_values": normal(N, C),
         "next_q_values": normal(N, C),
         "actions": rng.integers(0, C, size=N),
@@ -606,7 +627,77 @@ def test_false_friends_are_told_apart() -> None:
 def test_an_argument_is_named_as_one() -> None:
     text = message("class_weights")
     assert text.startswith("jaxloss has no `class_weights`; it is an argument of `")
+    assert "`softmax_cross_entropy_with_integer_labels`" in text
+    assert message("temperature").endswith(" more")
     assert "`huber_loss`" in message("delta")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("weight", "`class_weights=`"),
+        ("class_weight", "`weights=`"),
+        ("sample_weight", "`weights=`"),
+        ("ignore_index", "`where=labels != -100`"),
+        ("axis", "`jnp.moveaxis(logits, 1, -1)`"),
+        ("dim", "classes are the last axis"),
+        ("mask", "`where=`"),
+        ("label_smoothing_factor", "`label_smoothing=`"),
+        ("from_logits", "`softmax_` or `sigmoid_` take logits"),
+        ("losses", "`jaxloss.squared_error(predictions, targets)`"),
+        ("functional", "flat names"),
+        ("metrics", "`jaxloss.reductions.merge`"),
+        ("kl_categorical", "jaxloss.kl_divergence_from_logits(logits, target_logits)"),
+        ("categorical_kl", "jaxloss.kl_divergence_from_logits(logits, target_logits)"),
+        ("evidence_lower_bound", "`.sum((-3, -2, -1))`"),
+        ("ppo_policy_loss", "jaxloss.ppo_clip_loss("),
+        ("weighted_cross_entropy", "class_weights=class_weights"),
+        ("PCGrad", "combine.pcgrad()"),
+        ("seq_mean_token_mean", "reductions.sequence_mean()"),
+    ],
+)
+def test_words_that_are_no_loss_are_answered(name: str, says: str) -> None:
+    text = message(name)
+    assert text.startswith(f"jaxloss has no `{name}`; ")
+    assert says in text
+
+
+def test_what_the_answers_in_words_name_exists() -> None:
+    for says in (entry.says for library in LIBRARIES for entry in library.absent):
+        for path in re.findall(r"`jaxloss\.([\w.]+)", says):
+            assert functools.reduce(getattr, path.split("."), jaxloss), path
+
+
+def test_a_module_that_is_not_loaded_is_imported() -> None:
+    program = (
+        "import jaxloss\n"
+        "try: jaxloss.nn.functional.cross_entropy\n"
+        "except AttributeError as error: print(error)\n"
+        "from jaxloss import nn\n"
+        "assert jaxloss.nn is nn\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], check=True, timeout=120, capture_output=True, text=True)
+    assert said.stdout == "jaxloss has no `nn` yet; write `import jaxloss.nn`. Losses are `jaxloss.<name>`.\n"
+    with pytest.raises(AttributeError, match=r"jaxloss has no `nn\.VGG`\.$"):
+        getattr(jaxloss, "nn.VGG")
+
+
+@pytest.mark.parametrize(
+    ("row", "argument_names"),
+    [
+        ("triplet_loss", "triplet_margin_loss(anchors, positives, negatives)"),
+        ("TripletMarginLoss", "triplet_margin_loss(anchors, positives, negatives, "),
+        ("normal_kl", "gaussian_kl(means_p, log_variances_p, means_q, log_variances_q)"),
+        ("ce_loss", "softmax_cross_entropy_with_integer_labels(logits, labels)"),
+        ("kd_loss", "knowledge_distillation_loss(logits, teacher_logits, "),
+        ("gan_loss", "gan_nonsaturating_discriminator_loss(real_logits, fake_logits)"),
+        ("vq_loss", "vq_codebook_loss(encodings, codes)"),
+        ("value_loss", "ppo_value_clip_loss(values[:, :-1], old_values, returns)"),
+        ("lpips", "lpips_loss(feature_maps, target_feature_maps, heads)"),
+    ],
+)
+def test_recipes_call_arguments_by_what_they_are(row: str, argument_names: str) -> None:
+    assert f"`jaxloss.{argument_names}" in message(row)
 
 
 def test_a_name_of_another_module_is_found_there() -> None:
@@ -626,10 +717,38 @@ def test_a_name_of_another_module_is_found_there() -> None:
         (jaxloss.reductions, "batchmean", "reductions.mean_over(n)"),
         (jaxloss.reductions, "top_k", "reductions.top_fraction"),
         (jaxloss.reductions, "trimed_mean", "trimmed_mean"),
+        (jaxloss.reductions, "Mean", "Did you mean mean?"),
+        (jaxloss.reductions, "seq_mean_token_mean", "reductions.sequence_mean()"),
+        (jaxloss.reductions, "seq_mean_token_sum", "reductions.sequence_mean_token_sum()"),
+        (jaxloss.reductions, "seq_mean_token_sum_norm", "reductions.sequence_mean_token_sum_norm("),
+        (jaxloss.reductions, "token_mean", "`reduction='mean'`"),
+        (jaxloss.divergences, "kl_div", "jaxloss.kl_divergence(log_probs, soft_targets)"),
+        (jaxloss.classification, "CrossEntropyLoss", "_with_integer_labels(logits, labels)"),
+        (jaxloss.returns, "gae", "jaxloss.returns.generalized_advantage_estimation("),
+        (jaxloss.vision, "SSIM", "Did you mean ssim?"),
+        (jaxloss.divergences, "SSIM", "Did you mean jaxloss.ssim?"),
+        (jaxloss.vision, "squared_eror", "Did you mean jaxloss.squared_error?"),
+        (jaxloss.vision, "squared_error", "use `jaxloss.squared_error`"),
+        (jaxloss.vision, "box_iou", "use `jaxloss.boxes.box_iou`"),
+        (jaxloss.vision, "class_weights", "it is an argument of "),
+        (jaxloss.vision, "ignore_index", "where=labels != -100"),
     ],
 )
-def test_combine_and_reductions_help_too(module: Any, name: str, answer: str) -> None:
+def test_the_other_modules_help_too(module: Any, name: str, answer: str) -> None:
     assert answer in message(name, module)
+
+
+@pytest.mark.parametrize("module", public_modules(), ids=lambda module: module.__name__)
+def test_every_public_module_helps_and_can_be_probed(module: Any) -> None:
+    assert message("zzz", module) == f"{module.__name__} has no `zzz`."
+    assert message("__wrapped__", module) == f"{module.__name__} has no `__wrapped__`."
+    assert not hasattr(module, "mse_loss")
+    with pytest.raises(ImportError, match="cannot import name 'mse_loss'"):
+        exec(f"from {module.__name__} import mse_loss")
+    inspect.getmembers(module)
+    doctest.DocTestFinder().find(module)
+    for name in getattr(module, "__all__", ()):
+        assert hasattr(module, name)
 
 
 @pytest.mark.parametrize("namespace", ["combine", "reductions"])
@@ -691,3 +810,32 @@ def test_every_line_of_a_table_has_its_columns() -> None:
     assert len(tables) == 1 + len(LIBRARIES)
     for table in tables:
         assert {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} in ({3}, {5})
+
+
+# ---- the command -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("mse_loss", message("mse_loss")),
+        ("nn.MSELoss", message("MSELoss")),
+        ("jaxloss.mse_loss", message("mse_loss")),
+        ("reductions.token_mean", message("token_mean", jaxloss.reductions)),
+        ("squared_error", "jaxloss.squared_error: Squared difference; its mean is the mean squared error (MSE)."),
+        ("vision.dice_loss", f"jaxloss.vision.dice_loss: {inspect.getdoc(jaxloss.dice_loss)}".split("\n")[0]),
+    ],
+)
+def test_the_command_answers_for_one_name(name: str, answer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["names", name]) == 0
+    assert capsys.readouterr().out == f"{answer}\n"
+
+
+# ---- the map ---------------------------------------------------------------------------------------------------
+
+
+def test_the_docstring_of_the_package_names_every_public_module() -> None:
+    assert jaxloss.__doc__
+    for module in public_modules()[1:]:
+        assert f"``{module.__name__.removeprefix('jaxloss.')}``" in jaxloss.__doc__
+    assert len(jaxloss.__doc__.splitlines()) <= 24, "one screen"

@@ -40,11 +40,13 @@ def _parser() -> _Parser:
     demo.add_argument("--steps", type=_whole_number(1), default=1200, help="optimiser steps")
     demo.add_argument("--seed", type=_whole_number(0), default=0, help="seed of the split, the weights and the batches")
     demo.add_argument("--out", default="jaxloss-demo.png", help="where to write the picture, a .png file")
-    commands.add_parser(
+    names = commands.add_parser(
         "names",
         help="print which jaxloss function stands for which name of PyTorch, Keras, optax or TensorFlow",
-        description="Print a Markdown page: names of other libraries, ours, and the differences.",
+        description="Print what to write for one name, or a Markdown page of all: names of other libraries, ours, and "
+        "the differences.",
     )
+    names.add_argument("name", nargs="?", help="a name to look up, such as cross_entropy or nn.MSELoss; all by default")
     return parser
 
 

@@ -1,10 +1,26 @@
-"""``jaxloss names``: the migration page."""
+"""``jaxloss names``: the migration page, or what jaxloss says to one name."""
 
 from __future__ import annotations
 
+import inspect
+
+import jaxloss
 from jaxloss.names.page import markdown_page
 
 
-def run() -> int:
-    print(markdown_page())
+def run(name: str | None) -> int:
+    print(markdown_page() if name is None else answer(name))
     return 0
+
+
+def answer(path: str) -> str:
+    """What jaxloss has under a name, or says to it: ``mse_loss``, ``nn.MSELoss``, ``reductions.token_mean``."""
+    owner, _, name = path.removeprefix("jaxloss.").rpartition(".")
+    module = vars(jaxloss).get(owner)
+    home = module if inspect.ismodule(module) else jaxloss
+    try:
+        found = getattr(home, name)
+    except AttributeError as advice:
+        return str(advice)
+    summary = (inspect.getdoc(found) or "").partition("\n")[0]
+    return f"{home.__name__}.{name}: {summary}"

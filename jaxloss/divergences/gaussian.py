@@ -21,7 +21,7 @@ def gaussian_kl_standard_normal(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Kullback-Leibler divergence of a diagonal Gaussian from the standard normal: the KL term of a VAE.
+    r"""Kullback-Leibler divergence KL(p || N(0, I)) of a diagonal Gaussian: the KL term of a VAE.
 
     .. math:: \ell = \mathrm{KL}\left( \mathcal N(\mu, \operatorname{diag} e^s) \,\|\, \mathcal N(0, I) \right)
               = \frac12 \sum_d \left( \mu_d^2 + e^{s_d} - 1 - s_d \right)
@@ -68,7 +68,7 @@ def gaussian_kl(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Kullback-Leibler divergence KL(p || q) of two diagonal Gaussians; the expectation is over ``p``, the first.
+    r"""Kullback-Leibler divergence KL(p || q) of two diagonal Gaussians, ``p`` the first argument.
 
     .. math:: \ell = \mathrm{KL}(p \,\|\, q) = \frac12 \sum_d \left( e^{s_d - t_d} - 1 - (s_d - t_d)
               + (\mu_d - \nu_d)^2 e^{-t_d} \right)
@@ -132,7 +132,7 @@ def multivariate_gaussian_kl(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Kullback-Leibler divergence KL(p || q) of two Gaussians with full covariances, from Cholesky factors.
+    r"""Kullback-Leibler divergence KL(p || q) of two Gaussians with full covariances, ``p`` the first argument.
 
     .. math:: \ell = \tfrac12 \left( \lVert L_q^{-1} L_p \rVert_F^2 - D + \lVert L_q^{-1} (\mu - \nu) \rVert_2^2
               \right) + \sum_d \log \frac{(L_q)_{dd}}{(L_p)_{dd}}

@@ -40,7 +40,7 @@ def kl_divergence(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Kullback-Leibler divergence KL(p || q) of predicted log-probabilities from target probabilities.
+    r"""Kullback-Leibler divergence KL(targets || predictions), the predictions as log-probabilities.
 
     .. math:: \ell = \mathrm{KL}(p \,\|\, q) = \sum_k p_k (\log p_k - \log q_k) - p_k + q_k
 
@@ -96,7 +96,7 @@ def kl_divergence_with_log_targets(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Kullback-Leibler divergence KL(p || q) of predicted log-probabilities from target log-probabilities.
+    r"""Kullback-Leibler divergence KL(targets || predictions), both from log-probabilities.
 
     .. math:: \ell = \mathrm{KL}(p \,\|\, q) = \sum_k e^{\log p_k} (\log p_k - \log q_k) - e^{\log p_k} + q_k
 
@@ -143,7 +143,7 @@ def kl_divergence_from_logits(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Kullback-Leibler divergence KL(p || q) of the softmax of logits from the softmax of target logits.
+    r"""Kullback-Leibler divergence KL(targets || predictions), both the softmax of logits.
 
     .. math:: \ell = \sum_k p_k (\log p_k - \log q_k), \qquad
               q = \operatorname{softmax}(z), \quad p = \operatorname{softmax}(t)
@@ -186,7 +186,7 @@ def reverse_kl_divergence(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Reverse Kullback-Leibler divergence KL(q || p): the expectation is over the prediction, which seeks a mode.
+    r"""Reverse Kullback-Leibler divergence KL(predictions || targets), which seeks a mode.
 
     .. math:: \ell = \mathrm{KL}(q \,\|\, p) = \sum_k q_k (\log q_k - \log p_k) - q_k + p_k
 

@@ -1,7 +1,8 @@
-"""What to say when jaxloss, `jaxloss.combine` or `jaxloss.reductions` is asked for a name that it does not have.
+"""What to say when jaxloss or one of its public modules is asked for a name that it does not have.
 
 In this order: the name in another library's table; a module of jaxloss that has it; an argument that is called so; a
-name of ours that is spelt almost alike. A name that is known to have no counterpart gets no guess.
+name of ours that is spelt almost alike. For a family or a vocabulary, the place of a name that exists goes before the
+tables. A name that is known to have no counterpart gets no guess.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
+from jaxloss.names import public_modules
 from jaxloss.names.table import ELSEWHERE, ForeignName, Library, key, libraries, same_idea
 
 __all__ = ["explain", "find"]
 
 WITH_TABLES = ("combine", "reductions")
 """Public modules with a table of foreign names of their own."""
+MOST_USERS = 12
+"""How many functions with one argument are listed."""
 
 
 def explain(module: str, name: str) -> str:
@@ -34,27 +38,34 @@ def explain(module: str, name: str) -> str:
 
 def _answers(module: str, name: str) -> Iterator[str]:
     namespace = module.removeprefix("jaxloss").removeprefix(".")
-    known = {key(ours) for ours in _public(sys.modules[module])}
-    if not namespace:
-        absent = [entry.says for library in libraries() for entry in library.absent if name in entry.names]
-        rows = find(name)
-        if absent or any(name in row.names for _, row in rows) or key(name) not in known:
-            exact = [pair for pair in rows if name in pair[1].names]
-            yield from absent
-            yield from (_sentence(name, *pair) for pair in (exact if absent else rows))
-            if absent or rows:
-                return
-    elif namespace in WITH_TABLES:
-        table = {key(theirs): use for theirs, use in same_idea(namespace).items()}
-        if key(name) in table:
-            yield table[key(name)]
-            return
     places = _places(module, name)
-    if places and not _guesses(module, name):
+    if namespace in WITH_TABLES and key(name) in (table := _uses(namespace)):
+        yield table[key(name)]
+    elif namespace and places:
         yield f"use `{places[0]}`"
-    elif not places and (users := _users_of_argument(name)):
-        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
-        yield f"it is an argument of {', '.join(f'`{user}`' for user in users[:3])}{more}"
+    elif answers := list(_foreign(module, name)):
+        yield from answers
+    elif places:
+        if not _guesses(module, name):
+            yield f"use `{places[0]}`"
+    elif users := _users_of_argument(name):
+        more = f" and {len(users) - MOST_USERS} more" if len(users) > MOST_USERS else ""
+        yield f"it is an argument of {', '.join(f'`{user}`' for user in users[:MOST_USERS])}{more}"
+    elif not _guesses(module, name):
+        yield from (table[key(name)] for table in map(_uses, WITH_TABLES) if key(name) in table)
+
+
+def _foreign(module: str, name: str) -> Iterator[str]:
+    """What the tables of the libraries say; nothing where only case and underscores separate a name from one of ours.
+
+    A name that a table has as it stands is meant, whatever ours are.
+    """
+    absent = [entry.says for library in libraries() for entry in library.absent if name in entry.names]
+    rows = find(name)
+    exact = [pair for pair in rows if name in pair[1].names]
+    if absent or exact or key(name) not in map(key, _public(sys.modules[module])):
+        yield from absent
+        yield from (_sentence(name, *pair) for pair in (exact if absent else rows))
 
 
 def find(name: str) -> list[tuple[Library, ForeignName]]:
@@ -80,9 +91,12 @@ def _public(module: ModuleType) -> dict[str, Callable]:
 
 def _places(module: str, name: str) -> list[str]:
     """The full name of what is called ``name`` at the root of jaxloss or in another of its public modules."""
-    root = sys.modules["jaxloss"]
-    others = [root, *(member for n in root.__all__ if inspect.ismodule(member := getattr(root, n)))]
-    return [f"{m.__name__}.{name}" for m in others if m.__name__ != module and name in _public(m)][:1]
+    others = (other for other in public_modules() if other.__name__ != module)
+    return [f"{other.__name__}.{name}" for other in others if name in _public(other)][:1]
+
+
+def _uses(namespace: str) -> dict[str, str]:
+    return {key(theirs): use for theirs, use in same_idea(namespace).items()}
 
 
 def _users_of_argument(name: str) -> list[str]:
@@ -95,9 +109,22 @@ def _users_of_argument(name: str) -> list[str]:
 
 
 def _guesses(module: str, name: str) -> list[str]:
-    """Ours that differ in the suffix; else those with the same words, and those that are spelt alike."""
+    """Ours that may be meant: of the module or, where those are more alike, of the whole with their full names."""
     if any(name in entry.names for library in libraries() for entry in library.absent):
         return []
+    own = _alike(module, name)
+    if module == "jaxloss":
+        return own
+    every = [f"jaxloss.{ours}" for ours in _alike("jaxloss", name)]
+    return max(own, every, key=lambda guesses: max((_likeness(name, guess) for guess in guesses), default=0.0))
+
+
+def _likeness(typed: str, guess: str) -> float:
+    return difflib.SequenceMatcher(None, key(typed), key(guess.removeprefix("jaxloss."))).ratio()
+
+
+def _alike(module: str, name: str) -> list[str]:
+    """Ours that differ in the suffix; else those with the same words, and those that are spelt alike."""
     known = {key(ours): ours for ours in _public(sys.modules[module])}
     typed = key(name)
     stem = typed.removesuffix("loss")

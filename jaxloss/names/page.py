@@ -34,7 +34,7 @@ def markdown_page() -> str:
             page += ["", "```python", *library.imports, "```"]
         page += ["", *_table(("theirs", "ours", "call it like this", "difference"), lines)]
         if library.absent:
-            page += ["", "Without a counterpart here:", ""]
+            page += ["", "Names that are not one function here:", ""]
             page += [f"- {', '.join(f'`{name}`' for name in entry.names)}: {entry.says}" for entry in library.absent]
     return "\n".join(page) + "\n"
 
