@@ -15,8 +15,6 @@ Python raises a TypeError. Build it inside the compiled function.
 
 from __future__ import annotations
 
-import typing as _t
-
 import jax
 import jax.numpy as jnp
 
@@ -26,7 +24,6 @@ from jaxloss._floor.reducers import reducer
 from jaxloss._floor.reduction import divide_sums, weighted_sums
 from jaxloss._floor.terms import Term, merge, summarize, term
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
-from jaxloss.names import no_such_name as _no_such_name
 
 __all__ = [
     "Term",
@@ -244,10 +241,3 @@ def worst_group(values: Array, weights: Array, groups: ArrayLike, num_groups: in
     means = jnp.where(masses > 0, divide_sums(sums, masses), -jnp.inf)
     some = jnp.any(masses > 0)
     return jnp.where(some, jnp.max(jnp.where(some, means, 0)), jnp.zeros((), values.dtype))
-
-
-if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
-
-    def __getattr__(name: str) -> _t.NoReturn:
-        """For names that do not exist: what to write instead."""
-        _no_such_name(__name__, name)

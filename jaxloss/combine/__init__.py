@@ -39,15 +39,12 @@ The suffixes tell the kind: ``*_weights`` is a pure function from gradients, or 
 term; ``*_weighting`` makes an aggregator; the name of a transformation has neither suffix.
 """
 
-import typing as _t
-
 from jaxloss.combine import examples, gradients, objectives, structure, weights
 from jaxloss.combine.examples import *
 from jaxloss.combine.gradients import *
 from jaxloss.combine.objectives import *
 from jaxloss.combine.structure import *
 from jaxloss.combine.weights import *
-from jaxloss.names import no_such_name as _no_such_name
 
 __all__: list[str] = []
 __all__ += examples.__all__
@@ -55,9 +52,3 @@ __all__ += gradients.__all__
 __all__ += objectives.__all__
 __all__ += structure.__all__
 __all__ += weights.__all__
-
-if not _t.TYPE_CHECKING:  # to a type checker a module with __getattr__ has every attribute
-
-    def __getattr__(name: str) -> _t.NoReturn:
-        """For names that do not exist: what to write instead."""
-        _no_such_name(__name__, name)
