@@ -14,6 +14,7 @@ from typing import Any
 import chex
 import jax.numpy as jnp
 
+from jaxloss._floor import likely_fixes
 from jaxloss._floor.dtypes import as_array, as_int32, boolean, floating, has_dtype, integer, numeric
 from jaxloss._floor.hyperparameters import scalar, whole
 from jaxloss._floor.typing import Array
@@ -50,33 +51,30 @@ def _require(error: type[Exception], message: str, assertion: Callable[..., None
         raise error(message) from None
 
 
-def _likely_fix(reference: str, name: str, expected: tuple[int, ...], found: tuple[int, ...]) -> str:
-    if len(found) == len(expected) + 1 and found[-1] == 1 and found[:-1] == expected:
-        return f"Did you mean jnp.squeeze({name}, -1)?"
-    if len(expected) == len(found) + 1 and expected[-1] == 1 and expected[:-1] == found:
-        return f"Did you mean {name}[..., None], or jnp.squeeze({reference}, -1)?"
-    return f"If repeating is intended, write it out: jnp.broadcast_to({name}, shape)."
-
-
 def same_shape(**arrays: Array) -> None:
     """Raise a ValueError unless all arguments have the shape of the first."""
     (reference, first), *rest = arrays.items()
     for name, array in rest:
-        message = (
-            f"{reference} and {name} must have the same shape, nothing is broadcast; found {reference} "
-            f"{first.shape} and {name} {array.shape}. {_likely_fix(reference, name, first.shape, array.shape)}"
-        )
-        _require(ValueError, message, chex.assert_equal_shape, [first, array])
+        _one_shape(reference, first, name, array, likely_fixes.of_same_shape(reference, first, name, array))
+
+
+def _one_shape(reference: str, first: Array, name: str, array: Array, fix: str) -> None:
+    message = (
+        f"{reference} and {name} must have the same shape, nothing is broadcast; found {reference} "
+        f"{first.shape} and {name} {array.shape}. {fix}"
+    )
+    _require(ValueError, message, chex.assert_equal_shape, [first, array])
 
 
 def has_shape(expected: tuple[int, ...], meaning: str, **arrays: Array) -> None:
     """Raise a ValueError unless the arguments have the shape ``expected``, described by ``meaning``."""
     for name, array in arrays.items():
-        message = (
-            f"{name} must have shape {expected} ({meaning}); found {array.shape}. "
-            f"{_likely_fix('the other argument', name, expected, array.shape)}"
-        )
-        _require(ValueError, message, chex.assert_shape, array, expected)
+        _this_shape(expected, meaning, name, array, likely_fixes.of_shape(name, array.shape, expected))
+
+
+def _this_shape(expected: tuple[int, ...], meaning: str, name: str, array: Array, fix: str) -> None:
+    message = f"{name} must have shape {expected} ({meaning}); found {array.shape}. {fix}"
+    _require(ValueError, message, chex.assert_shape, array, expected)
 
 
 def with_axes(axes: str, *, allow_empty: bool = False, **arrays: Array) -> None:
@@ -142,7 +140,9 @@ def scores_and_labels(**arrays: Any) -> tuple[Array, Array]:
     (scores,) = floating(**{scores_name: scores})
     (labels,) = integer(**{labels_name: labels})
     _trailing_axes("classes", False, scores_name, scores)
-    has_shape(scores.shape[:-1], f"{scores_name}.shape[:-1], the class axis is last", **{labels_name: labels})
+    meaning = f"{scores_name}.shape[:-1], the class axis is last"
+    fix = likely_fixes.of_labels(scores_name, scores.shape, labels_name, labels.shape)
+    _this_shape(scores.shape[:-1], meaning, labels_name, labels, fix)
     return scores, as_int32(labels)
 
 
@@ -170,7 +170,8 @@ def scores_and_targets(**arrays: Any) -> tuple[Array, Array]:
     (scores,) = floating(**{scores_name: scores})
     (targets,) = numeric(**{targets_name: targets})
     _trailing_axes("classes", False, scores_name, scores)
-    same_shape(**{scores_name: scores, targets_name: targets})
+    fix = likely_fixes.of_targets(scores_name, scores, targets_name, targets)
+    _one_shape(scores_name, scores, targets_name, targets, fix)
     return scores, targets
 
 
@@ -207,6 +208,6 @@ def _broadcast(name: str, array: Array, shape: tuple[int, ...]) -> Array:
     if aligned is None or any(n not in (1, m) for n, m in zip(array.shape, aligned, strict=True)):
         raise ValueError(
             f"{name} must have the shape of the unreduced loss, {shape}, or broadcast to it; found {array.shape}. "
-            f"To mask or weight whole examples add axes of size 1: {name}[:, None]."
+            f"{likely_fixes.of_tail(name, array.shape, shape)}"
         )
     return jnp.broadcast_to(array, shape)

@@ -36,8 +36,14 @@ def boolean(meaning: str, **arrays: Any) -> tuple[Array, ...]:
 
 def floating(**arrays: Any) -> tuple[Array, ...]:
     """The arguments as floating-point arrays; a TypeError for anything else."""
-    advice = "Convert it where the scale is known, for example x.astype(jnp.float32)."
-    return tuple(has_dtype(n, x, (jnp.floating,), "floating", advice) for n, x in arrays.items())
+    return tuple(_floating(name, as_array(name, value)) for name, value in arrays.items())
+
+
+def _floating(name: str, array: Array) -> Array:
+    swapped = "Are the arguments swapped? Predictions come first. If not, write"
+    start = swapped if jnp.issubdtype(array.dtype, jnp.integer) else "Write"
+    advice = f"{start} x.astype(jnp.float32), or x.astype(jnp.float32) / 255 for the bytes of an image."
+    return has_dtype(name, array, (jnp.floating,), "floating", advice)
 
 
 def numeric(**arrays: Any) -> tuple[Array, ...]:

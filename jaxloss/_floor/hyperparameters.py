@@ -58,14 +58,14 @@ def scalar(
         number = None if isinstance(array, Tracer) else float(array)
     if number is not None:
         limits = {
-            f"> {above}": above is None or number > above,
-            f">= {at_least}": at_least is None or number >= at_least,
-            f"< {below}": below is None or number < below,
-            f"<= {at_most}": at_most is None or number <= at_most,
+            f"> {above}": None if above is None else number > above,
+            f">= {at_least}": None if at_least is None else number >= at_least,
+            f"< {below}": None if below is None else number < below,
+            f"<= {at_most}": None if at_most is None else number <= at_most,
         }
-        broken = [limit for limit, holds in limits.items() if not holds]
-        if broken or number != number:
-            raise ValueError(f"{name} must be {' and '.join(broken) or 'a number'}; found {number}.")
+        if number != number or False in limits.values():
+            given = [limit for limit, holds in limits.items() if holds is not None]
+            raise ValueError(f"{name} must be {' and '.join(given) or 'a number'}; found {number}.")
     return result
 
 

@@ -13,12 +13,27 @@ import numpy as np
 
 from jaxloss._floor.typing import Array, Reducer
 
-__all__ = ["BoundReducer", "apply", "reducer"]
+__all__ = ["BoundReducer", "apply", "did_you_mean", "reducer"]
 
 P = ParamSpec("P")
 
 WEIGHTLESS_MODULES = ("jax.numpy", "numpy", "builtins", "math")
 """Modules whose ``mean`` or ``max`` would take the weights for an axis."""
+
+MEANT = {
+    "mean": "'mean'",
+    "avg": "'mean'",
+    "average": "'mean'",
+    "sum_over_batch_size": "'mean'",
+    "token-mean": "'mean'",
+    "sum": "'sum'",
+    "none": "'none' for no reduction",
+    "batchmean": "the sum over the batch size: reduction=jaxloss.reductions.mean_over(batch)",
+    "seq-mean-token-mean": "reduction=jaxloss.reductions.sequence_mean()",
+    "seq-mean-token-sum": "reduction=jaxloss.reductions.sequence_mean_token_sum()",
+    "seq-mean-token-sum-norm": "reduction=jaxloss.reductions.sequence_mean_token_sum_norm()",
+}
+"""What the names of reductions in other libraries mean here, in small letters; those with hyphens are of verl."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -87,8 +102,14 @@ def apply(reduction: Callable[..., Any], values: Array, weights: Array) -> Any:
     _require_two_arguments(reduction)
     result = reduction(values, weights)
     if callable(result):
-        raise TypeError(_not_called(reduction))
+        raise TypeError(_refusal(reduction, "it returns a function; if it makes reductions, call it first"))
     return result
+
+
+def did_you_mean(reduction: Any) -> str:
+    """The end of a message about an unknown reduction: what was likely meant, or nothing."""
+    meant = MEANT.get(str(reduction).lower())
+    return f" Did you mean {meant}?" if meant else ""
 
 
 def _require_two_arguments(reduction: Callable[..., Any]) -> None:
@@ -109,19 +130,15 @@ def _require_two_arguments(reduction: Callable[..., Any]) -> None:
     try:
         signature.bind(None, None)
     except TypeError:
-        raise TypeError(_not_called(reduction)) from None
+        raise TypeError(_refusal(reduction, "it must take two arguments, (values, weights)")) from None
 
 
-def _not_called(reduction: Callable[..., Any]) -> str:
-    name = getattr(reduction, "__name__", repr(reduction))
+def _refusal(reduction: Callable[..., Any], fault: str) -> str:
+    """The message for a function that is no reduction: its ``fault``, unless it is one of ours that was not called."""
+    name, signature = getattr(reduction, "__name__", repr(reduction)), inspect.signature(reduction)
+    required = ", ".join(p.name for p in signature.parameters.values() if p.default is p.empty)
     if getattr(reduction, "__module__", None) == "jaxloss.reductions":
-        name = f"reductions.{name}"
-    arguments = ", ".join(
-        parameter.name
-        for parameter in inspect.signature(reduction).parameters.values()
-        if parameter.default is parameter.empty
-    )
-    return (
-        f"reduction must be a function (values, weights) -> result; {name} makes one when it is called. "
-        f"Write reduction={name}({arguments})."
-    )
+        found = f"reductions.{name} makes one when it is called. Write reduction=reductions.{name}({required})"
+    else:
+        found = f"found {name}{signature}: {fault}"
+    return f"reduction must be a function (values, weights) -> result; {found}."

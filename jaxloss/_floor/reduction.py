@@ -182,7 +182,7 @@ def reduce(
     if reduction not in ("sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found {reduction!r}. "
-            "Ready-made functions are in jaxloss.reductions."
+            f"Ready-made functions are in jaxloss.reductions.{reducers.did_you_mean(reduction)}"
         )
     if mass is not None:
         values = hide(where, values) * mass.astype(values.dtype)

@@ -72,6 +72,9 @@ def checked(fn: Callable[P, R]) -> Callable[P, R]:
         A function with the signature of ``fn``. A failed check raises a ValueError; called while JAX is
         tracing, the check raises a ``JaxRuntimeError`` with the same message when the program runs.
 
+    Raises:
+        TypeError: If ``fn`` is not a function.
+
     Example:
         >>> loss = jaxloss.checked(jaxloss.softmax_cross_entropy_with_integer_labels)
         >>> loss(jnp.zeros((1, 3)), jnp.array([3]))
@@ -79,6 +82,12 @@ def checked(fn: Callable[P, R]) -> Callable[P, R]:
             ...
         ValueError: labels must lie in [0, 3); mask padding with where=labels != -100
     """
+
+    if not callable(fn):
+        raise TypeError(
+            f"fn must be a function; found {type(fn).__name__}. checked takes the function, not its result: "
+            "checked(loss)(x, y)."
+        )
 
     def fail(error: checkify.Error) -> None:
         message = error.get()

@@ -281,10 +281,10 @@ def test_self_adaptive_points_in_batches() -> None:
 @pytest.mark.parametrize(
     ("tx", "message"),
     [
-        (combine.top_fraction(0.0), "fraction must be > 0"),
-        (combine.cvar(1.5), "fraction must be <= 1"),
-        (combine.trimmed_mean(1.0), "fraction must be < 1"),
-        (combine.small_loss(0.0), "fraction must be > 0"),
+        (combine.top_fraction(0.0), "fraction must be > 0 and <= 1"),
+        (combine.cvar(1.5), "fraction must be > 0 and <= 1"),
+        (combine.trimmed_mean(1.0), "fraction must be >= 0 and < 1"),
+        (combine.small_loss(0.0), "fraction must be > 0 and <= 1"),
         (combine.focal(-1.0), "gamma must be >= 0"),
         (combine.reduce_by(reductions.soft_maximum, temperature=0.0), "temperature must be > 0"),
         (combine.superloss(0.0), "regularization must be > 0"),

@@ -285,8 +285,8 @@ def test_a_tunable_weight_is_edited_without_recompilation() -> None:
         (combine.uncertainty(FAMO, initial={"a": 0.0}), KeyError, r"no number for the term\(s\) \['b', 'c'\]"),
         (combine.tchebycheff(0.0), ValueError, "smoothing must be > 0"),
         (combine.dwa(2, temperature=-1.0), ValueError, "temperature must be > 0"),
-        (combine.ema_normalize(1.0), ValueError, "decay must be < 1"),
-        (combine.relobralo(jax.random.key(0), lookback=1.5), ValueError, "lookback must be <= 1"),
+        (combine.ema_normalize(1.0), ValueError, "decay must be >= 0 and < 1"),
+        (combine.relobralo(jax.random.key(0), lookback=1.5), ValueError, "lookback must be >= 0 and <= 1"),
         (combine.vrex(-1.0), ValueError, "beta must be >= 0"),
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import chex
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -38,14 +41,19 @@ MESSAGES = {
     "integer predictions": (
         lambda: jaxloss.squared_error(jnp.ones(4, jnp.int32), jnp.ones(4)),
         TypeError,
-        "predictions must be floating; found int32. Convert it where the scale is known, for example "
-        "x.astype(jnp.float32).",
+        "predictions must be floating; found int32. Are the arguments swapped? Predictions come first. If not, write "
+        "x.astype(jnp.float32), or x.astype(jnp.float32) / 255 for the bytes of an image.",
+    ),
+    "boolean predictions": (
+        lambda: jaxloss.squared_error(jnp.ones(4, bool), jnp.ones(4)),
+        TypeError,
+        "predictions must be floating; found bool. Write x.astype(jnp.float32)",
     ),
     "reduction": (
         lambda: jaxloss.squared_error(jnp.ones(4), jnp.ones(4), reduction="average"),
         ValueError,
         "reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found 'average'. Ready-made "
-        "functions are in jaxloss.reductions.",
+        "functions are in jaxloss.reductions. Did you mean 'mean'?",
     ),
     "labels": (
         lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((4, 3)), jnp.ones((4, 3))),
@@ -62,7 +70,17 @@ MESSAGES = {
     "hyperparameter": (
         lambda: jaxloss.sigmoid_binary_cross_entropy(jnp.ones(4), jnp.ones(4), label_smoothing=1.5),
         ValueError,
-        "label_smoothing must be <= 1; found 1.5.",
+        "label_smoothing must be >= 0 and <= 1; found 1.5.",
+    ),
+    "hyperparameter with two open ends": (
+        lambda: jaxloss.quantile_loss(jnp.ones(4), jnp.ones(4), quantile=50),
+        ValueError,
+        "quantile must be > 0 and < 1; found 50.0.",
+    ),
+    "hyperparameter that is no number": (
+        lambda: jaxloss.quantile_loss(jnp.ones(4), jnp.ones(4), quantile=float("nan")),
+        ValueError,
+        "quantile must be > 0 and < 1; found nan.",
     ),
     "vector hyperparameter": (
         lambda: jaxloss.sigmoid_binary_cross_entropy(jnp.ones(4), jnp.ones(4), label_smoothing=jnp.ones(4)),
@@ -73,13 +91,85 @@ MESSAGES = {
         lambda: jaxloss.squared_error(jnp.ones((4, 2)), jnp.ones((4, 2)), where=jnp.ones(3, bool)),
         ValueError,
         "where must have the shape of the unreduced loss, (4, 2), or broadcast to it; found (3,). To mask or weight whole "
-        "examples add axes of size 1: where[:, None].",
+        "examples use shape (4, 1).",
+    ),
+    "mask of examples": (
+        lambda: jaxloss.squared_error(jnp.ones((4, 2, 3)), jnp.ones((4, 2, 3)), where=jnp.ones(4, bool)),
+        ValueError,
+        "found (4,). To mask or weight whole examples add axes of size 1: where[..., None, None].",
+    ),
+    "mask with an axis too many": (
+        lambda: jaxloss.squared_error(jnp.ones(4), jnp.ones(4), where=jnp.ones((4, 1), bool)),
+        ValueError,
+        "found (4, 1). Did you mean jnp.squeeze(where, -1)?",
+    ),
+    "weights of classes": (
+        lambda: jaxloss.softmax_cross_entropy(jnp.ones((4, 3)), jnp.ones((4, 3)), weights=jnp.ones(3)),
+        ValueError,
+        "weights must have the shape of the unreduced loss, (4,), or broadcast to it; found (3,). To mask or weight whole "
+        "examples use shape (4,), or for one weight per class use class_weights= where the loss has it, else "
+        "weights=w[labels].",
+    ),
+    "weights of examples": (
+        lambda: jaxloss.squared_error(jnp.ones((4, 3)), jnp.ones((4, 3)), weights=jnp.ones(4)),
+        ValueError,
+        "add axes of size 1: weights[..., None], or for one weight per class use class_weights= where",
     ),
     "labels of another shape": (
         lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((4, 3)), jnp.ones((4, 1), jnp.int32)),
         ValueError,
         "labels must have shape (4,) (logits.shape[:-1], the class axis is last); found (4, 1). Did you mean "
         "jnp.squeeze(labels, -1)?",
+    ),
+    "labels of a loss that takes targets": (
+        lambda: jaxloss.softmax_cross_entropy(jnp.ones((4, 3)), jnp.ones(4, jnp.int32)),
+        ValueError,
+        "found logits (4, 3) and targets (4,). Integer class labels belong to the loss of the same name that ends in "
+        "_with_integer_labels; where there is none, write jax.nn.one_hot(targets, 3).",
+    ),
+    "labels as floats": (
+        lambda: jaxloss.softmax_cross_entropy(jnp.ones((4, 3)), jnp.ones(4)),
+        ValueError,
+        "write jax.nn.one_hot(targets.astype(jnp.int32), 3).",
+    ),
+    "labels of a loss of one shape": (
+        lambda: jaxloss.sigmoid_binary_cross_entropy(jnp.ones((4, 3)), jnp.ones(4, jnp.int32)),
+        ValueError,
+        "For class indices write jax.nn.one_hot(targets, 3). If repeating is intended, write it out: "
+        "jnp.broadcast_to(targets[..., None], logits.shape).",
+    ),
+    "one-hot labels": (
+        lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((4, 3)), jnp.ones((4, 3), jnp.int32)),
+        ValueError,
+        "found (4, 3). If labels are one-hot, write jnp.argmax(labels, axis=-1).",
+    ),
+    "labels of one class": (
+        lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((4, 1)), jnp.ones((4, 1), jnp.int32)),
+        ValueError,
+        "found (4, 1). Did you mean jnp.squeeze(labels, -1)?",
+    ),
+    "channels first": (
+        lambda: jaxloss.softmax_cross_entropy_with_integer_labels(
+            jnp.ones((2, 3, 8, 8)), jnp.ones((2, 8, 8), jnp.int32)
+        ),
+        ValueError,
+        "labels must have shape (2, 3, 8) (logits.shape[:-1], the class axis is last); found (2, 8, 8). Classes are the "
+        "last axis; if they are axis 1 here, jnp.moveaxis(logits, 1, -1).",
+    ),
+    "channels first, one image": (
+        lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((3, 8, 4)), jnp.ones((8, 4), jnp.int32)),
+        ValueError,
+        "if they are axis 0 here, jnp.moveaxis(logits, 0, -1).",
+    ),
+    "channels first, targets": (
+        lambda: jaxloss.softmax_cross_entropy(jnp.ones((2, 3, 8, 8)), jnp.ones((2, 8, 8), jnp.int32)),
+        ValueError,
+        "if they are axis 1 here, jnp.moveaxis(logits, 1, -1).",
+    ),
+    "arguments swapped": (
+        lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones(4, jnp.int32), jnp.ones((4, 3))),
+        TypeError,
+        "logits must be floating; found int32. Are the arguments swapped? Predictions come first.",
     ),
     "not numbers": (
         lambda: jaxloss.squared_error("abc", jnp.ones(4)),
@@ -101,6 +191,48 @@ def test_message(name, jit) -> None:
 @pytest.mark.parametrize("name", MESSAGES)
 def test_no_message_can_be_switched_off(name, chex_is_off) -> None:
     test_message(name, jit=False)
+
+
+FIXES = {
+    "front": ((3,), (3, 6), "If repeating is intended, write it out: jnp.broadcast_to(x[..., None], (3, 6))."),
+    "front of a square": ((3,), (3, 3), "jnp.broadcast_to(x[..., None], (3, 3))"),
+    "front, two axes": ((3,), (3, 6, 2), "jnp.broadcast_to(x[..., None, None], (3, 6, 2))"),
+    "back": ((6,), (3, 6), "jnp.broadcast_to(x, (3, 6))"),
+    "one": ((1, 6), (3, 6), "jnp.broadcast_to(x, (3, 6))"),
+    "scalar": ((), (3, 6), "jnp.broadcast_to(x, (3, 6))"),
+    "axis lost": ((3,), (3, 1), "Did you mean x[..., None]?"),
+    "axis gained": ((3, 1), (3,), "Did you mean jnp.squeeze(x, -1)?"),
+    "order": ((6, 3), (3, 6), "The axes seem to be in another order: move them with jnp.moveaxis."),
+    "size": ((2,), (3,), "It cannot be repeated to that shape: look where x is made."),
+    "too many axes": ((3, 6), (3,), "It cannot be repeated to that shape: look where x is made."),
+}
+
+
+@pytest.mark.parametrize("case", FIXES)
+def test_advice_on_a_shape_works_when_it_is_followed(case) -> None:
+    found, expected, advice = FIXES[case]
+    with pytest.raises(ValueError, match=re.escape(advice)) as raised:
+        checks.has_shape(expected, "as asked", x=jnp.ones(found))
+    code = re.search(r"(jnp\.broadcast_to|jnp\.squeeze|x\[)[^?]*(?=[.?]$)", str(raised.value))
+    if code is not None:
+        assert eval(code[0], {"jnp": jnp, "x": jnp.ones(found)}).shape == expected
+
+
+def test_advice_on_symbolic_shapes() -> None:
+    b, k = jax.export.symbolic_shape("b, k")
+    scores, turned = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((b, k), (k, b)))
+    with pytest.raises(ValueError, match="The axes seem to be in another order"):
+        jax.eval_shape(jaxloss.squared_error, scores, turned)
+    with pytest.raises(ValueError, match="If labels are one-hot, write"):
+        jax.eval_shape(LOSS, scores, jax.ShapeDtypeStruct((b, k), jnp.int32))
+
+
+def test_advice_on_one_shape_may_repeat_the_first() -> None:
+    message = re.escape("If repeating is intended, write it out: jnp.broadcast_to(a[..., None], b.shape).")
+    with pytest.raises(ValueError, match=message):
+        checks.same_shape(a=jnp.ones(3), b=jnp.ones((3, 6)))
+    with pytest.raises(ValueError, match=re.escape("jnp.broadcast_to(a, b.shape)")):
+        checks.same_shape(a=jnp.ones((1, 6)), b=jnp.ones((3, 6)))
 
 
 @pytest.mark.parametrize(
@@ -196,6 +328,13 @@ def test_checked_works_with_gradients(wrap) -> None:
         jax.block_until_ready(wrap(jaxloss.checked(LOSS))(*BAD))
     with pytest.raises(ValueError, match=MESSAGE):
         jaxloss.checked(wrap(LOSS))(*BAD)
+
+
+@pytest.mark.parametrize("result", [3, jnp.ones(())])
+def test_checked_takes_a_function(result) -> None:
+    message = "checked takes the function, not its result: checked(loss)(x, y)"
+    with pytest.raises(TypeError, match=re.escape(message)):
+        jaxloss.checked(result)
 
 
 def test_checked_works_with_vmap() -> None:

@@ -196,7 +196,18 @@ WRONG = {
     "jnp.mean": (lambda: jnp.mean, 'jax.numpy.mean is not. Write reduction="mean".'),
     "np.max": (lambda: np.max, "numpy.max is not. Write lambda values, weights: max(...)."),
     "builtin": (lambda: sum, 'builtins.sum is not. Write reduction="sum".'),
-    "own factory": (lambda: lambda: max, "makes one when it is called"),
+    "own function of no argument": (
+        lambda: lambda: max,
+        "found <lambda>(): it must take two arguments, (values, weights).",
+    ),
+    "own function of one argument": (
+        lambda: lambda v: v.mean(),
+        "found <lambda>(v): it must take two arguments, (values, weights).",
+    ),
+    "own factory": (
+        lambda: lambda start, stop: max,
+        "found <lambda>(start, stop): it returns a function; if it makes reductions, call it first.",
+    ),
 }
 
 
@@ -205,6 +216,40 @@ def test_a_reduction_that_is_none_says_what_to_write(name: str) -> None:
     make, message = WRONG[name]
     with pytest.raises(TypeError, match=re.escape(message)):
         jaxloss.squared_error(jnp.ones(3), jnp.zeros(3), reduction=make())
+
+
+UNKNOWN = {
+    "Mean": "'mean'",
+    "SUM": "'sum'",
+    "avg": "'mean'",
+    "average": "'mean'",
+    "sum_over_batch_size": "'mean'",
+    "SUM_OVER_BATCH_SIZE": "'mean'",
+    "token-mean": "'mean'",
+    None: "'none' for no reduction",
+    "batchmean": "the sum over the batch size: reduction=jaxloss.reductions.mean_over(batch)",
+    "seq-mean-token-mean": "reduction=jaxloss.reductions.sequence_mean()",
+    "seq-mean-token-sum": "reduction=jaxloss.reductions.sequence_mean_token_sum()",
+    "seq-mean-token-sum-norm": "reduction=jaxloss.reductions.sequence_mean_token_sum_norm()",
+}
+
+
+@pytest.mark.parametrize("reduction", UNKNOWN)
+def test_an_unknown_reduction_says_what_was_likely_meant(reduction) -> None:
+    guess = UNKNOWN[reduction]
+    with pytest.raises(
+        ValueError, match=re.escape(f"found {reduction!r}.") + ".*" + re.escape(f"Did you mean {guess}?")
+    ):
+        jaxloss.squared_error(jnp.ones((2, 3)), jnp.zeros((2, 3)), reduction=reduction)
+    code = guess.removesuffix(" for no reduction").rpartition("reduction=")[2]
+    meant = eval(code, {"jaxloss": jaxloss, "batch": 2})
+    jaxloss.squared_error(jnp.ones((2, 3)), jnp.zeros((2, 3)), reduction=meant)
+
+
+def test_an_unknown_reduction_without_a_guess_has_none() -> None:
+    for reduction in ("median", ["mean"]):
+        with pytest.raises(ValueError, match=r"functions are in jaxloss\.reductions\.$"):
+            jaxloss.squared_error(jnp.ones(3), jnp.zeros(3), reduction=reduction)
 
 
 def test_wrong_arguments_of_a_reduction_name_it() -> None:

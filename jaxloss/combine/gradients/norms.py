@@ -78,7 +78,7 @@ def equal_norms(*, momentum: Scalar = 0.9) -> Aggregator:
         >>> combine.equal_norms(momentum=1.0)
         Traceback (most recent call last):
             ...
-        ValueError: momentum must be < 1; found 1.0.
+        ValueError: momentum must be >= 0 and < 1; found 1.0.
     """
     momentum = checks.scalar("momentum", momentum, jnp.float32, at_least=0, below=1)
 

@@ -186,7 +186,7 @@ def gradvac(key: Key = 0, *, rate: Scalar = 0.5) -> Aggregator:
         >>> combine.gradvac(rate=2.0)
         Traceback (most recent call last):
             ...
-        ValueError: rate must be <= 1; found 2.0.
+        ValueError: rate must be >= 0 and <= 1; found 2.0.
     """
     rate = checks.scalar("rate", rate, jnp.float32, at_least=0, at_most=1)
 
