@@ -7,6 +7,7 @@ of chex; whether they run is decided here, so `chex.disable_asserts` has no effe
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 
-def _require(error: type[Exception], message: str, assertion: Callable[..., None], *args: Any) -> None:
+def _require(error: type[Exception], message: Callable[[], str], assertion: Callable[..., None], *args: Any) -> None:
     """Run a chex assertion with our message and our type of error.
 
     `chex.disable_asserts` makes the wrapper of every assertion return at once. The wrapped function, which
@@ -48,20 +49,20 @@ def _require(error: type[Exception], message: str, assertion: Callable[..., None
     try:
         inspect.unwrap(assertion)(*args)
     except AssertionError:
-        raise error(message) from None
+        raise error(message()) from None
 
 
 def same_shape(**arrays: Array) -> None:
     """Raise a ValueError unless all arguments have the shape of the first."""
     (reference, first), *rest = arrays.items()
     for name, array in rest:
-        _one_shape(reference, first, name, array, likely_fixes.of_same_shape(reference, first, name, array))
+        _one_shape(reference, first, name, array, likely_fixes.of_same_shape)
 
 
-def _one_shape(reference: str, first: Array, name: str, array: Array, fix: str) -> None:
-    message = (
+def _one_shape(reference: str, first: Array, name: str, array: Array, fix: Callable[..., str]) -> None:
+    message = lambda: (
         f"{reference} and {name} must have the same shape, nothing is broadcast; found {reference} "
-        f"{first.shape} and {name} {array.shape}. {fix}"
+        f"{first.shape} and {name} {array.shape}. {fix(reference, first, name, array)}"
     )
     _require(ValueError, message, chex.assert_equal_shape, [first, array])
 
@@ -69,11 +70,13 @@ def _one_shape(reference: str, first: Array, name: str, array: Array, fix: str) 
 def has_shape(expected: tuple[int, ...], meaning: str, **arrays: Array) -> None:
     """Raise a ValueError unless the arguments have the shape ``expected``, described by ``meaning``."""
     for name, array in arrays.items():
-        _this_shape(expected, meaning, name, array, likely_fixes.of_shape(name, array.shape, expected))
+        _this_shape(
+            expected, meaning, name, array, functools.partial(likely_fixes.of_shape, name, array.shape, expected)
+        )
 
 
-def _this_shape(expected: tuple[int, ...], meaning: str, name: str, array: Array, fix: str) -> None:
-    message = f"{name} must have shape {expected} ({meaning}); found {array.shape}. {fix}"
+def _this_shape(expected: tuple[int, ...], meaning: str, name: str, array: Array, fix: Callable[[], str]) -> None:
+    message = lambda: f"{name} must have shape {expected} ({meaning}); found {array.shape}. {fix()}"
     _require(ValueError, message, chex.assert_shape, array, expected)
 
 
@@ -85,7 +88,7 @@ def with_axes(axes: str, *, allow_empty: bool = False, **arrays: Array) -> None:
 
 def _trailing_axes(axes: str, allow_empty: bool, name: str, array: Array) -> None:
     names = axes.split()
-    message = (
+    message = lambda: (
         f"{name} must end with the axes [{', '.join(names)}]{'' if allow_empty else ', none of them empty'}; found "
         f"shape {array.shape}. Batch axes lead and event axes are last: move them with jnp.moveaxis."
     )
@@ -141,7 +144,7 @@ def scores_and_labels(**arrays: Any) -> tuple[Array, Array]:
     (labels,) = integer(**{labels_name: labels})
     _trailing_axes("classes", False, scores_name, scores)
     meaning = f"{scores_name}.shape[:-1], the class axis is last"
-    fix = likely_fixes.of_labels(scores_name, scores.shape, labels_name, labels.shape)
+    fix = functools.partial(likely_fixes.of_labels, scores_name, scores.shape, labels_name, labels.shape)
     _this_shape(scores.shape[:-1], meaning, labels_name, labels, fix)
     return scores, as_int32(labels)
 
@@ -170,8 +173,7 @@ def scores_and_targets(**arrays: Any) -> tuple[Array, Array]:
     (scores,) = floating(**{scores_name: scores})
     (targets,) = numeric(**{targets_name: targets})
     _trailing_axes("classes", False, scores_name, scores)
-    fix = likely_fixes.of_targets(scores_name, scores, targets_name, targets)
-    _one_shape(scores_name, scores, targets_name, targets, fix)
+    _one_shape(scores_name, scores, targets_name, targets, likely_fixes.of_targets)
     return scores, targets
 
 
