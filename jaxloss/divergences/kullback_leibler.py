@@ -148,8 +148,8 @@ def kl_divergence_from_logits(
     .. math:: \ell = \sum_k p_k (\log p_k - \log q_k), \qquad
               q = \operatorname{softmax}(z), \quad p = \operatorname{softmax}(t)
 
-    The target leads, as in `kl_divergence`. There is no temperature: divide both logits by it, and multiply by its
-    square to keep the size of the gradient.
+    The first argument of KL is the target, as in `kl_divergence`. With a temperature :math:`T` this is
+    `jaxloss.knowledge_distillation_loss`, which also multiplies by :math:`T^2`.
 
     Args:
         logits: Scores :math:`z` of the prediction, shape ``[..., K]``, floating; -inf for a class that is absent.

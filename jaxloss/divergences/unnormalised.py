@@ -32,8 +32,8 @@ def generalized_kl_divergence(
     Args:
         log_predictions: Logarithms :math:`\log q` of the predicted masses, shape ``[..., K]``, floating; -inf is
             allowed.
-        targets: Masses :math:`p \ge 0`, shape ``[..., K]``, the same; floating or integer; never broadcast. Where
-            one is 0 there is no gradient in it (the exact slope is -inf).
+        targets: Masses :math:`p \ge 0`, shape ``[..., K]``, the same; floating or integer; never broadcast. The
+            gradient in a target of 0 is 0, where the exact slope is -inf.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
