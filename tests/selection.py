@@ -12,6 +12,7 @@ import itertools
 import random
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,13 +49,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.changed is None:
+    root, option = config.rootpath, config.option
+    if option.changed is None:
         return
-    root = config.rootpath
-    if config.option.changed_seed is None:
-        config.option.changed_seed = random.SystemRandom().randrange(10**6)
-    base = config.option.changed = config.option.changed or default_base(root)  # the workers of xdist read these two
-    seed = config.option.changed_seed
+    if told := getattr(config, "workerinput", {}).get("changed"):
+        option.changed, option.changed_seed = told
+    elif option.changed_seed is None:
+        option.changed_seed = random.SystemRandom().randrange(10**6)
+    base = option.changed = option.changed or default_base(root)
+    seed = option.changed_seed
     files = changed_files(root, base)
     suite = Suite(root)
     reach = suite.reach_of_files(files)
@@ -63,6 +66,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if reach is not None:
         summary += f"; five more Cases from --changed-seed {seed}"
     config.stash[SELECTION] = Selection(suite, reach, seed, summary)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of xdist parses the command line anew: it is told the base and the seed, or it would draw its own."""
+    node.workerinput["changed"] = (node.config.option.changed, node.config.option.changed_seed)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """First of all; not by ``pytest_report_header``, which ``-q`` silences."""
+    _print(session.config, session.config.pluginmanager.get_plugin("terminalreporter"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -94,9 +108,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    _print(config, terminalreporter)
+
+
+def _print(config: pytest.Config, reporter: pytest.TerminalReporter | None) -> None:
     selection = config.stash.get(SELECTION, None)
-    if selection is not None:
-        terminalreporter.write_line(selection.summary)
+    if selection is not None and reporter is not None:
+        reporter.write_line(selection.summary)
 
 
 def _tests_of_cases(selection: Selection) -> set[tuple[str, str]]:

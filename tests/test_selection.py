@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from scripts.mutation.command import targets
 from scripts.mutation.suite import Reach, Suite
+from tests import registry
 
 ROOT = Path(__file__).parent.parent
 TREE = {
@@ -38,6 +41,12 @@ TREE = {
         rule.defjvp = lambda slope: slope
         @rule.defjvp
         def _slope(x): return x
+        def register(define, **options): return define
+        def _inner(x): return x
+        @register(rule.defjvp, symbolic_zeros=True)
+        def _other_slope(x): return _inner(x)
+        @register(define=rule.defjvp)
+        def _named_slope(x): return x
         def one_loss(x): return rule(x)
         def other_loss(x): return x
         """,
@@ -115,6 +124,27 @@ TREE = {
         import jaxloss
         def test_whole(): assert vars(jaxloss)
         """,
+    "jaxloss/facade.py": """
+        from jaxloss.far.threes import *
+        """,
+    "tests/test_facade.py": """
+        import jaxloss.facade
+        def test_facade(): assert vars(jaxloss.facade)
+        """,
+    "jaxloss/inspect/laws/form.py": """
+        import jaxloss
+        def example_runs(case): return eval(case, {"jaxloss": jaxloss})
+        """,
+    "tests/test_laws_catch.py": """
+        from jaxloss.inspect.laws.form import example_runs
+        def test_catches(): assert example_runs("1")
+        """,
+    "tests/test_trees.py": """
+        TREE = {"jaxloss/__init__.py": "from jaxloss import toys", "tests/test_toys.py": "import jaxloss"}
+        PROGRAM = "import jaxloss"
+        def test_tree(): assert TREE
+        def test_program(): assert PROGRAM
+        """,
 }
 
 
@@ -150,6 +180,8 @@ def functions_of(reach: Reach | None) -> set[str]:
         (("jaxloss.near.ones", "one_loss"), {"one_loss"}, {"test_one", "test_generated"}),
         (("jaxloss.near.ones", "other_loss"), {"other_loss", "three_loss"}, {"test_other", "TestThree"}),
         (("jaxloss.near.ones", "_slope"), {"one_loss"}, {"test_one", "test_generated"}),
+        (("jaxloss.near.ones", "_inner"), {"one_loss"}, {"test_one", "test_generated"}),
+        (("jaxloss.near.ones", "_named_slope"), {"one_loss"}, {"test_one", "test_generated"}),
         (("jaxloss.near.ones", "hidden"), {"one_loss", "two_loss"}, {"test_one", "test_by_name", "test_generated"}),
         (("jaxloss._floor.sums", "total"), {"two_loss"}, {"test_by_name"}),
         (("tests.oracles", "oracle"), {"one_loss"}, set()),
@@ -204,13 +236,33 @@ def test_tests_of_the_whole_package_are_narrowed_to_the_losses_they_name(suite: 
     assert not reach.touches(Path("tests/far/test_threes.py"))
 
 
+@pytest.mark.parametrize(
+    ("symbol", "tests"),
+    [
+        (("jaxloss.near.ones", "one_loss"), set()),
+        (("jaxloss.far.threes", "three_loss"), {"test_facade"}),
+    ],
+    ids=["a loss", "a loss behind a facade"],
+)
+def test_a_loss_reaches_what_takes_the_whole_package(suite: Suite, symbol: tuple[str, str], tests: set[str]) -> None:
+    """Neither tests of the laws, which are handed a loss, nor a tree that a test writes."""
+    whole = {name for _, name in suite.reach([symbol]).whole}
+    assert whole == tests | {"test_law", "test_registry", "test_whole", "test_program"}
+
+
 def test_this_repository() -> None:
     """`huber_loss` is used by the tests of regression, and by its own Case among those of its file."""
     suite = Suite(ROOT)
+    assert suite.names >= set(registry.losses())
     reach = suite.reach([("jaxloss.regression.huber", "huber_loss")])
     assert losses_of(reach) == {"huber_loss"}
     assert any(module.startswith("tests.regression.") for module, _ in reach.tests)
     assert not any(module.startswith("tests.vision.") for module, _ in reach.tests)
+    # What no test reaches is dead code or hidden from the graph, and no mutant of it would be noticed.
+    private = [(m.name, name) for m in targets(suite, None, False) for name in m.symbols if re.match("_[a-z]", name)]
+    assert len(private) > 250
+    reaches = {symbol: suite.reach([symbol]) for symbol in private}
+    assert [symbol for symbol, reach in reaches.items() if not reach.cases and not reach.tests] == []
 
 
 # ---- pytest --changed ------------------------------------------------------------------------------------------
@@ -231,7 +283,8 @@ def passed(root: Path, *options: str) -> tuple[set[str], str]:
     return {line[0].rpartition("::")[2] for line in lines if "PASSED" in line}, result.stdout + result.stderr
 
 
-def test_changed(root: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def repository(root: Path, tmp_path: Path) -> Path:
     subprocess.run(["cp", "-r", f"{root}/.", str(tmp_path)], check=True)
     for folder in ("tests", "tests/cases", "tests/near", "tests/far", "tests/cases/near", "tests/cases/far"):
         (tmp_path / folder / "__init__.py").touch()
@@ -240,22 +293,46 @@ def test_changed(root: Path, tmp_path: Path) -> None:
     git(tmp_path, "init", "-b", "main")
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-m", "first")
-    path = tmp_path / "jaxloss" / "far" / "threes.py"
-    path.write_text(path.read_text().replace("3 * x", "x * 3"))
-    laws = {f"test_law[{name}_loss]" for name in ("one", "other", "two", "three")}
-    always = {"test_registry", "test_whole", "test_three"}
+    return tmp_path
 
-    found, said = passed(tmp_path, "--changed")
+
+def change_three_loss(repository: Path) -> None:
+    path = repository / "jaxloss" / "far" / "threes.py"
+    path.write_text(path.read_text().replace("3 * x", "x * 3"))
+
+
+def test_workers_draw_the_same_cases(repository: Path) -> None:
+    """Each parses the command line anew; the controller, which draws the seed, says first what it found."""
+    pytest.importorskip("xdist")
+    path, more = repository / "jaxloss/near/ones.py", [f"loss_{i}" for i in range(40)]
+    path.write_text(path.read_text() + f"__all__ += {more}\n" + "".join(f"def {name}(x): return x\n" for name in more))
+    cases = f"def all_cases(): return {[*more, 'three_loss']}\n"
+    (repository / "tests/cases/__init__.py").write_text(cases)
+    git(repository, "commit", "-am", "second")
+    change_three_loss(repository)
+    _, said = passed(repository, "--changed", "-n", "2", "-qq", "-k", "test_law and not registry and not catch")
+    assert "6 passed" in said
+    first = said.splitlines()[0]
+    assert first.startswith("1 files changed since HEAD reach 1 losses")
+    assert said.count(first) == 2
+
+
+def test_changed(repository: Path) -> None:
+    change_three_loss(repository)
+    laws = {f"test_law[{name}_loss]" for name in ("one", "other", "two", "three")}
+    always = {"test_registry", "test_whole", "test_three", "test_program", "test_facade"}
+
+    found, said = passed(repository, "--changed")
     assert found == always | laws  # one Case is reached, and the three others are the sample
     assert "1 files changed since HEAD reach 1 losses" in said
     assert "--changed-seed" in said
-    git(tmp_path, "commit", "-am", "second")
-    assert "since HEAD~1 reach 1 losses" in passed(tmp_path, "--changed")[1]
-    git(tmp_path, "switch", "-c", "branch")
-    (tmp_path / "tests" / "near" / "test_new.py").write_text("def test_new(): pass\n")
-    git(tmp_path, "add", "-A")
-    git(tmp_path, "commit", "-m", "third")
-    assert passed(tmp_path, "--changed")[0] == {"test_new"} | laws
-    found, said = passed(tmp_path, "--changed=nowhere")
+    git(repository, "commit", "-am", "second")
+    assert "since HEAD~1 reach 1 losses" in passed(repository, "--changed")[1]
+    git(repository, "switch", "-c", "branch")
+    (repository / "tests" / "near" / "test_new.py").write_text("def test_new(): pass\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-m", "third")
+    assert passed(repository, "--changed")[0] == {"test_new"} | laws
+    found, said = passed(repository, "--changed=nowhere")
     assert not found
     assert "'nowhere' is no commit here" in said

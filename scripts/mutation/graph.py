@@ -112,6 +112,7 @@ class Graph:
         for module in self.modules:
             inner = [name for name in self.modules if name == module or name.startswith(f"{module}.")]
             found[module, "*"] = {(name, symbol) for name in inner for symbol in (*self.modules[name].symbols, "")}
+            found[module, "*"] |= {(star, "*") for star in self.modules[module].stars}  # of a facade they lie elsewhere
         return found
 
     def named(self, module: Module, node: ast.AST) -> set[Symbol]:
@@ -135,6 +136,10 @@ class Graph:
                 found |= self._by_string(module, _chain(node.args[0]), node.args[1])
                 waiting += node.args[1:]
                 continue
+            elif isinstance(node, ast.Dict) and all(map(_is_path, node.keys)):
+                # Texts by path are a tree that a test writes, with a package of its own.
+                waiting += [value for value in node.values if not isinstance(value, ast.Constant)]
+                continue
             waiting += ast.iter_child_nodes(node)
         found |= {symbol for chain in chains if (symbol := self.resolve(module.name, chain))}
         return found
@@ -148,7 +153,7 @@ class Graph:
         words = sorted({w for w in constants if isinstance(w, str) and re.fullmatch(r"\w*", w)}, key=len)
         hole = f"(?:{'|'.join(words)})"
         parts = name.values if isinstance(name, ast.JoinedStr) else [name]
-        pattern = "".join(re.escape(p.value) if isinstance(p, ast.Constant) else hole for p in parts)
+        pattern = "".join(re.escape(str(p.value)) if isinstance(p, ast.Constant) else hole for p in parts)
         spelled = [word for word in self.exported(package) if re.fullmatch(pattern, word)]
         return {symbol for word in spelled if (symbol := self.resolve(package, (word,)))} or {(package, "*")}
 
@@ -181,6 +186,10 @@ def _targets(statement: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[ast.
 
 def _target(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_path(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".py")
 
 
 def _chain(node: ast.AST) -> Chain:

@@ -77,16 +77,28 @@ def _read_statement(module: Module, statement: ast.stmt) -> None:
                 _read_statement(module, child)
         return
     if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-        named = {statement.name}
-        # @rule.defjvp on a function extends ``rule``.
-        roots = [_root(decorator) for decorator in statement.decorator_list if isinstance(decorator, ast.Attribute)]
-        named |= {root for root in roots if root in module.symbols}
+        held = (_extended(decorator) for decorator in statement.decorator_list)
+        named = {statement.name}.union(*(names & module.symbols.keys() for names in held))
     else:
         names = [node for node in _outside_comprehensions(statement) if isinstance(node, ast.Name)]
         named = {name.id for name in names if isinstance(name.ctx, ast.Store)}
         named = named or {name.id for name in names if name.id in module.symbols}
     for name in named or {""}:
         module.symbols.setdefault(name, []).append(statement)
+
+
+def _extended(decorator: ast.expr) -> set[str]:
+    """Names to which a decorator may attach its function: ``rule`` of ``@rule.defjvp`` and ``@partial(rule.defjvp)``.
+
+    A plain ``@decorator`` only wraps it, and the parameters in ``@pytest.mark.parametrize`` are only read.
+    """
+    call = isinstance(decorator, ast.Call)
+    function = decorator.func if call else decorator
+    if _root(function) == "pytest":
+        return set()
+    arguments = [*decorator.args, *(keyword.value for keyword in decorator.keywords)] if call else []
+    held = [*arguments, *([function] if isinstance(function, ast.Attribute) else [])]
+    return {node.id for part in held for node in ast.walk(part) if isinstance(node, ast.Name)}
 
 
 def _outside_comprehensions(statement: ast.stmt) -> Iterator[ast.AST]:
