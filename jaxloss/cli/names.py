@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-import jaxloss
+from jaxloss.names import public_modules
 from jaxloss.names.page import markdown_page
 
 
@@ -16,8 +16,8 @@ def run(name: str | None) -> int:
 def answer(path: str) -> str:
     """What jaxloss has under a name, or says to it: ``mse_loss``, ``nn.MSELoss``, ``reductions.token_mean``."""
     owner, _, name = path.removeprefix("jaxloss.").rpartition(".")
-    module = vars(jaxloss).get(owner)
-    home = module if inspect.ismodule(module) else jaxloss
+    root, *others = public_modules()
+    home = next((module for module in others if module.__name__ == f"jaxloss.{owner}"), root)
     try:
         found = getattr(home, name)
     except AttributeError as advice:

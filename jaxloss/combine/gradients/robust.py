@@ -89,7 +89,7 @@ def krum(*, outliers: int, selected: int = 1) -> Aggregator:
         >>> combine.krum(outliers=1, selected=0)
         Traceback (most recent call last):
             ...
-        ValueError: selected must be a whole number >= 1; found 0.
+        ValueError: selected must be a whole number >= 1, known when the program is built; found 0.
     """
     checks.whole("outliers", outliers, 0)
     checks.whole("selected", selected, 1)
