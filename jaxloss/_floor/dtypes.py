@@ -30,8 +30,8 @@ def has_dtype(name: str, value: Any, kinds: Sequence[Any], expected: str, advice
 
 def boolean(meaning: str, **arrays: Any) -> tuple[Array, ...]:
     """The arguments as boolean arrays; a TypeError that says what True means for anything else."""
-    advice = "Write the condition out, for example x == 1."
-    return tuple(has_dtype(n, x, (jnp.bool_,), f"boolean, {meaning}", advice) for n, x in arrays.items())
+    advice = "Write the condition out, for example {} == 1."
+    return tuple(has_dtype(n, x, (jnp.bool_,), f"boolean, {meaning}", advice.format(n)) for n, x in arrays.items())
 
 
 def floating(**arrays: Any) -> tuple[Array, ...]:

@@ -234,7 +234,7 @@ class TestSeveralSteps:
     def test_refusals(self) -> None:
         steps = jnp.ones(3)
         for n in (2.0, True, jnp.array(2)):
-            with pytest.raises(TypeError, match="n sets"):
+            with pytest.raises(ValueError, match="n must be a whole number"):
                 jaxloss.returns.n_step_bootstrapped_returns(steps, steps, steps, n=n)
         with pytest.raises(ValueError, match="n must"):
             jaxloss.returns.n_step_bootstrapped_returns(steps, steps, steps, n=0)
