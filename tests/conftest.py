@@ -48,6 +48,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 HERE = Path(__file__).parent
 SHARED = {"combine", "floor"}
 """Folders of tests that are not about a family of losses."""
+DEAR = {"test_aggregation.py", "test_transform_laws.py"}
+"""Their files that take minutes."""
 TIERS = "not full and not all_topologies"
 
 
@@ -82,13 +84,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What a family proves beyond the laws is in the full tier; ``--changed`` and mutants run it where they reach it."""
+    """What a family proves beyond the laws, and what takes minutes, is in the full tier.
+
+    ``--changed`` and mutants run it where they reach it.
+    """
     if loss := config.getoption("loss"):
         config.hook.pytest_deselected(items=[item for item in items if _case_of(item) != loss])
         items[:] = [item for item in items if _case_of(item) == loss]
     if config.getoption("changed") is None and not config.pluginmanager.hasplugin("mutation.chosen"):
         for item in items:
-            if SHARED.isdisjoint(item.path.parts) and item.path.parent != HERE:
+            of_family = SHARED.isdisjoint(item.path.parts) and item.path.parent != HERE
+            if of_family or item.path.name in DEAR:
                 item.add_marker(pytest.mark.full)
 
 

@@ -77,6 +77,7 @@ def test_every_public_function_has_one_documented_path() -> None:
     assert flat - classes == set(public_functions()) - FLOOR
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", VOCABULARIES)
 @jax.numpy_dtype_promotion("standard")
 def test_examples_of_the_vocabularies(name: str) -> None:

@@ -16,8 +16,6 @@ from jaxloss import combine, reductions
 from jaxloss.combine.gradients.conflicts._quadratic import interior_point, nonneg_qp
 from jaxloss.combine.gradients.sign_dropout import keep_one_sign
 
-pytestmark = pytest.mark.full
-
 SIZES = (2, 3, 5, 8)
 """Of the references; most laws take 5, and 3 where a term is deleted, because these programs are compiled already."""
 

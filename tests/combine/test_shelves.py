@@ -56,6 +56,7 @@ def test_imports_go_one_way(name: str) -> None:
     } <= allowed
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("module", [combine, *MODULES.values()], ids=lambda module: module.__name__)
 @jax.numpy_dtype_promotion("standard")  # for optax's own arithmetic
 def test_examples(module: ModuleType) -> None:
