@@ -49,7 +49,7 @@ HERE = Path(__file__).parent
 SHARED = {"combine", "floor"}
 """Folders of tests that are not about a family of losses."""
 DEAR = {"test_aggregation.py", "test_transform_laws.py"}
-"""Their files that take minutes."""
+"""Their most expensive files."""
 TIERS = "not full and not all_topologies"
 
 
@@ -84,7 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What a family proves beyond the laws, and what takes minutes, is in the full tier.
+    """What a family proves beyond the laws, and what is expensive, is in the full tier.
 
     ``--changed`` and mutants run it where they reach it.
     """

@@ -33,7 +33,7 @@ MEANT = {
     "seq-mean-token-sum": "reduction=jaxloss.reductions.sequence_mean_token_sum()",
     "seq-mean-token-sum-norm": "reduction=jaxloss.reductions.sequence_mean_token_sum_norm()",
 }
-"""What the names of reductions in other libraries mean here, in small letters; those with hyphens are of verl."""
+"""What the names of reductions in other libraries mean here, in lower case; those with hyphens are from verl."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -134,7 +134,7 @@ def _require_two_arguments(reduction: Callable[..., Any]) -> None:
 
 
 def _refusal(reduction: Callable[..., Any], fault: str) -> str:
-    """The message for a function that is no reduction: its ``fault``, unless it is one of ours that was not called."""
+    """The message for a function that is not a reduction: its ``fault``, or how to call one of `jaxloss.reductions`."""
     name, signature = getattr(reduction, "__name__", repr(reduction)), inspect.signature(reduction)
     required = ", ".join(p.name for p in signature.parameters.values() if p.default is p.empty)
     if getattr(reduction, "__module__", None) == "jaxloss.reductions":

@@ -40,7 +40,8 @@ class Case:
             in its first argument.
         best: The value at ``perfect``.
         convex: Whether the loss is convex in its first argument.
-        extremes: Named inputs at the edges of the domain, at which value and gradient must be finite.
+        extremes: Named inputs at the edges of the domain, at which value and gradient must be finite, the value not
+            below ``bound``. Every loss has some.
         labels: The integer label argument that must be poisoned out of ``[0, classes)``, if any; the number of
             classes is the size of the last axis of the first input.
         classes: ``classes(inputs)`` gives the number of classes where it is not the last axis of the first input.
