@@ -12,7 +12,7 @@ import sys
 from types import ModuleType
 from typing import NoReturn
 
-__all__ = ["explain_missing_names", "no_such_name", "public_modules"]
+__all__ = ["explain_missing_names", "public_modules"]
 
 
 def public_modules() -> list[ModuleType]:
@@ -27,10 +27,10 @@ def explain_missing_names() -> None:
     The function is put there at run time: to a type checker, a module that defines ``__getattr__`` has every attribute.
     """
     for module in public_modules():
-        vars(module)["__getattr__"] = functools.partial(no_such_name, module.__name__)
+        vars(module)["__getattr__"] = functools.partial(_no_such_name, module.__name__)
 
 
-def no_such_name(module: str, name: str) -> NoReturn:
+def _no_such_name(module: str, name: str) -> NoReturn:
     """Raise the AttributeError for ``module.name``: it says what to write instead, where that is known."""
     if name.startswith("_"):
         message = f"{module} has no `{name}`."
