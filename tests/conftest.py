@@ -1,7 +1,7 @@
 """One strict configuration for every test: no silent promotion, no silent broadcast, eight host devices.
 
 Options: ``--loss NAME`` runs the laws of one loss, ``--everything`` runs all tiers under the compiler flags that users
-have, ``--rotate SEED`` takes a tenth of the Cases, ``--dearest N`` prints the Cases that took most CPU time.
+have, ``--rotate K`` takes the K-th window of ``--window N`` Cases, ``--dearest N`` prints the Cases that took most CPU time.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group = parser.getgroup("jaxloss")
     group.addoption("--loss", metavar="NAME", help="only the laws of this loss, by its exact name")
     group.addoption("--everything", action="store_true", help="all tiers, under the compiler flags that users have")
-    group.addoption("--rotate", type=int, metavar="SEED", help="a tenth of the Cases, drawn by this seed")
+    group.addoption("--rotate", type=int, metavar="K", help="the laws of the K-th window of Cases in a shuffled order")
+    group.addoption("--window", type=int, metavar="N", default=40, help="how many Cases a window has (default 40)")
     group.addoption("--dearest", type=int, metavar="N", default=0, help="print the N Cases that took most CPU time")
 
 
@@ -151,8 +152,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if config.getoption("everything"):
         terminalreporter.write_line("under the compiler flags that users have: --everything")
-    if config.getoption("rotate") is not None:
-        terminalreporter.write_line(f"a tenth of the Cases: --rotate {config.getoption('rotate')}")
+    if (turn := config.getoption("rotate")) is not None:
+        terminalreporter.write_line(f"{config.getoption('window')} of the Cases: --rotate {turn}")
     dearest = config.getoption("dearest")
     if not dearest:
         return

@@ -30,13 +30,19 @@ def run_examples(member: Any, name: str, names: Mapping[str, Any], *, recurse: b
 
 
 def selected_cases(config: pytest.Config) -> list[Case]:
-    """All Cases, or with ``--loss`` the one of a loss, or with ``--rotate`` a tenth of them drawn by a seed."""
-    cases, loss, seed = all_cases(), config.getoption("loss"), config.getoption("rotate")
+    """All Cases, or with ``--loss`` the one of a loss, or with ``--rotate`` a window of them in a shuffled order.
+
+    Windows of successive numbers join, so as many runs as there are windows see every Case.
+    """
+    cases, loss, turn = all_cases(), config.getoption("loss"), config.getoption("rotate")
     if loss is not None:
         found = [case for case in cases if case.name == loss]
         if not found:
             raise pytest.UsageError(f"there is no Case of {loss!r}")
         return found
-    if seed is not None:
-        return [case for case in cases if np.random.default_rng([seed, *case.name.encode()]).integers(10) == 0]
+    if turn is not None:
+        size = min(config.getoption("window"), len(cases))
+        shuffled = np.random.default_rng(0).permutation(len(cases))
+        window = set(np.take(shuffled, range(turn * size, (turn + 1) * size), mode="wrap").tolist())
+        return [case for place, case in enumerate(cases) if place in window]
     return cases
