@@ -23,7 +23,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reducers import reducer
 from jaxloss._floor.reduction import divide_sums, weighted_sums
 from jaxloss._floor.terms import Term, merge, summarize, term
-from jaxloss._floor.typing import Array, ArrayLike, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Scalar
 
 __all__ = [
     "Term",
@@ -42,8 +42,6 @@ __all__ = [
     "trimmed_mean",
     "worst_group",
 ]
-
-AxisName = str | tuple[str, ...]
 
 
 @reducer

@@ -9,12 +9,15 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "ArrayLike", "Loss", "Reducer", "Reduction", "Scalar"]
+__all__ = ["Array", "ArrayLike", "AxisName", "Loss", "Reducer", "Reduction", "Scalar"]
 
 Array = jax.Array
 
 ArrayLike = jax.Array | npt.ArrayLike
 """What a loss takes for data: JAX and NumPy arrays, numbers, and nested lists of numbers."""
+
+AxisName = str | tuple[str, ...]
+"""One or several mesh axes inside `jax.shard_map`, or axes of `jax.pmap` or `jax.vmap`."""
 
 Scalar = float | np.floating | np.integer | Array
 """A hyperparameter that is one number: of Python or NumPy, or traced so that sweeps and schedules never recompile."""

@@ -7,16 +7,14 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import pool_mass, weighted_sums
-from jaxloss._floor.typing import Array, ArrayLike
+from jaxloss._floor.spread import require_whole
+from jaxloss._floor.typing import Array, ArrayLike, AxisName
 
-__all__ = ["AxisName", "checked_choices", "expert_counts", "token_sums"]
-
-AxisName = str | tuple[str, ...] | None
-"""Mesh axes over which the tokens are spread; None if they are all here."""
+__all__ = ["checked_choices", "expert_counts", "token_sums"]
 
 
 def token_sums(
-    *values: Array, where: ArrayLike | None, weights: ArrayLike | None, axis_name: AxisName
+    *values: Array, where: ArrayLike | None, weights: ArrayLike | None, axis_name: AxisName | None
 ) -> tuple[list[tuple[Array, Array]], Array | None]:
     """Weighted sums over tokens ``[..., E]`` of values ``[..., T, E]``, each with the sum of the weights.
 
@@ -24,10 +22,11 @@ def token_sums(
     separately, so that shards with different masks give exactly the means over all tokens. The last result says
     which pools have any token.
     """
+    require_whole(axis_name, values[0].shape[-2:-1], *values)
     mass, present = pool_mass(where, weights, values[0][..., 0])
     every = jnp.ones(values[0].shape[:-1], bool) if mass is None else mass
     sums = [weighted_sums(jnp.swapaxes(x, -1, -2), every[..., None, :], -1) for x in values]
-    if axis_name is not None:
+    if axis_name:
         sums = jax.lax.psum(sums, axis_name)
         present = sums[0][1][..., 0] > 0
     return sums, present

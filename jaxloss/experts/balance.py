@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, divide_sums, hide, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.experts._pools import AxisName, checked_choices, expert_counts, token_sums
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
+from jaxloss.experts._pools import checked_choices, expert_counts, token_sums
 from jaxloss.language.z_loss import softmax_z_loss
 
 __all__ = ["expert_balance_loss", "load_balancing_loss", "router_z_loss"]
@@ -22,7 +22,7 @@ def load_balancing_loss(
     logits: ArrayLike,
     *,
     top_k: int = 1,
-    axis_name: AxisName = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -42,8 +42,8 @@ def load_balancing_loss(
     Args:
         logits: Scores of the router, shape ``[..., T, E]``, floating. An expert of logit -inf is absent.
         top_k: Experts k per token, in [1, E], static.
-        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread: f and P are then taken over all of
-            them, and the loss equals that of one device that has all tokens. None pools the tokens of this device.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the tokens are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., T]``; False for padding. A pool without a token is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -80,7 +80,7 @@ def expert_balance_loss(
     affinities: ArrayLike,
     experts: ArrayLike,
     *,
-    axis_name: AxisName = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -101,8 +101,8 @@ def expert_balance_loss(
             negative one gives NaN in value and gradient of its pool. A token whose affinities are all 0 adds 0 to P.
         experts: The experts that each token was sent to, shape ``[..., T, k]``, integer in ``[0, E)``. An unmasked
             one outside gives NaN in value and gradient of its pool.
-        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None pools the tokens of this
-            device.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the tokens are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., T]``; False for padding. A pool without a token is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -146,7 +146,7 @@ def _balance(
     experts: Array,
     where: ArrayLike | None,
     weights: ArrayLike | None,
-    axis_name: AxisName,
+    axis_name: AxisName | None,
 ) -> tuple[Array, Array | None]:
     """``E sum_e f_e P_e`` of every pool, for probabilities that sum to 1, and which pools have a token."""
     num_experts, choices = probs.shape[-1], experts.shape[-1]

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, hide, plain_mean, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.experts._pools import AxisName, checked_choices, expert_counts, token_sums
+from jaxloss._floor.spread import require_whole
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
+from jaxloss.experts._pools import checked_choices, expert_counts, token_sums
 
 __all__ = ["expert_importance_loss", "expert_load_loss", "update_expert_bias"]
 
@@ -17,7 +18,7 @@ __all__ = ["expert_importance_loss", "expert_load_loss", "update_expert_bias"]
 def expert_importance_loss(
     gates: ArrayLike,
     *,
-    axis_name: AxisName = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -32,8 +33,8 @@ def expert_importance_loss(
     Args:
         gates: Gate values >= 0, for example the softmax of the router, shape ``[..., T, E]``, floating. A negative
             one gives NaN in value and gradient of its pool.
-        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None pools the tokens of this
-            device.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the tokens are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., T]``; False for padding. A pool without a token is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -80,7 +81,7 @@ def expert_load_loss(
     *,
     noise_std: Scalar,
     top_k: int = 1,
-    axis_name: AxisName = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -98,8 +99,8 @@ def expert_load_loss(
         noisy_logits: The scores that were ranked, shape ``[..., T, E]``, floating.
         noise_std: Standard deviation of the noise, > 0; V-MoE takes 1 / E.
         top_k: Experts k per token, in [1, E], static.
-        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None pools the tokens of this
-            device.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the tokens are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., T]``; False for padding. A pool without a token is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -139,7 +140,7 @@ def update_expert_bias(
     experts: ArrayLike,
     *,
     step_size: Scalar = 1e-3,
-    axis_name: AxisName = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
 ) -> Array:
     r"""Loss-free load balancing: raise the bias of experts with too few tokens, lower that of those with too many.
@@ -155,8 +156,8 @@ def update_expert_bias(
         experts: The experts that each token was sent to, shape ``[..., T, k]``, integer in ``[0, E)``. An unmasked
             one outside gives NaN.
         step_size: Step u >= 0.
-        axis_name: Mesh axes inside ``jax.shard_map`` over which tokens are spread; None counts the tokens of this
-            device.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the tokens are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where: Shape ``[..., T]``, boolean; False for padding.
 
     Returns:
@@ -180,9 +181,10 @@ def update_expert_bias(
     experts = jnp.asarray(experts)
     experts = hide(where, checked_choices((*bias.shape[:-1], *experts.shape[-2:-1]), experts), event_ndim=1)
     step_size = checks.scalar("step_size", step_size, bias.dtype, at_least=0)
+    require_whole(axis_name, experts.shape[-2:-1], experts)
     counts = hide(where, expert_counts(experts, bias.shape[-1], jnp.float32), event_ndim=1)
     load = jnp.sum(counts, axis=-2)
-    if axis_name is not None:
+    if axis_name:
         load = jax.lax.psum(load, axis_name)
     short = jnp.sign(plain_mean(load, -1)[..., None] - load)
     return jax.lax.stop_gradient(bias + step_size * short.astype(bias.dtype))

@@ -40,9 +40,9 @@ def generator() -> np.random.Generator:
 
 
 def keyword_parameters(fn: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The hyperparameters of a loss."""
+    """The hyperparameters of a loss; ``axis_name`` says where its examples are and is none."""
     parameters = inspect.signature(fn).parameters.values()
-    return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in TAIL}
+    return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in ("axis_name", *TAIL)}
 
 
 def settings(case: Case) -> list[Mapping[str, Any]]:

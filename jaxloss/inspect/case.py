@@ -59,6 +59,9 @@ class Case:
         slopes: ``slopes(**inputs, **hypers)`` gives, by input name, the gradient of the summed loss in float64; for
             losses whose gradient is not the derivative of their value.
         ends: Hyperparameters at the closed ends of their ranges; oracle, extremes and bound hold there too.
+        spread: ``spread(rng)`` gives the inputs, and the axis of each that ``axis_name`` spreads over devices, which is
+            a multiple of eight long, or None. For losses that take ``axis_name`` and pool another axis than the last
+            of the batch.
         structures: Named draws of other structural sizes than those of ``draw``: one class, equal and unequal numbers
             of rows and columns, one time step.
     """
@@ -92,6 +95,7 @@ class Case:
     constant: Mapping[str, str] = dataclasses.field(default_factory=dict)
     slopes: Callable[..., Mapping[str, Any]] | None = None
     ends: tuple[Mapping[str, Any], ...] = ()
+    spread: Callable[[np.random.Generator], tuple[Inputs, Mapping[str, int | None]]] | None = None
     structures: Mapping[str, Callable[[np.random.Generator, Shape], Inputs]] = dataclasses.field(default_factory=dict)
 
     @property

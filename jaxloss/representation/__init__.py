@@ -8,6 +8,12 @@ Two groups of these losses compare every example of a batch with the others, and
 Two matched sets (such as `jaxloss.infonce_loss` and `jaxloss.clip_loss`)
     Both of shape ``[..., N, D]``, floating. Row i of one set belongs to row i of the other; all other rows are
     negatives.
+``axis_name``
+    Mesh axes inside `jax.shard_map`, or an axis of `jax.pmap` or `jax.vmap`, over which the examples are spread. Every
+    device compares its own anchors with the examples of all, so the loss and its gradient are those of one device that
+    has the whole batch. ``"mean"`` and ``"sum"`` are then taken over the anchors of all devices; any other reduction is
+    given those of this device. None: all examples are here, and inputs that are known to be spread are refused.
+    ``()``: the examples of each device are a set of their own.
 ``where``
     Shape ``[..., N]``. A masked example is absent as an anchor, as a positive and as a negative.
 ``weights``, ``reduction``

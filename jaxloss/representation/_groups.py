@@ -1,8 +1,12 @@
-"""Batches whose examples meet: who is whose positive and negative, and similarities of all pairs."""
+"""Batches whose examples meet: who is whose positive and negative, and similarities of all pairs.
+
+The examples that are here are in rows, those of all devices in columns: a device compares its own anchors with
+everybody, and never holds the pairs of others.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,23 +14,45 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import hide, promote
-from jaxloss._floor.typing import Array, ArrayLike
+from jaxloss._floor.spread import columns, first_row, require_whole
+from jaxloss._floor.typing import Array, ArrayLike, AxisName
 
-__all__ = ["both", "diagonal", "gathered", "grouped", "matched", "per_pair", "present", "similarities", "some", "unit"]
-
-
-def both(where: ArrayLike | None, shape: tuple[int, ...]) -> Array | None:
-    """Which pairs ``[..., N, N]`` consist of kept examples; None if all are kept."""
-    if where is None:
-        return None
-    keep = checks.mask(where, shape)
-    return keep[..., :, None] & keep[..., None, :]
+__all__ = ["Crowd", "diagonal", "gathered", "grouped", "matched", "per_pair", "similarities", "some", "unit"]
 
 
-def diagonal(shape: tuple[int, ...]) -> Array:
-    """True where the last two indices are equal; never stored as a constant."""
+def diagonal(shape: tuple[int, ...], first: Array | int = 0) -> Array:
+    """True where the last two indices are equal, the rows counted from ``first``; never stored as a constant."""
     rows, columns = (jax.lax.broadcasted_iota(jnp.int32, shape, len(shape) - axis) for axis in (2, 1))
-    return rows == columns
+    return rows + first == columns
+
+
+class Crowd(NamedTuple):
+    """The rows that are here among those of all devices.
+
+    Attributes:
+        axis_name: The mesh axes over which the others are.
+        keep: Which rows are kept, ``[..., N]``; None if all are.
+        first: The place of the first row among all.
+    """
+
+    axis_name: AxisName | None
+    keep: Array | None
+    first: Array | int
+
+    def everybody(self, rows: Array) -> Array:
+        """``rows`` ``[..., N, D]`` of all devices, ``[..., M, D]``."""
+        return columns(self.axis_name, rows, -2)
+
+    def pairs(self) -> Array | None:
+        """Which pairs ``[..., N, M]`` consist of kept examples; None if all do."""
+        if self.keep is None:
+            return None
+        return self.keep[..., :, None] & columns(self.axis_name, self.keep, -1)[..., None, :]
+
+    def logits(self, x: Array, y: Array) -> Array:
+        """Inner products ``[..., N, M]`` of the rows of ``x`` here and of ``y`` everywhere; -inf for absentees."""
+        products, pairs = similarities(x, self.everybody(y)), self.pairs()
+        return products if pairs is None else jnp.where(pairs, products, -jnp.inf)
 
 
 def _examples(name: str, array: Array) -> None:
@@ -36,39 +62,43 @@ def _examples(name: str, array: Array) -> None:
     checks.with_axes("features", **named)
 
 
-def grouped(where: ArrayLike | None, embeddings: Any, labels: Any) -> tuple[Array, Array, Array]:
-    """``(embeddings [..., N, D], positives [..., N, N], negatives [..., N, N])``, checked and blanked.
+def _crowd(where: ArrayLike | None, axis_name: AxisName | None, *arrays: Array) -> Crowd:
+    batch = arrays[0].shape[:-1]
+    require_whole(axis_name, batch[-1:], *arrays)
+    keep = None if where is None else checks.mask(where, batch)
+    return Crowd(axis_name, keep, first_row(axis_name, batch[-1]))
 
-    Row i says which examples share the label of i, itself apart, and which have another. A masked example is in
-    neither, on either side.
+
+def grouped(
+    where: ArrayLike | None, axis_name: AxisName | None, embeddings: Any, labels: Any
+) -> tuple[Array, Crowd, Array, Array]:
+    """``(embeddings [..., N, D], their crowd, positives [..., N, M], negatives [..., N, M])``, checked and blanked.
+
+    Row i says which examples of all devices share the label of i, itself apart, and which have another. A masked
+    example is in neither, on either side.
     """
     (embeddings,) = checks.floating(embeddings=embeddings)
     (labels,) = checks.integer(labels=labels)
     _examples("embeddings", embeddings)
     checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
-    pairs = both(where, labels.shape)
-    same = labels[..., :, None] == labels[..., None, :]
-    positives, negatives = same & ~diagonal(same.shape), ~same
-    if pairs is not None:
+    crowd = _crowd(where, axis_name, embeddings, labels)
+    same = labels[..., :, None] == columns(axis_name, labels, -1)[..., None, :]
+    positives, negatives = same & ~diagonal(same.shape, crowd.first), ~same
+    if (pairs := crowd.pairs()) is not None:
         positives, negatives = positives & pairs, negatives & pairs
     (embeddings,) = promote(hide(where, embeddings, event_ndim=1))
-    return embeddings, positives, negatives
+    return embeddings, crowd, positives, negatives
 
 
-def matched(where: ArrayLike | None, **arrays: Any) -> tuple[Array, Array, Array | None]:
-    """``(first [..., N, D], second [..., N, D], pairs of kept examples)``; row i of the one belongs to row i."""
+def matched(where: ArrayLike | None, axis_name: AxisName | None, **arrays: Any) -> tuple[Array, Array, Crowd]:
+    """``(first [..., N, D], second [..., N, D], their crowd)``; row i of the one belongs to row i of the other."""
     (first_name, first), (second_name, second) = arrays.items()
     first, second = checks.floating(**arrays)
     _examples(first_name, first)
     checks.same_shape(**{first_name: first, second_name: second})
-    pairs = both(where, first.shape[:-1])
+    crowd = _crowd(where, axis_name, first, second)
     first, second = promote(*(hide(where, x, event_ndim=1) for x in (first, second)))
-    return first, second, pairs
-
-
-def present(logits: Array, pairs: Array | None) -> Array:
-    """``logits``, -inf for pairs that are not to meet."""
-    return logits if pairs is None else jnp.where(pairs, logits, -jnp.inf)
+    return first, second, crowd
 
 
 def gathered(terms: Array, members: Array) -> Array:

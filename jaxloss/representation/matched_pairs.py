@@ -7,16 +7,26 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.representation._groups import matched, present, similarities, unit
+from jaxloss._floor.spread import over
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
+from jaxloss.representation._groups import Crowd, matched, unit
 from jaxloss.representation._off_diagonal import log_sum_of_strangers, sum_of_strangers
 
 __all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
 
 
-def _against(logits: Array, own: Array, axis: int = -1) -> Array:
+def _against(logits: Array, own: Array, first: Array | int, axis: int = -1) -> Array:
     """``-log(e^own / (e^own + sum of e^logits over all other entries))`` along ``axis``, to full relative accuracy."""
-    return numerics.softplus(log_sum_of_strangers(logits, axis) - own)
+    return numerics.softplus(log_sum_of_strangers(logits, first, axis) - own)
+
+
+def _both_ways(x: Array, y: Array, crowd: Crowd) -> Array:
+    """The mean of what every row of ``x`` and every row of ``y`` has against the rows of the other set."""
+    logits, own = crowd.logits(x, y), jnp.sum(x * y, axis=-1)
+    there = _against(logits, own, crowd.first)
+    # On one device the products of the way back are the same.
+    back = _against(crowd.logits(y, x), own, crowd.first) if crowd.axis_name else _against(logits, own, 0, axis=-2)
+    return 0.5 * (there + back)
 
 
 def infonce_loss(
@@ -24,6 +34,7 @@ def infonce_loss(
     keys: ArrayLike,
     *,
     temperature: Scalar = 0.07,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -39,7 +50,7 @@ def infonce_loss(
         queries: Shape ``[..., N, D]``, floating; need not be normalised.
         keys: Shape ``[..., N, D]``, the same; the key of query i is in row i.
         temperature: :math:`\tau` > 0.
-        where, weights, reduction: See `jaxloss.representation`.
+        axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
@@ -57,11 +68,11 @@ def infonce_loss(
         van den Oord, Li and Vinyals (2018), Representation Learning with Contrastive Predictive Coding.
         https://arxiv.org/abs/1807.03748
     """
-    queries, keys, pairs = matched(where, queries=queries, keys=keys)
+    queries, keys, crowd = matched(where, axis_name, queries=queries, keys=keys)
     tau = checks.scalar("temperature", temperature, queries.dtype, above=0)
     queries, keys = unit(queries) / tau, unit(keys)
-    values = _against(present(similarities(queries, keys), pairs), jnp.sum(queries * keys, axis=-1))
-    return reduce(values, where=where, weights=weights, reduction=reduction)
+    values = _against(crowd.logits(queries, keys), jnp.sum(queries * keys, axis=-1), crowd.first)
+    return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
 
 
 def clip_loss(
@@ -69,6 +80,7 @@ def clip_loss(
     text_embeddings: ArrayLike,
     *,
     temperature: Scalar = 0.07,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -86,7 +98,7 @@ def clip_loss(
         image_embeddings: Shape ``[..., N, D]``, floating; need not be normalised.
         text_embeddings: Shape ``[..., N, D]``, the same; the text of image i is in row i.
         temperature: :math:`\tau` > 0.
-        where, weights, reduction: See `jaxloss.representation`.
+        axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
@@ -104,12 +116,10 @@ def clip_loss(
         Radford et al. (2021), Learning Transferable Visual Models From Natural Language Supervision.
         https://arxiv.org/abs/2103.00020
     """
-    images, texts, pairs = matched(where, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
+    images, texts, crowd = matched(where, axis_name, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
     tau = checks.scalar("temperature", temperature, images.dtype, above=0)
-    images, texts = unit(images) / tau, unit(texts)
-    logits, own = present(similarities(images, texts), pairs), jnp.sum(images * texts, axis=-1)
-    values = 0.5 * (_against(logits, own) + _against(logits, own, axis=-2))
-    return reduce(values, where=where, weights=weights, reduction=reduction)
+    values = _both_ways(unit(images) / tau, unit(texts), crowd)
+    return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
 
 
 def siglip_loss(
@@ -118,6 +128,7 @@ def siglip_loss(
     *,
     temperature: Scalar = 0.1,
     bias: Scalar = -10.0,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -136,7 +147,7 @@ def siglip_loss(
         text_embeddings: Shape ``[..., N, D]``, the same; the text of image i is in row i.
         temperature: :math:`\tau` > 0, the inverse of the paper's t.
         bias: Added to every logit.
-        where, weights, reduction: See `jaxloss.representation`.
+        axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats.
@@ -153,19 +164,20 @@ def siglip_loss(
     Reference:
         Zhai et al. (2023), Sigmoid Loss for Language Image Pre-Training. https://arxiv.org/abs/2303.15343
     """
-    images, texts, pairs = matched(where, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
+    images, texts, crowd = matched(where, axis_name, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
     tau = checks.scalar("temperature", temperature, images.dtype, above=0)
     bias = checks.scalar("bias", bias, images.dtype)
     images, texts = unit(images) / tau, unit(texts)
-    repelled = numerics.softplus(present(similarities(images, texts) + bias, pairs))
-    values = numerics.softplus(-(jnp.sum(images * texts, axis=-1) + bias)) + sum_of_strangers(repelled)
-    return reduce(values, where=where, weights=weights, reduction=reduction)
+    repelled = numerics.softplus(crowd.logits(images, texts) + bias)
+    values = numerics.softplus(-(jnp.sum(images * texts, axis=-1) + bias)) + sum_of_strangers(repelled, crowd.first)
+    return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
 
 
 def n_pairs_loss(
     anchors: ArrayLike,
     positives: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -181,7 +193,7 @@ def n_pairs_loss(
     Args:
         anchors: Shape ``[..., N, D]``, floating.
         positives: Shape ``[..., N, D]``, the same; the positive of anchor i is in row i.
-        where, weights, reduction: See `jaxloss.representation`.
+        axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
@@ -199,6 +211,6 @@ def n_pairs_loss(
         Sohn (2016), Improved Deep Metric Learning with Multi-class N-pair Loss Objective.
         https://papers.nips.cc/paper/6200-improved-deep-metric-learning-with-multi-class-n-pair-loss-objective
     """
-    anchors, positives, pairs = matched(where, anchors=anchors, positives=positives)
-    values = _against(present(similarities(anchors, positives), pairs), jnp.sum(anchors * positives, axis=-1))
-    return reduce(values, where=where, weights=weights, reduction=reduction)
+    anchors, positives, crowd = matched(where, axis_name, anchors=anchors, positives=positives)
+    values = _against(crowd.logits(anchors, positives), jnp.sum(anchors * positives, axis=-1), crowd.first)
+    return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))

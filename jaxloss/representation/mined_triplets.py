@@ -9,7 +9,8 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.distances import pair_distances, vector_norm
 from jaxloss._floor.reduction import divide_sums, pool_mean, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.spread import over
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.representation._groups import grouped, per_pair, some
 
 __all__ = ["batch_all_triplet_loss", "batch_hard_triplet_loss", "batch_semi_hard_triplet_loss"]
@@ -23,6 +24,7 @@ def batch_all_triplet_loss(
     labels: ArrayLike,
     *,
     margin: Scalar = 1.0,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -39,7 +41,7 @@ def batch_all_triplet_loss(
     error of a float32 distance is up to 3e-4 of that spread.
 
     Args:
-        embeddings, labels, where, weights: See `jaxloss.representation`.
+        embeddings, labels, axis_name, where, weights: See `jaxloss.representation`.
         margin: Margin :math:`m`, in units of the distance; > 0.
         reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without active triplets is absent.
 
@@ -59,12 +61,12 @@ def batch_all_triplet_loss(
         Hermans, Beyer and Leibe (2017), In Defense of the Triplet Loss for Person Re-Identification.
         https://arxiv.org/abs/1703.07737
     """
-    x, positives, negatives = grouped(where, embeddings, labels)
+    x, _, positives, negatives = grouped(where, axis_name, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, above=0)
-    total, active = _all_triplets(pair_distances(x), positives, negatives, margin)
+    total, active = _all_triplets(pair_distances(x, axis_name), positives, negatives, margin)
     values = divide_sums(total, active.astype(x.dtype))
     each = per_pair(active, weights, x.dtype)
-    return reduce(values, where=some(where, active > 0), weights=each, reduction=reduction)
+    return reduce(values, where=some(where, active > 0), weights=each, reduction=over(axis_name, reduction))
 
 
 def _all_triplets(distances: Array, positives: Array, negatives: Array, margin: Scalar) -> tuple[Array, Array]:
@@ -91,6 +93,7 @@ def batch_hard_triplet_loss(
     labels: ArrayLike,
     *,
     margin: Scalar = 1.0,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -104,7 +107,7 @@ def batch_hard_triplet_loss(
     differences of the vectors.
 
     Args:
-        embeddings, labels, where, weights: See `jaxloss.representation`.
+        embeddings, labels, axis_name, where, weights: See `jaxloss.representation`.
         margin: Margin :math:`m`, in units of the distance; > 0.
         reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives or without
             negatives is absent.
@@ -125,21 +128,22 @@ def batch_hard_triplet_loss(
         Hermans, Beyer and Leibe (2017), In Defense of the Triplet Loss for Person Re-Identification.
         https://arxiv.org/abs/1703.07737
     """
-    x, positives, negatives = grouped(where, embeddings, labels)
+    x, crowd, positives, negatives = grouped(where, axis_name, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, above=0)
-    distances = jax.lax.stop_gradient(pair_distances(x))
-    near = _distance_to_largest(x, jnp.where(positives, distances, -jnp.inf))
-    far = _distance_to_largest(x, jnp.where(negatives, -distances, -jnp.inf))
+    distances = jax.lax.stop_gradient(pair_distances(x, axis_name))
+    everybody = crowd.everybody(x)
+    near = _distance_to_largest(x, everybody, jnp.where(positives, distances, -jnp.inf))
+    far = _distance_to_largest(x, everybody, jnp.where(negatives, -distances, -jnp.inf))
     values = numerics.positive_part(margin + (near - far))
     complete = jnp.any(positives, axis=-1) & jnp.any(negatives, axis=-1)
-    return reduce(values, where=some(where, complete), weights=weights, reduction=reduction)
+    return reduce(values, where=some(where, complete), weights=weights, reduction=over(axis_name, reduction))
 
 
-def _distance_to_largest(x: Array, scores: Array) -> Array:
-    """The distance of every row of ``x`` to the row of the largest score ``[..., N, N]``, from their difference."""
+def _distance_to_largest(x: Array, everybody: Array, scores: Array) -> Array:
+    """The distance of every row of ``x`` to the other of the largest score ``[..., N, M]``, from their difference."""
     if not x.shape[-2]:
         return jnp.sum(x, axis=-1)
-    chosen = jnp.take_along_axis(x, jnp.argmax(scores, axis=-1)[..., None], axis=-2, mode="promise_in_bounds")
+    chosen = jnp.take_along_axis(everybody, jnp.argmax(scores, axis=-1)[..., None], axis=-2, mode="promise_in_bounds")
     return vector_norm(x - chosen)
 
 
@@ -148,6 +152,7 @@ def batch_semi_hard_triplet_loss(
     labels: ArrayLike,
     *,
     margin: Scalar = 1.0,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -165,7 +170,7 @@ def batch_semi_hard_triplet_loss(
     error of a float32 distance is up to 3e-4 of that spread.
 
     Args:
-        embeddings, labels, where, weights: See `jaxloss.representation`.
+        embeddings, labels, axis_name, where, weights: See `jaxloss.representation`.
         margin: Margin :math:`m`, in units of the distance; > 0.
         reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives or without
             negatives is absent.
@@ -186,15 +191,17 @@ def batch_semi_hard_triplet_loss(
         Schroff, Kalenichenko and Philbin (2015), FaceNet: A Unified Embedding for Face Recognition and Clustering.
         https://arxiv.org/abs/1503.03832
     """
-    x, positives, negatives = grouped(where, embeddings, labels)
+    x, _, positives, negatives = grouped(where, axis_name, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, above=0)
-    distances = pair_distances(x)
+    distances = pair_distances(x, axis_name)
     hinge = numerics.positive_part(margin + (distances - _semi_hard(distances, negatives)))
     hinge = jnp.where(positives, hinge, jnp.zeros((), hinge.dtype))
     pairs = jnp.sum(positives, axis=-1, dtype=jnp.int32)
     complete = (pairs > 0) & jnp.any(negatives, axis=-1)
     each = per_pair(pairs, weights, x.dtype)
-    return reduce(pool_mean(hinge, positives), where=some(where, complete), weights=each, reduction=reduction)
+    return reduce(
+        pool_mean(hinge, positives), where=some(where, complete), weights=each, reduction=over(axis_name, reduction)
+    )
 
 
 def _semi_hard(distances: Array, negatives: Array) -> Array:

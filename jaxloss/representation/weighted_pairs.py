@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.spread import over
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.representation._groups import gathered, grouped, similarities, some, unit
 
 __all__ = ["circle_loss", "multi_similarity_loss"]
@@ -21,6 +22,7 @@ def multi_similarity_loss(
     positive_temperature: Scalar = 0.5,
     negative_temperature: Scalar = 0.02,
     base: Scalar = 0.5,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -35,7 +37,7 @@ def multi_similarity_loss(
     of the loss.
 
     Args:
-        embeddings, labels, where, weights: See `jaxloss.representation`.
+        embeddings, labels, axis_name, where, weights: See `jaxloss.representation`.
         positive_temperature: :math:`\tau_p` > 0. The smaller, the more the least similar positive counts.
         negative_temperature: :math:`\tau_n` > 0. The smaller, the more the most similar negative counts.
         base: Threshold :math:`\lambda`, a cosine.
@@ -58,15 +60,15 @@ def multi_similarity_loss(
         Wang et al. (2019), Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning.
         https://arxiv.org/abs/1904.06627
     """
-    x, positives, negatives = grouped(where, embeddings, labels)
+    x, crowd, positives, negatives = grouped(where, axis_name, embeddings, labels)
     near = checks.scalar("positive_temperature", positive_temperature, x.dtype, above=0)
     far = checks.scalar("negative_temperature", negative_temperature, x.dtype, above=0)
     base = checks.scalar("base", base, x.dtype)
     x = unit(x)
-    excess = similarities(x, x) - base
+    excess = similarities(x, crowd.everybody(x)) - base
     attracted = near * numerics.softplus(gathered(-excess / near, positives))
     repelled = far * numerics.softplus(gathered(excess / far, negatives))
-    return reduce(attracted + repelled, where=where, weights=weights, reduction=reduction)
+    return reduce(attracted + repelled, where=where, weights=weights, reduction=over(axis_name, reduction))
 
 
 def circle_loss(
@@ -75,6 +77,7 @@ def circle_loss(
     *,
     margin: Scalar = 0.4,
     scale: Scalar = 80.0,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -89,7 +92,7 @@ def circle_loss(
     differentiation, so the gradient is not that of the value (Keras differentiates them).
 
     Args:
-        embeddings, labels, where, weights: See `jaxloss.representation`.
+        embeddings, labels, axis_name, where, weights: See `jaxloss.representation`.
         margin: Relaxation :math:`m`, a cosine, in [0, 1]; the paper uses 0.4 for retrieval and 0.25 for faces.
         scale: :math:`\gamma` > 0; the paper uses 80 and 256.
         reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives or without
@@ -111,14 +114,14 @@ def circle_loss(
         Sun et al. (2020), Circle Loss: A Unified Perspective of Pair Similarity Optimization.
         https://arxiv.org/abs/2002.10857
     """
-    x, positives, negatives = grouped(where, embeddings, labels)
+    x, crowd, positives, negatives = grouped(where, axis_name, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, at_least=0, at_most=1)
     scale = checks.scalar("scale", scale, x.dtype, above=0)
     x = unit(x)
-    cosines = similarities(x, x)
+    cosines = similarities(x, crowd.everybody(x))
     fixed = jax.lax.stop_gradient(cosines)
     low = -scale * numerics.positive_part(1 + margin - fixed) * (cosines - (1 - margin))
     high = scale * numerics.positive_part(fixed + margin) * (cosines - margin)
     values = numerics.softplus(gathered(low, positives) + gathered(high, negatives))
     complete = jnp.any(positives, axis=-1) & jnp.any(negatives, axis=-1)
-    return reduce(values, where=some(where, complete), weights=weights, reduction=reduction)
+    return reduce(values, where=some(where, complete), weights=weights, reduction=over(axis_name, reduction))

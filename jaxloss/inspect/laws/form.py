@@ -27,6 +27,11 @@ def signature(case: Case) -> Iterator[str]:
     parameters = list(inspect.signature(case.fn).parameters.values())
     if [(p.name, p.default) for p in parameters[-3:]] != list(zip(TAIL, (None, None, "mean"), strict=True)):
         yield "the signature does not end in where=None, weights=None, reduction='mean'"
+    if "axis_name" in [p.name for p in parameters] and (parameters[-4].name, parameters[-4].default) != (
+        "axis_name",
+        None,
+    ):
+        yield "axis_name=None is not the last argument before the tail"
     if any(p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters):
         yield "an argument is neither plain nor keyword-only"
     data = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]

@@ -10,7 +10,7 @@ from tests.cases import Case, Inputs, Shape
 from tests.cases.experts._shared import CHOICES, EXPERTS
 
 
-def _balance_oracle(affinities, experts, axis_name=None):
+def _balance_oracle(affinities, experts):
     """Equations 17 to 20 of the DeepSeek-V3 report, token by token and expert by expert."""
     probs = affinities / affinities.sum(-1, keepdims=True)
     values = np.zeros(probs.shape[:-2])
@@ -22,7 +22,7 @@ def _balance_oracle(affinities, experts, axis_name=None):
     return values
 
 
-def _top_k_oracle(logits, top_k=1, axis_name=None):
+def _top_k_oracle(logits, top_k=1):
     return _balance_oracle(scipy.special.softmax(logits, -1), np.argsort(-logits, -1)[..., :top_k])
 
 
@@ -43,9 +43,9 @@ CASES = [
         oracle=_top_k_oracle,
         source="formula, in loops",
         pooled=True,
-        hypers={"top_k": 2, "axis_name": ()},
-        ends=({"top_k": 1, "axis_name": ()}, {"top_k": EXPERTS, "axis_name": ()}),
-        static=("top_k", "axis_name"),
+        hypers={"top_k": 2},
+        ends=({"top_k": 1}, {"top_k": EXPERTS}),
+        static=("top_k",),
         bad_hypers=({"top_k": 0}, {"top_k": 6}),
         extremes={
             "certain and absent": {
@@ -66,8 +66,6 @@ CASES = [
         oracle=_balance_oracle,
         source="equations 17 to 20 of the DeepSeek-V3 report, in loops",
         pooled=True,
-        hypers={"axis_name": ()},
-        static=("axis_name",),
         extremes={
             "certain": {"affinities": np.eye(3), "experts": np.array([[0], [0], [2]], np.int32)},
             "no affinity": {"affinities": np.zeros((2, 3)), "experts": np.array([[0], [2]], np.int32)},

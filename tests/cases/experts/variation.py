@@ -15,7 +15,7 @@ def _variation(load):
     return np.std(load, -1) ** 2 / np.mean(load, -1) ** 2
 
 
-def _load_oracle(logits, noisy_logits, noise_std, top_k=1, axis_name=None):
+def _load_oracle(logits, noisy_logits, noise_std, top_k=1):
     threshold = np.sort(noisy_logits, -1)[..., -top_k, None]
     return _variation(np.sum(scipy.stats.norm.sf(threshold, loc=logits, scale=noise_std), -2))
 
@@ -35,11 +35,9 @@ CASES = [
         draw=lambda rng, batch: {"gates": draws.simplex(rng, batch, EXPERTS)},
         structures={f"{n} experts": lambda rng, batch, n=n: {"gates": draws.simplex(rng, batch, n)} for n in (1, 2)},
         illegal={"gates": (-0.1,)},
-        oracle=lambda gates, axis_name=None: _variation(np.sum(gates, -2)),
+        oracle=lambda gates: _variation(np.sum(gates, -2)),
         source="numpy.std and numpy.mean",
         pooled=True,
-        hypers={"axis_name": ()},
-        static=("axis_name",),
         perfect=lambda rng, batch: {"gates": np.full((*batch, 4), 0.25)},
         cancels="the mean of the experts is subtracted from each",
         extremes={"one expert": {"gates": np.eye(3)[[1, 1, 1]]}, "no gate": {"gates": np.zeros((3, 2))}},
@@ -51,9 +49,9 @@ CASES = [
         oracle=_load_oracle,
         source="scipy.stats.norm",
         pooled=True,
-        hypers={"noise_std": 0.7, "top_k": 2, "axis_name": ()},
-        ends=tuple({"noise_std": 0.7, "top_k": k, "axis_name": ()} for k in (1, EXPERTS)),
-        static=("top_k", "axis_name"),
+        hypers={"noise_std": 0.7, "top_k": 2},
+        ends=tuple({"noise_std": 0.7, "top_k": k} for k in (1, EXPERTS)),
+        static=("top_k",),
         bad_hypers=({"noise_std": 0.0}, {"top_k": 0}, {"top_k": 6}),
         cancels="the mean of the experts is subtracted from each",
         extremes={

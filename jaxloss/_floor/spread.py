@@ -1,0 +1,120 @@
+"""Batches that are spread over devices or micro-batches, for losses whose examples meet each other.
+
+Such a loss takes ``axis_name``: None if all examples are here, the mesh axes that they are spread over, or ``()`` if
+the examples of each device are a set of their own on purpose. A loss of the part that is here would be a plausible
+wrong number, so wherever a split can be seen and nothing is said about it, `require_whole` raises.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxloss._floor import checks
+from jaxloss._floor.mesh import varying_axes
+from jaxloss._floor.reduction import divide_sums, promote, weighted_sums
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
+
+__all__ = ["Split", "columns", "current_split", "first_row", "over", "require_whole", "whole_pool"]
+
+
+class Split(NamedTuple):
+    """How an objective splits the batch that its losses are called with."""
+
+    axes: tuple[str, ...] = ()
+    microbatches: int = 1
+
+
+current_split = jax.make_user_context(Split())
+"""The split of the objective whose losses are being traced; part of the key of every cache of traces."""
+
+
+def require_whole(axis_name: AxisName | None, batch: tuple[int, ...], *arrays: Array) -> None:
+    """Raise a ValueError where the loss would see only a part of the examples that have to meet.
+
+    Args:
+        axis_name: As given to the loss.
+        batch: The batch axes of its inputs; the examples of the last one meet. Where there are several, the leading
+            one is split and the last one is whole.
+        *arrays: The inputs.
+    """
+    if axis_name == () or len(batch) > 1:
+        return
+    split = current_split.value
+    if split.microbatches > 1:
+        raise ValueError(
+            f"the examples of this loss meet each other, and microbatches={split.microbatches} shows it a part of the "
+            "batch at a time. Return combine.whole_batch(loss, *arrays) in its place, which calls the loss once with "
+            "the arrays of the whole batch; or pass axis_name=() if each part is a set of its own on purpose."
+        )
+    missing = [axis for axis in split.axes if axis not in _names(axis_name)]
+    if axis_name is None:
+        missing += [axis for axis in _varying(arrays) if axis not in missing]
+    if missing:
+        here = f"axis_name={missing[0]!r}" if len(missing) == 1 else f"axis_name={tuple(missing)!r}"
+        raise ValueError(
+            "the examples of this loss meet each other, and they are spread over the mesh axes "
+            f"{missing}: each device would compare its own part only. Pass {here} for the loss of the whole batch, or "
+            "axis_name=() if the examples of each device are a set of their own on purpose."
+        )
+
+
+def _names(axis_name: AxisName | None) -> tuple[str, ...]:
+    return (axis_name,) if isinstance(axis_name, str) else tuple(axis_name or ())
+
+
+def _varying(arrays: tuple[Array, ...]) -> list[str]:
+    return sorted({axis for array in arrays for axis in varying_axes(array)})
+
+
+def columns(axis_name: AxisName | None, array: Array, axis: int) -> Array:
+    """``array`` of all devices one after the other along ``axis``; itself if all examples are here."""
+    if not axis_name:
+        return array
+    return jax.lax.all_gather(array, axis_name, axis=axis % array.ndim, tiled=True)
+
+
+def first_row(axis_name: AxisName | None, size: int) -> Array | int:
+    """The place among all examples of the first of the ``size`` that are here."""
+    return jax.lax.axis_index(axis_name) * size if axis_name else 0
+
+
+def over(axis_name: AxisName | None, reduction: Reduction) -> Reduction:
+    """``reduction`` of one value per example, with the mean and the sum taken over the examples of all devices."""
+    if not axis_name or reduction not in ("mean", "sum"):
+        return reduction
+
+    def mean(values: Array, weights: Array) -> Array:
+        return divide_sums(*jax.lax.psum(weighted_sums(values, weights), axis_name))
+
+    def total(values: Array, weights: Array) -> Array:
+        return jax.lax.psum(jnp.sum(values * weights), axis_name)
+
+    return mean if reduction == "mean" else total
+
+
+def whole_pool(
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
+    *arrays: Array,
+    event_ndim: int = 0,
+) -> tuple[Any, ...]:
+    """``(where, weights, *arrays)`` of all devices, for a loss that pools the last batch axis of its inputs.
+
+    What it makes of them is equal on every device. The arrays have ``event_ndim`` trailing axes of one entry.
+    """
+    batch = arrays[0].shape[: arrays[0].ndim - event_ndim]
+    require_whole(axis_name, batch, *arrays)
+    if not axis_name:
+        return where, weights, *arrays
+
+    def gather(array: Array) -> Array:
+        return jax.lax.all_gather(array, axis_name, axis=len(batch) - 1, tiled=True, to="invarying")
+
+    keep = None if where is None else gather(jnp.broadcast_to(checks.mask(where, batch), batch))
+    dtype = promote(*arrays)[0].dtype
+    scale = None if weights is None else gather(jnp.broadcast_to(checks.example_weights(weights, batch, dtype), batch))
+    return keep, scale, *map(gather, arrays)
