@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, reducers
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.notes import take_note
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = [
@@ -178,12 +179,15 @@ def reduce(
         whole = jnp.ones(values.shape, values.dtype) if mass is None else mass.astype(values.dtype)
         return reducers.apply(reduction, hide(where, values), whole)
     if reduction == "mean":
-        return plain_mean(values) if mass is None else divide_sums(*weighted_sums(hide(where, values), mass))
+        values = hide(where, values)
+        return take_note(
+            plain_mean(values) if mass is None else divide_sums(*weighted_sums(values, mass)), values, mass
+        )
     if reduction not in ("sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found {reduction!r}. "
             f"Ready-made functions are in jaxloss.reductions.{reducers.did_you_mean(reduction)}"
         )
-    if mass is not None:
-        values = hide(where, values) * mass.astype(values.dtype)
-    return values if reduction == "none" else jnp.sum(values)
+    values = hide(where, values)
+    weighted = values if mass is None else values * mass.astype(values.dtype)
+    return take_note(weighted, values, mass) if reduction == "none" else jnp.sum(weighted)

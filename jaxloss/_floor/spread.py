@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.mesh import varying_axes
+from jaxloss._floor.notes import take_note
 from jaxloss._floor.reduction import divide_sums, promote, weighted_sums
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
@@ -87,7 +88,8 @@ def over(axis_name: AxisName | None, reduction: Reduction) -> Reduction:
         return reduction
 
     def mean(values: Array, weights: Array) -> Array:
-        return divide_sums(*jax.lax.psum(weighted_sums(values, weights), axis_name))
+        found = divide_sums(*jax.lax.psum(weighted_sums(values, weights), axis_name))
+        return take_note(found, values, weights)
 
     def total(values: Array, weights: Array) -> Array:
         return jax.lax.psum(jnp.sum(values * weights), axis_name)

@@ -17,9 +17,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor.mesh import vary_over
 from jaxloss._floor.typing import Array
-from jaxloss.combine._engine.exchange import Cotangents, exchange, split
+from jaxloss.combine._engine.exchange import Cotangents, Pulled, exchange, slopes_of, split
 from jaxloss.combine._engine.leaves import Leaves, wide
-from jaxloss.combine.structure.terms import Notes, Terms
+from jaxloss.combine.structure.terms import Notes, Parts, Terms, WholeBatch
 from jaxloss.reductions import Term
 
 __all__ = ["Backward", "Heads", "Spread", "run"]
@@ -66,7 +66,7 @@ class Backward(NamedTuple):
 
 
 def run(
-    losses: Callable[..., tuple[Terms, Notes, Any]],
+    losses: Callable[..., tuple[Parts, Notes, Any]],
     heads: Callable[[Terms, Notes], Heads],
     params: Leaves,
     args: tuple[Any, ...],
@@ -78,7 +78,7 @@ def run(
     shared = [tuple(a for a in spread.axes if a not in own) for own in spread.sharded]
     at = [vary_over(leaf, axes) for leaf, axes in zip(at, shared, strict=True)]
 
-    def local(floating: list[Array], *args: Any, **kwargs: Any) -> tuple[Terms, tuple[Notes, Any]]:
+    def local(floating: list[Array], *args: Any, **kwargs: Any) -> tuple[Parts, tuple[Notes, Any]]:
         given = params.rebuild(floating)
         before = list(map(id, jax.tree.leaves(given)))
         terms, *rest = losses(given, *args, **kwargs)
@@ -97,21 +97,21 @@ def run(
     return Backward(terms, found, cotangents, rows, extra)
 
 
-Parts = tuple[Terms, Heads, list[Cotangents], list[list[Array]], Any]
+Found = tuple[Terms, Heads, list[Cotangents], list[list[Array]], Any]
 
 
-def _in_one_piece(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, spread: Spread) -> Parts:
+def _in_one_piece(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, spread: Spread) -> Found:
     terms, linear, (notes, extra) = jax.linearize(lambda p: local(p, *args, **kwargs), at, has_aux=True)
     whole, notes, scatter = exchange(terms, notes, spread.axes, 1)
     cotangents, found = _cotangents(lambda t: heads(t, notes), whole)
     return whole, found, cotangents, _transposed(linear, at, list(map(scatter, cotangents)), spread.axes), extra
 
 
-def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, spread: Spread) -> Parts:
+def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, spread: Spread) -> Found:
     """Micro-batches: a first pass for the values that the transformations need, a second for the gradients.
 
-    If the transformations need no values, as with fixed weights, only masks remain of the first pass: the compiler
-    removes the rest of it.
+    If neither the transformations nor a function of the whole batch need values, as with fixed weights, only masks
+    remain of the first pass: the compiler removes the rest of it.
     """
     if not args:
         raise TypeError("microbatches= splits the first argument after the state; there is none.")
@@ -119,13 +119,13 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
     part_args = lambda part: (part[0], *_own_keys(args[1:], part[1]))
     part_kwargs = lambda part: _own_keys(dict(kwargs), part[1])
 
-    def values(part: Any) -> tuple[Terms, Notes]:
+    def values(part: Any) -> tuple[Parts, Notes]:
         terms, (notes, _) = local(at, *part_args(part), **part_kwargs(part))
         return terms, notes
 
     terms, notes = jax.lax.map(values, parts)
     whole, notes, scatter = exchange(terms, notes, spread.axes, spread.microbatches)
-    cotangents, _ = _cotangents(lambda t: heads(t, notes), whole)
+    cotangents, found = _cotangents(lambda t: heads(t, notes), whole)
 
     def body(total: list[list[Array]], xs: Any) -> tuple[list[list[Array]], Any]:
         part, own = xs
@@ -135,10 +135,12 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
         return jax.tree.map(lambda sum_, row: sum_ + wide(row), total, rows), (terms, extra)
 
     start = [[jnp.zeros_like(wide(leaf)) for leaf in at] for _ in cotangents]
-    rows, (terms, extra) = jax.lax.scan(body, start, (parts, list(map(scatter, cotangents))))
-    # The values once more, from the pass that stays.
-    whole, _, _ = exchange(terms, {}, spread.axes, spread.microbatches)
-    return whole, heads(whole, notes), cotangents, rows, extra
+    rows, (again, extra) = jax.lax.scan(body, start, (parts, list(map(scatter, cotangents))))
+    if not any(isinstance(term, WholeBatch) for term in terms.values()):
+        # The values once more, from the pass that stays.
+        whole, _, _ = exchange(again, {}, spread.axes, spread.microbatches)
+        found = heads(whole, notes)
+    return whole, found, cotangents, rows, extra
 
 
 def _own_keys(tree: Any, index: Array) -> Any:
@@ -180,15 +182,16 @@ def _dependencies(sums: Callable[..., dict[str, Array]], values: dict[str, Array
 
 
 def _transposed(
-    linear: Callable[[list[Array]], Terms], at: list[Array], cotangents: list[Cotangents], axes: tuple[str, ...]
+    linear: Callable[[list[Array]], Parts], at: list[Array], cotangents: list[Pulled], axes: tuple[str, ...]
 ) -> list[list[Array]]:
     """One gradient for each group; only the terms that it depends on are transposed."""
     one = vary_over(jnp.ones((), jnp.float32), axes)
 
-    def row(cotangent: Cotangents) -> list[Array]:
+    def row(cotangent: Pulled) -> list[Array]:
         def along(tangent: list[Array]) -> Array:
             terms = linear(tangent)
-            return sum((jnp.sum(c * terms[n].values).astype(one.dtype) for n, c in cotangent.items()), start=0 * one)
+            pairs = [(c, x) for n, own in cotangent.items() for c, x in zip(own, slopes_of(terms[n]), strict=True)]
+            return sum((jnp.sum(c * x).astype(one.dtype) for c, x in pairs), start=0 * one)
 
         return jax.linear_transpose(along, at)(one)[0]
 

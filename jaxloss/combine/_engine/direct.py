@@ -11,7 +11,7 @@ from jaxloss._floor.mesh import varying_axes
 from jaxloss._floor.typing import Array
 from jaxloss.combine._engine.plan import Plan, forward, report, require_structure, transformed
 from jaxloss.combine.structure.results import Aux, ObjectiveState, means_of, sum_of
-from jaxloss.combine.structure.terms import Terms
+from jaxloss.combine.structure.terms import Terms, evaluated
 from jaxloss.reductions import Term
 
 __all__ = ["evaluate_directly"]
@@ -21,7 +21,8 @@ def evaluate_directly(
     plan: Plan, params: Any, state: ObjectiveState, /, *args: Any, **kwargs: Any
 ) -> tuple[Array, Aux]:
     """The loss and its report."""
-    terms, notes, extra = forward(plan, params, *args, **kwargs)
+    parts, notes, extra = forward(plan, params, *args, **kwargs)
+    terms = {name: evaluated(name, term) for name, term in parts.items()}
     _require_one_loss(terms)
     require_structure(state.transform, jax.eval_shape(plan.transform.init, terms))
 

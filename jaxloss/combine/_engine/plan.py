@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss._floor.notes import taking_notes
+from jaxloss._floor.spread import Split, current_split
 from jaxloss._floor.typing import Array
+from jaxloss.combine._engine.averaged import require_no_average
 from jaxloss.combine.gradients.aggregator import Aggregator
 from jaxloss.combine.structure.results import Aux, ObjectiveState
-from jaxloss.combine.structure.terms import Notes, Terms, annotations_of, lift, summary
+from jaxloss.combine.structure.terms import ModelTerm, Notes, Parts, Terms, annotations_of, evaluated, lift, summary
 from jaxloss.combine.structure.transforms import LossTransform
 from jaxloss.reductions import Term, summarize
 
@@ -45,19 +49,52 @@ class Plan:
     params_specs: Any
 
     @property
+    def split(self) -> Split:
+        """How the batch is split that the losses are called with."""
+        return Split(self.axes, self.microbatches)
+
+    @property
     def in_one_piece(self) -> bool:
         """Whether the objective is plain JAX, with derivatives of all orders."""
-        return self.aggregate is None and not self.axes and self.microbatches == 1
+        return self.aggregate is None and self.split == Split()
 
 
-def forward(plan: Plan, params: Any, *args: Any, **kwargs: Any) -> tuple[Terms, Notes, Any]:
-    """The terms, the annotations among them, and what else the losses returned."""
-    returned = plan.losses(params, *args, **kwargs)
+def forward(plan: Plan, params: Any, *args: Any, **kwargs: Any) -> tuple[Parts, Notes, Any]:
+    """The terms, the annotations among them, and what else the losses returned.
+
+    Functions of the whole batch are evaluated if the batch is whole.
+    """
+    returned, terms = _lifted(plan, params, *args, **kwargs)
     found, extra = returned if plan.has_aux else (returned, None)
-    terms = lift(found)
+    if plan.split == Split():
+        terms = {name: evaluated(name, term) for name, term in terms.items()}
+    _require_no_average(plan, terms, params, args, kwargs)
     if not plan.transform.per_example:
-        terms = {name: summary(term) for name, term in terms.items()}
+        terms = {name: summary(term) if isinstance(term, Term) else term for name, term in terms.items()}
     return terms, annotations_of(found), extra
+
+
+def _lifted(plan: Plan, params: Any, *args: Any, **kwargs: Any) -> tuple[Any, Parts]:
+    """What the losses returned, and the terms in it."""
+    whole = contextlib.nullcontext() if plan.split == Split() else current_split(plan.split)
+    with whole, taking_notes():
+        returned = plan.losses(params, *args, **kwargs)
+        return returned, lift(returned[0] if plan.has_aux else returned)
+
+
+def _require_no_average(plan: Plan, terms: Parts, params: Any, args: Any, kwargs: Any) -> None:
+    """Scalar terms that a split or a transformation of examples would get wrong must not depend on the batch."""
+    names = frozenset(terms)
+    exposed = names if plan.split != Split() else plan.transform.reads(names)
+    numbers = [name for name in sorted(exposed) if isinstance(terms[name], ModelTerm)]
+    if not numbers:
+        return
+
+    def of(given: Any) -> dict[str, Array]:
+        found = _lifted(plan, params, *given[0], **given[1])[1]
+        return {name: term.values for name in numbers if isinstance(term := found[name], Term)}
+
+    require_no_average(of, (args, kwargs), plan.split)
 
 
 def transformed(plan: Plan, terms: Terms, notes: Notes, state: ObjectiveState) -> tuple[Terms, Any]:
@@ -101,7 +138,8 @@ def _whole_shapes(plan: Plan, *args: Any, **kwargs: Any) -> tuple[Terms, Notes]:
         rest = iter(given)
         joined = [next(rest) if array else leaf for array, leaf in zip(arrays, leaves, strict=True)]
         args, kwargs = jax.tree.unflatten(structure, joined)
-        return forward(plan, *args, **kwargs)[:2]
+        terms, notes, _ = forward(plan, *args, **kwargs)
+        return {name: evaluated(name, term) for name, term in terms.items()}, notes
 
     for axis in plan.axes:
         fn = jax.vmap(fn, in_axes=None, out_axes=0, axis_name=axis, axis_size=1)

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.notes import taking_notes
 from jaxloss._floor.typing import Array
-from jaxloss.combine.structure.terms import lift
+from jaxloss.combine.structure.terms import term_of
 from jaxloss.reductions import Term
 
 __all__ = ["collect", "every"]
@@ -45,7 +46,7 @@ def collect(tree: Any, *, reduce: Literal["sum", "mean"]) -> dict[str, Term]:
         names = [name for name in map(_name, path) if isinstance(name, str) and name != "value"]
         if not names:
             raise TypeError(f"collect: the value at '{jax.tree_util.keystr(path)}' has no name; sow it in a dict.")
-        layers.setdefault(names[-1], []).append(lift({names[-1]: leaf})[names[-1]])
+        layers.setdefault(names[-1], []).append(term_of(names[-1], leaf))
     return {name: _together(name, terms, reduce) for name, terms in layers.items()}
 
 
@@ -93,7 +94,8 @@ def every(period: Array | int, step: Array | int, fn: Callable[..., Any], *args:
     """
 
     def term(*args: Any) -> Term:
-        return lift({"every": fn(*args)})["every"]
+        with taking_notes():
+            return term_of("every", fn(*args))
 
     shape = jax.eval_shape(term, *args)
     nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)

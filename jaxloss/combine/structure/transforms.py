@@ -45,12 +45,21 @@ class LossTransform:
         per_example: False declares that the result depends on each term only through its mean and its total weight. The
             terms are then averaged first: devices exchange two numbers per term, and micro-batches need no second pass.
         names: From the names of the terms before ``update`` to those after it; by default the same.
+        looks_at: From the names of all terms to those whose examples ``update`` looks at; by default all of them if
+            ``per_example``, and otherwise none.
     """
 
     init: InitFn
     update: UpdateFn
     per_example: bool = True
     names: Callable[[frozenset[str]], frozenset[str]] = _kept
+    looks_at: Callable[[frozenset[str]], frozenset[str]] | None = None
+
+    def reads(self, names: frozenset[str]) -> frozenset[str]:
+        """The terms whose examples ``update`` looks at."""
+        if self.looks_at is not None:
+            return self.looks_at(names)
+        return names if self.per_example else frozenset()
 
 
 def _renamed(transform: LossTransform, state: Any, terms: Terms) -> Terms:
@@ -95,7 +104,16 @@ def chain(*transforms: LossTransform) -> LossTransform:
             given = transform.names(given)
         return given
 
-    return LossTransform(init, update, any(transform.per_example for transform in transforms), renamed)
+    def looks_at(given: frozenset[str], /) -> frozenset[str]:
+        found: set[str] = set()
+        current = given
+        for transform in transforms:
+            found |= transform.reads(current) & given
+            current = transform.names(current)
+        return frozenset(found)
+
+    per_example = any(transform.per_example for transform in transforms)
+    return LossTransform(init, update, per_example, renamed, looks_at)
 
 
 def on(names: str | Sequence[str], *transforms: LossTransform) -> LossTransform:
@@ -130,7 +148,8 @@ def on(names: str | Sequence[str], *transforms: LossTransform) -> LossTransform:
     def renamed(given: frozenset[str], /) -> frozenset[str]:
         return (given - frozenset(chosen)) | inner.names(frozenset(chosen))
 
-    return LossTransform(lambda terms, /: inner.init(pick(terms)), update, inner.per_example, renamed)
+    looks_at = lambda given: inner.reads(frozenset(chosen))
+    return LossTransform(lambda terms, /: inner.init(pick(terms)), update, inner.per_example, renamed, looks_at)
 
 
 def _no_state(terms: Terms, /) -> tuple[()]:
@@ -203,7 +222,8 @@ def derive(name: str, fn: Callable[..., Array], *uses: str) -> LossTransform:
         rest = {n: term for n, term in terms.items() if n not in uses}
         return {**rest, name: Term(value, some.astype(value.dtype))}, state
 
-    return LossTransform(init, update, True, lambda given: (given - frozenset(uses)) | {name})
+    used = frozenset(uses)
+    return LossTransform(init, update, True, lambda given: (given - used) | {name}, lambda given: used)
 
 
 def monitor(*names: str) -> LossTransform:
