@@ -148,6 +148,8 @@ def test_bias_follows_the_load() -> None:
     where = jnp.array([[True, True, True, False], [True, True, True, False]])
     new = jaxloss.update_expert_bias(bias, experts, step_size=0.25, where=where)
     np.testing.assert_allclose(new, [[0.25, 0.0, 0.25], [0.0, 0.0, 1.0]])
+    slope = jax.grad(lambda bias: jnp.sum(jaxloss.update_expert_bias(bias, experts, step_size=0.25, where=where)))(bias)
+    np.testing.assert_array_equal(slope, np.zeros_like(bias))
 
 
 def test_bias_balances_a_skewed_router(rng: np.random.Generator) -> None:

@@ -192,6 +192,7 @@ def test_soft_cap(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(
         jaxloss.tokens.soft_cap_logits(jnp.array([1e-4, 1e30]), soft_cap=4.0), [1e-4, 4], rtol=1e-6
     )
+    np.testing.assert_allclose(jaxloss.tokens.soft_cap_logits(jnp.array([-1e30]), soft_cap=1e-3), [-1e-3], rtol=1e-6)
     with pytest.raises(ValueError, match="soft_cap"):
         jaxloss.tokens.soft_cap_logits(hidden, soft_cap=0.0)
     with pytest.raises(TypeError, match="logits must be floating"):

@@ -166,6 +166,19 @@ def test_hyperbolas_of_any_scale(delta: float) -> None:
             assert ulps(slopes(fn, residual, **hypers), slope) <= 16
 
 
+def test_pseudo_huber_in_its_delta() -> None:
+    """The derivative in delta is that of ``delta * (hypot(delta, r) - delta)``, for residuals of any size."""
+    residual, delta = np.logspace(-3, 20, 24), 2.0
+    total = lambda d: jaxloss.pseudo_huber_loss(
+        jnp.asarray(residual, jnp.float32), jnp.zeros(24), delta=d, reduction="none"
+    )
+    length = np.hypot(residual, delta)
+    expected = (length - delta) ** 2 / length
+    small = residual < 1
+    expected[small] = (residual[small] ** 2 / (length[small] + delta)) ** 2 / length[small]
+    np.testing.assert_allclose(jax.jacfwd(total)(delta), expected, rtol=2e-6)
+
+
 def test_charbonnier_is_epsilon_at_a_perfect_fit() -> None:
     for epsilon in (1e-3, 0.5, 1e-20):
         assert values(jaxloss.charbonnier_loss, [0.0], epsilon=epsilon) == np.float32(epsilon)

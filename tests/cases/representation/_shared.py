@@ -32,9 +32,15 @@ def in_the_plane(rng, batch):
 
 
 def labelled(rng, batch):
-    """Embeddings of a few classes, every example with a partner also where one in three is masked."""
+    """Embeddings of a few classes, every example with a partner also where one in three is masked.
+
+    The last of several sets has one class only.
+    """
     labels = np.arange(batch[-1]) % 2 if batch[-1] < 8 else np.arange(batch[-1]) % 4
-    return {"embeddings": rng.normal(size=(*batch, D)), "labels": np.broadcast_to(labels, batch).astype(np.int32)}
+    labels = np.broadcast_to(labels, batch).astype(np.int32)
+    if len(batch) > 1:
+        labels[-1:] = 0
+    return {"embeddings": rng.normal(size=(*batch, D)), "labels": labels}
 
 
 def in_sets(one):
