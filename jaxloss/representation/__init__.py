@@ -14,6 +14,10 @@ Two matched sets (such as `jaxloss.infonce_loss` and `jaxloss.clip_loss`)
     has the whole batch. ``"mean"`` and ``"sum"`` are then taken over the anchors of all devices; any other reduction is
     given those of this device. None: all examples are here, and inputs that are known to be spread are refused.
     ``()``: the examples of each device are a set of their own.
+``ring``
+    With ``axis_name``: hand the rows of the devices on around a ring instead of gathering them, so that a device holds
+    its own rows and those of one other, and the products of these, at a time. The same numbers for less memory; in
+    reverse mode only. Static.
 ``where``
     Shape ``[..., N]``. A masked example is absent as an anchor, as a positive and as a negative.
 ``weights``, ``reduction``

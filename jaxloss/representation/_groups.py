@@ -6,6 +6,7 @@ everybody, and never holds the pairs of others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +17,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.spread import columns, first_row, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName
+from jaxloss.representation._ring import around
 
 __all__ = ["Crowd", "diagonal", "gathered", "grouped", "matched", "per_pair", "similarities", "some", "unit"]
 
@@ -33,11 +35,13 @@ class Crowd(NamedTuple):
         axis_name: The mesh axes over which the others are.
         keep: Which rows are kept, ``[..., N]``; None if all are.
         first: The place of the first row among all.
+        ring: Whether the rows of other devices are handed on around a ring instead of gathered.
     """
 
     axis_name: AxisName | None
     keep: Array | None
     first: Array | int
+    ring: bool = False
 
     def everybody(self, rows: Array) -> Array:
         """``rows`` ``[..., N, D]`` of all devices, ``[..., M, D]``."""
@@ -45,14 +49,35 @@ class Crowd(NamedTuple):
 
     def pairs(self) -> Array | None:
         """Which pairs ``[..., N, M]`` consist of kept examples; None if all do."""
-        if self.keep is None:
-            return None
-        return self.keep[..., :, None] & columns(self.axis_name, self.keep, -1)[..., None, :]
+        return None if self.keep is None else _pairs(self.keep, columns(self.axis_name, self.keep, -1))
 
     def logits(self, x: Array, y: Array) -> Array:
         """Inner products ``[..., N, M]`` of the rows of ``x`` here and of ``y`` everywhere; -inf for absentees."""
-        products, pairs = similarities(x, self.everybody(y)), self.pairs()
-        return products if pairs is None else jnp.where(pairs, products, -jnp.inf)
+        return _present(similarities(x, self.everybody(y)), self.pairs())
+
+    def shares(self, of_logits: Callable[..., Array], x: Array, y: Array, *more: Array) -> Array:
+        """``of_logits(logits, first, *more)`` ``[..., N]`` for the columns of each device, ``[..., N, devices]``.
+
+        ``first`` is the column that belongs to the first row. Without a ring all columns are one share.
+        """
+        if not (self.ring and self.axis_name):
+            return of_logits(self.logits(x, y), self.first, *more)[..., None]
+
+        def block(rows: Any, share: Any, first: Array) -> Array:
+            (x, *more), (y, keep) = rows, share
+            pairs = None if self.keep is None else _pairs(self.keep, keep)
+            return of_logits(_present(similarities(x, y), pairs), first, *more)
+
+        return around(block, self.axis_name, (x, *more), (y, self.keep))
+
+
+def _pairs(keep: Array, theirs: Array) -> Array:
+    return keep[..., :, None] & theirs[..., None, :]
+
+
+def _present(logits: Array, pairs: Array | None) -> Array:
+    """``logits``, -inf for pairs that are not to meet."""
+    return logits if pairs is None else jnp.where(pairs, logits, -jnp.inf)
 
 
 def _examples(name: str, array: Array) -> None:
@@ -62,11 +87,11 @@ def _examples(name: str, array: Array) -> None:
     checks.with_axes("features", **named)
 
 
-def _crowd(where: ArrayLike | None, axis_name: AxisName | None, *arrays: Array) -> Crowd:
+def _crowd(where: ArrayLike | None, axis_name: AxisName | None, *arrays: Array, ring: bool = False) -> Crowd:
     batch = arrays[0].shape[:-1]
     require_whole(axis_name, batch[-1:], *arrays)
     keep = None if where is None else checks.mask(where, batch)
-    return Crowd(axis_name, keep, first_row(axis_name, batch[-1]))
+    return Crowd(axis_name, keep, first_row(axis_name, batch[-1]), ring)
 
 
 def grouped(
@@ -90,13 +115,15 @@ def grouped(
     return embeddings, crowd, positives, negatives
 
 
-def matched(where: ArrayLike | None, axis_name: AxisName | None, **arrays: Any) -> tuple[Array, Array, Crowd]:
+def matched(
+    where: ArrayLike | None, axis_name: AxisName | None, ring: bool, **arrays: Any
+) -> tuple[Array, Array, Crowd]:
     """``(first [..., N, D], second [..., N, D], their crowd)``; row i of the one belongs to row i of the other."""
     (first_name, first), (second_name, second) = arrays.items()
     first, second = checks.floating(**arrays)
     _examples(first_name, first)
     checks.same_shape(**{first_name: first, second_name: second})
-    crowd = _crowd(where, axis_name, first, second)
+    crowd = _crowd(where, axis_name, first, second, ring=ring)
     first, second = promote(*(hide(where, x, event_ndim=1) for x in (first, second)))
     return first, second, crowd
 

@@ -9,24 +9,31 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.representation._groups import Crowd, matched, unit
+from jaxloss.representation._groups import Crowd, gathered, matched, unit
 from jaxloss.representation._off_diagonal import log_sum_of_strangers, sum_of_strangers
 
 __all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
 
 
-def _against(logits: Array, own: Array, first: Array | int, axis: int = -1) -> Array:
-    """``-log(e^own / (e^own + sum of e^logits over all other entries))`` along ``axis``, to full relative accuracy."""
-    return numerics.softplus(log_sum_of_strangers(logits, first, axis) - own)
+def _against(x: Array, y: Array, own: Array, crowd: Crowd) -> Array:
+    """``-log(e^own / (e^own + sum of e^(x y) over all other rows of y))`` per row of x, to full relative accuracy."""
+    shares = crowd.shares(log_sum_of_strangers, x, y)
+    strangers = shares[..., 0] if shares.shape[-1] == 1 else gathered(shares, ~jnp.isneginf(shares))
+    return numerics.softplus(strangers - own)
 
 
 def _both_ways(x: Array, y: Array, crowd: Crowd) -> Array:
     """The mean of what every row of ``x`` and every row of ``y`` has against the rows of the other set."""
-    logits, own = crowd.logits(x, y), jnp.sum(x * y, axis=-1)
-    there = _against(logits, own, crowd.first)
-    # On one device the products of the way back are the same.
-    back = _against(crowd.logits(y, x), own, crowd.first) if crowd.axis_name else _against(logits, own, 0, axis=-2)
-    return 0.5 * (there + back)
+    own = jnp.sum(x * y, axis=-1)
+    if crowd.axis_name:
+        return 0.5 * (_against(x, y, own, crowd) + _against(y, x, own, crowd))
+    logits = crowd.logits(x, y)  # here the way back has the same products
+    there, back = (log_sum_of_strangers(logits, axis=axis) for axis in (-1, -2))
+    return 0.5 * (numerics.softplus(there - own) + numerics.softplus(back - own))
+
+
+def _repelled(logits: Array, first: Array | int, bias: Array) -> Array:
+    return sum_of_strangers(numerics.softplus(logits + bias), first)
 
 
 def infonce_loss(
@@ -34,6 +41,7 @@ def infonce_loss(
     keys: ArrayLike,
     *,
     temperature: Scalar = 0.07,
+    ring: bool = False,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -50,7 +58,7 @@ def infonce_loss(
         queries: Shape ``[..., N, D]``, floating; need not be normalised.
         keys: Shape ``[..., N, D]``, the same; the key of query i is in row i.
         temperature: :math:`\tau` > 0.
-        axis_name, where, weights, reduction: See `jaxloss.representation`.
+        ring, axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
@@ -68,10 +76,10 @@ def infonce_loss(
         van den Oord, Li and Vinyals (2018), Representation Learning with Contrastive Predictive Coding.
         https://arxiv.org/abs/1807.03748
     """
-    queries, keys, crowd = matched(where, axis_name, queries=queries, keys=keys)
+    queries, keys, crowd = matched(where, axis_name, ring, queries=queries, keys=keys)
     tau = checks.scalar("temperature", temperature, queries.dtype, above=0)
     queries, keys = unit(queries) / tau, unit(keys)
-    values = _against(crowd.logits(queries, keys), jnp.sum(queries * keys, axis=-1), crowd.first)
+    values = _against(queries, keys, jnp.sum(queries * keys, axis=-1), crowd)
     return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
 
 
@@ -80,6 +88,7 @@ def clip_loss(
     text_embeddings: ArrayLike,
     *,
     temperature: Scalar = 0.07,
+    ring: bool = False,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -98,7 +107,7 @@ def clip_loss(
         image_embeddings: Shape ``[..., N, D]``, floating; need not be normalised.
         text_embeddings: Shape ``[..., N, D]``, the same; the text of image i is in row i.
         temperature: :math:`\tau` > 0.
-        axis_name, where, weights, reduction: See `jaxloss.representation`.
+        ring, axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
@@ -116,7 +125,9 @@ def clip_loss(
         Radford et al. (2021), Learning Transferable Visual Models From Natural Language Supervision.
         https://arxiv.org/abs/2103.00020
     """
-    images, texts, crowd = matched(where, axis_name, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
+    images, texts, crowd = matched(
+        where, axis_name, ring, image_embeddings=image_embeddings, text_embeddings=text_embeddings
+    )
     tau = checks.scalar("temperature", temperature, images.dtype, above=0)
     values = _both_ways(unit(images) / tau, unit(texts), crowd)
     return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
@@ -128,6 +139,7 @@ def siglip_loss(
     *,
     temperature: Scalar = 0.1,
     bias: Scalar = -10.0,
+    ring: bool = False,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -147,7 +159,7 @@ def siglip_loss(
         text_embeddings: Shape ``[..., N, D]``, the same; the text of image i is in row i.
         temperature: :math:`\tau` > 0, the inverse of the paper's t.
         bias: Added to every logit.
-        axis_name, where, weights, reduction: See `jaxloss.representation`.
+        ring, axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats.
@@ -164,12 +176,14 @@ def siglip_loss(
     Reference:
         Zhai et al. (2023), Sigmoid Loss for Language Image Pre-Training. https://arxiv.org/abs/2303.15343
     """
-    images, texts, crowd = matched(where, axis_name, image_embeddings=image_embeddings, text_embeddings=text_embeddings)
+    images, texts, crowd = matched(
+        where, axis_name, ring, image_embeddings=image_embeddings, text_embeddings=text_embeddings
+    )
     tau = checks.scalar("temperature", temperature, images.dtype, above=0)
     bias = checks.scalar("bias", bias, images.dtype)
     images, texts = unit(images) / tau, unit(texts)
-    repelled = numerics.softplus(crowd.logits(images, texts) + bias)
-    values = numerics.softplus(-(jnp.sum(images * texts, axis=-1) + bias)) + sum_of_strangers(repelled, crowd.first)
+    repelled = jnp.sum(crowd.shares(_repelled, images, texts, jnp.asarray(bias, images.dtype)), axis=-1)
+    values = numerics.softplus(-(jnp.sum(images * texts, axis=-1) + bias)) + repelled
     return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
 
 
@@ -177,6 +191,7 @@ def n_pairs_loss(
     anchors: ArrayLike,
     positives: ArrayLike,
     *,
+    ring: bool = False,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -193,7 +208,7 @@ def n_pairs_loss(
     Args:
         anchors: Shape ``[..., N, D]``, floating.
         positives: Shape ``[..., N, D]``, the same; the positive of anchor i is in row i.
-        axis_name, where, weights, reduction: See `jaxloss.representation`.
+        ring, axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
@@ -211,6 +226,6 @@ def n_pairs_loss(
         Sohn (2016), Improved Deep Metric Learning with Multi-class N-pair Loss Objective.
         https://papers.nips.cc/paper/6200-improved-deep-metric-learning-with-multi-class-n-pair-loss-objective
     """
-    anchors, positives, crowd = matched(where, axis_name, anchors=anchors, positives=positives)
-    values = _against(crowd.logits(anchors, positives), jnp.sum(anchors * positives, axis=-1), crowd.first)
+    anchors, positives, crowd = matched(where, axis_name, ring, anchors=anchors, positives=positives)
+    values = _against(anchors, positives, jnp.sum(anchors * positives, axis=-1), crowd)
     return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
