@@ -61,6 +61,7 @@ class Case:
         ends: Hyperparameters at the closed ends of their ranges; oracle, extremes and bound hold there too.
         structures: Named draws of other structural sizes than those of ``draw``: one class, equal and unequal numbers
             of rows and columns, one time step.
+        translates: Groups of inputs that may be moved by one constant, together, without a change of the loss.
     """
 
     fn: Callable[..., Any]
@@ -93,6 +94,7 @@ class Case:
     slopes: Callable[..., Mapping[str, Any]] | None = None
     ends: tuple[Mapping[str, Any], ...] = ()
     structures: Mapping[str, Callable[[np.random.Generator, Shape], Inputs]] = dataclasses.field(default_factory=dict)
+    translates: tuple[tuple[str, ...], ...] = ()
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import plain_mean
 from jaxloss._floor.typing import Array, Scalar
 
-__all__ = ["pair_distances", "squared_distances", "vector_norm"]
+__all__ = ["pair_distances", "squared_distances", "squared_distances_of_two", "vector_norm"]
 
 
 def vector_norm(x: Array, norm_degree: Scalar = 2.0) -> Array:
@@ -28,13 +28,45 @@ def squared_distances(x: Array) -> tuple[Array, Array]:
     N N D entries. The squared lengths are taken from the same product, so that equal rows are at distance 0. The scale
     ``s``, a constant of differentiation, keeps the squares from overflowing.
     """
-    scale = numerics.scale_of(x, axis=(-2, -1))
+    scale = _scale_of_rows(x)
     x = x / scale
-    x = x - jnp.expand_dims(jax.lax.stop_gradient(plain_mean(x, -2)), -2)
+    return numerics.positive_part(_of_rows(x - _constant(plain_mean(x, -2)))), scale
+
+
+def squared_distances_of_two(x: Array, y: Array, a: Array, b: Array) -> tuple[Array, Array]:
+    """`squared_distances` between all rows of ``[..., N, D]`` and ``[..., M, D]``, ``[..., N + M, N + M]``.
+
+    The rows are taken relative to the centre of their own sample, with shares ``a [..., N]`` and ``b [..., M]`` of its
+    mass: the products lose no digits to the distance between the samples, however large.
+    """
+    scale = _scale_of_rows(jnp.concatenate([x, y], axis=-2))
+    x, y = x / scale, y / scale
+    here, there = (_constant(jnp.sum(s[..., None] * z, axis=-2)) for z, s in ((x, a), (y, b)))
+    rows = jnp.concatenate([x - here, y - there], axis=-2)
+    side = jnp.concatenate([jnp.ones(a.shape, x.dtype), jnp.zeros(b.shape, x.dtype)], axis=-1)
+    gap = here - there
+    along = jnp.sum(rows * gap, axis=-1)
+    # 1 and -1 between the samples; within each exactly 0, where a sum of products with the gap would leave a residue.
+    across = side[..., :, None] - side[..., None, :]
+    lean = across * jnp.sum(jnp.square(gap), axis=-1, keepdims=True) + 2 * (along[..., :, None] - along[..., None, :])
+    return numerics.positive_part(_of_rows(rows) + across * lean), scale
+
+
+def _scale_of_rows(x: Array) -> Array:
+    """A power of two, by which division is exact: what is subtracted afterwards has not been rounded before."""
+    scale = numerics.scale_of(x, axis=(-2, -1))
+    return jax.lax.reduce_precision(scale, exponent_bits=jnp.finfo(x.dtype).nexp, mantissa_bits=0)
+
+
+def _constant(centre: Array) -> Array:
+    """A shift of all rows, which changes no distance and so no derivative."""
+    return jnp.expand_dims(jax.lax.stop_gradient(centre), -2)
+
+
+def _of_rows(x: Array) -> Array:
     products = jnp.matmul(x, jnp.swapaxes(x, -1, -2), precision=jax.lax.Precision.HIGHEST)
-    squares = jnp.diagonal(products, axis1=-2, axis2=-1)
-    squares = (squares[..., :, None] - products) + (squares[..., None, :] - products)
-    return numerics.positive_part(squares), scale
+    lengths = jnp.diagonal(products, axis1=-2, axis2=-1)
+    return (lengths[..., :, None] - products) + (lengths[..., None, :] - products)
 
 
 def pair_distances(x: Array) -> Array:
