@@ -23,11 +23,10 @@ from tests.support import run_examples
 
 ROOT = Path(jaxloss.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
-OPTIONAL = ("flax", "matplotlib", "optax", "ott", "rich", "safetensors", "scipy", "sklearn", "torch", "keras")
+OPTIONAL = ("flax", "matplotlib", "optax", "rich", "safetensors", "scipy", "sklearn", "torch", "keras")
 MAY_IMPORT = {
     "cli": set(OPTIONAL),
     "nn": {"flax", "safetensors", "torch"},
-    "transport": {"ott"},
 }
 """Folder to the optional packages that its functions may import when they are called."""
 

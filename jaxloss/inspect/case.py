@@ -64,6 +64,7 @@ class Case:
             of the batch.
         structures: Named draws of other structural sizes than those of ``draw``: one class, equal and unequal numbers
             of rows and columns, one time step.
+        translates: Groups of inputs that may be moved by one constant, together, without a change of the loss.
     """
 
     fn: Callable[..., Any]
@@ -97,6 +98,7 @@ class Case:
     ends: tuple[Mapping[str, Any], ...] = ()
     spread: Callable[[np.random.Generator], tuple[Inputs, Mapping[str, int | None]]] | None = None
     structures: Mapping[str, Callable[[np.random.Generator, Shape], Inputs]] = dataclasses.field(default_factory=dict)
+    translates: tuple[tuple[str, ...], ...] = ()
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
@@ -11,7 +12,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, ArrayLike
 
-__all__ = ["Samples", "two_samples"]
+__all__ = ["Samples", "centre", "centred", "two_samples"]
 
 Samples = tuple[Array, Array, Array, Array]
 
@@ -54,3 +55,19 @@ def _shares(name: str, weights: Any, points: Array, ndim: int) -> Array:
 def _present(points: Array, shares: Array) -> Array:
     """The points, 0 where they carry nothing."""
     return hide(shares != 0, points, event_ndim=points.ndim - shares.ndim)
+
+
+def centre(points: Array, shares: Array) -> Array:
+    """The mean ``[..., 1, D]`` of points ``[..., N, D]``, a constant of differentiation."""
+    return jax.lax.stop_gradient(jnp.sum(shares[..., None] * points, axis=-2, keepdims=True))
+
+
+def centred(samples: Samples) -> tuple[Samples, Array]:
+    """Each sample of ``[..., points, features]`` relative to its centre, and the vector ``[..., D]`` between these.
+
+    What adds this vector back has the derivatives of the points. What is left has no digits of the distance from the
+    origin or between the samples, which products would round.
+    """
+    x, y, a, b = samples
+    here, there = centre(x, a), centre(y, b)
+    return (_present(x - here, a), _present(y - there, b), a, b), jnp.squeeze(here - there, -2)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.spatial.distance
 import scipy.stats
 
@@ -21,6 +22,8 @@ WITH_POINTS = [
     jax.jit(fn, static_argnames="reduction")
     for fn in (jaxloss.energy_distance, jaxloss.mmd_loss, jaxloss.unbiased_mmd_loss)
 ]
+
+ENTROPIC = [jaxloss.entropic_transport_loss, jaxloss.sinkhorn_divergence]
 
 
 @pytest.fixture
@@ -137,10 +140,6 @@ def test_random_directions_are_unit_vectors():
 
 
 class TestEntropic:
-    @pytest.fixture(autouse=True)
-    def _installed(self):
-        pytest.importorskip("ott")
-
     def test_equals_pot(self, clouds):
         ot = pytest.importorskip("ot")
         x, y = (z.astype(np.float64) for z in clouds)
@@ -183,7 +182,7 @@ class TestEntropic:
             jaxloss.sinkhorn_divergence(x, y, regularization=0.5), expected, rtol=1e-2, atol=1e-3
         )
 
-    @pytest.mark.parametrize("fn", [jaxloss.entropic_transport_loss, jaxloss.sinkhorn_divergence])
+    @pytest.mark.parametrize("fn", ENTROPIC)
     def test_masks_batches_and_jit(self, fn, clouds):
         x, y = (np.stack([z, 0.5 * z, np.full_like(z, np.nan)]) for z in clouds)
         keep = jnp.array([True, True, False])
@@ -210,11 +209,62 @@ class TestEntropic:
             with pytest.raises(ValueError, match="targets"):
                 fn(x, y[:, :2], regularization=0.5)
 
+    @pytest.mark.parametrize("fn", ENTROPIC)
+    def test_what_did_not_converge_is_nan(self, fn, clouds):
+        """In the value and the gradient of that pair alone, and an error under `checked`; unless it is allowed."""
+        x, y = (np.stack([z, z]) for z in clouds)
+        x[1], y[1] = x[1, 0], y[1, 0]  # one point each: a single iteration finds the only plan
+        loss = functools.partial(fn, regularization=0.01, max_iterations=3)
+        value, slope = jax.vmap(jax.value_and_grad(loss))(x, y)
+        np.testing.assert_array_equal(np.isnan(loss(x, y, reduction="none")), [True, False])
+        np.testing.assert_array_equal(np.isnan(value), [True, False])
+        np.testing.assert_array_equal(np.isnan(slope).all((1, 2)), [True, False])
+        assert not np.isnan(slope[1]).any()
+        with pytest.raises(ValueError, match="larger regularization"):
+            jaxloss.checked(loss)(x, y)
+        assert np.isfinite(jaxloss.checked(loss)(x, y, where=np.array([False, True])))
+        allowed, slope = jax.value_and_grad(lambda x: loss(x, y, allow_unconverged=True))(x)
+        assert np.isfinite(allowed)
+        assert np.all(np.isfinite(slope))
 
-@pytest.mark.parametrize("fn", [jaxloss.entropic_transport_loss, jaxloss.sinkhorn_divergence])
-def test_says_which_extra_is_missing(fn, clouds, monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] == "ott"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "ott", None)
-    with pytest.raises(ImportError, match=r"jaxloss\[transport\]"):
-        fn(*clouds, regularization=0.5)
+    @pytest.mark.parametrize("fn", ENTROPIC)
+    def test_a_nan_point_is_not_searched_for(self, fn, clouds):
+        x, y = clouds
+        x = np.concatenate([x[:-1], np.full_like(x[:1], np.nan)])
+        value, slope = jax.value_and_grad(lambda x: fn(x, y, regularization=0.5, allow_unconverged=True))(x)
+        assert np.isnan(value)
+        assert np.isnan(slope).any()
+
+    def test_small_regularization_nears_the_assignment(self, rng):
+        x, y = rng.normal(size=(2, 6, 3)).astype(np.float32)
+        cost = scipy.spatial.distance.cdist(x, y, "sqeuclidean")
+        best = cost[scipy.optimize.linear_sum_assignment(cost)].mean()
+        for strength in (1e-2, 1e-3, 2e-4):
+            value = jax.jit(jaxloss.entropic_transport_loss)(x, y, regularization=strength)
+            assert best - 1e-5 <= value <= best + strength * np.log(6) + 1e-5
+
+    @pytest.mark.parametrize("fn", ENTROPIC)
+    @pytest.mark.parametrize("move", [1e4, 1e6])
+    def test_far_samples(self, fn, move, clouds):
+        """The distances within the samples are lost in the rounding of those between them, unless they are centred."""
+        x, y = (np.round(z * 16) / 16 for z in clouds)
+        loss = jax.value_and_grad(lambda x, y: fn(x, y, regularization=1.0))
+        value, slope = loss(x, y + np.float32(move))
+        with jax.enable_x64(True):
+            exact, pull = loss(x.astype(np.float64), y.astype(np.float64) + move)
+        np.testing.assert_allclose(value, exact, rtol=1e-6)
+        np.testing.assert_allclose(slope, pull, rtol=1e-6)
+
+
+@pytest.mark.parametrize("fn", WITH_POINTS)
+@pytest.mark.parametrize("move", [1e4, 1e6])
+def test_discrepancies_of_far_samples(fn, move, clouds):
+    """No digit of the distances within a sample is lost to that between the samples, absent points included."""
+    x, y = (np.round(z * 16) / 16 for z in clouds)
+    masses = np.array([1.0, 0.0, 1.0, 2.0, 1.0], np.float32)
+    loss = jax.value_and_grad(lambda x, y: fn(x, y, target_weights=masses))
+    value, slope = loss(x, y + np.float32(move))
+    with jax.enable_x64(True):
+        exact, pull = loss(x.astype(np.float64), y.astype(np.float64) + move)
+    np.testing.assert_allclose(value, exact, rtol=1e-5)
+    np.testing.assert_allclose(slope, pull, atol=1e-6 * np.max(np.abs(pull)))

@@ -10,7 +10,7 @@ from jaxloss._floor.reduction import plain_mean
 from jaxloss._floor.spread import columns, first_row
 from jaxloss._floor.typing import Array, AxisName, Scalar
 
-__all__ = ["pair_distances", "squared_distances", "vector_norm"]
+__all__ = ["pair_distances", "squared_distances", "squared_distances_of_two", "vector_norm"]
 
 
 def vector_norm(x: Array, norm_degree: Scalar = 2.0) -> Array:
@@ -31,15 +31,52 @@ def squared_distances(x: Array, axis_name: AxisName | None = None) -> tuple[Arra
     differentiation, keeps the squares from overflowing.
     """
     everybody = columns(axis_name, x, -2)
-    scale = numerics.scale_of(everybody, axis=(-2, -1))
-    centre = jnp.expand_dims(jax.lax.stop_gradient(plain_mean(everybody / scale, -2)), -2)
-    x, everybody = x / scale - centre, everybody / scale - centre
-    products = jnp.matmul(x, jnp.swapaxes(everybody, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    scale = _scale_of_rows(everybody)
+    centre = _constant(plain_mean(everybody / scale, -2))
     size = x.shape[-2]
-    own = jax.lax.dynamic_slice_in_dim(products, first_row(axis_name, size), size, -1) if axis_name else products
-    squares = jnp.diagonal(own, axis1=-2, axis2=-1)
-    theirs = columns(axis_name, squares, -1)
-    return numerics.positive_part((squares[..., :, None] - products) + (theirs[..., None, :] - products)), scale
+    place = jnp.arange(size) + first_row(axis_name, size)
+    return numerics.positive_part(_of_rows(x / scale - centre, everybody / scale - centre, place, axis_name)), scale
+
+
+def squared_distances_of_two(x: Array, y: Array, a: Array, b: Array) -> tuple[Array, Array]:
+    """`squared_distances` between all rows of ``[..., N, D]`` and ``[..., M, D]``, ``[..., N + M, N + M]``.
+
+    The rows are taken relative to the centre of their own sample, with shares ``a [..., N]`` and ``b [..., M]`` of its
+    mass: the products lose no digits to the distance between the samples, however large.
+    """
+    scale = _scale_of_rows(jnp.concatenate([x, y], axis=-2))
+    x, y = x / scale, y / scale
+    here, there = (_constant(jnp.sum(s[..., None] * z, axis=-2)) for z, s in ((x, a), (y, b)))
+    rows = jnp.concatenate([x - here, y - there], axis=-2)
+    side = jnp.concatenate([jnp.ones(a.shape, x.dtype), jnp.zeros(b.shape, x.dtype)], axis=-1)
+    gap = here - there
+    along = jnp.sum(rows * gap, axis=-1)
+    # 1 and -1 between the samples; within each exactly 0, where a sum of products with the gap would leave a residue.
+    across = side[..., :, None] - side[..., None, :]
+    lean = across * jnp.sum(jnp.square(gap), axis=-1, keepdims=True) + 2 * (along[..., :, None] - along[..., None, :])
+    squares = _of_rows(rows, rows, jnp.arange(rows.shape[-2]), None)
+    return numerics.positive_part(squares + across * lean), scale
+
+
+def _scale_of_rows(x: Array) -> Array:
+    """A power of two, by which division is exact: what is subtracted afterwards has not been rounded before."""
+    scale = numerics.scale_of(x, axis=(-2, -1))
+    return jax.lax.reduce_precision(scale, exponent_bits=jnp.finfo(x.dtype).nexp, mantissa_bits=0)
+
+
+def _constant(centre: Array) -> Array:
+    """A shift of all rows, which changes no distance and so no derivative."""
+    return jnp.expand_dims(jax.lax.stop_gradient(centre), -2)
+
+
+def _of_rows(x: Array, everybody: Array, place: Array, axis_name: AxisName | None) -> Array:
+    """Squared distances of rows to those of all devices, among which they are at ``place``."""
+    products = jnp.matmul(x, jnp.swapaxes(everybody, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    if not axis_name:
+        lengths = jnp.diagonal(products, axis1=-2, axis2=-1)
+        return (lengths[..., :, None] - products) + (lengths[..., None, :] - products)
+    lengths = jnp.diagonal(jnp.take(products, place, axis=-1), axis1=-2, axis2=-1)
+    return (lengths[..., :, None] - products) + (columns(axis_name, lengths, -1)[..., None, :] - products)
 
 
 def pair_distances(x: Array, axis_name: AxisName | None = None) -> Array:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss.inspect import programs
 from jaxloss.inspect.calls import (
     all_settings,
     call,
@@ -21,7 +22,7 @@ from jaxloss.inspect.calls import (
     slopes,
 )
 from jaxloss.inspect.case import Case, floats
-from jaxloss.inspect.findings import differences, infinities
+from jaxloss.inspect.findings import differences, infinities, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "equals_its_oracle",
     "extremes_are_finite",
     "perfect_prediction",
+    "translation",
 ]
 
 
@@ -154,3 +156,23 @@ def convex(case: Case) -> Iterator[str]:
             ends = (np.asarray(left) + np.asarray(right)) / 2
             if np.any(middle > ends + 1e-12 * (1 + np.abs(ends))):
                 yield f"not convex in {first} at {dict(hypers)}"
+
+
+@law()
+def translation(case: Case) -> Iterator[str]:
+    """Far from the origin, value and gradient are what they are near it, for inputs that the Case moves together.
+
+    The inputs are rounded first, so that the move is exact and a difference is the error of the loss.
+    """
+    if not case.translates:
+        raise DoesNotApply("no inputs are declared that may be moved together")
+    program, weights = programs.tail(case), np.ones(6)
+    moved = {n for group in case.translates for n in group}
+    near = {n: np.round(x * 2**12) / 2**12 if n in moved else x for n, x in programs.clean_inputs(case).items()}
+    for group in case.translates:
+        far = {n: x + 1000 if n in group else x for n, x in near.items()}
+        here, there = (program(x, np.ones(6, bool), weights)["none"] for x in (near, far))
+        scale = max(float(case.cancels != ""), np.max(np.abs(here["value"])))
+        what = f"after a move of {' and '.join(group)}"
+        yield from differences(there["value"], here["value"], f"value {what}", atol=1e-5 * scale)
+        yield from tree_differences(there["gradient"], here["gradient"], 1e-5, f"gradient {what}")

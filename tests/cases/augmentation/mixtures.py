@@ -51,5 +51,6 @@ CASES = [
                 "partner_labels": np.array([2, 1], np.int32),
             }
         },
+        translates=(("logits",),),
     ),
 ]

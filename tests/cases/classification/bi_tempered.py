@@ -55,5 +55,6 @@ CASES = [
         illegal={"targets": (-0.1,)},
         ends=({"t1": 0.0, "t2": 1.5}, {"t1": 1.0, "t2": 1.5}, {"t1": 0.5, "t2": 1.0}),
         structures={"two classes": two_classes},
+        translates=(("logits",),),
     ),
 ]

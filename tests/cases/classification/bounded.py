@@ -31,6 +31,7 @@ CASES = [
         tolerance=1e-11,
         ends=({"q": 0.0}, {"q": 1.0}),
         structures={"two classes": draws.scores_and_labels(2)},
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.symmetric_cross_entropy,
@@ -47,5 +48,6 @@ CASES = [
         tolerance=1e-11,
         ends=({"alpha": 0.0, "beta": 0.7, "log_zero": -9.0}, {"alpha": 0.4, "beta": 0.0, "log_zero": -9.0}),
         structures={"two classes": draws.scores_and_labels(2)},
+        translates=(("logits",),),
     ),
 ]

@@ -55,6 +55,7 @@ CASES = [
         },
         ends=({"num_bins": 1, "temperature": 0.03}, {"num_bins": 7, "temperature": 1e-4}),
         structures={"two classes": draws.scores_and_labels(2)},
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.margin_label_smoothing_loss,
@@ -68,6 +69,7 @@ CASES = [
         labels="labels",
         ends=({"margin": 0.0, "penalty_weight": 0.3}, {"margin": 1.5, "penalty_weight": 0.0}),
         structures={"two classes": draws.scores_and_labels(2)},
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.temperature_scaling_nll,
@@ -80,5 +82,6 @@ CASES = [
         extremes={"large": LARGE, "absent class": ABSENT},
         labels="labels",
         structures={"two classes": draws.scores_and_labels(2)},
+        translates=(("logits",),),
     ),
 ]

@@ -33,6 +33,7 @@ CASES = [
             "no noise": {**SATURATED, "transition": np.eye(5)},
         },
         illegal={"transition": (-0.1, 1.1)},
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.backward_correction_loss,
@@ -55,5 +56,6 @@ CASES = [
             "no noise": {**SATURATED, "transition": np.eye(5)},
         },
         illegal={"transition": (-0.1, 1.1)},
+        translates=(("logits",),),
     ),
 ]

@@ -64,6 +64,7 @@ CASES = [
         extremes={"saturated and absent": {"logits": EDGES, "labels": np.array([1, 1, 1], np.int32)}},
         tolerance=1e-11,
         ends=({"alpha": FACTORS, "gamma": 0.0},),
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.ohem_cross_entropy,
@@ -78,5 +79,6 @@ CASES = [
         exempt={"weight_is_repetition": "the kept share is a count of entries, rounded up, whatever their weights"},
         ends=({"keep_fraction": 1.0},),
         structures={"two classes": draws.scores_and_labels(2)},
+        translates=(("logits",),),
     ),
 ]

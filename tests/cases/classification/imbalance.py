@@ -45,6 +45,7 @@ CASES = [
         extremes={"saturated, absent, rare": {"logits": EDGES, "labels": LABELS, "class_priors": TAIL / TAIL.sum()}},
         illegal={"class_priors": (-0.1,)},
         ends=({"tau": 0.0},),
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.balanced_softmax_loss,
@@ -56,6 +57,7 @@ CASES = [
         labels="labels",
         extremes={"saturated, absent, rare": {"logits": EDGES, "labels": LABELS, "class_counts": TAIL}},
         illegal={"class_counts": (-1.0,)},
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.ldam_loss,
@@ -70,5 +72,6 @@ CASES = [
         extremes={"saturated, absent, rare": {"logits": EDGES, "labels": LABELS, "class_counts": TAIL}},
         illegal={"class_counts": (-1.0,)},
         ends=({"max_margin": 0.0, "scale": 20.0},),
+        translates=(("logits",),),
     ),
 ]

@@ -87,5 +87,6 @@ CASES = [
         },
         illegal={"targets": (0.5, -1.0)},
         structures={"few positives": _few_positives},
+        translates=(("scores",),),
     ),
 ]

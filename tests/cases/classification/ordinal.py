@@ -77,5 +77,6 @@ CASES = [
         },
         labels="labels",
         structures={"two classes": draws.scores_and_labels(2), "one class": draws.scores_and_labels(1)},
+        translates=(("logits",),),
     ),
 ]

@@ -33,5 +33,6 @@ CASES = [
         illegal={"targets": (-0.1, -3.0)},
         ends=({"poly_weight": -1.0}, {"poly_weight": 0.0}),
         structures={"two classes": two_classes},
+        translates=(("logits",),),
     ),
 ]

@@ -57,6 +57,12 @@ CASES = [
         convex=True,
         extremes=EXTREMES,
         structures={"one negative": lambda rng, batch: _scores_and_log_q(rng, batch, 1)},
+        translates=(
+            ("positive_logits", "negative_logits"),
+            ("positive_logits", "positive_log_q"),
+            ("negative_logits", "negative_log_q"),
+            ("positive_log_q", "negative_log_q"),
+        ),
     ),
     Case(
         fn=jaxloss.nce_loss,
@@ -66,6 +72,7 @@ CASES = [
         convex=True,
         extremes=EXTREMES,
         structures={"one negative": lambda rng, batch: _scores_and_log_q(rng, batch, 1)},
+        translates=(("positive_logits", "positive_log_q"), ("negative_logits", "negative_log_q")),
     ),
     Case(
         fn=jaxloss.negative_sampling_loss,

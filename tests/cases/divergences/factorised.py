@@ -62,6 +62,7 @@ CASES = [
             "a point": dict(zip(LAPLACE, np.array([[[1.0]], [[-300.0]], [[0.0]], [[0.0]]]), strict=True)),
             "wide": dict(zip(LAPLACE, np.array([[[1e18]], [[80.0]], [[0.0]], [[0.0]]]), strict=True)),
         },
+        translates=(("locations_p", "locations_q"),),
     ),
     Case(
         fn=jaxloss.poisson_kl,

@@ -105,6 +105,7 @@ CASES = [
                 )
             ),
         },
+        translates=(("means_p", "means_q"),),
     ),
     Case(
         fn=jaxloss.multivariate_gaussian_kl,
@@ -123,5 +124,6 @@ CASES = [
                 "scale_trils_q": np.array([[[1e-6, 0.0], [0.0, 1e6]]]),
             }
         },
+        translates=(("means_p", "means_q"),),
     ),
 ]

@@ -97,6 +97,7 @@ CASES = [
             "absent in both": {"logits": ABSENT, "target_logits": ABSENT},
             "far": {"logits": np.array([[-1e4, 1e4, 0.0]]), "target_logits": np.array([[1e4, -1e4, 0.0]])},
         },
+        translates=(("logits",), ("target_logits",)),
     ),
     Case(
         fn=jaxloss.reverse_kl_divergence,

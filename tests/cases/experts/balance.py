@@ -54,6 +54,7 @@ CASES = [
                 )
             }
         },
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.expert_balance_loss,

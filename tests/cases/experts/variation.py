@@ -60,5 +60,6 @@ CASES = [
                 "noisy_logits": np.array([[1e4, 1.0, 0.0, -1.0, -1e4]] * 2),
             }
         },
+        translates=(("logits", "noisy_logits"),),
     ),
 ]

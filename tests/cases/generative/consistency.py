@@ -44,6 +44,7 @@ CASES = [
                 "loss_weights": np.ones(1),
             },
         },
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.score_distillation_loss,

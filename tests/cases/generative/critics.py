@@ -30,6 +30,7 @@ CASES = [
         bound=None,
         convex=True,
         extremes={"far": SURE},
+        translates=(("real_logits", "fake_logits"),),
     ),
     Case(
         fn=jaxloss.gan_wasserstein_generator_loss,

@@ -38,5 +38,6 @@ CASES = [
         convex=True,
         cancels="an average of differences of either sign may be small",
         extremes={"far": {"real_features": np.array([[-1e15, 0.0]]), "fake_features": np.array([[1e15, 0.0]])}},
+        translates=(("real_features", "fake_features"),),
     ),
 ]

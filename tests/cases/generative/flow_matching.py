@@ -31,5 +31,6 @@ CASES = [
         perfect=_perfect_flow,
         convex=True,
         extremes={"far": far("predictions", "samples", "noise")},
+        translates=(("predictions", "samples"),),
     ),
 ]

@@ -39,6 +39,7 @@ CASES = [
         perfect=equal_data("predictions", "noise"),
         convex=True,
         extremes={"far": far("predictions", "noise")},
+        translates=(("predictions", "noise"),),
     ),
     Case(
         fn=jaxloss.x0_prediction_loss,
@@ -49,6 +50,7 @@ CASES = [
         perfect=equal_data("predictions", "samples"),
         convex=True,
         extremes={"far": far("predictions", "samples")},
+        translates=(("predictions", "samples"),),
     ),
     Case(
         fn=jaxloss.v_prediction_loss,

@@ -22,6 +22,7 @@ CASES = [
         perfect=equal_vectors("encodings", "codes"),
         convex=True,
         extremes={"far": far_vectors("encodings", "codes")},
+        translates=(("encodings", "codes"),),
     ),
     Case(
         fn=jaxloss.vq_commitment_loss,
@@ -34,5 +35,6 @@ CASES = [
         perfect=equal_vectors("encodings", "codes"),
         convex=True,
         extremes={"far": far_vectors("encodings", "codes")},
+        translates=(("encodings", "codes"),),
     ),
 ]

@@ -26,6 +26,7 @@ CASES = [
         source="scipy.special.log_expit",
         convex=True,
         extremes={"sure": SURE},
+        translates=(("real_logits", "fake_logits"),),
     ),
     Case(
         fn=jaxloss.gan_relativistic_generator_loss,
@@ -34,6 +35,7 @@ CASES = [
         source="scipy.special.log_expit",
         convex=True,
         extremes={"sure": SURE},
+        translates=(("real_logits", "fake_logits"),),
     ),
     Case(
         fn=jaxloss.gan_relativistic_average_discriminator_loss,
@@ -43,6 +45,7 @@ CASES = [
         pooled=True,
         convex=True,
         extremes={"sure": SURE},
+        translates=(("real_logits", "fake_logits"),),
     ),
     Case(
         fn=jaxloss.gan_relativistic_average_generator_loss,
@@ -52,5 +55,6 @@ CASES = [
         pooled=True,
         convex=True,
         extremes={"sure": SURE},
+        translates=(("real_logits", "fake_logits"),),
     ),
 ]

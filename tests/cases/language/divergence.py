@@ -28,6 +28,7 @@ CASES = [
         convex=True,
         tolerance=1e-11,
         extremes={"far": _two([-1e30, 0.0], [0.0, -1e30])},
+        translates=(("log_probs", "reference_log_probs"),),
     ),
     Case(
         fn=jaxloss.kl_estimate_k2,
@@ -38,6 +39,7 @@ CASES = [
         convex=True,
         tolerance=1e-11,
         extremes={"far": _two([-1e18, 0.0], [0.0, -1e18])},
+        translates=(("log_probs", "reference_log_probs"),),
     ),
     Case(
         fn=jaxloss.kl_estimate_k3,
@@ -50,5 +52,6 @@ CASES = [
         convex=True,
         tolerance=1e-10,
         extremes={"near": _two([-1.0], [-1.0 - 1e-7]), "far": _two([0.0, -80.0], [-1e30, 0.0])},
+        translates=(("log_probs", "reference_log_probs"),),
     ),
 ]

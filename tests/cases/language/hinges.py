@@ -38,6 +38,12 @@ CASES = [
         convex=True,
         cancels="a difference that is small near the margin",
         extremes=FAR,
+        translates=(
+            ("chosen_logps", "rejected_logps"),
+            ("chosen_logps", "reference_chosen_logps"),
+            ("rejected_logps", "reference_rejected_logps"),
+            ("reference_chosen_logps", "reference_rejected_logps"),
+        ),
     ),
     Case(
         fn=jaxloss.dpo_positive_loss,
@@ -49,5 +55,6 @@ CASES = [
         bad_hypers=(*BAD, {"penalty_weight": -1.0}),
         convex=True,
         extremes={name: FAR[name] for name in ("at the reference", "far the wrong way")},
+        translates=(("chosen_logps", "reference_chosen_logps"), ("rejected_logps", "reference_rejected_logps")),
     ),
 ]

@@ -80,6 +80,7 @@ CASES = [
         bad_hypers=(*BAD_CLIPS, {"dual_clip": 1.0}),
         bound=None,
         extremes=EXTREMES,
+        translates=(("log_probs", "old_log_probs"),),
     ),
     Case(
         fn=jaxloss.grpo_loss,
@@ -100,6 +101,7 @@ CASES = [
                 "advantages": np.array([1.0, 1.0, 0.0]),
             }
         },
+        translates=(("log_probs", "old_log_probs", "reference_log_probs"),),
     ),
     Case(
         fn=jaxloss.cispo_loss,

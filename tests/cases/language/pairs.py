@@ -30,6 +30,12 @@ CASES = [
         bad_hypers=(*BAD, {"label_smoothing": -0.1}, {"label_smoothing": 0.6}),
         convex=True,
         extremes=FAR,
+        translates=(
+            ("chosen_logps", "rejected_logps"),
+            ("chosen_logps", "reference_chosen_logps"),
+            ("rejected_logps", "reference_rejected_logps"),
+            ("reference_chosen_logps", "reference_rejected_logps"),
+        ),
     ),
     Case(
         fn=jaxloss.robust_dpo_loss,
@@ -43,6 +49,12 @@ CASES = [
         convex=True,
         cancels=CANCELS,
         extremes=FAR,
+        translates=(
+            ("chosen_logps", "rejected_logps"),
+            ("chosen_logps", "reference_chosen_logps"),
+            ("rejected_logps", "reference_rejected_logps"),
+            ("reference_chosen_logps", "reference_rejected_logps"),
+        ),
     ),
     Case(
         fn=jaxloss.ipo_loss,
@@ -54,5 +66,11 @@ CASES = [
         convex=True,
         cancels="the square of a difference that is small near its aim",
         extremes={name: FAR[name] for name in ("at the reference", "far the wrong way")},
+        translates=(
+            ("chosen_logps", "rejected_logps"),
+            ("chosen_logps", "reference_chosen_logps"),
+            ("rejected_logps", "reference_rejected_logps"),
+            ("reference_chosen_logps", "reference_rejected_logps"),
+        ),
     ),
 ]

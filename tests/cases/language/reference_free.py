@@ -29,6 +29,7 @@ CASES = [
         bad_hypers=BAD,
         convex=True,
         extremes={"far": filled(FOUR[:2], 0.0, -1e30), "far the wrong way": filled(FOUR[:2], -1e30, 0.0)},
+        translates=(("chosen_logps", "rejected_logps"),),
     ),
     Case(
         fn=jaxloss.cpo_loss,

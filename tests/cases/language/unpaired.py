@@ -48,5 +48,6 @@ CASES = [
                 "labels": np.array([1, 1, 0, 0], np.int32),
             }
         },
+        translates=(("logps", "reference_logps"),),
     ),
 ]

@@ -38,5 +38,6 @@ CASES = [
         perfect=_fitted,
         convex=True,
         extremes={"far": {"values": np.array([1e18, -1e18]), "old_values": np.zeros(2), "returns": np.zeros(2)}},
+        translates=(("values", "old_values", "returns"),),
     ),
 ]

@@ -60,6 +60,7 @@ CASES = [
         cancels=GAPS,
         extremes=class_extremes(1e38, "logits"),
         structures={"two classes": draws.scores_and_labels(2), "many classes": draws.scores_and_labels(40)},
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.entmax15_loss,
@@ -72,6 +73,7 @@ CASES = [
         cancels=GAPS,
         extremes=class_extremes(1e38, "logits"),
         structures={"two classes": draws.scores_and_labels(2), "many classes": draws.scores_and_labels(40)},
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.entmax_loss,
@@ -86,6 +88,7 @@ CASES = [
         cancels=GAPS,
         extremes=class_extremes(1e38, "logits"),
         structures={"two classes": draws.scores_and_labels(2), "many classes": draws.scores_and_labels(40)},
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.fenchel_young_loss,

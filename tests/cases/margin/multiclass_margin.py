@@ -49,6 +49,7 @@ CASES = [
         cancels=GAPS,
         extremes=class_extremes(1e38),
         structures={"two classes": draws.scores_and_labels(2, first="scores")},
+        translates=(("scores",),),
     ),
     Case(
         fn=jaxloss.multi_margin_loss,
@@ -70,6 +71,7 @@ CASES = [
             for name, x in class_extremes(1e18).items()
         },
         ends=({"margin": 0.0, "power": 2, "class_weights": np.array([0.5, 2.0, 1.0, 0.25, 3.0])},),
+        translates=(("scores",),),
     ),
     Case(
         fn=jaxloss.multilabel_margin_loss,
@@ -87,5 +89,6 @@ CASES = [
         },
         illegal={"targets": (0.5, -1.0)},
         structures={"two classes": lambda rng, batch: _multi_hot(rng, batch, 2)},
+        translates=(("scores",),),
     ),
 ]

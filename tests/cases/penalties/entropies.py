@@ -31,6 +31,7 @@ CASES = [
         source="scipy.stats.entropy",
         perfect=_certain,
         extremes={"saturated and absent": {"logits": SATURATED}},
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.entropy_loss,
@@ -40,5 +41,6 @@ CASES = [
         source="scipy.stats.entropy",
         bound=-float(np.log(5)) - 1e-6,
         extremes={"saturated and absent": {"logits": SATURATED}},
+        translates=(("logits",),),
     ),
 ]

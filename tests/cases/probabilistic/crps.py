@@ -69,6 +69,7 @@ CASES = [
             "hit": {"means": np.array([0.0, 1.0]), "scales": np.array([1e-37, 1e30]), "targets": np.array([0.0, 1.0])},
         },
         illegal={"scales": (0.0, -1.0)},
+        translates=(("means", "targets"),),
     ),
     Case(
         fn=jaxloss.ensemble_crps,
@@ -78,6 +79,7 @@ CASES = [
         perfect=hit(5),
         extremes={"large": {"members": np.array([[1e30, -1e30, 0.0, 0.0]]), "targets": np.array([0.0])}},
         structures={"one member": ensemble(1), "two members": ensemble(2)},
+        translates=(("members", "targets"),),
     ),
     Case(
         fn=jaxloss.fair_ensemble_crps,
@@ -87,6 +89,7 @@ CASES = [
         perfect=hit(5),
         extremes={"large": {"members": np.array([[1e30, -1e30, 0.0, 0.0]]), "targets": np.array([0.0])}},
         structures={"two members": ensemble(2), "three members": ensemble(3)},
+        translates=(("members", "targets"),),
     ),
     Case(
         fn=jaxloss.quantile_crps,
@@ -109,5 +112,6 @@ CASES = [
         },
         illegal={"levels": (0.0, 1.0, 1.2)},
         structures={"one level": _one_quantile},
+        translates=(("predictions", "targets"),),
     ),
 ]

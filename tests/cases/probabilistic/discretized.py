@@ -80,6 +80,7 @@ CASES = [
         illegal={"targets": (-1.5, 1.5)},
         ends=({"levels": 2.0},),
         structures={"one component": lambda rng, batch: _logistic_mixture(rng, batch, 1)},
+        translates=(("logits",),),
     ),
     Case(
         fn=jaxloss.discretized_gaussian_nll,

@@ -49,5 +49,6 @@ CASES = [
         },
         illegal={"nu": (0.0, -1.0), "alpha": (0.0, -1.0), "beta": (0.0, -1.0)},
         ends=({"evidence_weight": 0.0},),
+        translates=(("gamma", "targets"),),
     ),
 ]

@@ -71,6 +71,7 @@ CASES = [
             "large": edge(means=[1e18, 0, -1e3], variances=[1, HUGE, 1e-6], targets=[-1e18, 1e25, 1e3]),
         },
         illegal={"variances": (0.0, -1.0)},
+        translates=(("means", "targets"),),
     ),
     Case(
         fn=jaxloss.beta_nll,
@@ -87,6 +88,7 @@ CASES = [
         illegal={"variances": (0.0, -1.0)},
         ends=({"beta": 0.0}, {"beta": 1.0}),
         slopes=_beta_slopes,
+        translates=(("means", "targets"),),
     ),
     Case(
         fn=jaxloss.multivariate_gaussian_nll,
@@ -104,6 +106,7 @@ CASES = [
             }
         },
         structures={"one dimension": lambda rng, batch: _multivariate(rng, batch, 1)},
+        translates=(("means", "targets"),),
     ),
     Case(
         fn=jaxloss.gaussian_mixture_nll,
@@ -128,5 +131,6 @@ CASES = [
         },
         illegal={"variances": (0.0, -1.0)},
         structures={"one component": lambda rng, batch: _mixture(rng, batch, 1)},
+        translates=(("logits",), ("means", "targets")),
     ),
 ]

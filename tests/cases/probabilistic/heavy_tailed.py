@@ -33,6 +33,7 @@ CASES = [
             "far": edge(locations=[HUGE, -1], scales=[1, 1e-15], targets=[-HUGE, 1]),
         },
         illegal={"scales": (0.0, -1.0)},
+        translates=(("locations", "targets"),),
     ),
     Case(
         fn=jaxloss.student_t_nll,
@@ -52,5 +53,6 @@ CASES = [
             )
         },
         illegal={"degrees_of_freedom": (0.0, -1.0), "scales": (0.0, -1.0)},
+        translates=(("locations", "targets"),),
     ),
 ]

@@ -117,6 +117,7 @@ CASES = [
         perfect=_interval_hit,
         convex=True,
         extremes={"crossed": {"lower": np.array([1e30]), "upper": np.array([-1e30]), "targets": np.array([0.0])}},
+        translates=(("lower", "upper", "targets"),),
     ),
     Case(
         fn=jaxloss.energy_score,
@@ -132,5 +133,6 @@ CASES = [
             "large": {"members": np.array([[[1e30, 0.0], [0.0, -1e30]]]), "targets": np.array([[0.0, 0.0]])},
         },
         structures={"one member": ensemble(1, 3), "one dimension": ensemble(4, 1), "square": ensemble(3, 3)},
+        translates=(("members", "targets"),),
     ),
 ]

@@ -28,6 +28,7 @@ CASES = [
         source="scipy.special.log_expit",
         convex=True,
         extremes={"far": {"positive_scores": np.array([1e30, -1e30]), "negative_scores": np.array([-1e30, 1e30])}},
+        translates=(("positive_scores", "negative_scores"),),
     ),
     Case(
         fn=jaxloss.margin_ranking_loss,
@@ -49,5 +50,6 @@ CASES = [
                 "targets": np.array([1.0, -1.0]),
             }
         },
+        translates=(("first_scores", "second_scores"),),
     ),
 ]

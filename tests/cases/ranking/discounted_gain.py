@@ -39,5 +39,6 @@ CASES = [
         perfect=_separated,
         extremes=EDGES,
         exempt={"weight_is_repetition": RANKS},
+        translates=(("scores",),),
     ),
 ]

@@ -35,6 +35,7 @@ CASES = [
             "an absent item": {"scores": np.array([[-np.inf, 1.0]]), "relevance": np.array([[0.0, 1.0]])},
         },
         exempt={"weight_is_repetition": LABELLED},
+        translates=(("scores",),),
     ),
     Case(
         fn=jaxloss.listmle_loss,
@@ -47,5 +48,6 @@ CASES = [
         convex=True,
         extremes=EDGES,
         exempt={"weight_is_repetition": LABELLED},
+        translates=(("scores",),),
     ),
 ]

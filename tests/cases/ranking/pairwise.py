@@ -51,6 +51,7 @@ CASES = [
         constant={"relevance": ONLY_ORDER},
         convex=True,
         extremes=EDGES | NO_PAIR,
+        translates=(("scores",),),
     ),
     Case(
         fn=jaxloss.pairwise_hinge_loss,
@@ -63,6 +64,7 @@ CASES = [
         perfect=_in_steps,
         convex=True,
         extremes=EDGES | NO_PAIR,
+        translates=(("scores",),),
     ),
     Case(
         fn=jaxloss.lambdarank_loss,
@@ -75,5 +77,6 @@ CASES = [
         constant={"relevance": ONLY_ORDER},
         extremes=EDGES | NO_PAIR,
         exempt={"weight_is_repetition": RANKS},
+        translates=(("scores",),),
     ),
 ]

@@ -27,6 +27,7 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.epsilon_insensitive_loss,
@@ -40,6 +41,7 @@ CASES = [
         extremes=EDGES,
         cancels="errors just outside of the tube are a difference of the error and its half-width",
         ends=({"half_width": 0.0},),
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.berhu_loss,
@@ -51,5 +53,6 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes={"large": LARGE},
+        translates=(("predictions", "targets"),),
     ),
 ]

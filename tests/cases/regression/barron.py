@@ -29,5 +29,6 @@ CASES = [
         perfect=draws.equal_pair(),
         extremes=EDGES,
         ends=({"alpha": 0.0, "scale": 1.75}, {"alpha": float("-inf"), "scale": 1.75}),
+        translates=(("predictions", "targets"),),
     ),
 ]

@@ -59,6 +59,7 @@ CASES = [
         pooled=True,
         perfect=draws.equal_pair(),
         extremes={"tiny": TINY, "top": TOP, "zeros": ZEROS, "constant": CONSTANT, "both constant": BOTH_CONSTANT},
+        translates=(("predictions",), ("targets",)),
     ),
     Case(
         fn=jaxloss.concordance_correlation_loss,
@@ -68,5 +69,6 @@ CASES = [
         pooled=True,
         perfect=draws.equal_pair(),
         extremes={"tiny": TINY, "top": TOP, "zeros": ZEROS, "constant": CONSTANT, "both constant": BOTH_CONSTANT},
+        translates=(("predictions", "targets"),),
     ),
 ]

@@ -37,6 +37,7 @@ CASES = [
         convex=True,
         extremes=EDGES,
         ends=({"quantile": 0.8, "delta": 0.0},),
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.expectile_loss,
@@ -48,5 +49,6 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes={"large": LARGE},
+        translates=(("predictions", "targets"),),
     ),
 ]

@@ -26,6 +26,7 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.smooth_l1_loss,
@@ -38,5 +39,6 @@ CASES = [
         convex=True,
         extremes=EDGES,
         ends=({"beta": 0.0},),
+        translates=(("predictions", "targets"),),
     ),
 ]

@@ -21,6 +21,7 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.charbonnier_loss,
@@ -32,6 +33,7 @@ CASES = [
         bound=1e-3,
         convex=True,
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.log_cosh,
@@ -41,5 +43,6 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
 ]

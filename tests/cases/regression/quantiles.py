@@ -47,6 +47,7 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.multi_quantile_loss,
@@ -67,6 +68,7 @@ CASES = [
         },
         illegal={"levels": (0.0, 1.0, 1.3)},
         structures={"one level": _at_one_level},
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.quantile_crossing_penalty,
@@ -86,5 +88,6 @@ CASES = [
             "one level": lambda rng, batch: {"predictions": rng.normal(size=(*batch, 1))},
             "two levels": lambda rng, batch: {"predictions": rng.normal(size=(*batch, 2))},
         },
+        translates=(("predictions",),),
     ),
 ]

@@ -25,6 +25,7 @@ CASES = [
         bad_hypers=({"scale": 0.0}, {"scale": -1.0}),
         perfect=draws.equal_pair(),
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.geman_mcclure_loss,
@@ -35,6 +36,7 @@ CASES = [
         bad_hypers=({"scale": 0.0}, {"scale": -1.0}),
         perfect=draws.equal_pair(),
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.welsch_loss,
@@ -45,6 +47,7 @@ CASES = [
         bad_hypers=({"scale": 0.0}, {"scale": -1.0}),
         perfect=draws.equal_pair(),
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.tukey_biweight_loss,
@@ -55,5 +58,6 @@ CASES = [
         bad_hypers=({"scale": 0.0}, {"scale": -1.0}),
         perfect=draws.equal_pair(),
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
 ]

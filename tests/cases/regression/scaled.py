@@ -54,6 +54,7 @@ CASES = [
         structures={
             "short history": lambda rng, batch: {**_series(rng, batch), "history": rng.normal(size=(*batch[:-1], 4))}
         },
+        translates=(("history",), ("predictions", "targets")),
     ),
     Case(
         fn=jaxloss.relative_l2_error,

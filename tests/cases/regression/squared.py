@@ -30,6 +30,7 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes={"large": LARGE},
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.half_squared_error,
@@ -39,6 +40,7 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes={"large": LARGE},
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.root_mean_squared_error,
@@ -49,5 +51,6 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes={"large": {k: v * 1e12 for k, v in LARGE.items()}},
+        translates=(("predictions", "targets"),),
     ),
 ]

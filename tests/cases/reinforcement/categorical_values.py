@@ -90,6 +90,7 @@ CASES = [
                 "atoms": np.array([0.0, 1.0, 2.0]),
             }
         },
+        translates=(("v_logits_tm1",), ("v_logits_t",)),
     ),
     Case(
         fn=jaxloss.categorical_q_learning_loss,
@@ -104,6 +105,7 @@ CASES = [
         extremes={"saturated": SATURATED},
         labels="a_tm1",
         classes=lambda inputs: inputs["q_logits_tm1"].shape[-2],
+        translates=(("q_logits_tm1",), ("q_logits_t",)),
     ),
     Case(
         fn=jaxloss.categorical_double_q_learning_loss,
@@ -118,5 +120,6 @@ CASES = [
         extremes={"saturated": SATURATED | {"q_t_selector": np.array([[1e30, -1e30]])}},
         labels="a_tm1",
         classes=lambda inputs: inputs["q_logits_tm1"].shape[-2],
+        translates=(("q_logits_tm1",), ("q_logits_t",), ("q_t_selector",)),
     ),
 ]

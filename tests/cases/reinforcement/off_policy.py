@@ -83,5 +83,6 @@ CASES = [
             "weight_is_repetition": ORDERED,
             "derivatives": "the values are in their own targets, which pass no gradient",
         },
+        translates=(("v_tm1", "r_t"),),
     ),
 ]

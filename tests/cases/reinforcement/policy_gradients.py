@@ -47,6 +47,7 @@ CASES = [
                 "adv_t": np.array([1e4, -1e30]),
             }
         },
+        translates=(("logits_t",),),
     ),
     Case(
         fn=jaxloss.reinforce_loss,

@@ -34,6 +34,7 @@ CASES = [
         cancels=DIFFERENCE,
         labels="a_tm1",
         extremes={"large, and a forbidden action": {**LARGE_Q, "q_t": NEXT_Q}},
+        translates=(("q_tm1", "r_t"),),
     ),
     Case(
         fn=jaxloss.double_q_learning_loss,
@@ -49,5 +50,6 @@ CASES = [
         cancels=DIFFERENCE,
         labels="a_tm1",
         extremes={"large, and a forbidden action": {**LARGE_Q, "q_t_value": NEXT_Q, "q_t_selector": NEXT_Q}},
+        translates=(("q_t_selector",), ("q_tm1", "r_t")),
     ),
 ]

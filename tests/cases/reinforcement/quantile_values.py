@@ -77,5 +77,6 @@ CASES = [
                 "dist_q_t": np.array([[[1.0, 1e30]], [[0.0, 0.0]]]),
             }
         },
+        translates=(("dist_q_t_selector",), ("dist_q_tm1", "r_t")),
     ),
 ]

@@ -39,6 +39,7 @@ CASES = [
         cancels=DIFFERENCE,
         labels="a_tm1",
         extremes={"large": {**LARGE_Q, "q_t": NEXT_Q, "a_t": np.array([1, 0], np.int32)}},
+        translates=(("q_tm1", "r_t"),),
     ),
     Case(
         fn=jaxloss.expected_sarsa_loss,
@@ -55,5 +56,6 @@ CASES = [
         cancels=DIFFERENCE,
         labels="a_tm1",
         extremes={"large": {**LARGE_Q, "q_t": NEXT_Q, "probs_a_t": np.array([[0.0, 1.0], [0.5, 0.5]])}},
+        translates=(("q_tm1", "r_t"),),
     ),
 ]

@@ -73,6 +73,7 @@ CASES = [
                 "log_probs_t": np.array([-1e18]),
             }
         },
+        translates=(("q_tm1", "r_t"),),
     ),
     Case(
         fn=jaxloss.sac_temperature_loss,

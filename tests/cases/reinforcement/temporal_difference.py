@@ -47,6 +47,7 @@ CASES = [
         convex=True,
         cancels=DIFFERENCE,
         extremes={"large": {"v_tm1": np.array([-1e18, 0.0]), **LARGE, "v_t": np.array([1e18, 1e38])}},
+        translates=(("v_tm1", "r_t"),),
     ),
     Case(
         fn=jaxloss.td_lambda_loss,

@@ -48,6 +48,7 @@ CASES = [
                 "atoms": np.array([0.0, 1.0]),
             }
         },
+        translates=(("logits",), ("targets", "atoms")),
     ),
     Case(
         fn=jaxloss.hl_gauss_loss,
@@ -67,5 +68,6 @@ CASES = [
                 "edges": np.array([0.0, 1.0, 2.0]),
             }
         },
+        translates=(("logits",), ("targets", "edges")),
     ),
 ]

@@ -46,6 +46,7 @@ CASES = [
         convex=True,
         ulps=16,  # a square of a difference of rounded logarithms
         extremes=named(LOGITS, "logits", "teacher_logits"),
+        translates=(("logits",), ("teacher_logits",)),
     ),
     Case(
         fn=jaxloss.generalized_jensen_shannon_divergence,
@@ -64,5 +65,6 @@ CASES = [
             **named(LOGITS, "logits", "teacher_logits"),
             "disjoint": {"logits": np.array([[0.0, -np.inf]]), "teacher_logits": np.array([[-np.inf, 0.0]])},
         },
+        translates=(("logits",), ("teacher_logits",)),
     ),
 ]

@@ -55,6 +55,7 @@ CASES = [
         perfect=_clustered,
         cancels=GAPS,
         extremes=SETS,
+        translates=(("embeddings",),),
     ),
     Case(
         fn=jaxloss.batch_hard_triplet_loss,
@@ -68,6 +69,7 @@ CASES = [
         perfect=_clustered,
         cancels=GAPS,
         extremes=SETS,
+        translates=(("embeddings",),),
     ),
     Case(
         fn=jaxloss.batch_semi_hard_triplet_loss,
@@ -81,5 +83,6 @@ CASES = [
         perfect=_clustered,
         cancels=GAPS,
         extremes=SETS,
+        translates=(("embeddings",),),
     ),
 ]

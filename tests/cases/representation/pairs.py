@@ -70,6 +70,7 @@ CASES = [
             },
             "equal": {"anchors": np.ones((2, 2)), "others": np.ones((2, 2)), "targets": np.array([0.0, 1])},
         },
+        translates=(("anchors", "others"),),
     ),
     Case(
         fn=jaxloss.cosine_embedding_loss,

@@ -72,6 +72,7 @@ CASES = [
         perfect=_spread_view,
         ulps=16,  # a square of a correlation, which is a sum of products of both signs
         extremes={**VIEWS, "large": {"first": 1e30 * np.eye(3), "second": -1e30 * np.eye(3)}},
+        translates=(("first",), ("second",)),
     ),
     Case(
         fn=jaxloss.vicreg_loss,
@@ -92,5 +93,6 @@ CASES = [
         ulps=16,  # a square of a covariance, which is a sum of products of both signs
         exempt={"weight_is_repetition": "the unbiased covariance knows how many examples there are"},
         extremes={**VIEWS, "large": {"first": 1e8 * np.eye(3), "second": -1e8 * np.eye(3)}},
+        translates=(("first", "second"),),
     ),
 ]

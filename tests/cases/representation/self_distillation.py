@@ -41,6 +41,7 @@ HYPERS = {"temperature": 0.5, "teacher_temperature": 0.25, "momentum": 0.75}
 CASES = [
     Case(
         fn=leading_first(jaxloss.dino_loss, "state"),
+        translates=(("logits",), ("teacher_logits",)),
         draw=_views(3, 2),
         oracle=_pairs_of_views,
         source="Caron et al. (2021), algorithm 1, with scipy.special.log_softmax",

@@ -43,6 +43,7 @@ CASES = [
             },
             "equal": {n: np.ones((2, 2)) for n in ("anchors", "positives", "negatives")},
         },
+        translates=(("anchors", "positives", "negatives"),),
     ),
     Case(
         fn=jaxloss.soft_margin_triplet_loss,
@@ -59,5 +60,6 @@ CASES = [
             },
             "equal": {n: np.ones((2, 2)) for n in ("anchors", "positives", "negatives")},
         },
+        translates=(("anchors", "positives", "negatives"),),
     ),
 ]

@@ -28,5 +28,6 @@ CASES = [
             "equal": {"logps": np.full((1, 2), -1e5), "risks": np.array([[-1.0, 1.0]])},
         },
         bound=None,
+        translates=(("logps",),),
     ),
 ]

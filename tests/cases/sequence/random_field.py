@@ -71,5 +71,6 @@ CASES = [
             "forbidden": _one_tagging([[0.0, -np.inf], [0.0, 0.0]], np.array([[-np.inf, 0.0], [-np.inf, -np.inf]])),
             "far": _one_tagging([[-1e30, 1e30], [1e30, -1e30]], np.zeros((2, 2))),
         },
+        translates=(("logits",), ("transitions",)),
     ),
 ]

@@ -71,6 +71,7 @@ CASES = [
         bound=None,
         extremes=SERIES,
         cancels=CANCELS,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.soft_dtw_divergence,
@@ -83,5 +84,6 @@ CASES = [
         perfect=_equal_series,
         extremes=SERIES,
         cancels="a difference of costs of both signs",
+        translates=(("predictions", "targets"),),
     ),
 ]

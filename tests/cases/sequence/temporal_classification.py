@@ -69,5 +69,6 @@ CASES = [
             "no labels": unpadded(np.zeros((1, 2, 4)), []),
         },
         cancels=CANCELS,
+        translates=(("logits",),),
     ),
 ]

@@ -58,5 +58,6 @@ CASES = [
             "no labels": unpadded(np.zeros((1, 2, 1, 4)), []),
         },
         cancels=CANCELS,
+        translates=(("logits",),),
     ),
 ]

@@ -61,6 +61,7 @@ CASES = [
         convex=convex,
         extremes=EXTREMES,
         exempt={"weight_is_repetition": COPIES},
+        translates=(("log_hazards",), ("times",)),
     )
     for fn, efron, convex in ((jaxloss.cox_breslow_nll, False, True), (jaxloss.cox_efron_nll, True, True))
 ]

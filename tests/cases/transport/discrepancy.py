@@ -46,6 +46,7 @@ CASES = [
         cancels=DIFFERENCE,
         ulps=64,  # distances come from inner products, which cost digits where points are close
         extremes=CLOUDS,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.mmd_loss,
@@ -55,6 +56,7 @@ CASES = [
         hypers={"bandwidths": np.array([0.5, 2.0, 3.0]), **MASSES},
         cancels=DIFFERENCE,
         extremes=CLOUDS,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.unbiased_mmd_loss,
@@ -65,5 +67,6 @@ CASES = [
         bound=None,
         cancels=DIFFERENCE,
         extremes=CLOUDS,
+        translates=(("predictions", "targets"),),
     ),
 ]

@@ -1,8 +1,6 @@
-"""Cases of `jaxloss.transport.entropic`, if ott-jax is installed."""
+"""Cases of `jaxloss.transport.entropic`."""
 
 from __future__ import annotations
-
-import importlib.util
 
 import numpy as np
 import scipy.spatial.distance
@@ -15,7 +13,7 @@ STRENGTH = 16.0
 """Strong enough that a few iterations find the optimum."""
 
 
-def _transport(x, y, a, b, regularization):
+def _transport(x, y, a, b, regularization, **_):
     """POT leaves the divergence from the product of the masses out of the value."""
     import ot
 
@@ -24,7 +22,7 @@ def _transport(x, y, a, b, regularization):
     return np.sum(plan * cost) + regularization * np.sum(plan * np.log(plan / np.outer(a, b)))
 
 
-def _divergence(x, y, a, b, regularization):
+def _divergence(x, y, a, b, regularization, **_):
     own = _transport(x, x, a, a, regularization) + _transport(y, y, b, b, regularization)
     return _transport(x, y, a, b, regularization) - own / 2
 
@@ -33,10 +31,13 @@ def _line(rng, batch):
     return {name: points[..., :1] for name, points in clouds(rng, batch).items()}
 
 
-HYPERS = {"regularization": STRENGTH, **MASSES}
-CHECKS = "checkify refuses a while loop under vmap, which is how ott-jax solves a batch"
-UNAVAILABLE = set() if importlib.util.find_spec("ott") else {"entropic_transport_loss", "sinkhorn_divergence"}
-"""Losses without a Case because the package that they call is not installed."""
+HYPERS = {"regularization": STRENGTH, "max_iterations": 500, "allow_unconverged": True, **MASSES}
+BAD = (
+    {"regularization": 0.0},
+    {"regularization": -1.0},
+    {"regularization": 1.0, "max_iterations": 0},
+    {"regularization": 1.0, "max_iterations": 10.0},
+)
 
 CASES = [
     Case(
@@ -45,11 +46,12 @@ CASES = [
         oracle=by_pair(_transport, 2),
         source="the plan of ot.sinkhorn, and the docstring's formula",
         hypers=HYPERS,
-        bad_hypers=({"regularization": 0.0}, {"regularization": -1.0}),
+        static=("max_iterations", "allow_unconverged"),
+        bad_hypers=BAD,
         structures={"one feature": _line},
         ulps=16,  # potentials are sums of the size of the largest costs
         extremes=CLOUDS,
-        exempt={"checks_accept_what_is_legal": CHECKS},
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.sinkhorn_divergence,
@@ -57,13 +59,13 @@ CASES = [
         oracle=by_pair(_divergence, 2),
         source="the plans of ot.sinkhorn, and the docstring's formula",
         hypers=HYPERS,
-        bad_hypers=({"regularization": 0.0}, {"regularization": -1.0}),
+        static=("max_iterations", "allow_unconverged"),
+        bad_hypers=BAD,
         structures={"one feature": _line},
         bound=None,
         cancels="it is a difference of transport costs",
         ulps=64,  # of 1, where each of the costs is of order 10
         extremes=CLOUDS,
-        exempt={"checks_accept_what_is_legal": CHECKS},
+        translates=(("predictions", "targets"),),
     ),
 ]
-CASES = [case for case in CASES if case.name not in UNAVAILABLE]

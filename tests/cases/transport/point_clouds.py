@@ -41,5 +41,6 @@ CASES = [
             "equal points": {"predictions": np.ones((2, N, 3)), "targets": np.ones((2, M, 3))},
             "any size": {"predictions": 1e18 * np.ones((1, N, 3)), "targets": 1e-30 * np.ones((1, M, 3))},
         },
+        translates=(("predictions", "targets"),),
     ),
 ]

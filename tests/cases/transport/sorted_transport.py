@@ -56,6 +56,7 @@ CASES = [
             "equal": {"predictions": np.ones((1, N)), "targets": np.ones((1, M))},
             "large": {"predictions": np.full((1, N), 1e18), "targets": np.full((1, M), -1e18)},
         },
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.sliced_wasserstein_loss,
@@ -71,5 +72,6 @@ CASES = [
         ulps=16,  # widths between quantile levels are differences of cumulative sums
         extremes={n: {**x, "directions": np.eye(2)} for n, x in CLOUDS.items()}
         | {"no direction": {**CLOUDS["identical"], "directions": np.zeros((1, 2))}},
+        translates=(("predictions", "targets"),),
     ),
 ]

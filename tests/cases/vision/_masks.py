@@ -147,5 +147,6 @@ def three_forms(stem, oracle, hypers, bad, ends=()):
             labels="labels",
             exempt={"labels_out_of_range_never_train": POOL},
             ends=tuple({**end, "class_weights": SCALE} for end in ends),
+            translates=(("logits",),),
         ),
     ]

@@ -71,5 +71,6 @@ CASES = [
         labels="labels",
         exempt={"labels_out_of_range_never_train": POOL},
         ends=tuple({**end, "class_weights": SCALE} for end in ENDS),
+        translates=(("logits",),),
     ),
 ]

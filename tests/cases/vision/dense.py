@@ -121,5 +121,6 @@ CASES = [
             "ends": {"logits": np.zeros((2, BINS)), "targets": np.array([0.0, BINS - 1.0])},
             "saturated": {"logits": np.array([[1e4, -1e4, 0.0, 0.0, 0.0]]), "targets": np.array([1.5])},
         },
+        translates=(("logits",),),
     ),
 ]

@@ -93,5 +93,6 @@ CASES = [
         extremes=LABEL_EDGES,
         labels="labels",
         exempt={"labels_out_of_range_never_train": POOL},
+        translates=(("logits",),),
     ),
 ]

@@ -64,6 +64,7 @@ CASES = [
         convex=True,
         extremes=FLAT,
         exempt=LISTS,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.style_loss,

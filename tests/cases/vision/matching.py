@@ -111,5 +111,6 @@ CASES = [
         },
         labels="labels",
         classes=lambda inputs: inputs["logits"].shape[-1] - 1,
+        translates=(("logits",), ("boxes", "target_boxes")),
     ),
 ]

@@ -82,6 +82,7 @@ CASES = [
         source="formula of torchvision.ops.box_iou",
         perfect=_same,
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.giou_loss,
@@ -90,6 +91,7 @@ CASES = [
         source="formula of torchvision.ops.generalized_box_iou_loss",
         perfect=_same,
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.diou_loss,
@@ -98,6 +100,7 @@ CASES = [
         source="formula of torchvision.ops.distance_box_iou_loss",
         perfect=_same,
         extremes=EDGES,
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.ciou_loss,
@@ -108,5 +111,6 @@ CASES = [
         extremes=EDGES,
         slopes=_ciou_slopes,
         exempt={"derivatives": "its factor alpha is a constant of differentiation by definition; see test_boxes"},
+        translates=(("predictions", "targets"),),
     ),
 ]

@@ -31,6 +31,7 @@ CASES = [
         bound=None,
         extremes=CONSTANTS,
         cancels="decibels pass through 0 where the error equals data_range",
+        translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.psnr_loss,
@@ -44,5 +45,6 @@ CASES = [
         bound=None,
         extremes=CONSTANTS,
         cancels="decibels pass through 0 where the error equals data_range",
+        translates=(("predictions", "targets"),),
     ),
 ]

@@ -36,6 +36,7 @@ CASES = [
             "one pixel": {"images": np.ones((1, 1, 1, 2))},
             "large": {"images": np.array([[[1e37], [-1e37]], [[0.0], [1e-30]]])[None]},
         },
+        translates=(("images",),),
     ),
     Case(
         fn=jaxloss.isotropic_total_variation_loss,
@@ -49,5 +50,6 @@ CASES = [
             "one pixel": {"images": np.ones((1, 1, 1, 2))},
             "large": {"images": np.array([[[1e37], [-1e37]], [[0.0], [1e-30]]])[None]},
         },
+        translates=(("images",),),
     ),
 ]
