@@ -63,8 +63,8 @@ def logit_overlap(
     """The overlap of sigmoids with masks, and the pools present."""
     logits, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, logits=logits, targets=targets)
     probs, rests = sigmoid_sides(logits)
-    error = (1 - targets) * probs - targets * rests
-    return _of_memberships(axis_name, jnp.minimum(probs, targets), error, mass), present
+    both, error = jnp.minimum(probs, targets), (1 - targets) * probs - targets * rests
+    return _of_memberships(axis_name, both, error, mass), present
 
 
 def label_overlap(
