@@ -123,7 +123,7 @@ def whole_pool(
     weights: ArrayLike | None,
     *arrays: Array,
     event_ndim: int = 0,
-) -> tuple[Any, ...]:
+) -> tuple[ArrayLike | None, ArrayLike | None, *tuple[Array, ...]]:
     """``(where, weights, *arrays)`` of all devices, for a loss that pools the last batch axis of its inputs.
 
     What it makes of them is equal on every device. The arrays have ``event_ndim`` trailing axes of one entry.

@@ -133,7 +133,7 @@ def lovasz_softmax_loss(
 def _everywhere(axis_name: AxisName | None, mass: Array | None, *arrays: Array) -> tuple[Array | None, list[Array]]:
     """The mass and the arrays of the pixels of all devices, the last axis: they are ranked together."""
     if mass is not None:
-        mass = whole_pool(axis_name, None, None, mass)[-1]
+        _, _, mass = whole_pool(axis_name, None, None, mass)
     _, _, *whole = whole_pool(axis_name, None, None, *arrays)
     return mass, whole
 
