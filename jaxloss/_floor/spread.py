@@ -15,10 +15,22 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.mesh import varying_axes
 from jaxloss._floor.notes import take_note
-from jaxloss._floor.reduction import divide_sums, promote, weighted_sums
+from jaxloss._floor.reduction import divide_sums, plain_mean, pool_mass, promote, weighted_sums
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
-__all__ = ["Split", "columns", "current_split", "first_row", "over", "require_whole", "whole_pool"]
+__all__ = [
+    "Split",
+    "anywhere",
+    "columns",
+    "current_split",
+    "first_row",
+    "mass_over",
+    "mean_over",
+    "over",
+    "require_whole",
+    "summed",
+    "whole_pool",
+]
 
 
 class Split(NamedTuple):
@@ -82,6 +94,16 @@ def first_row(axis_name: AxisName | None, size: int) -> Array | int:
     return jax.lax.axis_index(axis_name) * size if axis_name else 0
 
 
+def summed(axis_name: AxisName | None, sums: Any) -> Any:
+    """``sums`` over the examples here, added up over all devices."""
+    return jax.lax.psum(sums, axis_name) if axis_name else sums
+
+
+def anywhere(axis_name: AxisName | None, flags: Array) -> Array:
+    """True where ``flags`` are on any device."""
+    return summed(axis_name, flags.astype(jnp.int32)) > 0 if axis_name else flags
+
+
 def over(axis_name: AxisName | None, reduction: Reduction) -> Reduction:
     """``reduction`` of one value per example, with the mean and the sum taken over the examples of all devices."""
     if not axis_name or reduction not in ("mean", "sum"):
@@ -103,7 +125,7 @@ def whole_pool(
     weights: ArrayLike | None,
     *arrays: Array,
     event_ndim: int = 0,
-) -> tuple[Any, ...]:
+) -> tuple[ArrayLike | None, ArrayLike | None, *tuple[Array, ...]]:
     """``(where, weights, *arrays)`` of all devices, for a loss that pools the last batch axis of its inputs.
 
     What it makes of them is equal on every device. The arrays have ``event_ndim`` trailing axes of one entry.
@@ -113,10 +135,33 @@ def whole_pool(
     if not axis_name:
         return where, weights, *arrays
 
+    # Without types of what varies, and under `jax.vmap`, the transpose has to be that of a sum over devices.
+    typed = bool(varying_axes(jax.lax.axis_index(axis_name)))
+
     def gather(array: Array) -> Array:
-        return jax.lax.all_gather(array, axis_name, axis=len(batch) - 1, tiled=True, to="invarying")
+        to = "invarying" if typed else "varying"
+        return jax.lax.all_gather(array, axis_name, axis=len(batch) - 1, tiled=True, to=to)
 
     keep = None if where is None else gather(jnp.broadcast_to(checks.mask(where, batch), batch))
     dtype = promote(*arrays)[0].dtype
     scale = None if weights is None else gather(jnp.broadcast_to(checks.example_weights(weights, batch, dtype), batch))
     return keep, scale, *map(gather, arrays)
+
+
+def mass_over(
+    axis_name: AxisName | None, where: ArrayLike | None, weights: ArrayLike | None, entries: Array
+) -> tuple[Array | None, Array | None]:
+    """`pool_mass` of the ``entries`` ``[..., N]`` that are here, and which pools have any entry on any device."""
+    mass, present = pool_mass(where, weights, entries)
+    return mass, None if present is None else anywhere(axis_name, present)
+
+
+def mean_over(axis_name: AxisName | None, values: Array, mass: Array | None, axis: int = -1) -> Array:
+    """The weighted mean along ``axis`` over all devices, 0 over nothing; masked ``values`` must be blanked.
+
+    For pools too big to be gathered: only the two sums travel.
+    """
+    if mass is None and not axis_name:
+        return plain_mean(values, axis)
+    every = jnp.ones(values.shape, bool) if mass is None else mass
+    return divide_sums(*summed(axis_name, weighted_sums(values, every, axis)))

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.reduction import blank, hide, reduce
+from jaxloss._floor.spread import mass_over, mean_over, require_whole, summed, whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.regression.correlations import pearson_correlation_loss
 from jaxloss.representation._groups import diagonal
 
@@ -18,7 +19,11 @@ Views = tuple[Array, Array]
 
 
 def _views(
-    where: ArrayLike | None, weights: ArrayLike | None, first: ArrayLike, second: ArrayLike
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
+    first: ArrayLike,
+    second: ArrayLike,
 ) -> tuple[Views, Array, Array | None, Array | None]:
     """Features ``[..., D, N]`` of both views, the share of every example, its mass and which sets have any."""
     first, second = checks.floating(first=first, second=second)
@@ -27,27 +32,36 @@ def _views(
     checks.same_shape(first=first, second=second)
     first, second = blank(where, first, second, event_ndim=1)
     entries = first[..., 0]
-    mass, present = pool_mass(where, weights, entries)
+    require_whole(axis_name, entries.shape[-1:], first, second)
+    mass, present = mass_over(axis_name, where, weights, entries)
     whole = jnp.ones(entries.shape, entries.dtype) if mass is None else mass.astype(entries.dtype)
-    share = numerics.divide(whole, jnp.broadcast_to(jnp.sum(whole, -1, keepdims=True), whole.shape))
+    total = summed(axis_name, jnp.sum(whole, -1, keepdims=True))
+    share = numerics.divide(whole, jnp.broadcast_to(total, whole.shape))
     if not entries.shape[-1]:
         present = jnp.zeros(entries.shape[:-1], bool)
     return (jnp.swapaxes(first, -1, -2), jnp.swapaxes(second, -1, -2)), share, mass, present
 
 
-def _deviations(x: Array, mass: Array | None) -> Array:
+def _greatest(axis_name: AxisName | None, part: Array) -> Array:
+    """The largest of ``part``, a constant of differentiation, over all devices; itself if all examples are here."""
+    return jax.lax.pmax(part, axis_name) if axis_name else part
+
+
+def _deviations(axis_name: AxisName | None, x: Array, mass: Array | None) -> Array:
     """Deviations from the mean of the last axis; exactly 0 if all entries are equal, and where massless."""
     if mass is not None:
         mass = jnp.broadcast_to(mass[..., None, :], x.shape)
     counted = None if mass is None else mass.astype(bool)
     top = jnp.max(hide(counted, jax.lax.stop_gradient(x), fill=-jnp.inf), axis=-1, keepdims=True, initial=-jnp.inf)
+    top = _greatest(axis_name, top)
     below = hide(counted, x - jnp.where(jnp.isneginf(top), jnp.zeros((), x.dtype), top))
-    return hide(counted, below - pool_mean(below, mass)[..., None])
+    return hide(counted, below - mean_over(axis_name, below, mass)[..., None])
 
 
-def _moments(x: Array, y: Array, share: Array) -> Array:
+def _moments(axis_name: AxisName | None, x: Array, y: Array, share: Array) -> Array:
     """``sum_n share_n x_in y_jn``, ``[..., D, D]``."""
-    return jnp.matmul(x * share[..., None, :], jnp.swapaxes(y, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    products = jnp.matmul(x * share[..., None, :], jnp.swapaxes(y, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    return summed(axis_name, products)
 
 
 def _off_diagonal(matrix: Array) -> Array:
@@ -61,6 +75,7 @@ def barlow_twins_loss(
     second: ArrayLike,
     *,
     redundancy_weight: Scalar = 0.005,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -78,6 +93,8 @@ def barlow_twins_loss(
         first: Embeddings of one view, shape ``[..., N, D]``, floating.
         second: Embeddings of the other view, shape ``[..., N, D]``, the same; row n belongs to row n.
         redundancy_weight: Factor :math:`\lambda` >= 0 of the correlations between features.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a set without examples is absent. See `jaxloss.reduce`.
         reduction: Over the sets ``[...]``; see `jaxloss.reduce`.
 
@@ -97,19 +114,28 @@ def barlow_twins_loss(
         Zbontar et al. (2021), Barlow Twins: Self-Supervised Learning via Redundancy Reduction.
         https://arxiv.org/abs/2103.03230
     """
-    views, share, mass, present = _views(where, weights, first, second)
+    views, share, mass, present = _views(axis_name, where, weights, first, second)
     factor = checks.scalar("redundancy_weight", redundancy_weight, share.dtype, at_least=0)
     each = None if mass is None else jnp.broadcast_to(share[..., None, :], views[0].shape)
-    lack = pearson_correlation_loss(*views, weights=each, reduction="none")
-    one, other = (_standardised(_deviations(x, mass), share) for x in views)
-    values = jnp.sum(jnp.square(lack), axis=-1) + factor * _off_diagonal(_moments(one, other, share))
+    # Every device has the whole features of both views for the diagonal, which keeps the digits of 1 - C.
+    _, each, *features = whole_pool(axis_name, None, each, *views)
+    lack = pearson_correlation_loss(*features, weights=each, reduction="none")
+    one, other = (_standardised(axis_name, _deviations(axis_name, x, mass), share) for x in views)
+    values = jnp.sum(jnp.square(lack), axis=-1) + factor * _off_diagonal(_moments(axis_name, one, other, share))
     return reduce(values, where=present, reduction=reduction)
 
 
-def _standardised(deviations: Array, share: Array) -> Array:
+def _scale(axis_name: AxisName | None, x: Array) -> Array:
+    """`numerics.scale_of` the entries of all devices on the last axis."""
+    if not axis_name:
+        return numerics.scale_of(x)
+    return numerics.scale_of(_greatest(axis_name, jnp.max(jnp.abs(jax.lax.stop_gradient(x)), -1, keepdims=True)))
+
+
+def _standardised(axis_name: AxisName | None, deviations: Array, share: Array) -> Array:
     """Features of variance 1, or 0 where they are constant."""
-    scaled = deviations / numerics.scale_of(deviations)
-    spread = numerics.sqrt(jnp.sum(share[..., None, :] * jnp.square(scaled), axis=-1))
+    scaled = deviations / _scale(axis_name, deviations)
+    spread = numerics.sqrt(summed(axis_name, jnp.sum(share[..., None, :] * jnp.square(scaled), axis=-1)))
     return numerics.divide(scaled, jnp.broadcast_to(spread[..., None], scaled.shape))
 
 
@@ -121,6 +147,7 @@ def vicreg_loss(
     variance_weight: Scalar = 25.0,
     covariance_weight: Scalar = 1.0,
     epsilon: Scalar = 1e-4,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -144,6 +171,8 @@ def vicreg_loss(
         variance_weight: Factor :math:`\mu` >= 0.
         covariance_weight: Factor :math:`\nu` >= 0.
         epsilon: Added to the variances under the root; > 0.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a set without examples is absent. See `jaxloss.reduce`.
         reduction: Over the sets ``[...]``; see `jaxloss.reduce`.
 
@@ -163,7 +192,7 @@ def vicreg_loss(
         Bardes, Ponce and LeCun (2022), VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised
         Learning. https://arxiv.org/abs/2105.04906
     """
-    views, share, mass, present = _views(where, weights, first, second)
+    views, share, mass, present = _views(axis_name, where, weights, first, second)
     factors = {
         "invariance_weight": invariance_weight,
         "variance_weight": variance_weight,
@@ -172,12 +201,12 @@ def vicreg_loss(
     lam, mu, nu = (checks.scalar(n, x, share.dtype, at_least=0) for n, x in factors.items())
     epsilon = checks.scalar("epsilon", epsilon, share.dtype, above=0)
     size = views[0].shape[-2]
-    apart = jnp.sum(share[..., None, :] * jnp.square(views[0] - views[1]), axis=(-2, -1)) / size
-    unbias = 1 - jnp.sum(jnp.square(share), axis=-1, keepdims=True)[..., None]
+    apart = summed(axis_name, jnp.sum(share[..., None, :] * jnp.square(views[0] - views[1]), axis=(-2, -1))) / size
+    unbias = 1 - summed(axis_name, jnp.sum(jnp.square(share), axis=-1, keepdims=True))[..., None]
     flat, related = jnp.zeros((), share.dtype), jnp.zeros((), share.dtype)
     for view in views:
-        deviations = _deviations(view, mass)
-        spread = _moments(deviations, deviations, share)
+        deviations = _deviations(axis_name, view, mass)
+        spread = _moments(axis_name, deviations, deviations, share)
         spread = numerics.divide(spread, jnp.broadcast_to(unbias, spread.shape))
         deviation = jnp.sqrt(jnp.diagonal(spread, axis1=-2, axis2=-1) + epsilon)
         flat = flat + jnp.sum(numerics.positive_part(1 - deviation), axis=-1) / size

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.softmax_terms import below_peak
-from jaxloss._floor.reduction import blank, divide_sums, hide, reduce, weighted_sums
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.reduction import blank, hide, reduce
+from jaxloss._floor.spread import anywhere, mean_over, over, require_whole
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.representation._groups import diagonal
 
 __all__ = ["DinoState", "dino_loss", "init_dino_loss"]
@@ -47,6 +48,7 @@ def dino_loss(
     temperature: Scalar = 0.1,
     teacher_temperature: Scalar = 0.04,
     momentum: Scalar = 0.9,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -59,7 +61,7 @@ def dino_loss(
     .. math:: c \leftarrow m c + (1 - m) \, \overline{z'}
 
     The mean in the new centre is over the images that are not masked and all teacher views; the loss uses the old
-    centre. On several devices average the new centre over them. Teacher and centre are constants of differentiation.
+    centre. Teacher and centre are constants of differentiation.
 
     Args:
         logits: Outputs of the student, shape ``[..., S, K]``, floating. The first views are those of the teacher.
@@ -68,6 +70,9 @@ def dino_loss(
         temperature: :math:`\tau` > 0 of the student.
         teacher_temperature: :math:`\tau'` > 0, smaller than the student's: the teacher is sharpened.
         momentum: Share :math:`m` of the centre that is kept, in [0, 1].
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the images are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose. The new centre is that of all; any
+            reduction but ``"mean"`` and ``"sum"`` is given the images of this device.
         where, weights: Shape ``[...]``, of the images; see `jaxloss.reduce`.
         reduction: Over the images; see `jaxloss.reduce`.
 
@@ -96,6 +101,7 @@ def dino_loss(
     pairs = students * teachers - min(students, teachers)
     if not pairs:
         raise ValueError(f"logits must hold a view that differs from the teacher's; found {students} and {teachers}.")
+    require_whole(axis_name, batch[:1], logits, teacher_logits)
     student, teacher = blank(where, logits, jax.lax.stop_gradient(teacher_logits), event_ndim=2)
     tau = checks.scalar("temperature", temperature, student.dtype, above=0)
     sharp = checks.scalar("teacher_temperature", teacher_temperature, student.dtype, above=0)
@@ -105,19 +111,20 @@ def dino_loss(
     surprise = -jax.nn.log_softmax(below_peak(student)[0] / tau, axis=-1)
     crossed = jnp.matmul(asked, jnp.swapaxes(surprise, -1, -2), precision=jax.lax.Precision.HIGHEST)
     crossed = jnp.where(diagonal(crossed.shape), jnp.zeros((), crossed.dtype), crossed)
-    loss = reduce(jnp.sum(crossed, axis=(-2, -1)) / pairs, where=where, weights=weights, reduction=reduction)
-    return loss, DinoState(_moved(old, teacher, where, momentum))
+    values = jnp.sum(crossed, axis=(-2, -1)) / pairs
+    loss = reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
+    return loss, DinoState(_moved(axis_name, old, teacher, where, momentum))
 
 
 def _row(vector: Array, like: Array) -> Array:
     return jnp.expand_dims(vector, tuple(range(like.ndim - 1)))
 
 
-def _moved(old: Array, teacher: Array, where: ArrayLike | None, momentum: Scalar) -> Array:
+def _moved(axis_name: AxisName | None, old: Array, teacher: Array, where: ArrayLike | None, momentum: Scalar) -> Array:
     """The centre after a step; the old one where no image is kept."""
     images = teacher.shape[:-2]
     keep = jnp.ones(images, bool) if where is None else checks.mask(where, images)
     keep = jnp.broadcast_to(keep[..., None, None], teacher.shape).reshape(-1, teacher.shape[-1])
     rows = hide(keep, teacher.reshape(-1, teacher.shape[-1]))
-    mean = divide_sums(*weighted_sums(rows, keep, 0)).astype(old.dtype)
-    return jnp.where(jnp.any(keep), momentum * old + (1 - momentum) * mean, old)
+    mean = mean_over(axis_name, rows, keep, 0).astype(old.dtype)
+    return jnp.where(anywhere(axis_name, jnp.any(keep)), momentum * old + (1 - momentum) * mean, old)

@@ -101,7 +101,7 @@ def test_the_tokens_of_all_devices(rng: np.random.Generator, name: str) -> None:
     actual = jax.value_and_grad(everywhere)(logits, keep)
     expected = jax.jit(jax.value_and_grad(lambda z: loss(z, keep, None)))(logits)
     jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-7), actual, expected)
-    apart = on_four_devices(lambda z, m: jax.lax.pmean(loss(z, m, None), "data"), tokens, tokens)(logits, keep)
+    apart = on_four_devices(lambda z, m: jax.lax.pmean(loss(z, m, ()), "data"), tokens, tokens)(logits, keep)
     assert abs(float(apart) - float(expected[0])) > 1e-3
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -345,6 +347,27 @@ def test_an_empty_batch_leaves_the_path_length_alone():
         )
         assert value == 0
         assert new.mean_length == 2
+
+
+def test_path_length_of_all_devices(rng):
+    """Penalty, gradient in the parameters and running average, with a device that has no example."""
+    params, state = jnp.asarray(rng.normal(size=(2, 5)), jnp.float32), jaxloss.PathLengthState(jnp.float32(0.5))
+    data = [jnp.asarray(rng.normal(size=(8, n)), jnp.float32) for n in (2, 5)]
+    tail = jnp.array([1, 0, 0, 0, 1, 1, 1, 1], bool), jnp.asarray(rng.uniform(0.5, 2, 8), jnp.float32)
+
+    def step(p, latents, y, where, weights, **spread):
+        fn = lambda p: jaxloss.path_length_penalty(
+            linear_generator, p, latents, y, state, rate=0.25, where=where, weights=weights, **spread
+        )
+        return jax.value_and_grad(fn, has_aux=True)(p)
+
+    mesh = jax.sharding.Mesh(np.array(jax.devices("cpu")[:4]), ("data",))
+    examples, every = jax.sharding.PartitionSpec("data"), jax.sharding.PartitionSpec()
+    spread = jax.shard_map(
+        functools.partial(step, axis_name="data"), mesh=mesh, in_specs=(every, *[examples] * 4), out_specs=every
+    )
+    actual, expected = (jax.jit(fn)(params, *data, *tail) for fn in (spread, step))
+    jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-5), actual, expected)
 
 
 def test_path_length_refuses():

@@ -128,6 +128,18 @@ class TestDino:
         assert losses.shape == (3,)
         np.testing.assert_allclose(state.center, (1 - 0.9**3) * teacher.mean((0, 1)), rtol=1e-4)
 
+    def test_the_centre_of_all_devices(self, views, rng):
+        """The state is equal on all of them, also if one has no image; its own mean would be another centre."""
+        student, teacher = rng.normal(size=(8, 4, 5)), rng.normal(size=(8, 2, 5))
+        inputs = jnp.asarray(student, jnp.float32), jnp.asarray(teacher, jnp.float32)
+        keep, state = jnp.array([1, 0, 0, 0, 1, 1, 1, 1], bool), views[2]
+        mesh = jax.sharding.Mesh(np.array(jax.devices("cpu")[:4]), ("data",))
+        images, every = jax.sharding.PartitionSpec("data"), jax.sharding.PartitionSpec()
+        step = lambda s, t, m: jaxloss.dino_loss(s, t, state, where=m, axis_name="data")
+        spread = jax.shard_map(step, mesh=mesh, in_specs=(images,) * 3, out_specs=every)
+        expected = jaxloss.dino_loss(*inputs, state, where=keep)
+        jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-5), jax.jit(spread)(*inputs, keep), expected)
+
     def test_refuses(self, views):
         student, teacher, state = views
         with pytest.raises(ValueError, match="view"):

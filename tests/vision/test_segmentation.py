@@ -295,3 +295,43 @@ def test_classes_without_a_pixel() -> None:
 def test_the_example_of_the_shared_arguments_runs() -> None:
     module = jaxloss.vision.segmentation
     assert run_examples(module, module.__name__, {"jaxloss": jaxloss, "jnp": jnp})
+
+
+OF_IMAGES = {
+    "probs": lambda z, y, **options: jaxloss.tversky_loss(jax.nn.sigmoid(z), y % 2, alpha=0.3, **options),
+    "sigmoid": lambda z, y, **options: jaxloss.sigmoid_dice_cross_entropy(z, y % 2, **options),
+    "squares": lambda z, y, **options: jaxloss.sigmoid_squared_dice_loss(z, y % 2, **options),
+    "softmax": lambda z, y, **options: jaxloss.softmax_generalized_dice_loss(jnp.stack([z, -z], -1), y % 2, **options),
+    "hinge": lambda z, y, **options: jaxloss.lovasz_hinge_loss(z, y % 2, **options),
+    "ranked": lambda z, y, **options: jaxloss.lovasz_softmax_loss(jnp.stack([z, -z], -1), y % 2, **options),
+}
+"""Losses as functions of scores ``[B, H, W]`` and whole numbers."""
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_pools_of_images_on_four_devices(name: str) -> None:
+    """A pool of the whole batch needs ``axis_name``, pools of whole images need none, cut images need it again."""
+    loss, rng = OF_IMAGES[name], np.random.default_rng(5)
+    scores = jnp.asarray(2 * rng.normal(size=(8, 4, 3)), jnp.float32)
+    labels, keep = jnp.asarray(rng.integers(0, 2, (8, 4, 3))), jnp.asarray(rng.uniform(size=(8, 4, 3)) < 0.7)
+    keep = keep.at[2:4].set(False).at[:, 1].set(False)
+    mesh = jax.sharding.Mesh(np.array(jax.devices("cpu")[:4]), ("data",))
+    images, rows, every = (jax.sharding.PartitionSpec(*axes) for axes in (("data",), (None, "data"), ()))
+
+    def program(spec, out, **options):
+        here = lambda z, y, m: loss(z, y, where=m, **options)
+        return jax.shard_map(here, mesh=mesh, in_specs=(spec, spec, spec), out_specs=out)
+
+    whole = lambda z: loss(z, labels, where=keep, pixel_ndim=3)
+    spread = lambda z: program(images, every, pixel_ndim=3, axis_name="data")(z, labels, keep)
+    actual, expected = (jax.jit(jax.value_and_grad(fn))(scores) for fn in (spread, whole))
+    jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-7), actual, expected)
+
+    each = loss(scores, labels, where=keep, pixel_ndim=2, reduction="none")
+    apart = jax.jit(program(images, images, pixel_ndim=2, reduction="none"))
+    np.testing.assert_allclose(apart(scores, labels, keep), each, rtol=1e-6)
+    cut = jax.jit(program(rows, every, pixel_ndim=2, axis_name="data", reduction="none"))
+    np.testing.assert_allclose(cut(scores, labels, keep), each, rtol=1e-5)
+
+    with pytest.raises(ValueError, match="axis_name='data'"):
+        jax.eval_shape(program(images, every, pixel_ndim=3), scores, labels, keep)

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.spread import mass_over, mean_over, require_whole
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = ["feature_matching_loss"]
 
@@ -16,6 +17,7 @@ def feature_matching_loss(
     real_features: ArrayLike,
     fake_features: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -31,6 +33,8 @@ def feature_matching_loss(
     Args:
         real_features: Features of real examples, shape ``[..., N, D]``, floating; they get no gradient.
         fake_features: Features of generated examples, shape ``[..., N, D]``, the same; never broadcast.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a batch without an example is absent. See `jaxloss.reduce`.
         reduction: Over the batches ``[...]``; see `jaxloss.reduce`.
 
@@ -55,8 +59,9 @@ def feature_matching_loss(
     checks.with_axes("features", real_features=real)
     checks.same_shape(real_features=real, fake_features=fake)
     real, fake = (hide(where, array, event_ndim=1) for array in promote(real, fake))
-    mass, present = pool_mass(where, weights, fake[..., 0])
+    require_whole(axis_name, fake.shape[-2:-1], real, fake)
+    mass, present = mass_over(axis_name, where, weights, fake[..., 0])
     gaps = jnp.swapaxes(fake - jax.lax.stop_gradient(real), -1, -2)
     mass = None if mass is None else jnp.broadcast_to(mass[..., None, :], gaps.shape)
-    values = jnp.sum(jnp.square(pool_mean(gaps, mass)), axis=-1)
+    values = jnp.sum(jnp.square(mean_over(axis_name, gaps, mass)), axis=-1)
     return reduce(values, where=present, reduction=reduction)

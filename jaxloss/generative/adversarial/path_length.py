@@ -11,8 +11,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.reduction import hide, pool_mass, promote, reduce
+from jaxloss._floor.spread import mean_over, over, require_whole, summed
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
 __all__ = ["PathLengthState", "init_path_length", "path_length_penalty"]
 
@@ -56,6 +57,7 @@ def path_length_penalty(
     state: PathLengthState,
     *,
     rate: Scalar = 0.01,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -76,6 +78,9 @@ def path_length_penalty(
             pixels H W in StyleGAN.
         state: From `init_path_length`, or the step before.
         rate: Share :math:`\beta` of this batch in the running average, in [0, 1] (``pl_decay`` of StyleGAN2).
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose. The new average is that of all; any
+            reduction but ``"mean"`` and ``"sum"`` is given the examples of this device.
         where, weights: Shape ``[N]``; see `jaxloss.reduce`. Both count in the average, too.
         reduction: See `jaxloss.reduce`.
 
@@ -101,6 +106,7 @@ def path_length_penalty(
     """
     latents, directions = checks.floating(latents=latents, directions=directions)
     checks.with_axes("examples", allow_empty=True, latents=latents, directions=directions)
+    require_whole(axis_name, latents.shape[:1], latents, directions)
     latents = hide(where, latents, event_ndim=latents.ndim - 1)
     directions = hide(where, directions, event_ndim=directions.ndim - 1)
     images, pullback = jax.vjp(lambda w: generator(params, w), latents)
@@ -112,7 +118,7 @@ def path_length_penalty(
     mass, _ = pool_mass(where, weights, lengths)
     share = jnp.ones(lengths.shape, lengths.dtype) if mass is None else mass.astype(lengths.dtype)
     mean = state.mean_length.astype(lengths.dtype)
-    step = jax.lax.stop_gradient(pool_mean(lengths, mass)) - mean
-    mean = mean + rate * jnp.where(jnp.sum(share) > 0, step, jnp.zeros((), lengths.dtype))
-    penalty = reduce(jnp.square(lengths - mean), where=where, weights=weights, reduction=reduction)
+    step = jax.lax.stop_gradient(mean_over(axis_name, lengths, mass)) - mean
+    mean = mean + rate * jnp.where(summed(axis_name, jnp.sum(share)) > 0, step, jnp.zeros((), lengths.dtype))
+    penalty = reduce(jnp.square(lengths - mean), where=where, weights=weights, reduction=over(axis_name, reduction))
     return penalty, PathLengthState(mean.astype(state.mean_length.dtype))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import softplus
 from jaxloss._floor.reduction import pool_mass, pool_mean, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.generative.adversarial._scores import score_pair
 
 __all__ = [
@@ -111,6 +112,7 @@ def gan_relativistic_average_discriminator_loss(
     real_logits: ArrayLike,
     fake_logits: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -125,6 +127,8 @@ def gan_relativistic_average_discriminator_loss(
     Args:
         real_logits: Scores :math:`r` of real examples, shape ``[..., N]``, floating.
         fake_logits: Scores :math:`f` of generated examples, shape ``[..., N]``, the same; never broadcast.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -145,13 +149,15 @@ def gan_relativistic_average_discriminator_loss(
     """
     real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
     checks.with_axes("entries", allow_empty=True, real_logits=real_logits)
-    return _lag_of_averages(real_logits, fake_logits, where, weights, reduction)
+    where, weights, real, fake = whole_pool(axis_name, where, weights, real_logits, fake_logits)
+    return _lag_of_averages(real, fake, where, weights, reduction)
 
 
 def gan_relativistic_average_generator_loss(
     real_logits: ArrayLike,
     fake_logits: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -165,7 +171,7 @@ def gan_relativistic_average_generator_loss(
 
     Args:
         real_logits, fake_logits: As in `gan_relativistic_average_discriminator_loss`.
-        where, weights, reduction: As in `gan_relativistic_average_discriminator_loss`.
+        axis_name, where, weights, reduction: As in `gan_relativistic_average_discriminator_loss`.
 
     Returns:
         A scalar >= 0 in nats; 2 log 2 where all score alike.
@@ -184,4 +190,5 @@ def gan_relativistic_average_generator_loss(
     """
     real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
     checks.with_axes("entries", allow_empty=True, real_logits=real_logits)
-    return _lag_of_averages(fake_logits, real_logits, where, weights, reduction)
+    where, weights, real, fake = whole_pool(axis_name, where, weights, real_logits, fake_logits)
+    return _lag_of_averages(fake, real, where, weights, reduction)

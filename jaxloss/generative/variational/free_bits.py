@@ -5,8 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.spread import mass_over, mean_over, require_whole
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
 __all__ = ["batch_free_bits_loss", "free_bits_loss"]
 
@@ -59,6 +60,7 @@ def batch_free_bits_loss(
     kl_divergences: ArrayLike,
     *,
     free_nats: Scalar,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -73,6 +75,8 @@ def batch_free_bits_loss(
     Args:
         kl_divergences: The divergence of each group of each example in nats, shape ``[..., N, J]``, floating.
         free_nats: The floor :math:`\lambda` of every group in nats (bits times log 2); >= 0.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a batch without an example is absent. See `jaxloss.reduce`.
         reduction: Over the batches ``[...]``; see `jaxloss.reduce`.
 
@@ -96,10 +100,11 @@ def batch_free_bits_loss(
     checks.with_axes("groups", kl_divergences=divergences)
     (divergences,) = promote(hide(where, divergences, event_ndim=1))
     free_nats = checks.scalar("free_nats", free_nats, divergences.dtype, at_least=0)
+    require_whole(axis_name, divergences.shape[-2:-1], divergences)
     # A mask in any case: a pool of no examples is absent, and does not cost the floor.
     counted = jnp.ones(divergences.shape[:-1], bool) if where is None else where
-    mass, present = pool_mass(counted, weights, divergences[..., 0])
+    mass, present = mass_over(axis_name, counted, weights, divergences[..., 0])
     groups_first = jnp.swapaxes(divergences, -1, -2)
     mass = None if mass is None else jnp.broadcast_to(mass[..., None, :], groups_first.shape)
-    values = jnp.sum(jnp.maximum(pool_mean(groups_first, mass), free_nats), axis=-1)
+    values = jnp.sum(jnp.maximum(mean_over(axis_name, groups_first, mass), free_nats), axis=-1)
     return reduce(values, where=present, reduction=reduction)

@@ -23,6 +23,10 @@ All of them compare a predicted set of pixels with a target set. They share thei
 ``class_weights``
     Shape ``[K]``, >= 0: weights of the classes in their mean. 0 leaves a class out, such as the background; None
     weights all classes alike. A class without pixels counts too: its loss falls to 0 with its probability.
+``axis_name``
+    Mesh axes inside ``jax.shard_map`` over which the pixels are spread, for the loss over all of them; None if all are
+    here, ``()`` to take those of each device on purpose. On several devices a pool that is the whole batch needs it,
+    such as ``pixel_ndim=3`` of ``[B, H, W]``; pools of one image each do not, if no image is cut.
 ``where``, ``weights``
     Shape ``[..., *pixels]``: they belong to the pixels. A pool without a pixel is absent; see `jaxloss.reduce`.
 ``reduction``

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.sigmoids import in_unit_interval
-from jaxloss._floor.reduction import blank, divide_sums, hide, plain_mean, pool_mass, pool_mean, weighted_sums
-from jaxloss._floor.typing import Array, ArrayLike
+from jaxloss._floor.reduction import blank, divide_sums, hide, plain_mean, weighted_sums
+from jaxloss._floor.spread import mass_over, mean_over, require_whole
+from jaxloss._floor.typing import Array, ArrayLike, AxisName
 
 __all__ = ["class_mean", "label_pool", "mask_pool", "pixel_mean", "pooled"]
 
@@ -36,28 +37,43 @@ def _flat_mask(where: ArrayLike | None, shape: tuple[int, ...], pixel_ndim: int)
 
 
 def _mass(
-    where: ArrayLike | None, weights: ArrayLike | None, shape: tuple[int, ...], pixel_ndim: int, entries: Array
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
+    shape: tuple[int, ...],
+    pixel_ndim: int,
+    entries: Array,
 ) -> tuple[Mass, Array | None]:
     """The mass of every pixel ``[..., N]`` and which pools have any; ``where`` is flat, ``weights`` are not."""
     if weights is not None:
         weights = _flat(checks.example_weights(weights, shape, entries.dtype), pixel_ndim)
-    return pool_mass(where, weights, entries)
+    return mass_over(axis_name, where, weights, entries)
 
 
 def mask_pool(
-    pixel_ndim: int, where: ArrayLike | None, weights: ArrayLike | None, **arrays: ArrayLike
+    pixel_ndim: int,
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
+    **arrays: ArrayLike,
 ) -> tuple[Array, Array, Mass, Array | None]:
     """Predictions and targets of binary masks, blanked and flat ``[..., N]``, their mass and the pools present."""
     first, targets = checks.values(**arrays)
     _check_pixel_ndim(pixel_ndim, first.shape, next(iter(arrays)))
     shape, where = first.shape, _flat_mask(where, first.shape, pixel_ndim)
     first, targets = blank(where, _flat(first, pixel_ndim), _flat(targets, pixel_ndim))
+    require_whole(axis_name, first.shape, first, targets)
     value_checks.ensure_probabilities(targets=targets)
-    return first, in_unit_interval(targets), *_mass(where, weights, shape, pixel_ndim, first)
+    return first, in_unit_interval(targets), *_mass(axis_name, where, weights, shape, pixel_ndim, first)
 
 
 def label_pool(
-    pixel_ndim: int, where: ArrayLike | None, weights: ArrayLike | None, logits: ArrayLike, labels: ArrayLike
+    pixel_ndim: int,
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
+    logits: ArrayLike,
+    labels: ArrayLike,
 ) -> tuple[Array, Array, Array, Mass, Array | None]:
     """Softmax probabilities ``[..., N, K]``, one-hot labels, misses ``[..., N]``, the mass and the pools present.
 
@@ -69,29 +85,32 @@ def label_pool(
     shape, where = labels.shape, _flat_mask(where, labels.shape, pixel_ndim)
     labels = hide(where, _flat(labels, pixel_ndim))
     (logits,) = blank(where, _flat(logits, pixel_ndim, 1), event_ndim=1)
+    require_whole(axis_name, labels.shape, logits, labels)
     num_classes = logits.shape[-1]
     value_checks.ensure_labels(labels, num_classes)
     is_label = labels[..., None] == jax.lax.broadcasted_iota(jnp.int32, logits.shape, labels.ndim)
     legal = (labels >= 0) & (labels < num_classes)
     probs = numerics.poison(jax.nn.softmax(logits, axis=-1), legal[..., None])
     misses = jnp.sum(jnp.where(is_label, jnp.zeros((), probs.dtype), probs), axis=-1)
-    return probs, is_label, misses, *_mass(where, weights, shape, pixel_ndim, misses)
+    return probs, is_label, misses, *_mass(axis_name, where, weights, shape, pixel_ndim, misses)
 
 
 def pooled(
-    values: Array, pixel_ndim: int, where: ArrayLike | None, weights: ArrayLike | None
+    values: Array,
+    pixel_ndim: int,
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
 ) -> tuple[Array, Array | None]:
     """The means over the pixels of losses ``[..., *pixels]``, 0 where masked, and which pools have any."""
     flat, where = _flat(values, pixel_ndim), _flat_mask(where, values.shape, pixel_ndim)
-    mass, present = _mass(where, weights, values.shape, pixel_ndim, flat)
-    return pool_mean(flat, mass), present
+    mass, present = _mass(axis_name, where, weights, values.shape, pixel_ndim, flat)
+    return mean_over(axis_name, flat, mass), present
 
 
-def pixel_mean(values: Array, mass: Mass) -> Array:
+def pixel_mean(axis_name: AxisName | None, values: Array, mass: Mass) -> Array:
     """The weighted mean over the pixels, the last axis but one of ``[..., N, K]``."""
-    if mass is None:
-        return plain_mean(values, -2)
-    return divide_sums(*weighted_sums(values, mass[..., None], -2))
+    return mean_over(axis_name, values, None if mass is None else mass[..., None], -2)
 
 
 def class_mean(values: Array, class_weights: ArrayLike | None) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 from jaxloss.vision.segmentation._pixels import pooled
@@ -21,6 +21,7 @@ def sigmoid_dice_cross_entropy(
     dice_weight: Scalar = 1.0,
     cross_entropy_weight: Scalar = 1.0,
     smoothing: Scalar = 1e-5,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -36,7 +37,7 @@ def sigmoid_dice_cross_entropy(
         targets: Membership of the mask, shape ``[..., *pixels]``, floating or integer, in [0, 1].
         dice_weight: Weight :math:`\lambda_1`; >= 0.
         cross_entropy_weight: Weight :math:`\lambda_2`; >= 0.
-        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, smoothing, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar >= 0; for targets of 0 and 1 its infimum is 0.
@@ -56,10 +57,17 @@ def sigmoid_dice_cross_entropy(
         Segmentation. https://doi.org/10.1038/s41592-020-01008-z
     """
     overlap = sigmoid_dice_loss(
-        logits, targets, pixel_ndim=pixel_ndim, smoothing=smoothing, where=where, weights=weights, reduction="none"
+        logits,
+        targets,
+        pixel_ndim=pixel_ndim,
+        smoothing=smoothing,
+        axis_name=axis_name,
+        where=where,
+        weights=weights,
+        reduction="none",
     )
     each = sigmoid_binary_cross_entropy(logits, targets, where=where, reduction="none")
-    return _both(overlap, each, pixel_ndim, dice_weight, cross_entropy_weight, where, weights, reduction)
+    return _both(overlap, each, pixel_ndim, dice_weight, cross_entropy_weight, axis_name, where, weights, reduction)
 
 
 def softmax_dice_cross_entropy(
@@ -71,6 +79,7 @@ def softmax_dice_cross_entropy(
     cross_entropy_weight: Scalar = 1.0,
     smoothing: Scalar = 1e-5,
     class_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -90,7 +99,7 @@ def softmax_dice_cross_entropy(
         cross_entropy_weight: Weight :math:`\lambda_2`; >= 0.
         class_weights: Weights :math:`c` of the classes in the mean of the Dice losses, not in the cross-entropy; shape
             ``[K]``, >= 0.
-        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, smoothing, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar >= 0; 0 exactly where every pixel has all probability on its label.
@@ -115,12 +124,13 @@ def softmax_dice_cross_entropy(
         pixel_ndim=pixel_ndim,
         smoothing=smoothing,
         class_weights=class_weights,
+        axis_name=axis_name,
         where=where,
         weights=weights,
         reduction="none",
     )
     each = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
-    return _both(overlap, each, pixel_ndim, dice_weight, cross_entropy_weight, where, weights, reduction)
+    return _both(overlap, each, pixel_ndim, dice_weight, cross_entropy_weight, axis_name, where, weights, reduction)
 
 
 def _both(
@@ -129,11 +139,12 @@ def _both(
     pixel_ndim: int,
     dice_weight: Scalar,
     cross_entropy_weight: Scalar,
+    axis_name: AxisName | None,
     where: ArrayLike | None,
     weights: ArrayLike | None,
     reduction: Reduction,
 ) -> Array:
-    mean, present = pooled(each, pixel_ndim, where, weights)
+    mean, present = pooled(each, pixel_ndim, axis_name, where, weights)
     dice_weight = checks.scalar("dice_weight", dice_weight, mean.dtype, at_least=0)
     share = checks.scalar("cross_entropy_weight", cross_entropy_weight, mean.dtype, at_least=0)
     return reduce(dice_weight * overlap + share * mean, where=present, reduction=reduction)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import label_overlap, logit_overlap, miss, prob_overlap
 from jaxloss.vision.segmentation._pixels import class_mean
 
@@ -16,6 +16,7 @@ def dice_loss(
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -33,7 +34,7 @@ def dice_loss(
     Args:
         probs: Probabilities of the mask, shape ``[..., *pixels]``, floating, in [0, 1].
         targets: Membership of the mask, shape ``[..., *pixels]``, floating or integer, in [0, 1].
-        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, smoothing, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly at a perfect fit, including an empty prediction for an empty target, with zero
@@ -55,7 +56,7 @@ def dice_loss(
         Wang et al. (2023), Dice Semimetric Losses: Optimizing the Dice Score with Soft Labels.
         https://arxiv.org/abs/2303.16296
     """
-    overlap, present = prob_overlap(probs, targets, pixel_ndim, where, weights)
+    overlap, present = prob_overlap(probs, targets, pixel_ndim, axis_name, where, weights)
     return reduce(miss(overlap, 0.5, 0.5, smoothing), where=present, reduction=reduction)
 
 
@@ -65,6 +66,7 @@ def sigmoid_dice_loss(
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -81,7 +83,7 @@ def sigmoid_dice_loss(
     Args:
         logits: Scores of the mask, shape ``[..., *pixels]``, floating, unnormalised.
         targets: Membership of the mask, shape ``[..., *pixels]``, floating or integer, in [0, 1].
-        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, smoothing, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly at a perfect fit, including an empty prediction for an empty target, with zero
@@ -103,7 +105,7 @@ def sigmoid_dice_loss(
         Wang et al. (2023), Dice Semimetric Losses: Optimizing the Dice Score with Soft Labels.
         https://arxiv.org/abs/2303.16296
     """
-    overlap, present = logit_overlap(logits, targets, pixel_ndim, where, weights)
+    overlap, present = logit_overlap(logits, targets, pixel_ndim, axis_name, where, weights)
     return reduce(miss(overlap, 0.5, 0.5, smoothing), where=present, reduction=reduction)
 
 
@@ -114,6 +116,7 @@ def softmax_dice_loss(
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
     class_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -132,7 +135,7 @@ def softmax_dice_loss(
     Args:
         logits: Scores of the classes, shape ``[..., *pixels, K]``, floating, unnormalised.
         labels: Class indices, shape ``[..., *pixels]``, integer, in ``[0, K)``.
-        pixel_ndim, smoothing, class_weights, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, smoothing, class_weights, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly where every pixel has all probability on its label.
@@ -153,6 +156,6 @@ def softmax_dice_loss(
         Wang et al. (2023), Dice Semimetric Losses: Optimizing the Dice Score with Soft Labels.
         https://arxiv.org/abs/2303.16296
     """
-    overlap, present = label_overlap(logits, labels, pixel_ndim, where, weights)
+    overlap, present = label_overlap(logits, labels, pixel_ndim, axis_name, where, weights)
     values = class_mean(miss(overlap, 0.5, 0.5, smoothing), class_weights)
     return reduce(values, where=present, reduction=reduction)

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.maths.sigmoids import in_unit_interval, sigmoid_sides
-from jaxloss._floor.reduction import pool_mean, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.reduction import reduce
+from jaxloss._floor.spread import mean_over
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import Overlap, label_overlap
 from jaxloss.vision.segmentation._pixels import mask_pool
 
@@ -22,6 +23,7 @@ def squared_dice_loss(
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -38,7 +40,7 @@ def squared_dice_loss(
     Args:
         probs: Probabilities of the mask, shape ``[..., *pixels]``, floating, in [0, 1].
         targets: Membership of the mask, shape ``[..., *pixels]``, floating or integer, in [0, 1].
-        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, smoothing, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly at a perfect fit, including an empty prediction for an empty target, with zero
@@ -56,11 +58,11 @@ def squared_dice_loss(
         Milletari, Navab and Ahmadi (2016), V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image
         Segmentation. https://arxiv.org/abs/1606.04797
     """
-    probs, targets, mass, present = mask_pool(pixel_ndim, where, weights, probs=probs, targets=targets)
+    probs, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, probs=probs, targets=targets)
     value_checks.ensure_probabilities(probs=probs)
     smoothing = checks.scalar("smoothing", smoothing, probs.dtype, at_least=0)
     probs = in_unit_interval(probs)
-    values = _squared(probs, targets, probs - targets, mass, smoothing)
+    values = _squared(axis_name, probs, targets, probs - targets, mass, smoothing)
     return reduce(values, where=present, reduction=reduction)
 
 
@@ -70,6 +72,7 @@ def sigmoid_squared_dice_loss(
     *,
     pixel_ndim: int,
     smoothing: Scalar = 1e-5,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -84,7 +87,7 @@ def sigmoid_squared_dice_loss(
     Args:
         logits: Scores of the mask, shape ``[..., *pixels]``, floating, unnormalised.
         targets: Membership of the mask, shape ``[..., *pixels]``, floating or integer, in [0, 1].
-        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, smoothing, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly at a perfect fit, with zero gradient there.
@@ -101,10 +104,10 @@ def sigmoid_squared_dice_loss(
         Milletari, Navab and Ahmadi (2016), V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image
         Segmentation. https://arxiv.org/abs/1606.04797
     """
-    logits, targets, mass, present = mask_pool(pixel_ndim, where, weights, logits=logits, targets=targets)
+    logits, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, logits=logits, targets=targets)
     smoothing = checks.scalar("smoothing", smoothing, logits.dtype, at_least=0)
     probs, rests = sigmoid_sides(logits)
-    values = _squared(probs, targets, (1 - targets) * probs - targets * rests, mass, smoothing)
+    values = _squared(axis_name, probs, targets, (1 - targets) * probs - targets * rests, mass, smoothing)
     return reduce(values, where=present, reduction=reduction)
 
 
@@ -114,6 +117,7 @@ def softmax_generalized_dice_loss(
     *,
     pixel_ndim: int,
     class_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -132,7 +136,7 @@ def softmax_generalized_dice_loss(
         logits: Scores of the classes, shape ``[..., *pixels, K]``, floating, unnormalised.
         labels: Class indices, shape ``[..., *pixels]``, integer, in ``[0, K)``.
         class_weights: Further factors :math:`c` of the classes, shape ``[K]``, >= 0; None is 1 for all.
-        pixel_ndim, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly where every pixel has all probability on its label.
@@ -150,7 +154,7 @@ def softmax_generalized_dice_loss(
         Sudre et al. (2017), Generalised Dice Overlap as a Deep Learning Loss Function for Highly Unbalanced
         Segmentations. https://arxiv.org/abs/1707.03237
     """
-    overlap, present = label_overlap(logits, labels, pixel_ndim, where, weights)
+    overlap, present = label_overlap(logits, labels, pixel_ndim, axis_name, where, weights)
     wrong = 0.5 * (overlap.extra + overlap.missed)
     factors = jnp.ones(wrong.shape[-1:], wrong.dtype)
     if class_weights is not None:
@@ -160,9 +164,11 @@ def softmax_generalized_dice_loss(
     return reduce(values, where=present, reduction=reduction)
 
 
-def _squared(probs: Array, targets: Array, error: Array, mass: Array | None, smoothing: Scalar) -> Array:
-    size = pool_mean(jnp.square(probs) + jnp.square(targets), mass)
-    return divide(pool_mean(jnp.square(error), mass), size + smoothing)
+def _squared(
+    axis_name: AxisName | None, probs: Array, targets: Array, error: Array, mass: Array | None, smoothing: Scalar
+) -> Array:
+    size = mean_over(axis_name, jnp.square(probs) + jnp.square(targets), mass)
+    return divide(mean_over(axis_name, jnp.square(error), mass), size + smoothing)
 
 
 def _rarity(overlap: Overlap, factors: Array) -> Array:

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide, poison, positive_part
 from jaxloss._floor.reduction import divide_sums, reduce, weighted_sums
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.vision.segmentation._pixels import label_pool, mask_pool
 
 __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
@@ -19,6 +20,7 @@ def lovasz_hinge_loss(
     targets: ArrayLike,
     *,
     pixel_ndim: int,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -36,7 +38,7 @@ def lovasz_hinge_loss(
     Args:
         logits: Shape ``[..., *pixels]``, floating; their sign is the prediction.
         targets: Shape ``[..., *pixels]``, the same; floating or integer, 0 or 1. Any other value gives NaN.
-        pixel_ndim, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, axis_name, reduction: See `jaxloss.vision.segmentation`.
         where, weights: Shape ``[..., *pixels]``. A weight of k is k copies of the pixel. See
             `jaxloss.vision.segmentation`.
 
@@ -58,7 +60,8 @@ def lovasz_hinge_loss(
         https://proceedings.mlr.press/v37/yub15.html
         Berman, Rannen Triki and Blaschko (2018), The Lovász-Softmax Loss. https://arxiv.org/abs/1705.08790
     """
-    logits, targets, mass, present = mask_pool(pixel_ndim, where, weights, logits=logits, targets=targets)
+    logits, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, logits=logits, targets=targets)
+    mass, (logits, targets) = _everywhere(axis_name, mass, logits, targets)
     inside = targets == 1
     legal = inside | (targets == 0)
     value_checks.ensure(lambda: legal, "targets must be 0 or 1")
@@ -73,6 +76,7 @@ def lovasz_softmax_loss(
     *,
     pixel_ndim: int,
     class_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -90,7 +94,7 @@ def lovasz_softmax_loss(
     Args:
         logits: Scores of the classes, shape ``[..., *pixels, K]``, floating, unnormalised.
         labels: Class indices, shape ``[..., *pixels]``, integer, in ``[0, K)``.
-        pixel_ndim, class_weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, class_weights, axis_name, reduction: See `jaxloss.vision.segmentation`.
         where, weights: Shape ``[..., *pixels]``. A weight of k is k copies of the pixel. See
             `jaxloss.vision.segmentation`.
 
@@ -110,9 +114,10 @@ def lovasz_softmax_loss(
     Reference:
         Berman, Rannen Triki and Blaschko (2018), The Lovász-Softmax Loss. https://arxiv.org/abs/1705.08790
     """
-    probs, is_label, misses, mass, present = label_pool(pixel_ndim, where, weights, logits, labels)
+    probs, is_label, misses, mass, present = label_pool(pixel_ndim, axis_name, where, weights, logits, labels)
     errors = jnp.where(is_label, misses[..., None], probs)
     errors, members = jnp.swapaxes(errors, -1, -2), jnp.swapaxes(is_label, -1, -2)
+    mass, (errors, members) = _everywhere(axis_name, mass, errors, members)
     mass = None if mass is None else jnp.broadcast_to(mass[..., None, :], errors.shape)
     values = _extension(errors, members, mass)
     counted = jnp.any(members if mass is None else members & mass.astype(bool), axis=-1)
@@ -123,6 +128,14 @@ def lovasz_softmax_loss(
     legal = jnp.logical_not(jnp.any(jnp.isnan(values), axis=-1))
     mean = divide_sums(*weighted_sums(jnp.where(legal[..., None], values, jnp.zeros((), values.dtype)), counted, -1))
     return reduce(poison(mean, legal), where=present, reduction=reduction)
+
+
+def _everywhere(axis_name: AxisName | None, mass: Array | None, *arrays: Array) -> tuple[Array | None, list[Array]]:
+    """The mass and the arrays of the pixels of all devices, the last axis: they are ranked together."""
+    if mass is not None:
+        _, _, mass = whole_pool(axis_name, None, None, mass)
+    _, _, *whole = whole_pool(axis_name, None, None, *arrays)
+    return mass, whole
 
 
 def _extension(errors: Array, members: Array, mass: Array | None) -> Array:

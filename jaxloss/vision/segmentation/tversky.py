@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import power
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.vision.segmentation._overlap import Overlap, label_overlap, logit_overlap, miss, prob_overlap
 from jaxloss.vision.segmentation._pixels import class_mean
 
@@ -21,6 +21,7 @@ def tversky_loss(
     beta: Scalar = 0.5,
     gamma: Scalar = 1.0,
     smoothing: Scalar = 1e-5,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -44,7 +45,7 @@ def tversky_loss(
         beta: Weight of false negatives; >= 0. The paper weights false positives by 0.3 and false negatives by 0.7.
         gamma: Exponent of the focal Tversky loss; > 0. Below 1 it emphasises nearly perfect pools, with a slope that
             grows without bound; above 1, poor ones. Its paper uses 3/4 (there the inverse of its :math:`\gamma`).
-        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, smoothing, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly at a perfect fit, including an empty prediction for an empty target, with zero
@@ -66,7 +67,7 @@ def tversky_loss(
         Abraham and Khan (2019), A Novel Focal Tversky Loss Function with Improved Attention U-Net for Lesion
         Segmentation (gamma). https://arxiv.org/abs/1810.07842
     """
-    overlap, present = prob_overlap(probs, targets, pixel_ndim, where, weights)
+    overlap, present = prob_overlap(probs, targets, pixel_ndim, axis_name, where, weights)
     return reduce(_focal_miss(overlap, alpha, beta, gamma, smoothing), where=present, reduction=reduction)
 
 
@@ -79,6 +80,7 @@ def sigmoid_tversky_loss(
     beta: Scalar = 0.5,
     gamma: Scalar = 1.0,
     smoothing: Scalar = 1e-5,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -100,7 +102,7 @@ def sigmoid_tversky_loss(
         alpha: Weight of false positives; >= 0.
         beta: Weight of false negatives; >= 0.
         gamma: Focal exponent; > 0. See `jaxloss.tversky_loss`.
-        pixel_ndim, smoothing, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, smoothing, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly at a perfect fit, including an empty prediction for an empty target, with zero
@@ -122,7 +124,7 @@ def sigmoid_tversky_loss(
         Abraham and Khan (2019), A Novel Focal Tversky Loss Function with Improved Attention U-Net for Lesion
         Segmentation (gamma). https://arxiv.org/abs/1810.07842
     """
-    overlap, present = logit_overlap(logits, targets, pixel_ndim, where, weights)
+    overlap, present = logit_overlap(logits, targets, pixel_ndim, axis_name, where, weights)
     return reduce(_focal_miss(overlap, alpha, beta, gamma, smoothing), where=present, reduction=reduction)
 
 
@@ -136,6 +138,7 @@ def softmax_tversky_loss(
     gamma: Scalar = 1.0,
     smoothing: Scalar = 1e-5,
     class_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -159,7 +162,7 @@ def softmax_tversky_loss(
         alpha: Weight of false positives; >= 0.
         beta: Weight of false negatives; >= 0.
         gamma: Focal exponent; > 0. See `jaxloss.tversky_loss`.
-        pixel_ndim, smoothing, class_weights, where, weights, reduction: See `jaxloss.vision.segmentation`.
+        pixel_ndim, smoothing, class_weights, axis_name, where, weights, reduction: See `jaxloss.vision.segmentation`.
 
     Returns:
         A scalar in [0, 1]; 0 exactly where every pixel has all probability on its label.
@@ -180,7 +183,7 @@ def softmax_tversky_loss(
         Abraham and Khan (2019), A Novel Focal Tversky Loss Function with Improved Attention U-Net for Lesion
         Segmentation (gamma). https://arxiv.org/abs/1810.07842
     """
-    overlap, present = label_overlap(logits, labels, pixel_ndim, where, weights)
+    overlap, present = label_overlap(logits, labels, pixel_ndim, axis_name, where, weights)
     values = class_mean(_focal_miss(overlap, alpha, beta, gamma, smoothing), class_weights)
     return reduce(values, where=present, reduction=reduction)
 
