@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ from jaxloss._floor.typing import Array
 from jaxloss.combine.structure.terms import ModelTerm, Notes, Terms
 from jaxloss.reductions import Term
 
-__all__ = ["exchange", "split"]
+__all__ = ["exchange"]
 
 Cotangents = dict[str, Array]
 
@@ -57,18 +56,3 @@ def exchange(
         return {name: jnp.reshape(value, shape[name])[here] for name, value in cotangents.items()}
 
     return {name: gathered(term) for name, term in terms.items()}, jax.tree.map(noted, notes), scatter
-
-
-def split(batch: Any, microbatches: int) -> Any:
-    """Every leaf of ``batch`` split along its leading axis into ``microbatches`` equal parts, stacked."""
-
-    def one(path: tuple[Any, ...], leaf: Any) -> Array:
-        shape = jnp.shape(leaf)
-        if not shape or shape[0] % microbatches:
-            raise ValueError(
-                f"microbatches={microbatches} must divide the leading axis of every array in the first argument after "
-                f"the state; found shape {shape} at 'batch{jax.tree_util.keystr(path)}'."
-            )
-        return jnp.reshape(leaf, (microbatches, shape[0] // microbatches, *shape[1:]))
-
-    return jax.tree_util.tree_map_with_path(one, batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -12,14 +13,13 @@ import numpy as np
 
 from jaxloss._floor.typing import Array
 from jaxloss.combine.gradients.aggregator import Aggregator
+from jaxloss.combine.structure._observe import is_array, trainable
 from jaxloss.combine.structure.results import Aux, ObjectiveState
 from jaxloss.combine.structure.terms import Notes, Terms, annotations_of, lift, summary
 from jaxloss.combine.structure.transforms import LossTransform
 from jaxloss.reductions import Term, summarize
 
 __all__ = ["Plan", "first_state", "forward", "groups_of", "report", "require_structure", "transformed"]
-
-ARRAYS = jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic | float | int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,16 +92,22 @@ def first_state(plan: Plan, params: Any, *args: Any, **kwargs: Any) -> Objective
     return state
 
 
-def _whole_shapes(plan: Plan, *args: Any, **kwargs: Any) -> tuple[Terms, Notes]:
-    """The shapes for the whole batch: as on a mesh of one device, so that the losses may name its axes."""
-    leaves, structure = jax.tree.flatten((args, kwargs))
-    arrays = [isinstance(leaf, ARRAYS) for leaf in leaves]
+def _whole_shapes(plan: Plan, params: Any, *args: Any, **kwargs: Any) -> tuple[Terms, Notes]:
+    """The shapes for the whole batch: as on a mesh of one device, so that the losses may name its axes.
+
+    Only arrays are traced. Python numbers, NumPy scalars and everything else reach the losses as they are, as they do
+    in an evaluation, so that the losses may branch on them.
+    """
+    own = jax.tree.leaves(params)
+    leaves, structure = jax.tree.flatten((params, args, kwargs))
+    arrays = [is_array(leaf) and not isinstance(leaf, np.generic) for leaf in leaves]
+    arrays[: len(own)] = map(operator.or_, arrays, trainable(own))
 
     def fn(given: list[Any]) -> Any:
         rest = iter(given)
         joined = [next(rest) if array else leaf for array, leaf in zip(arrays, leaves, strict=True)]
-        args, kwargs = jax.tree.unflatten(structure, joined)
-        return forward(plan, *args, **kwargs)[:2]
+        params, args, kwargs = jax.tree.unflatten(structure, joined)
+        return forward(plan, params, *args, **kwargs)[:2]
 
     for axis in plan.axes:
         fn = jax.vmap(fn, in_axes=None, out_axes=0, axis_name=axis, axis_size=1)
