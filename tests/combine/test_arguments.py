@@ -252,7 +252,8 @@ def test_an_objective_of_the_wrong_things(make: Any, message: str) -> None:
 def test_params_and_state_swapped(way: str) -> None:
     objective = combine.objective(one, **WAYS[way])
     state = objective.init(1.0, X)
-    for call in (objective, objective.apply, jax.jit(objective)):
+    calls: tuple[Any, ...] = (objective, objective.apply, jax.jit(objective))
+    for call in calls:
         with pytest.raises(TypeError, match="params and state are swapped"):
             call(state, 1.0, X)
         with pytest.raises(TypeError, match="params and state are swapped"):
