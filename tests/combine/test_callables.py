@@ -141,9 +141,7 @@ def test_transformations(name: str) -> None:
     transform = table(optax.adam(0.05))[name].tx
     terms, notes = batch()
     state = is_a_function(transform.init, terms)
-    update = functools.partial(transform.update, step=jnp.int32(1), **notes)
-    is_a_function(update, terms, state)
-    is_a_function(functools.partial(combine.chain(transform).update, step=jnp.int32(1), **notes), terms, (state,))
+    is_a_function(lambda terms, state: transform.update(terms, state, step=jnp.int32(1), **notes), terms, state)
 
 
 @pytest.mark.full
@@ -154,4 +152,4 @@ def test_aggregators(name: str) -> None:
     state = aggregator.init(jnp.zeros(4), ("a", "b", "c"))
     close(jax.jit(aggregator.init, static_argnums=1)(jnp.zeros(4), ("a", "b", "c")), state)
     more = {"values": jnp.arange(1.0, 4.0), "present": jnp.ones(3, bool), "step": jnp.int32(0)}
-    is_a_function(functools.partial(aggregator.update, **more), rows, state)
+    is_a_function(lambda rows, state: aggregator.update(rows, state, **more), rows, state)
