@@ -43,6 +43,11 @@ class BoundReducer:
     factory: Callable[..., Any]
     arguments: tuple[tuple[str, Any], ...]
 
+    @property
+    def __name__(self) -> str:
+        """What JAX calls the reduction in traces, profiles and errors."""
+        return self.factory.__name__
+
     def __call__(self, values: Array, weights: Array) -> Any:
         return inspect.unwrap(self.factory)(values, weights, **dict(self.arguments))
 

@@ -184,6 +184,30 @@ def test_equinox() -> None:
     falls(history)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"microbatches": 2}, {"aggregate": combine.upgrad()}], ids=["plain", "micro-batches", "upgrad"]
+)
+def test_equinox_with_dropout_whole(options: Any) -> None:
+    """Dropout branches in Python on a flag and a rate that are leaves of the model, beside its functions."""
+    eqx = pytest.importorskip("equinox")
+    key = jax.random.key(0)
+    model = eqx.nn.Sequential([eqx.nn.MLP(5, 3, 8, 1, key=key), eqx.nn.Dropout(0.5)])
+
+    def losses(model: Any, batch: Any, key: Any) -> dict[str, Any]:
+        keys = jax.random.split(key, len(batch["x"]))
+        logits = jax.vmap(lambda x, key: model(x, key=key))(batch["x"], keys)
+        return {"ce": cross_entropy(logits, batch), "balance": balance(logits)}
+
+    for inference in (False, True):
+        given = eqx.nn.inference_mode(model, inference)
+        objective = combine.objective(losses, *TRANSFORMS, **options)
+        state = objective.init(given, BATCH, key)
+        _, gradient = eqx.filter_jit(eqx.filter_value_and_grad(objective, has_aux=True))(given, state, BATCH, key)
+        slopes = jax.tree.leaves(eqx.filter(gradient, eqx.is_inexact_array))
+        assert len(slopes) == 4
+        assert all(np.isfinite(slope).all() and np.any(slope) for slope in slopes)
+
+
 PARAMS = {"w": jnp.asarray(RNG.normal(size=(5, 3)), jnp.float32), "b": jnp.zeros(3)}
 
 

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor.mesh import vary_over
 from jaxloss._floor.typing import Array
-from jaxloss.combine._engine.exchange import Cotangents, Pulled, exchange, slopes_of, split
+from jaxloss.combine._engine.batches import split
+from jaxloss.combine._engine.exchange import Cotangents, Pulled, exchange, slopes_of
 from jaxloss.combine._engine.leaves import Leaves, wide
 from jaxloss.combine.structure.terms import Notes, Parts, Terms, WholeBatch
 from jaxloss.reductions import Term
@@ -113,14 +114,14 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
     If neither the transformations nor a function of the whole batch need values, as with fixed weights, only masks
     remain of the first pass: the compiler removes the rest of it.
     """
-    if not args:
-        raise TypeError("microbatches= splits the first argument after the state; there is none.")
-    parts = (split(args[0], spread.microbatches), jnp.arange(spread.microbatches, dtype=jnp.int32))
-    part_args = lambda part: (part[0], *_own_keys(args[1:], part[1]))
-    part_kwargs = lambda part: _own_keys(dict(kwargs), part[1])
+    parts, arguments = split(args, kwargs, spread.microbatches)
+
+    def one(floating: list[Array], part: Any) -> tuple[Parts, tuple[Notes, Any]]:
+        own_args, own_kwargs = arguments(part)
+        return local(floating, *own_args, **own_kwargs)
 
     def values(part: Any) -> tuple[Parts, Notes]:
-        terms, (notes, _) = local(at, *part_args(part), **part_kwargs(part))
+        terms, (notes, _) = one(at, part)
         return terms, notes
 
     terms, notes = jax.lax.map(values, parts)
@@ -129,8 +130,7 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
 
     def body(total: list[list[Array]], xs: Any) -> tuple[list[list[Array]], Any]:
         part, own = xs
-        fn = lambda p: local(p, *part_args(part), **part_kwargs(part))
-        terms, linear, (_, extra) = jax.linearize(fn, at, has_aux=True)
+        terms, linear, (_, extra) = jax.linearize(lambda p: one(p, part), at, has_aux=True)
         rows = _transposed(linear, at, own, spread.axes)
         return jax.tree.map(lambda sum_, row: sum_ + wide(row), total, rows), (terms, extra)
 
@@ -141,16 +141,6 @@ def _in_parts(local: Any, heads: Any, at: list[Array], args: Any, kwargs: Any, s
         whole, _, _ = exchange(again, {}, spread.axes, spread.microbatches)
         found = heads(whole, notes)
     return whole, found, cotangents, rows, extra
-
-
-def _own_keys(tree: Any, index: Array) -> Any:
-    """Random keys folded with the index of the micro-batch; everything else unchanged."""
-
-    def one(leaf: Any) -> Any:
-        is_key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        return jax.random.fold_in(leaf, index) if is_key else leaf
-
-    return jax.tree.map(one, tree)
 
 
 def _cotangents(heads: Callable[[Terms], Heads], terms: Terms) -> tuple[list[Cotangents], Heads]:

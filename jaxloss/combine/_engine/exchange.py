@@ -15,7 +15,7 @@ from jaxloss.combine._engine.leaves import leaves_of
 from jaxloss.combine.structure.terms import ModelTerm, Notes, Parts, Terms, WholeBatch, evaluated
 from jaxloss.reductions import Term
 
-__all__ = ["Pulled", "exchange", "slopes_of", "split"]
+__all__ = ["Pulled", "exchange", "slopes_of"]
 
 Cotangents = dict[str, Array]
 Pulled = dict[str, list[Array]]
@@ -91,18 +91,3 @@ def _pullable(name: str, whole: WholeBatch) -> tuple[Term, Callable[[Array], lis
 
     value, pull, weights = jax.vjp(values, leaves.floating, has_aux=True)
     return Term(value, weights), lambda cotangent: pull(cotangent)[0]
-
-
-def split(batch: Any, microbatches: int) -> Any:
-    """Every leaf of ``batch`` split along its leading axis into ``microbatches`` equal parts, stacked."""
-
-    def one(path: tuple[Any, ...], leaf: Any) -> Array:
-        shape = jnp.shape(leaf)
-        if not shape or shape[0] % microbatches:
-            raise ValueError(
-                f"microbatches={microbatches} must divide the leading axis of every array in the first argument after "
-                f"the state; found shape {shape} at 'batch{jax.tree_util.keystr(path)}'."
-            )
-        return jnp.reshape(leaf, (microbatches, shape[0] // microbatches, *shape[1:]))
-
-    return jax.tree_util.tree_map_with_path(one, batch)

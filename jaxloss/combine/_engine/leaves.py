@@ -7,17 +7,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxloss._floor.typing import Array
+from jaxloss.combine.structure._observe import trainable
 
 __all__ = ["Leaves", "leaves_of", "wide"]
-
-
-def _differentiable(leaf: Any) -> bool:
-    return isinstance(leaf, jax.Array | np.ndarray | np.generic | float) and jnp.issubdtype(
-        jnp.result_type(leaf), jnp.inexact
-    )
 
 
 class Leaves(NamedTuple):
@@ -51,7 +45,7 @@ class Leaves(NamedTuple):
 
 def leaves_of(params: Any) -> Leaves:
     leaves, structure = jax.tree.flatten(params)
-    chosen = [_differentiable(leaf) for leaf in leaves]
+    chosen = trainable(leaves)
     floating = [jnp.asarray(leaf) for leaf, c in zip(leaves, chosen, strict=True) if c]
     rest = [None if c else leaf for leaf, c in zip(leaves, chosen, strict=True)]
     return Leaves(floating, rest, chosen, structure)

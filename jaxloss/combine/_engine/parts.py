@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from jaxloss._floor.mesh import axes_of_specs, varying_axes
 from jaxloss._floor.typing import Array
 from jaxloss.combine._engine.backward import Backward, Heads, Spread, run
+from jaxloss.combine._engine.batches import part_size, require_rows
 from jaxloss.combine._engine.inject import zero_with_gradient
 from jaxloss.combine._engine.leaves import Leaves, leaves_of
 from jaxloss.combine._engine.plan import Plan, forward, groups_of, report, require_structure, transformed
@@ -21,6 +23,8 @@ __all__ = ["evaluate_parts"]
 
 def evaluate_parts(plan: Plan, params: Any, state: ObjectiveState, /, *args: Any, **kwargs: Any) -> tuple[Array, Aux]:
     """The loss, whose gradient by ``params`` is finished already, and its report."""
+    if plan.microbatches > 1:
+        plan = _checking_rows(plan, part_size(args, plan.microbatches))
     leaves = leaves_of(params)
     spread = Spread(plan.axes, plan.microbatches, _sharded_axes(leaves, plan.params_specs))
     back = run(
@@ -36,6 +40,17 @@ def evaluate_parts(plan: Plan, params: Any, state: ObjectiveState, /, *args: Any
     aux = report(after, back.terms, back.heads.means, _effective_weights(back, shares), back.extra)
     value = sum_of(aux.contributions)
     return value + zero_with_gradient(leaves.floating, gradient).astype(value.dtype), aux
+
+
+def _checking_rows(plan: Plan, size: int) -> Plan:
+    """The plan, whose losses raise an error if a term does not belong to ``size`` examples."""
+
+    def losses(*args: Any, **kwargs: Any) -> Any:
+        returned = plan.losses(*args, **kwargs)
+        require_rows(returned[0] if plan.has_aux else returned, size)
+        return returned
+
+    return dataclasses.replace(plan, losses=losses)
 
 
 def _heads(plan: Plan, terms: Terms, notes: Notes, state: ObjectiveState) -> Heads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,14 +17,13 @@ from jaxloss._floor.spread import Split, current_split
 from jaxloss._floor.typing import Array
 from jaxloss.combine._engine.averaged import require_no_average
 from jaxloss.combine.gradients.aggregator import Aggregator
+from jaxloss.combine.structure._observe import is_array, trainable
 from jaxloss.combine.structure.results import Aux, ObjectiveState
 from jaxloss.combine.structure.terms import ModelTerm, Notes, Parts, Terms, annotations_of, evaluated, lift, summary
 from jaxloss.combine.structure.transforms import LossTransform
 from jaxloss.reductions import Term, summarize
 
 __all__ = ["Plan", "first_state", "forward", "groups_of", "report", "require_structure", "transformed"]
-
-ARRAYS = jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic | float | int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -129,16 +129,22 @@ def first_state(plan: Plan, params: Any, *args: Any, **kwargs: Any) -> Objective
     return state
 
 
-def _whole_shapes(plan: Plan, *args: Any, **kwargs: Any) -> tuple[Terms, Notes]:
-    """The shapes for the whole batch: as on a mesh of one device, so that the losses may name its axes."""
-    leaves, structure = jax.tree.flatten((args, kwargs))
-    arrays = [isinstance(leaf, ARRAYS) for leaf in leaves]
+def _whole_shapes(plan: Plan, params: Any, *args: Any, **kwargs: Any) -> tuple[Terms, Notes]:
+    """The shapes for the whole batch: as on a mesh of one device, so that the losses may name its axes.
+
+    Only arrays are traced. Python numbers, NumPy scalars and everything else reach the losses as they are, as they do
+    in an evaluation, so that the losses may branch on them.
+    """
+    own = jax.tree.leaves(params)
+    leaves, structure = jax.tree.flatten((params, args, kwargs))
+    arrays = [is_array(leaf) and not isinstance(leaf, np.generic) for leaf in leaves]
+    arrays[: len(own)] = map(operator.or_, arrays, trainable(own))
 
     def fn(given: list[Any]) -> Any:
         rest = iter(given)
         joined = [next(rest) if array else leaf for array, leaf in zip(arrays, leaves, strict=True)]
-        args, kwargs = jax.tree.unflatten(structure, joined)
-        terms, notes, _ = forward(plan, *args, **kwargs)
+        params, args, kwargs = jax.tree.unflatten(structure, joined)
+        terms, notes, _ = forward(plan, params, *args, **kwargs)
         return {name: evaluated(name, term) for name, term in terms.items()}, notes
 
     for axis in plan.axes:

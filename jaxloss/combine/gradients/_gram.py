@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import divide, sqrt
@@ -16,6 +17,7 @@ from jaxloss._floor.typing import Array, Scalar
 __all__ = [
     "cosines",
     "dot",
+    "graded_eigh",
     "mean_over_present",
     "named_vector",
     "over_present",
@@ -25,6 +27,9 @@ __all__ = [
     "trace_scaled",
     "without",
 ]
+
+
+SWEEPS = 10
 
 
 def without(gram: Any, present: Any | None) -> tuple[Array, Array]:
@@ -63,6 +68,42 @@ def cosines(gram: Array) -> tuple[Array, Array]:
 def resolution(gram: Array) -> float:
     """Eigenvalues below this share of the largest one are rounding errors: ten units in the last place per row."""
     return 10 * len(gram) * float(jnp.finfo(gram.dtype).eps)
+
+
+def graded_eigh(gram: Array) -> tuple[Array, Array]:
+    """Eigenvalues, in no order, and eigenvectors, as columns, of a positive semidefinite matrix of any scaling.
+
+    Jacobi's method. ``jnp.linalg.eigh`` is accurate relative to the largest eigenvalue only; here an error is relative
+    to the lengths of the rows that make an eigenvalue, so that a row of length 1e-4 is resolved beside one of 1e4.
+
+    Reference:
+        Demmel and Veselic (1992), Jacobi's Method is More Accurate than QR. https://doi.org/10.1137/0613074
+    """
+    eye = jnp.eye(len(gram), dtype=gram.dtype)
+
+    def turn(carry: tuple[Array, Array], pair: Array) -> tuple[tuple[Array, Array], None]:
+        matrix, vectors = carry
+        i, j = pair
+        # The tangent of the smaller angle that makes entry (i, j) zero.
+        apart, between = matrix[j, j] - matrix[i, i], 2 * matrix[i, j]
+        side = jnp.where(apart < 0, -jnp.ones_like(apart), jnp.ones_like(apart))
+        tangent = divide(between * side, jnp.abs(apart) + jnp.hypot(apart, between))
+        tangent = jnp.where(i == j, jnp.zeros_like(tangent), tangent)
+        cosine = 1 / jnp.sqrt(1 + jnp.square(tangent))
+        turned = eye.at[i, i].set(cosine).at[j, j].set(cosine)
+        turned = turned.at[i, j].add(cosine * tangent).at[j, i].add(-cosine * tangent)
+        return (dot(turned.T, dot(matrix, turned)), dot(vectors, turned)), None
+
+    (matrix, vectors), _ = jax.lax.scan(turn, (gram, eye), jnp.asarray(np.tile(_rounds(len(gram)), (SWEEPS, 1, 1))))
+    return jnp.diagonal(matrix), vectors
+
+
+def _rounds(size: int) -> np.ndarray:
+    """Rounds of a tournament, ``[rounds, 2, pairs]``: every two of ``size`` meet once, and the one left over itself."""
+    last = size - 1 + size % 2
+    rounds = [np.append(np.roll(np.arange(last), turn), last) for turn in range(last)]
+    home, away = np.array(rounds)[:, : (last + 1) // 2], np.array(rounds)[:, : last // 2 : -1]
+    return np.stack([home, np.where(away < size, away, home)], 1) if size > 1 else np.zeros((0, 2, 1), int)
 
 
 def pseudo_inverse(gram: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,6 +10,7 @@ import jax
 from jaxloss._floor.typing import Array
 from jaxloss.combine.gradients._rows import present_rows
 from jaxloss.combine.gradients.aggregator import Aggregator
+from jaxloss.combine.structure._observe import trainable
 from jaxloss.combine.structure.terms import known_names
 
 __all__ = ["players"]
@@ -17,6 +18,23 @@ __all__ = ["players"]
 
 def _listed(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _name(key: Any) -> str:
+    """The name of an entry of a pytree; empty where entries have numbers."""
+    name = getattr(key, "key", getattr(key, "name", ""))
+    return name if isinstance(name, str) else ""
+
+
+def _entries(params: Any, order: Sequence[str]) -> tuple[dict[str, Any], Any]:
+    """The top-level entries of the parameters by name, in their order, and the structure that holds them."""
+    found, structure = jax.tree_util.tree_flatten_with_path(params, is_leaf=lambda part: part is not params)
+    if not all(path and _name(path[0]) for path, _ in found):
+        raise TypeError(
+            f"players: params must be a dict with the entries {order}, or a dataclass, NamedTuple or module that JAX "
+            f"knows as a pytree with these names; found {type(params).__name__}."
+        )
+    return {_name(path[0]): part for path, part in found}, structure
 
 
 def players(**routes: str | Sequence[str]) -> Aggregator:
@@ -27,11 +45,13 @@ def players(**routes: str | Sequence[str]) -> Aggregator:
 
     Args:
         **routes: Name of a top-level entry of the parameters to the name, or names, of the terms that it minimises.
-            A term may belong to several players.
+            A term may belong to several players. The parameters are a dict, or a registered dataclass, NamedTuple or
+            module; an entry without floating arrays, such as a function or a counter, needs no player.
 
     Returns:
         An `Aggregator` with one group per player. Its ``init`` raises a KeyError if a player has no parameters, if
-        parameters have no player or if a term does not exist, and a ValueError if a term has no player.
+        parameters have no player or if a term does not exist, a ValueError if a term has no player, and a TypeError if
+        the entries of the parameters have no names.
 
     Example:
         >>> from jaxloss import combine
@@ -51,10 +71,12 @@ def players(**routes: str | Sequence[str]) -> Aggregator:
         raise ValueError(f"players: no terms for the player(s) {idle}.")
 
     def match(tree: Any) -> None:
-        if not isinstance(tree, Mapping):
-            raise TypeError(f"players: params must be a dict with the entries {order}; found {type(tree).__name__}.")
-        if set(tree) != set(order):
-            raise KeyError(f"players: the players are {order}, the entries of params are {sorted(tree)}")
+        parts = _entries(tree, order)[0]
+        paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+        chosen = trainable(jax.tree.leaves(tree))
+        trained = {_name(path[0]) for path, own in zip(paths, chosen, strict=True) if own}
+        if not trained <= set(order) <= set(parts):
+            raise KeyError(f"players: the players are {order}, the entries of params are {sorted(parts)}")
 
     def init(params: Any, names: Sequence[str], /) -> tuple[()]:
         match(params)
@@ -66,7 +88,8 @@ def players(**routes: str | Sequence[str]) -> Aggregator:
 
     def update(rows: Any, state: Any, /, *, present: Array, **_: Any) -> tuple[Any, Any]:
         match(rows)
-        shown = present_rows(rows, present)
-        return {name: jax.tree.map(lambda leaf, i=i: leaf[i], shown[name]) for i, name in enumerate(order)}, state
+        parts, structure = _entries(present_rows(rows, present), order)
+        own = [jax.tree.map(lambda leaf, name=name: leaf[order.index(name)], part) for name, part in parts.items()]
+        return jax.tree.unflatten(structure, own), state
 
     return Aggregator(init, update, lambda _: terms)

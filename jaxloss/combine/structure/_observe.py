@@ -6,11 +6,12 @@ mean that is not finite stays visible in the loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
@@ -28,6 +29,7 @@ __all__ = [
     "each",
     "from_means",
     "hold",
+    "is_array",
     "keep",
     "masked_softmax",
     "moved",
@@ -40,6 +42,7 @@ __all__ = [
     "start",
     "times",
     "track",
+    "trainable",
     "weighted",
     "working_dtype",
 ]
@@ -63,9 +66,25 @@ class Observed(NamedTuple):
     seen: Array
 
 
+def is_array(leaf: Any) -> bool:
+    """Whether a leaf of a pytree is an array, or the shape of one; modules also hold functions, flags and names."""
+    return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct | np.ndarray | np.generic)
+
+
+def trainable(leaves: Sequence[Any]) -> list[bool]:
+    """For each leaf of the parameters whether it is differentiated: floating arrays.
+
+    Python numbers among arrays are settings of a module, such as the rate of a dropout. Without any floating array,
+    they are the parameters themselves.
+    """
+    floating = [is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in leaves]
+    return floating if any(floating) else [isinstance(leaf, float) for leaf in leaves]
+
+
 def working_dtype(tree: Any) -> Any:
-    """float64 if a leaf has it, else float32: the dtype of means, weights and Gram matrices."""
-    dtypes = [jnp.result_type(leaf) for leaf in jax.tree.leaves(tree)]
+    """float64 if a differentiated leaf has it, else float32: the dtype of means, weights and Gram matrices."""
+    leaves = jax.tree.leaves(tree)
+    dtypes = [jnp.result_type(leaf) for leaf, chosen in zip(leaves, trainable(leaves), strict=True) if chosen]
     return jnp.dtype(jnp.float64 if any(dtype == jnp.float64 for dtype in dtypes) else jnp.float32)
 
 

@@ -62,6 +62,13 @@ class LossTransform:
         return names if self.per_example else frozenset()
 
 
+def described(found: Any) -> str:
+    """What an argument of the wrong type is, for a message: a function that makes the right one has to be called."""
+    if callable(found) and hasattr(found, "__name__"):
+        return f"the function {found.__name__}; if it makes one, call it: {found.__name__}(...)"
+    return type(found).__name__
+
+
 def _renamed(transform: LossTransform, state: Any, terms: Terms) -> Terms:
     return transform.update(terms, state, step=jnp.zeros((), jnp.int32))[0]
 
@@ -75,6 +82,9 @@ def chain(*transforms: LossTransform) -> LossTransform:
     Returns:
         One transformation, whose state is the tuple of their states.
 
+    Raises:
+        TypeError: If something else is given, such as a function that makes a transformation and was not called.
+
     Example:
         >>> from jaxloss import combine
         >>> tx = combine.chain(combine.scale(2.0), combine.weigh(kl=0.5))
@@ -83,6 +93,9 @@ def chain(*transforms: LossTransform) -> LossTransform:
         >>> terms["kl"].values
         Array([1., 1., 1.], dtype=float32)
     """
+    for transform in transforms:
+        if not isinstance(transform, LossTransform):
+            raise TypeError(f"a transformation is needed, such as combine.weigh(ce=1.0); found {described(transform)}.")
 
     def init(terms: Terms, /) -> tuple[Any, ...]:
         states = []

@@ -9,7 +9,16 @@ import jax.numpy as jnp
 
 from jaxloss._floor.maths.numerics import divide, sqrt
 from jaxloss._floor.typing import Array, Scalar
-from jaxloss.combine.gradients._gram import cosines, dot, over_present, pseudo_inverse, resolution, reveal, without
+from jaxloss.combine.gradients._gram import (
+    cosines,
+    dot,
+    graded_eigh,
+    over_present,
+    pseudo_inverse,
+    resolution,
+    reveal,
+    without,
+)
 from jaxloss.combine.gradients.aggregator import Aggregator, by_preference, from_gramian
 
 __all__ = ["aligned_mtl", "aligned_mtl_weights", "conflict_free", "conflict_free_weights", "imtl_g", "imtl_g_weights"]
@@ -106,7 +115,8 @@ def aligned_mtl_weights(
         preference: Shape ``[m]``, >= 0; None is the mean, 1 over the number of present terms. (The original code uses
             the sum.)
         spread: The value that all squared singular values are set to: the smallest (``"min"``), the median
-            (``"median"``, the lower one of two) or the mean (``"rmse"``) of those that are not rounding errors.
+            (``"median"``, the lower one of two) or the mean (``"rmse"``) of those that are not rounding errors: it is
+            the angles between gradients that decide, not their lengths.
         present: Boolean, shape ``[m]``; a term where it is False is deleted. None means that all are present.
 
     Returns:
@@ -127,15 +137,19 @@ def aligned_mtl_weights(
     _known_spread(spread)
     gram, present = without(gram, present)
     wanted = over_present(preference, present, gram.dtype)
-    values, vectors = jnp.linalg.eigh(gram)
-    kept = values > resolution(gram) * values[-1]
+    values, vectors = graded_eigh(gram)
+    # A relative error in every row changes an eigenvalue by the squared length of that combination without signs.
+    noise = resolution(gram) * jnp.square(dot(sqrt(jnp.diagonal(gram)), jnp.abs(vectors)))
+    kept = values > noise
     rank = jnp.sum(kept)
     if spread == "rmse":
         target = divide(jnp.sum(jnp.where(kept, values, jnp.zeros_like(values))), rank.astype(values.dtype))
     else:
         above = jnp.zeros_like(rank) if spread == "min" else jnp.maximum(rank - 1, 0) // 2
-        target = values[jnp.clip(len(gram) - rank + above, 0, len(gram) - 1)]
-    shrink = jnp.where(kept, jnp.sqrt(divide(jnp.broadcast_to(target, values.shape), values)), jnp.zeros_like(values))
+        target = jnp.sort(jnp.where(kept, values, jnp.inf))[above]
+        target = jnp.where(rank > 0, target, jnp.zeros_like(target))
+    roots = jnp.sqrt(jnp.where(kept, values, jnp.zeros_like(values)))
+    shrink = divide(jnp.broadcast_to(jnp.sqrt(target), roots.shape), roots)
     weights = dot(vectors, shrink * dot(vectors.T, wanted))
     return reveal(jnp.where(rank > 0, weights, wanted), gram, present)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import divide, sqrt
 from jaxloss._floor.typing import Array, Scalar
-from jaxloss.combine.gradients._gram import cosines, dot, over_present, resolution, reveal, trace_scaled, without
+from jaxloss.combine.gradients._gram import cosines, dot, over_present, resolution, reveal, without
 from jaxloss.combine.gradients.aggregator import Aggregator, from_gramian
-from jaxloss.combine.gradients.conflicts._quadratic import interior_point, nonneg_qp
+from jaxloss.combine.gradients.conflicts._quadratic import nonneg_qp
 
 __all__ = ["cagrad", "cagrad_weights", "mgda", "mgda_weights"]
+
+STEPS = 60
 
 
 def mgda_weights(gram: Array, *, present: Array | None = None) -> Array:
@@ -86,40 +89,54 @@ def cagrad_weights(gram: Array, *, caution: Scalar = 0.5, present: Array | None 
     """
     gram, present = without(gram, present)
     caution = checks.scalar("caution", caution, gram.dtype, at_least=0)
-    matrix = trace_scaled(gram, 0.0)
-    mean = over_present(None, present, gram.dtype)
-    radius = caution * sqrt(dot(mean, dot(matrix, mean)))
-    unit = 2 * (1 + caution)
-    floor = resolution(gram)
-    absent = 2 * (1 - present.astype(gram.dtype))
+    angles, lengths = cosines(gram)
+    moves = lengths > 0
+    longest = jnp.broadcast_to(jnp.max(lengths, initial=0), lengths.shape)
+    shares = over_present(None, present, gram.dtype) * divide(lengths, longest)
+    size = sqrt(jnp.maximum(dot(shares, dot(angles, shares)), 0))
+    along = divide(dot(angles, shares), jnp.broadcast_to(size, shares.shape))
+    shortest = jnp.min(jnp.where(moves, lengths, jnp.inf), initial=jnp.inf)
+    needs = divide(jnp.where(moves, shortest, jnp.zeros_like(lengths)), lengths)
+    ridged = angles + 0.1 * resolution(gram) * jnp.eye(len(gram), dtype=gram.dtype)
 
-    # The dual is the minimum over the simplex of F(w) = g_0'g_w + radius |g_w|. As F(tw) = t F(w) and F < 1 in these
-    # units, it is the direction of the minimum over z >= 0 of F(z) + (sum(z) - 1)^2 / 2. The norm is not smooth at 0:
-    # it is written as the minimum of (z'Gz / tau + tau) / 2 over a further variable tau >= 0.
-    def parts(x: Array) -> tuple[Array, Array, Array]:
-        z, tau = x[:-1], x[-1]
-        return z, tau, dot(matrix, z) / tau
+    # With unit gradients u_i and all lengths in units of |g_0|, the update is g_0 plus the shortest vector y such that
+    # <u_i, g_0 + y> >= worst * needs_i, for the number ``worst`` at which |y| is ``caution``. It is y = sum_i z_i u_i
+    # with the z of a quadratic program. |y| is a convex and increasing function of ``worst``, so that Newton's method
+    # finds the solution, between bounds because of rounding. No y of this length lowers a product by more than its
+    # length: higher limits are cut.
+    def shift(worst: Array) -> tuple[Array, Array, Array]:
+        gaps = along - worst * needs
+        far = gaps > 2 * caution
+        z = nonneg_qp(ridged, jnp.where(far | ~moves, 2 * caution, gaps))
+        return z, sqrt(jnp.maximum(dot(z, dot(ridged, z)), 0)), dot(z, jnp.where(far, jnp.zeros_like(needs), needs))
 
-    def gradient(x: Array) -> Array:
-        z, tau, along = parts(x)
-        by_z = (dot(matrix, mean) + radius * along) / unit + (jnp.sum(z) - 1) + absent
-        return jnp.append(by_z, radius / unit / 2 * (1 - dot(z, along) / tau))
+    def goes_on(carry: tuple[Array, ...]) -> Array:
+        count, done, *_ = carry
+        return ~done & (count < STEPS)
 
-    def hessian(x: Array) -> Array:
-        z, tau, along = parts(x)
-        mixed = -along[:, None]
-        square = jnp.block([[matrix, mixed], [mixed.T, jnp.reshape(dot(z, along) / tau, (1, 1))]])
-        return radius / unit / tau * square + jnp.pad(jnp.ones_like(matrix), (0, 1))
+    def step(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        count, _, worst, below, above = carry
+        _, length, slope = shift(worst)
+        below, above = jnp.where(length < caution, worst, below), jnp.where(length < caution, above, worst)
+        after = worst - divide((length - caution) * length, slope)
+        done = (slope > 0) & (jnp.abs(after - worst) <= resolution(gram) * (1 + jnp.abs(worst)))
+        inside = (slope > 0) & (below < after) & (after < above)
+        return count + 1, done, jnp.where(done, worst, jnp.where(inside, after, (below + above) / 2)), below, above
 
-    start = jnp.full(len(gram) + 1, 1 / len(gram), gram.dtype)
-    w = interior_point(gradient, hessian, start, jnp.asarray(True))[0][:-1]
-    w = jnp.where(present, w, jnp.zeros_like(w))
-    w = divide(w, jnp.broadcast_to(jnp.sum(w), w.shape))
-    square = jnp.maximum(dot(w, dot(matrix, w)), 0)
+    # Where gradients cancel, |y| jumps from below ``caution`` to infinity: the side above shows it.
+    least = jnp.min(jnp.where(moves, divide(along, needs), jnp.inf), initial=jnp.inf)
+    top = jnp.asarray(1 + caution, gram.dtype)
+    start = (jnp.zeros((), jnp.int32), ~jnp.any(moves), top, least, top)
+    _, done, worst, _, above = jax.lax.while_loop(goes_on, step, start)
+    worst = jnp.where(done, worst, above)
+    z, _, _ = shift(worst)
+    square = jnp.maximum(dot(z, dot(angles, z)), 0)
+    z = divide(caution * z, jnp.broadcast_to(sqrt(square), z.shape))
     # If the gradients cancel, the remaining squared length is rounding error.
-    balanced = (square <= floor * jnp.square(dot(w, sqrt(jnp.diagonal(matrix))))) & (radius > 0)
-    weights = mean + divide(radius * w, jnp.broadcast_to(sqrt(square), w.shape))
-    return reveal(jnp.where(balanced, jnp.zeros_like(w), weights), gram, present)
+    cancel = square <= resolution(gram) * jnp.square(jnp.sum(z))
+    still = jnp.any(present & ~moves) & (worst > 0)
+    weights = over_present(None, present, gram.dtype) + z * size * divide(longest, lengths)
+    return reveal(jnp.where((cancel | still) & (caution > 0) & (size > 0), jnp.zeros_like(z), weights), gram, present)
 
 
 def mgda() -> Aggregator:
