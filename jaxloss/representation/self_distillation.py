@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.softmax_terms import below_peak
-from jaxloss._floor.reduction import blank, divide_sums, hide, reduce, weighted_sums
+from jaxloss._floor.reduction import blank, hide, reduce, weighted_mean
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import diagonal
 
@@ -119,5 +119,5 @@ def _moved(old: Array, teacher: Array, where: ArrayLike | None, momentum: Scalar
     keep = jnp.ones(images, bool) if where is None else checks.mask(where, images)
     keep = jnp.broadcast_to(keep[..., None, None], teacher.shape).reshape(-1, teacher.shape[-1])
     rows = hide(keep, teacher.reshape(-1, teacher.shape[-1]))
-    mean = divide_sums(*weighted_sums(rows, keep, 0)).astype(old.dtype)
+    mean = weighted_mean(rows, keep, 0).astype(old.dtype)
     return jnp.where(jnp.any(keep), momentum * old + (1 - momentum) * mean, old)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.sigmoids import in_unit_interval
-from jaxloss._floor.reduction import blank, divide_sums, hide, plain_mean, pool_mass, pool_mean, weighted_sums
+from jaxloss._floor.reduction import blank, hide, plain_mean, pool_mass, pool_mean, weighted_mean
 from jaxloss._floor.typing import Array, ArrayLike
 
 __all__ = ["class_mean", "label_pool", "mask_pool", "pixel_mean", "pooled"]
@@ -91,7 +91,7 @@ def pixel_mean(values: Array, mass: Mass) -> Array:
     """The weighted mean over the pixels, the last axis but one of ``[..., N, K]``."""
     if mass is None:
         return plain_mean(values, -2)
-    return divide_sums(*weighted_sums(values, mass[..., None], -2))
+    return weighted_mean(values, mass[..., None], -2)
 
 
 def class_mean(values: Array, class_weights: ArrayLike | None) -> Array:
@@ -99,4 +99,4 @@ def class_mean(values: Array, class_weights: ArrayLike | None) -> Array:
     if class_weights is None:
         return plain_mean(values, -1)
     (scale,) = checks.class_vector(values.shape[-1], values.dtype, class_weights=class_weights)
-    return divide_sums(*weighted_sums(values, jnp.broadcast_to(scale, values.shape), -1))
+    return weighted_mean(values, jnp.broadcast_to(scale, values.shape), -1)
