@@ -81,5 +81,6 @@ CASES = [
         perfect=_clustered,
         cancels=GAPS,
         extremes=SETS,
+        exempt={"exports_with_a_symbolic_batch": "jnp.searchsorted must know how many distances there are in a row"},
     ),
 ]
