@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxloss._floor import by_loss, checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reducers import reducer
-from jaxloss._floor.reduction import divide_sums, weighted_sums
+from jaxloss._floor.reduction import at_unit_scale, weighted_mean
 from jaxloss._floor.terms import Term, merge, summarize, term
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Scalar
 
@@ -56,8 +56,7 @@ def mean(values: Array, weights: Array, *, axis_name: AxisName | None = None) ->
         Yu et al. (2025), DAPO: An Open-Source LLM Reinforcement Learning System at Scale.
         https://arxiv.org/abs/2503.14476
     """
-    sums = weighted_sums(values, weights)
-    return divide_sums(*(sums if axis_name is None else jax.lax.psum(sums, axis_name)))
+    return weighted_mean(values, weights, axis_name=axis_name)
 
 
 @reducer
@@ -72,13 +71,29 @@ def mean_over(values: Array, weights: Array, n: Scalar, *, axis_name: AxisName |
     """Weighted sum over a given ``n`` > 0, for example the number of tokens of all micro-batches together.
 
     This is exact under gradient accumulation: the parts add up to the mean of the whole batch. Over the tokens of a
-    policy loss it is ``loss_type="dapo"`` in TRL.
+    policy loss it is ``loss_type="dapo"`` in TRL. A traced ``n`` may be 0 where every weight is 0: the mean over no
+    tokens is 0, with zero gradient. With any weight, an ``n`` that is not positive gives NaN.
 
     Example:
         >>> jaxloss.reduce(jnp.array([1.0, 2.0, 3.0]), reduction=jaxloss.reductions.mean_over(12))
         Array(0.5, dtype=float32)
     """
-    return sum(axis_name=axis_name)(values, weights) / checks.scalar("n", n, values.dtype, above=0)
+    n = checks.scalar("n", n, values.dtype, above=0)
+    total = sum(axis_name=axis_name)
+    if isinstance(n, float):
+        return total(values, weights) / n
+    some = total((weights != 0).astype(values.dtype), jnp.ones_like(weights)) > 0
+    mean = total(values, weights) / jnp.where(n > 0, n, jnp.ones((), values.dtype))
+    return numerics.poison(mean, (n > 0) | ~some)
+
+
+def _within(values: Array, legal: ArrayLike) -> Array:
+    """NaN where a traced argument is out of its range; a concrete one is refused when the reduction is called.
+
+    A rule that may drop every loss asks for it before and after: of the losses for the gradient, of its result for the
+    value.
+    """
+    return numerics.poison(values, legal) if isinstance(legal, jax.Array) else values
 
 
 def _over_sequences(values: Array, weights: Array, axis_name: AxisName | None) -> Array:
@@ -105,7 +120,7 @@ def sequence_mean(values: Array, weights: Array, *, axis_name: AxisName | None =
         https://arxiv.org/abs/2402.03300
     """
     checks.with_axes("tokens", allow_empty=True, values=values)
-    return _over_sequences(divide_sums(*weighted_sums(values, weights, -1)), weights, axis_name)
+    return _over_sequences(weighted_mean(values, weights, -1), weights, axis_name)
 
 
 @reducer
@@ -151,12 +166,14 @@ def sequence_mean_token_sum_norm(
     """
     checks.with_axes("tokens", allow_empty=True, values=values)
     length = checks.scalar("norm", max(values.shape[-1], 1) if norm is None else norm, values.dtype, above=0)
-    return _over_sequences(jnp.sum(values * weights, axis=-1) / length, weights, axis_name)
+    mean = _over_sequences(jnp.sum(values * weights, axis=-1) / length, weights, axis_name)
+    return _within(mean, length > 0)
 
 
 def _worst_first(values: Array, weights: Array) -> tuple[Array, Array]:
+    """Flat losses and their weights, the latter at unit scale."""
     order = by_loss.worst_first(values, weights)
-    return jnp.ravel(values)[order], jnp.ravel(weights)[order]
+    return jnp.ravel(values)[order], jnp.ravel(at_unit_scale(weights))[order]
 
 
 @reducer
@@ -168,8 +185,9 @@ def top_fraction(values: Array, weights: Array, fraction: Scalar) -> Array:
         https://arxiv.org/abs/1604.03540
     """
     share = checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
-    values, weights = _worst_first(values, weights)
-    return mean()(values, by_loss.top_count(weights, share))
+    legal = (share > 0) & (share <= 1)
+    values, weights = _worst_first(_within(values, legal), weights)
+    return _within(mean()(values, by_loss.top_count(weights, share)), legal)
 
 
 @reducer
@@ -181,8 +199,9 @@ def cvar(values: Array, weights: Array, fraction: Scalar) -> Array:
         https://doi.org/10.21314/JOR.2000.038
     """
     share = checks.scalar("fraction", fraction, values.dtype, above=0, at_most=1)
-    values, weights = _worst_first(values, weights)
-    return mean()(values, by_loss.top_weight(weights, share))
+    legal = (share > 0) & (share <= 1)
+    values, weights = _worst_first(_within(values, legal), weights)
+    return _within(mean()(values, by_loss.top_weight(weights, share)), legal)
 
 
 @reducer
@@ -194,9 +213,10 @@ def trimmed_mean(values: Array, weights: Array, fraction: Scalar) -> Array:
         https://doi.org/10.1080/01621459.1984.10477105
     """
     share = checks.scalar("fraction", fraction, values.dtype, at_least=0, below=1)
-    values, weights = _worst_first(values, weights)
+    legal = (share >= 0) & (share < 1)
+    values, weights = _worst_first(_within(values, legal), weights)
     kept = by_loss.without_top_weight(weights, share)
-    return mean()(jnp.where(kept > 0, values, jnp.zeros((), values.dtype)), kept)
+    return _within(mean()(jnp.where(kept > 0, values, jnp.zeros((), values.dtype)), kept), legal)
 
 
 @reducer
@@ -212,9 +232,14 @@ def soft_maximum(values: Array, weights: Array, temperature: Scalar) -> Array:
     present = weights > 0
     peak = jax.lax.stop_gradient(jnp.max(jnp.where(present, values, -jnp.inf), initial=-jnp.inf))
     peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), values.dtype), peak)
-    tilted = mean()(jnp.exp(jnp.where(present, values - peak, jnp.zeros((), values.dtype)) / tau), weights)
-    some = jnp.any(present)
-    return jnp.where(some, peak + tau * jnp.log(jnp.where(some, tilted, 1)), jnp.zeros((), values.dtype))
+    tilt = jnp.where(present, values - peak, jnp.zeros((), values.dtype)) / tau
+    excess = mean()(jnp.expm1(tilt), weights)
+    # Each form of the logarithm where it keeps its digits: of nearly equal losses the mean of exponentials is nearly 1.
+    near = excess > -0.5
+    far = jnp.log(jnp.where(near, jnp.ones((), values.dtype), mean()(jnp.exp(tilt), weights)))
+    log_mean = jnp.where(near, jnp.log1p(jnp.where(near, excess, jnp.zeros((), values.dtype))), far)
+    maximum = peak + tau * log_mean
+    return _within(maximum, tau > 0)
 
 
 @reducer
@@ -233,9 +258,10 @@ def worst_group(values: Array, weights: Array, groups: ArrayLike, num_groups: in
     (index,) = checks.integer(groups=groups)
     checks.has_shape(values.shape, "the unreduced loss", groups=index)
     member = jnp.ravel(index)[None, :] == jnp.arange(num_groups, dtype=index.dtype)[:, None]
-    values = numerics.poison(values, ((index >= 0) & (index < num_groups)) | (weights == 0))
+    legal = jnp.all(((index >= 0) & (index < num_groups)) | (weights == 0))
     mass = jnp.where(member, jnp.ravel(weights)[None, :], jnp.zeros((), weights.dtype))
-    sums, masses = weighted_sums(jnp.broadcast_to(jnp.ravel(values), mass.shape), mass, -1)
-    means = jnp.where(masses > 0, divide_sums(sums, masses), -jnp.inf)
-    some = jnp.any(masses > 0)
-    return jnp.where(some, jnp.max(jnp.where(some, means, 0)), jnp.zeros((), values.dtype))
+    means = weighted_mean(jnp.broadcast_to(jnp.ravel(values), mass.shape), mass, -1)
+    present = jnp.any(mass > 0, axis=-1)
+    some = jnp.any(present)
+    worst = jnp.max(jnp.where(some, jnp.where(present, means, -jnp.inf), 0))
+    return numerics.poison(worst, legal)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+from jax.core import max_dim
 
 from jaxloss._floor import checks, reducers
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.notes import take_note
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
 __all__ = [
+    "at_unit_scale",
     "blank",
     "divide_sums",
     "hide",
@@ -22,6 +25,7 @@ __all__ = [
     "pool_sum",
     "promote",
     "reduce",
+    "weighted_mean",
     "weighted_sums",
 ]
 
@@ -81,19 +85,38 @@ def _mass(where: ArrayLike | None, weights: ArrayLike | None, values: Array) -> 
     return scale if keep is None else jnp.where(keep, scale, jnp.zeros((), values.dtype))
 
 
-def _shrink(values: Array, axis: int | None) -> tuple[int, float]:
-    """The number of entries, and a power of two that is at most its inverse.
+def _shrink(values: Array, axis: int | None) -> tuple[Scalar, Scalar]:
+    """The number of entries, at least 1, and a power of two that is at most its inverse.
 
     Multiplication by it is exact, and keeps the sum of numbers near the maximum of the dtype from overflowing.
     """
-    size = values.size if axis is None else values.shape[axis]
-    return size, 2.0 ** -(max(size, 1) - 1).bit_length()
+    size = max_dim(values.size if axis is None else values.shape[axis], 1)
+    if isinstance(size, int):
+        return size, 2.0 ** -(size - 1).bit_length()
+    # A symbolic size of `jax.export` is known when the program runs, not when it is built.
+    bits = 32 - jax.lax.clz(jnp.asarray(size - 1, jnp.int32))
+    return jnp.asarray(size, values.dtype), jnp.ldexp(jnp.ones((), values.dtype), -bits)
 
 
 def plain_mean(values: Array, axis: int | None = None) -> Array:
     """The mean of all entries, 0 over nothing."""
     size, shrink = _shrink(values, axis)
-    return jnp.sum(values * shrink, axis) / (max(size, 1) * shrink)
+    return jnp.sum(values * shrink, axis) / (size * shrink)
+
+
+def at_unit_scale(mass: Array, axis: int | None = None, axis_name: AxisName | None = None) -> Array:
+    """``mass`` times the power of two that takes its largest entry along ``axis`` into [1/2, 1); booleans as they are.
+
+    This is exact, and neither the sum of the masses nor their products with losses leave the range of the dtype. Over
+    the devices along ``axis_name`` the power is the same.
+    """
+    if mass.dtype == jnp.bool_:
+        return mass
+    peak = jnp.max(jax.lax.stop_gradient(mass), axis, keepdims=True, initial=0)
+    _, exponent = jnp.frexp(jax.lax.pmax(peak, axis_name) if axis_name else peak)
+    # Not below the smallest normal power of two, which a device may take for 0.
+    power = jnp.maximum(-exponent, jnp.finfo(mass.dtype).minexp)
+    return mass * jnp.ldexp(jnp.ones((), mass.dtype), power)
 
 
 def weighted_sums(values: Array, mass: Array, axis: int | None = None) -> tuple[Array, Array]:
@@ -106,6 +129,15 @@ def weighted_sums(values: Array, mass: Array, axis: int | None = None) -> tuple[
         count = jnp.sum(mass, axis, dtype=jnp.int32).astype(values.dtype)
         return jnp.sum(hide(mass, values) * shrink, axis), count * shrink
     return jnp.sum(values * shrink * mass, axis), jnp.sum(mass * shrink, axis)
+
+
+def weighted_mean(values: Array, mass: Array, axis: int | None = None, axis_name: AxisName | None = None) -> Array:
+    """The weighted mean, over all devices along ``axis_name`` if given; 0 with zero gradient over nothing.
+
+    Masked ``values`` must be blanked.
+    """
+    sums = weighted_sums(values, at_unit_scale(mass, axis, axis_name), axis)
+    return divide_sums(*(jax.lax.psum(sums, axis_name) if axis_name else sums))
 
 
 def divide_sums(numerator: Array, denominator: Array) -> Array:
@@ -130,7 +162,7 @@ def pool_sum(values: Array, mass: Array | None) -> Array:
 
 def pool_mean(values: Array, mass: Array | None) -> Array:
     """The weighted mean over the last axis, 0 over nothing; masked ``values`` must be blanked."""
-    return plain_mean(values, -1) if mass is None else divide_sums(*weighted_sums(values, mass, -1))
+    return plain_mean(values, -1) if mass is None else weighted_mean(values, mass, -1)
 
 
 def pool_root_mean_square(values: Array, mass: Array | None) -> Array:
@@ -157,7 +189,8 @@ def reduce(
         values: Per-example losses ``[...]``; raised to float32 at least.
         where: Boolean, the shape of ``values`` or broadcast to it. False means deletion: the entry is absent
             from the value, the gradient and the denominator, whatever it holds, NaN included.
-        weights: Numbers >= 0, the shape of ``values`` or broadcast to it.
+        weights: Numbers >= 0, the shape of ``values`` or broadcast to it. A weight below the smallest normal number
+            of the dtype, 1.2e-38 in float32, may count as 0.
         reduction: ``"mean"`` (0 over nothing), ``"sum"``, ``"none"`` (the weighted losses, 0 where masked) or
             a function ``(values, weights) -> result``, such as those of `jaxloss.reductions`.
 
@@ -180,9 +213,7 @@ def reduce(
         return reducers.apply(reduction, hide(where, values), whole)
     if reduction == "mean":
         values = hide(where, values)
-        return take_note(
-            plain_mean(values) if mass is None else divide_sums(*weighted_sums(values, mass)), values, mass
-        )
+        return take_note(plain_mean(values) if mass is None else weighted_mean(values, mass), values, mass)
     if reduction not in ("sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found {reduction!r}. "

@@ -7,7 +7,7 @@ wrong number, so wherever a split can be seen and nothing is said about it, `req
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.mesh import varying_axes
 from jaxloss._floor.notes import take_note
-from jaxloss._floor.reduction import divide_sums, plain_mean, pool_mass, promote, weighted_sums
+from jaxloss._floor.reduction import plain_mean, pool_mass, promote, weighted_mean
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = [
@@ -110,8 +110,7 @@ def over(axis_name: AxisName | None, reduction: Reduction) -> Reduction:
         return reduction
 
     def mean(values: Array, weights: Array) -> Array:
-        found = divide_sums(*jax.lax.psum(weighted_sums(values, weights), axis_name))
-        return take_note(found, values, weights)
+        return take_note(weighted_mean(values, weights, axis_name=axis_name), values, weights)
 
     def total(values: Array, weights: Array) -> Array:
         return jax.lax.psum(jnp.sum(values * weights), axis_name)
@@ -164,4 +163,4 @@ def mean_over(axis_name: AxisName | None, values: Array, mass: Array | None, axi
     if mass is None and not axis_name:
         return plain_mean(values, axis)
     every = jnp.ones(values.shape, bool) if mass is None else mass
-    return divide_sums(*summed(axis_name, weighted_sums(values, every, axis)))
+    return weighted_mean(values, every, axis, axis_name)

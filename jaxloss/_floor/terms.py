@@ -7,7 +7,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.reduction import divide_sums, weighted_sums
+from jaxloss._floor.reduction import weighted_mean
 from jaxloss._floor.typing import Array
 
 __all__ = ["Term", "merge", "summarize", "term"]
@@ -45,10 +45,10 @@ def term(values: Array | None = None, weights: Array | None = None) -> Term:
 
 def summarize(term: Term) -> Term:
     """The 0-d term: the mean of ``term`` and its total weight."""
-    return Term(divide_sums(*weighted_sums(term.values, term.weights)), jnp.sum(term.weights))
+    return Term(weighted_mean(term.values, term.weights), jnp.sum(term.weights))
 
 
 def merge(first: Term, second: Term) -> Term:
     """The 0-d term of two 0-d terms together: exact, commutative, with weight 0 as its unit."""
-    total = first.weights + second.weights
-    return Term(divide_sums(first.values * first.weights + second.values * second.weights, total), total)
+    values, weights = jnp.stack([first.values, second.values]), jnp.stack([first.weights, second.weights])
+    return Term(weighted_mean(values, weights, 0), jnp.sum(weights, 0))

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.sigmoids import negative_log_sigmoids
+from jaxloss._floor.maths.sigmoids import negative_log_sigmoids, unless_absent
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -39,7 +39,8 @@ def sigmoid_binary_cross_entropy(
               \qquad t = (1 - \varepsilon) y + \varepsilon / 2
 
     Args:
-        logits: Shape ``[...]``, floating, unnormalised.
+        logits: Shape ``[...]``, floating, unnormalised. An infinite logit is certain: its loss is 0 with slope 0 where
+            it is right, and infinite with the slope of its sigmoid elsewhere.
         targets: Shape ``[...]``, the same; probabilities of the positive class, floating or integer, in [0, 1].
             A target outside gives NaN.
         label_smoothing: Share :math:`\varepsilon` of every target that is moved to 1/2; in [0, 1].
@@ -69,6 +70,8 @@ def sigmoid_binary_cross_entropy(
     pos_weight = _positive_factor(pos_weight, logits)
     smooth = (1 - smoothing) * _inside_unit_interval(targets) + 0.5 * smoothing
     positive, negative = negative_log_sigmoids(logits)
+    positive = unless_absent(positive, pos_weight * smooth <= 0)
+    negative = unless_absent(negative, smooth >= 1)
     values = pos_weight * smooth * positive + (1 - smooth) * negative
     return reduce(values, where=where, weights=weights, reduction=reduction)
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxloss import reductions
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.sigmoids import times_surprise, unless_absent
 from jaxloss._floor.reduction import blank, hide, pool_mass, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
@@ -53,7 +54,8 @@ def sigmoid_focal_loss(
     torchvision and Kornia balance with 0.25, Keras has 0.25 and ignores it unless told otherwise.
 
     Args:
-        logits: Shape ``[...]``, floating, unnormalised.
+        logits: Shape ``[...]``, floating, unnormalised. An infinite logit is certain: its loss is 0 with slope 0 where
+            it is right, and infinite elsewhere.
         targets: Shape ``[...]``, the same; probabilities of the positive class, floating or integer, in [0, 1].
             A target outside gives NaN.
         alpha: Weight of the positive class, against ``1 - alpha`` for the negative; in [0, 1]. None: no balance,
@@ -78,12 +80,13 @@ def sigmoid_focal_loss(
     logits, targets = checks.values(logits=logits, targets=targets)
     logits, targets = blank(where, logits, targets)
     gamma = checks.scalar("gamma", gamma, logits.dtype, at_least=0)
-    values = sigmoid_binary_cross_entropy(logits, targets, reduction="none") * numerics.power(
-        _miss(logits, targets), gamma
-    )
+    share = numerics.power(_miss(logits, targets), gamma)
+    surprise = sigmoid_binary_cross_entropy(logits, targets, reduction="none")
     if alpha is not None:
         alpha = checks.scalar("alpha", alpha, logits.dtype, at_least=0, at_most=1)
-        values = values * (alpha * targets + (1 - alpha) * (1 - targets))
+        share = share * (alpha * targets + (1 - alpha) * (1 - targets))
+        surprise = unless_absent(surprise, ((targets <= 0) & (alpha >= 1)) | ((targets >= 1) & (alpha <= 0)))
+    values = times_surprise(share, surprise)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

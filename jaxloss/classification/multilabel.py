@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.sigmoids import negative_log_sigmoids
+from jaxloss._floor.maths.sigmoids import negative_log_sigmoids, times_surprise, unless_absent
 from jaxloss._floor.maths.softmax_terms import optional_class_vector
 from jaxloss._floor.reduction import blank, pool_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -68,8 +68,10 @@ def asymmetric_multilabel_loss(
     gamma_negative = checks.scalar("gamma_negative", gamma_negative, logits.dtype, at_least=0)
     clip = checks.scalar("clip", clip, logits.dtype, at_least=0, below=1)
     shifted, negative = _shifted(logits, clip)
-    positive = negative_log_sigmoids(logits)[0] * numerics.power(jax.nn.sigmoid(-logits), gamma_positive)
-    each = targets * positive + (1 - targets) * negative * numerics.power(shifted, gamma_negative)
+    positive = unless_absent(negative_log_sigmoids(logits)[0], targets <= 0)
+    negative = unless_absent(negative, targets >= 1)
+    each = targets * times_surprise(numerics.power(jax.nn.sigmoid(-logits), gamma_positive), positive)
+    each = each + (1 - targets) * times_surprise(numerics.power(shifted, gamma_negative), negative)
     values = jnp.sum(numerics.poison(each, (targets >= 0) & (targets <= 1)), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
@@ -161,5 +164,30 @@ def poisson_kl(
         https://doi.org/10.1214/aos/1176348385
     """
     log_rates_p, log_rates_q = _parameters(where, log_rates_p=log_rates_p, log_rates_q=log_rates_q)
-    values = jnp.sum(relative_entropy(jnp.exp(log_rates_p), log_rates_p, log_rates_q), axis=-1)
+    values = jnp.sum(_poisson_entropy(log_rates_p, log_rates_q), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _shifted(log_rates_p: Array, log_rates_q: Array) -> tuple[Array, Array, Array]:
+    """A common factor of both rates and their logarithms without it: equal rates that overflow differ by 0."""
+    shift = jnp.maximum(jax.lax.stop_gradient(jnp.maximum(log_rates_p, log_rates_q)) - 40, 0)
+    factor = jnp.exp(jnp.minimum(shift, math.log(float(jnp.finfo(shift.dtype).max)) - 1))
+    return factor, log_rates_p - shift, log_rates_q - shift
+
+
+@jax.custom_jvp
+def _poisson_entropy(log_rates_p: Array, log_rates_q: Array) -> Array:
+    """`relative_entropy` of two rates, finite wherever the exact result is."""
+    factor, log_p, log_q = _shifted(log_rates_p, log_rates_q)
+    return factor * relative_entropy(jnp.exp(log_p), log_p, log_q)
+
+
+@_poisson_entropy.defjvp
+def _poisson_entropy_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    factor, log_p, log_q = _shifted(*primals)
+    p, q = jnp.exp(log_p), jnp.exp(log_q)
+    zero = jnp.zeros((), p.dtype)
+    ratio = jnp.where(p == 0, zero, log_p) - jnp.where(p == 0, zero, log_q)
+    near = (jnp.abs(ratio) < 1) & (p > 0)
+    excess = jnp.where(near, p * jnp.expm1(jnp.where(near, -ratio, zero)), q - p)
+    return _poisson_entropy(*primals), factor * (p * ratio) * tangents[0] + factor * excess * tangents[1]

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.reduction import pool_mass, weighted_sums
+from jaxloss._floor.reduction import at_unit_scale, pool_mass, weighted_sums
 from jaxloss._floor.spread import require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName
 
@@ -24,7 +24,7 @@ def token_sums(
     """
     require_whole(axis_name, values[0].shape[-2:-1], *values)
     mass, present = pool_mass(where, weights, values[0][..., 0])
-    every = jnp.ones(values[0].shape[:-1], bool) if mass is None else mass
+    every = jnp.ones(values[0].shape[:-1], bool) if mass is None else at_unit_scale(mass, -1, axis_name)
     sums = [weighted_sums(jnp.swapaxes(x, -1, -2), every[..., None, :], -1) for x in values]
     if axis_name:
         sums = jax.lax.psum(sums, axis_name)
@@ -37,7 +37,7 @@ def expert_counts(experts: Array, num_experts: int, dtype: jnp.dtype) -> Array:
     inside = (experts >= 0) & (experts < num_experts)
     one_hot = experts[..., None] == jnp.arange(num_experts, dtype=jnp.int32).reshape((1,) * experts.ndim + (-1,))
     counts = jnp.sum(one_hot, axis=-2, dtype=jnp.int32).astype(dtype)
-    return jnp.where(jnp.all(inside, axis=-1, keepdims=True), counts, jnp.asarray(jnp.nan, dtype))
+    return jnp.where(jnp.all(inside, axis=-1, keepdims=True), counts, jnp.nan)
 
 
 def checked_choices(tokens: tuple[int, ...], experts: ArrayLike) -> Array:

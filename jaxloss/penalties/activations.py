@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.log_ratios import gap
-from jaxloss._floor.reduction import blank, divide_sums, plain_mean, pool_mass, reduce, weighted_sums
+from jaxloss._floor.reduction import blank, divide_sums, plain_mean, pool_mass, reduce, weighted_mean
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = [
@@ -114,7 +114,7 @@ def _unit_means(activations: Array, mass: Array | None) -> Array:
     by_unit = jnp.swapaxes(activations, -1, -2)
     if mass is None:
         return plain_mean(by_unit, -1)
-    return divide_sums(*weighted_sums(by_unit, jnp.broadcast_to(mass[..., None, :], by_unit.shape), -1))
+    return weighted_mean(by_unit, jnp.broadcast_to(mass[..., None, :], by_unit.shape), -1)
 
 
 def _divergence_of_rates(rate: Array, rho: Scalar, edge: Scalar) -> Array:

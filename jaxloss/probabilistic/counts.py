@@ -65,10 +65,19 @@ def poisson_nll(
     exponent = jnp.where(impossible, 0, jnp.where(few, log_rates, 0))
     count = jnp.where(few, targets, 0)
     direct = jnp.where(impossible, 0, jnp.exp(exponent)) - count * exponent + log_factorial_below_one(count)
-    rate = jnp.exp(jnp.where(few, 0, log_rates))
-    values = jnp.where(few, direct, _saddle_point(rate, jnp.where(few, 1, targets)))
+    many = jnp.where(few, 1, targets)
+    # So far from a perfect fit nothing cancels, and the rate itself may underflow.
+    scarce = ~few & (log_rates < jnp.log(many) - 20)
+    values = jnp.where(scarce, _scarce(jnp.where(scarce, log_rates, 0), many), direct)
+    rate = jnp.exp(jnp.where(few | scarce, 0, log_rates))
+    values = jnp.where(few | scarce, values, _saddle_point(rate, many))
     values = value_checks.within_domain(values, targets >= 0, "targets must be counts, >= 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _scarce(log_rate: Array, count: Array) -> Array:
+    """The Poisson likelihood for counts >= 1 and far smaller rates, from the logarithm of the rate."""
+    return jnp.exp(log_rate) + count * (jnp.log(count) - 1 - log_rate) + _perfect_fit(count)
 
 
 def _saddle_point(rate: Array, count: Array) -> Array:

@@ -83,7 +83,8 @@ def _all_triplets(distances: Array, positives: Array, negatives: Array, margin: 
         return jnp.sum(hinge), jnp.sum(hinge != 0, dtype=jnp.int32)
 
     rows = tuple(x.reshape(-1, size) for x in (distances, positives, negatives))
-    block = max(1, min(rows[0].shape[0], _BLOCK // size**2))
+    # One anchor at a time for a symbolic size of `jax.export`, which sets no number of blocks.
+    block = max(1, min(rows[0].shape[0], _BLOCK // size**2)) if isinstance(size, int) else None
     total, active = jax.lax.map(of_anchor, rows, batch_size=block)
     return total.reshape(distances.shape[:-1]), active.reshape(distances.shape[:-1])
 

@@ -239,3 +239,34 @@ def test_parity_with_torch() -> None:
         )
         ours = jaxloss.sigmoid_binary_cross_entropy(logits, y, pos_weight=c)
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("logit", "target", "value", "slope"),
+    [
+        (np.inf, 1, 0, 0),
+        (-np.inf, 0, 0, 0),
+        (np.inf, 0, np.inf, 1),
+        (-np.inf, 1, np.inf, -1),
+        (np.inf, 0.5, np.inf, 0.5),
+    ],
+)
+@pytest.mark.parametrize("wrap", [jax.jit, lambda f: f], ids=["jit", "eager"])
+def test_an_infinite_logit_is_certain(logit: float, target: float, value: float, slope: float, wrap) -> None:
+    """The slope is sigmoid minus target there too, and the slope in a right target is finite."""
+    loss = wrap(jax.value_and_grad(jaxloss.sigmoid_binary_cross_entropy))
+    assert loss(jnp.float32(logit), jnp.float32(target)) == (value, slope)
+    if value == 0:
+        assert np.isfinite(jax.grad(jaxloss.sigmoid_binary_cross_entropy, 1)(jnp.float32(logit), jnp.float32(target)))
+
+
+def test_an_infinite_logit_is_never_certain_of_smoothed_labels() -> None:
+    loss = jaxloss.sigmoid_binary_cross_entropy(jnp.array([jnp.inf]), jnp.ones(1), label_smoothing=0.1)
+    assert loss == jnp.inf
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_a_target_that_is_computed_is_certain_too(scale: float) -> None:
+    """A compiler may fuse the product with the difference from 1, and leave its rounding times infinity."""
+    loss = jax.jit(lambda z, t: jaxloss.sigmoid_binary_cross_entropy(z, t * (1 / scale)))
+    assert loss(jnp.full(9, jnp.inf), jnp.full(9, scale)) == 0

@@ -154,3 +154,19 @@ def test_torch_multilabel_soft_margin(rng: np.random.Generator) -> None:
 def test_large_classwise_losses_do_not_overflow_in_the_mean() -> None:
     value = jaxloss.multilabel_soft_margin_loss(jnp.full((1, 4), 3e38), jnp.zeros((1, 4)))
     np.testing.assert_allclose(value, 3e38, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [jaxloss.sigmoid_focal_loss, jaxloss.quality_focal_loss, jaxloss.gaussian_focal_loss])
+def test_infinite_logits_that_are_wrong(loss) -> None:
+    """The value is infinite and the slope is the limit, that of the cross-entropy."""
+    value, slope = jax.jit(jax.value_and_grad(lambda z: loss(z, jnp.array([0.0, 1.0]), reduction="sum")))(
+        jnp.array([jnp.inf, -jnp.inf])
+    )
+    assert value == jnp.inf
+    np.testing.assert_array_equal(slope, [1, -1])
+
+
+@pytest.mark.parametrize(("alpha", "wrong"), [(1.0, [np.inf, 0.0]), (0.0, [-np.inf, 1.0])])
+def test_a_class_of_no_weight_has_no_loss(alpha: float, wrong: list[float]) -> None:
+    logit, target = map(jnp.float32, wrong)
+    assert jax.value_and_grad(jaxloss.sigmoid_focal_loss)(logit, target, alpha=alpha) == (0, 0)

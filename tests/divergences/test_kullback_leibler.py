@@ -325,3 +325,17 @@ def test_small_laplace_and_poisson_divergences_keep_their_digits(delta):
     zero, step = jnp.zeros(1), jnp.full(1, delta)
     np.testing.assert_allclose(jaxloss.laplace_kl(step, zero, zero, zero), delta**2 / 2, rtol=delta)
     np.testing.assert_allclose(jaxloss.poisson_kl(zero, step), delta**2 / 2, rtol=delta)
+
+
+@pytest.mark.parametrize(
+    ("p", "q"), [(95.0, 95.0), (95.0, 95.0005), (88.0, 88.25), (60.0, 95.0), (50.0, 50.5), (3.0, 4.0)]
+)
+def test_poisson_kl_of_rates_that_overflow(p: float, q: float) -> None:
+    """Infinite only where the exact result is."""
+    p, q = jnp.float32(p), jnp.float32(q)
+    value, slopes = jax.value_and_grad(lambda *x: jaxloss.poisson_kl(x[0][None], x[1][None]), (0, 1))(p, q)
+    with np.errstate(over="ignore"):
+        large, ratio = np.exp(np.float64(p)), np.float64(q) - np.float64(p)
+        exact = large * (np.expm1(ratio) - ratio), -large * ratio, large * np.expm1(ratio)
+        exact = [np.float32(x) for x in exact]
+    np.testing.assert_allclose([value, *slopes], exact, rtol=1e-4 if abs(ratio) < 0.01 else 1e-5)

@@ -372,3 +372,86 @@ def test_gradient_over_devices() -> None:
     mapped = jax.shard_map(local, mesh=mesh, in_specs=(PartitionSpec(), shard, shard, shard), out_specs=PartitionSpec())
     expected = jax.grad(loss)(0.7, x, y, keep, "mean")
     np.testing.assert_allclose(jax.jit(mapped)(jnp.float32(0.7), x, y, keep), expected, rtol=1e-5)
+
+
+EVERY = [
+    reductions.mean(),
+    reductions.sequence_mean(),
+    reductions.top_fraction(0.5),
+    reductions.cvar(0.5),
+    reductions.trimmed_mean(0.4),
+    reductions.soft_maximum(0.5),
+    reductions.worst_group(jnp.array([0, 1, 1]), 2),
+    lambda values, weights: reductions.summarize(reductions.Term(values, weights)).values,
+    "mean",
+]
+
+
+@pytest.mark.parametrize("reduction", EVERY, ids=str)
+@pytest.mark.parametrize("scale", [1.2e-38, 1e-30, 1e38])
+def test_a_mean_does_not_change_with_the_scale_of_its_weights(reduction, scale: float) -> None:
+    """Their products with small losses, and their sum, leave the range of float32."""
+    weights = jnp.array([1.0, 2.0, 3.0])
+    mean = jax.value_and_grad(lambda x, w: jaxloss.reduce(x, weights=w, reduction=reduction))
+    values = jnp.array([1e-8, 2e-8, 3e-8])
+    for actual, expected in zip(mean(values, weights * scale), mean(values, weights), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5)
+        assert np.any(expected)
+
+
+def test_terms_of_tiny_weights_merge() -> None:
+    tiny = (
+        reductions.Term(jnp.float32(1e-8), jnp.float32(1e-35)),
+        reductions.Term(jnp.float32(3e-8), jnp.float32(1e-35)),
+    )
+    np.testing.assert_allclose(reductions.merge(*tiny).values, 2e-8, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("n", "weight", "mean"),
+    [(0.0, 0.0, 0.0), (0.0, 1.0, np.nan), (-1.0, 1.0, np.nan), (2.0, 1.0, 3.0), (2.0, 0.0, 0.0)],
+)
+def test_mean_over_a_traced_number_of_nothing(n: float, weight: float, mean: float) -> None:
+    loss = lambda x, n, w: jaxloss.reduce(x, weights=w, reduction=reductions.mean_over(n))
+    value, slope = jax.jit(jax.value_and_grad(loss))(jnp.array([1.0, 2.0, 3.0]), n, jnp.full(3, weight))
+    np.testing.assert_array_equal(value, mean)
+    np.testing.assert_array_equal(slope, np.full(3, np.nan if np.isnan(mean) else weight / 2))
+
+
+@pytest.mark.parametrize(
+    ("factory", "wrong"),
+    [
+        (reductions.top_fraction, (-0.5, 0.0, 1.5)),
+        (reductions.cvar, (-0.5, 0.0, 1.5)),
+        (reductions.trimmed_mean, (-0.5, 1.0)),
+        (reductions.soft_maximum, (-0.5, 0.0)),
+        (reductions.sequence_mean_token_sum_norm, (-0.5, 0.0)),
+    ],
+)
+def test_a_traced_argument_out_of_range_never_trains(factory, wrong: tuple[float, ...]) -> None:
+    """A concrete one is refused; a traced one cannot be, and would drop every example, say."""
+    program = jax.jit(jax.value_and_grad(lambda x, number: jaxloss.reduce(x, reduction=factory(number))))
+    for number in wrong:
+        value, slope = program(jnp.array([1.0, 2.0, 3.0]), number)
+        assert np.isnan(value)
+        assert np.isnan(slope).all()
+
+
+@pytest.mark.parametrize("index", [2, -1, 100])
+@pytest.mark.parametrize("wrap", [jax.jit, lambda f: f], ids=["jit", "eager"])
+def test_a_group_out_of_range_never_trains(index: int, wrap) -> None:
+    loss = lambda x, groups, w: jaxloss.reduce(x, weights=w, reduction=reductions.worst_group(groups, 2))
+    losses, groups = jnp.array([9.0, 2.0, 3.0]), jnp.array([index, 0, 1])
+    value, slope = wrap(jax.value_and_grad(loss))(losses, groups, jnp.ones(3))
+    assert np.isnan(value)
+    assert np.isnan(slope).all()
+    assert wrap(loss)(losses, groups, jnp.array([0.0, 1.0, 1.0])) == 3
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 9])
+def test_means_of_a_symbolic_size(size: int) -> None:
+    (symbol,) = jax.export.symbolic_shape("n")
+    both = lambda x: (jaxloss.reduce(x), jaxloss.reduce(x, weights=jnp.abs(x)))
+    exported = jax.export.export(jax.jit(both))(jax.ShapeDtypeStruct((symbol,), jnp.float32))
+    values = jnp.arange(1.0, 1 + size) * 1e37
+    np.testing.assert_array_equal(exported.call(values), both(values))

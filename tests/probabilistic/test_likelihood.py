@@ -360,3 +360,19 @@ def test_likelihoods_are_those_of_distrax() -> None:
     for value, law in pairs:
         at = jnp.exp(y) if isinstance(law, distrax.Gamma) else y
         np.testing.assert_allclose(value, -jnp.mean(law.log_prob(at)[keep]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("log_rate", [-70.0, -79.9, -80.1, -88.0, -104.0, -1e4])
+@pytest.mark.parametrize("count", [0.0, 0.5, 1.0, 4.0, 1e6])
+def test_poisson_nll_at_rates_that_underflow(log_rate: float, count: float) -> None:
+    value, slope = jax.jit(jax.value_and_grad(jaxloss.poisson_nll))(jnp.float32(log_rate), jnp.float32(count))
+    log_rate = np.float64(np.float32(log_rate))
+    rate = np.exp(log_rate) if log_rate > -87 else 0.0
+    exact = rate - count * log_rate + scipy.special.gammaln(count + 1)
+    np.testing.assert_allclose(value, exact, rtol=4 * EPS)
+    np.testing.assert_allclose(slope, rate - count, rtol=4 * EPS * (1 + abs(log_rate)))
+
+
+def test_poisson_nll_at_a_rate_of_zero_is_infinite_and_has_a_slope() -> None:
+    value, slope = jax.value_and_grad(jaxloss.poisson_nll)(jnp.float32(-jnp.inf), jnp.float32(3))
+    assert (value, slope) == (jnp.inf, -3)

@@ -52,8 +52,11 @@ def positive_part(x: Array) -> Array:
 
 
 def poison(values: Array, valid: Array) -> Array:
-    """``values`` with NaN, in the value and the gradient, where ``valid`` is False."""
-    return values * jnp.where(valid, jnp.ones((), values.dtype), jnp.asarray(jnp.nan, values.dtype))
+    """``values`` with NaN, in the value and the gradient, where ``valid`` is False.
+
+    The NaN is a Python number: as an array of its own it would end every call under ``jax_debug_nans``.
+    """
+    return values * jnp.where(valid, jnp.ones((), values.dtype), jnp.nan)
 
 
 @jax.custom_jvp

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.typing import Array
 
-__all__ = ["in_unit_interval", "negative_log_sigmoids", "sigmoid_sides"]
+__all__ = ["in_unit_interval", "negative_log_sigmoids", "sigmoid_sides", "times_surprise", "unless_absent"]
 
 
 @jax.custom_jvp
@@ -25,6 +25,24 @@ def _negative_log_sigmoids_jvp(
     (logits,), (tangent,) = primals, tangents
     slopes = -jax.nn.sigmoid(-logits) * tangent, jax.nn.sigmoid(logits) * tangent
     return negative_log_sigmoids(logits), slopes
+
+
+def unless_absent(surprise: Array, absent: Array) -> Array:
+    """``surprise`` with 0 in the place of an infinite one where its share is ``absent``, so that their product is 0.
+
+    Ask whether the share is absent of the numbers that the loss was given: a computed one may be off by its rounding.
+    """
+    return jnp.where(absent & jnp.isinf(surprise), jnp.zeros((), surprise.dtype), surprise)
+
+
+def times_surprise(share: Array, surprise: Array) -> Array:
+    """``share * surprise`` for a share that goes to a constant where the surprise goes to infinity, as a sigmoid does.
+
+    The slope of such a share is 0 at infinity, and 0 times an infinite surprise would be NaN.
+    """
+    endless = jnp.isinf(surprise)
+    there = jax.lax.stop_gradient(share) * surprise
+    return jnp.where(endless, there, share * jnp.where(endless, jnp.zeros((), surprise.dtype), surprise))
 
 
 def in_unit_interval(values: Array) -> Array:

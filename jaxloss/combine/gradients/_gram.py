@@ -45,7 +45,7 @@ def without(gram: Any, present: Any | None) -> tuple[Array, Array]:
 def reveal(weights: Array, gram: Array, present: Array) -> Array:
     """The weights: 0 for absent terms, and NaN for all others if the gradient of a present term is not finite."""
     finite = jnp.all(jnp.isfinite(gram))
-    weights = jnp.where(finite, weights, jnp.asarray(jnp.nan, weights.dtype))
+    weights = jnp.where(finite, weights, jnp.nan)
     return jnp.where(present, weights, jnp.zeros((), weights.dtype))
 
 

@@ -87,7 +87,7 @@ def gradnorm_weights(
     before, after = mean_over_present(weights, present), mean_over_present(moved, present)
     moved = jnp.where(after > 0, moved * divide(before, after), jnp.where(jnp.isnan(after), after, before))
     finite = jnp.all(jnp.isfinite(gram))
-    return jnp.where(present, jnp.where(finite, moved, jnp.asarray(jnp.nan, gram.dtype)), weights)
+    return jnp.where(present, jnp.where(finite, moved, jnp.nan), weights)
 
 
 def gradnorm(*, learning_rate: Scalar = 0.025, restoring_force: Scalar = 1.5) -> Aggregator:

@@ -6,9 +6,11 @@ different size, or with masks of their own, take the two terms one by one: each 
 
 from __future__ import annotations
 
+import jax.numpy as jnp
+
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import softplus
-from jaxloss._floor.maths.sigmoids import negative_log_sigmoids
+from jaxloss._floor.maths.sigmoids import negative_log_sigmoids, unless_absent
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.generative.adversarial._scores import score_pair
@@ -63,6 +65,7 @@ def gan_minimax_discriminator_loss(
     real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
     smoothing = checks.scalar("real_smoothing", real_smoothing, real_logits.dtype, at_least=0, at_most=1)
     missed, found = negative_log_sigmoids(real_logits)
+    found = unless_absent(found, jnp.asarray(smoothing <= 0))
     values = (1 - smoothing) * missed + smoothing * found + softplus(fake_logits)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 

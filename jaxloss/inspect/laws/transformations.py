@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxloss import reductions
 from jaxloss.inspect import programs
 from jaxloss.inspect.calls import call, cast, cast_hypers, differentiable, generator, of_floats, settings
 from jaxloss.inspect.case import Case, floats
@@ -21,7 +22,9 @@ from jaxloss.inspect.law import DoesNotApply, law
 __all__ = [
     "eager_equals_jit",
     "exports_for_every_platform",
+    "exports_with_a_symbolic_batch",
     "lists_are_accepted",
+    "no_nan_is_made_of_legal_inputs",
     "one_trace_for_all_hyperparameters",
     "sharded_equals_single_device",
     "vmap_and_scan_equal_a_loop",
@@ -44,6 +47,24 @@ def lists_are_accepted(case: Case) -> Iterator[str]:
     value = jax.jit(lambda: call(case, lists, **settings(case)[-1]))()
     atol = 1e-6 if case.cancels else 0.0
     yield from differences(value, programs.plain(case)(inputs)["default"], "lists", rtol=1e-6, atol=atol)
+
+
+@law(full=True)
+def no_nan_is_made_of_legal_inputs(case: Case) -> Iterator[str]:
+    """Value and gradient pass under ``jax_debug_nans``, operation by operation and as one program.
+
+    Infinities are made on purpose, as the maximum of nothing, and by JAX's own ``isneginf``.
+    """
+    fn, at = of_floats(
+        case, cast(case.draw(generator(), (4,)), np.float32), **cast_hypers(settings(case)[-1], np.float32)
+    )
+    both = jax.value_and_grad(fn) if at else fn
+    for how, run in (("eagerly", both), ("jitted", jax.jit(both))):
+        try:
+            with jax.debug_nans(True):
+                jax.block_until_ready(run(at))
+        except FloatingPointError as error:
+            yield f"{how}: {str(error).splitlines()[0]}"
 
 
 @law(full=True)
@@ -139,3 +160,29 @@ def exports_for_every_platform(case: Case) -> Iterator[str]:
     exported = jax.export.export(jax.jit(both), platforms=["cpu", "cuda", "tpu"])(inputs)
     back = jax.export.deserialize(exported.serialize())
     yield from tree_differences(back.call(inputs), jax.jit(both)(inputs), 1e-5, "after the round trip")
+
+
+@law(full=True)
+def exports_with_a_symbolic_batch(case: Case) -> Iterator[str]:
+    """One exported program holds every reduction for batches of any size, after the way back from bytes too."""
+    sizes = (4, 6)
+    drawn = [cast(case.draw(generator(), (n, 5) if case.pooled else (n,)), np.float32) for n in sizes]
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    names = differentiable(case, drawn[0])
+
+    def results(x: dict[str, Any]) -> dict[str, Any]:
+        found = {kind: call(case, x, **hypers, reduction=kind) for kind in ("none", "sum", "mean")}
+        term = call(case, x, **hypers, reduction=reductions.term)
+        fn, _ = of_floats(case, x, **hypers)
+        gradient = jax.grad(fn)({n: x[n] for n in names}) if names else {}
+        return found | {"values": term.values, "weights": term.weights, "gradient": gradient}
+
+    (symbol,) = jax.export.symbolic_shape("batch")
+    of_any_size = {
+        n: jax.ShapeDtypeStruct([symbol if a != b else a for a, b in zip(x.shape, y.shape, strict=True)], x.dtype)
+        for (n, x), y in zip(drawn[0].items(), drawn[1].values(), strict=True)
+    }
+    program = jax.jit(results)
+    back = jax.export.deserialize(jax.export.export(program)(of_any_size).serialize())
+    for size, inputs in zip(sizes, drawn, strict=True):
+        yield from tree_differences(back.call(inputs), program(inputs), 1e-5, f"a batch of {size}")

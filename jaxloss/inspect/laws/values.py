@@ -30,6 +30,7 @@ __all__ = [
     "convex",
     "equals_its_oracle",
     "extremes_are_finite",
+    "infinite_logits_are_tried",
     "perfect_prediction",
     "translation",
 ]
@@ -81,6 +82,15 @@ def extremes_are_finite(case: Case) -> Iterator[str]:
             if case.bound is not None and value < case.bound:
                 yield f"{float(value)} is below {case.bound} at {name}, {dict(hypers)}"
             yield from infinities(gradient, f"gradient at {name}, {dict(hypers)}")
+
+
+@law()
+def infinite_logits_are_tried(case: Case) -> Iterator[str]:
+    """The edges of a loss of ``logits`` hold infinite ones: an absent class, or an answer that is certain and right."""
+    if next(iter(case.draw(generator(), (2,))), "") != "logits":
+        raise DoesNotApply("the first input is not called logits")
+    if not any(np.isinf(inputs["logits"]).any() for inputs in case.extremes.values()):
+        yield "no logit of the extremes is infinite: a masked class is a logit of -inf"
 
 
 @law()

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import magnitude, poison, power
-from jaxloss._floor.maths.sigmoids import in_unit_interval, negative_log_sigmoids, sigmoid_sides
+from jaxloss._floor.maths.sigmoids import in_unit_interval, negative_log_sigmoids, sigmoid_sides, times_surprise
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
@@ -56,7 +56,7 @@ def quality_focal_loss(
     beta = checks.scalar("beta", beta, logits.dtype, at_least=0)
     probs, rests = sigmoid_sides(logits)
     distance = magnitude((1 - targets) * probs - targets * rests)
-    values = power(distance, beta) * sigmoid_binary_cross_entropy(logits, targets, reduction="none")
+    values = times_surprise(power(distance, beta), sigmoid_binary_cross_entropy(logits, targets, reduction="none"))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -102,7 +102,7 @@ def varifocal_loss(
     alpha = checks.scalar("alpha", alpha, logits.dtype, at_least=0)
     gamma = checks.scalar("gamma", gamma, logits.dtype, at_least=0)
     share = jnp.where(targets == 0, alpha * power(sigmoid_sides(logits)[0], gamma), targets)
-    values = share * sigmoid_binary_cross_entropy(logits, targets, reduction="none")
+    values = times_surprise(share, sigmoid_binary_cross_entropy(logits, targets, reduction="none"))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -151,8 +151,8 @@ def gaussian_focal_loss(
     alpha = checks.scalar("alpha", alpha, logits.dtype, at_least=0)
     gamma = checks.scalar("gamma", gamma, logits.dtype, at_least=0)
     (yes, no), (probs, rests) = negative_log_sigmoids(logits), sigmoid_sides(logits)
-    around = power(1 - targets, gamma) * power(probs, alpha) * no
-    values = jnp.where(targets == 1, power(rests, alpha) * yes, around)
+    around = times_surprise(power(1 - targets, gamma) * power(probs, alpha), no)
+    values = jnp.where(targets == 1, times_surprise(power(rests, alpha), yes), around)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.sigmoids import in_unit_interval
-from jaxloss._floor.reduction import blank, divide_sums, hide, plain_mean, weighted_sums
+from jaxloss._floor.reduction import blank, hide, plain_mean, weighted_mean
 from jaxloss._floor.spread import mass_over, mean_over, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName
 
@@ -118,4 +118,4 @@ def class_mean(values: Array, class_weights: ArrayLike | None) -> Array:
     if class_weights is None:
         return plain_mean(values, -1)
     (scale,) = checks.class_vector(values.shape[-1], values.dtype, class_weights=class_weights)
-    return divide_sums(*weighted_sums(values, jnp.broadcast_to(scale, values.shape), -1))
+    return weighted_mean(values, jnp.broadcast_to(scale, values.shape), -1)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide, poison, positive_part
-from jaxloss._floor.reduction import divide_sums, reduce, weighted_sums
+from jaxloss._floor.reduction import reduce, weighted_mean
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.vision.segmentation._pixels import label_pool, mask_pool
@@ -126,7 +126,7 @@ def lovasz_softmax_loss(
         counted = counted.astype(values.dtype) * jnp.broadcast_to(scale, values.shape)
     # A label that is no class makes every error NaN, and may leave no class to count.
     legal = jnp.logical_not(jnp.any(jnp.isnan(values), axis=-1))
-    mean = divide_sums(*weighted_sums(jnp.where(legal[..., None], values, jnp.zeros((), values.dtype)), counted, -1))
+    mean = weighted_mean(jnp.where(legal[..., None], values, jnp.zeros((), values.dtype)), counted, -1)
     return reduce(poison(mean, legal), where=present, reduction=reduction)
 
 

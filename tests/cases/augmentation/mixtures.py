@@ -49,7 +49,12 @@ CASES = [
                 "logits": np.array([[1e4, 0.0, -1e4], [0.0, -1e4, 1e4]]),
                 "labels": np.array([0, 1], np.int32),
                 "partner_labels": np.array([2, 1], np.int32),
-            }
+            },
+            "absent": {
+                "logits": np.array([[1.0, -np.inf, 0.0]]),
+                "labels": np.array([0], np.int32),
+                "partner_labels": np.array([2], np.int32),
+            },
         },
         translates=(("logits",),),
     ),

@@ -32,6 +32,7 @@ SATURATED = {
     "logits": np.array([1e4, -1e4, 1e4, -1e4, 1e38, 0.0, 60.0]),
     "targets": np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.5, 1.0]),
 }
+SURE = {"logits": np.array([np.inf, -np.inf, 0.0]), "targets": np.array([1.0, 0.0, 1.0])}
 
 
 def _ohem_oracle(logits, labels, keep_fraction=0.25):
@@ -48,7 +49,7 @@ CASES = [
         hypers={"alpha": 0.25, "gamma": 0.5},
         bad_hypers=({"alpha": -0.1}, {"alpha": 1.5}, {"gamma": -1.0}),
         perfect=certain_binary,
-        extremes={"saturated": SATURATED},
+        extremes={"saturated": SATURATED, "infinite": SURE},
         illegal={"targets": (-1.0, 1.5)},
         ends=({"alpha": 0.0, "gamma": 0.5}, {"alpha": 1.0, "gamma": 0.5}, {"alpha": 0.25, "gamma": 0.0}),
     ),

@@ -35,6 +35,7 @@ WIDE = {
     "logits": np.array([[1e4, -1e4, 0.0, 88.0, -88.0]] * 2),
     "targets": np.array([[0.0, 1.0, 0.5, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0, 0.0]]),
 }
+SURE = {"logits": np.array([[np.inf, -np.inf, 0.0, 1.0, -1.0]]), "targets": np.array([[1.0, 0.0, 0.5, 1.0, 0.0]])}
 
 CASES = [
     Case(
@@ -45,7 +46,7 @@ CASES = [
         hypers={"gamma_positive": 0.5, "gamma_negative": 2.5, "clip": 0.1},
         bad_hypers=({"gamma_positive": -1.0}, {"gamma_negative": -0.5}, {"clip": 1.0}, {"clip": -0.1}),
         perfect=_certain_multilabel,
-        extremes={"saturated": WIDE},
+        extremes={"saturated": WIDE, "infinite": SURE},
         illegal={"targets": (-1.0, 1.5)},
         ends=tuple(
             {"gamma_positive": 0.5, "gamma_negative": 2.5, "clip": 0.1, **end}
@@ -62,7 +63,7 @@ CASES = [
         bad_hypers=({"class_weights": np.ones(3)},),
         convex=True,
         perfect=_certain_multilabel,
-        extremes={"saturated": WIDE},
+        extremes={"saturated": WIDE, "infinite": SURE},
         illegal={"targets": (-1.0, 1.5)},
     ),
 ]

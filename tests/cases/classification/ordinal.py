@@ -42,6 +42,8 @@ def _one_more(inputs):
     return inputs["logits"].shape[-1] + 1
 
 
+SURE = {"logits": np.array([[np.inf, np.inf, -np.inf, -np.inf]]), "labels": np.array([2], np.int32)}
+
 CASES = [
     Case(
         fn=jaxloss.coral_ordinal_loss,
@@ -49,7 +51,7 @@ CASES = [
         oracle=_coral,
         source="scipy.special.log_expit",
         convex=True,
-        extremes={"large": LARGE},
+        extremes={"large": LARGE, "infinite": SURE},
         labels="labels",
         classes=_one_more,
         structures={"one question": _one_question},
@@ -60,7 +62,7 @@ CASES = [
         oracle=_corn,
         source="chain rule of conditional probabilities with scipy.special.log_expit",
         convex=True,
-        extremes={"large": LARGE},
+        extremes={"large": LARGE, "infinite": SURE},
         labels="labels",
         classes=_one_more,
         structures={"one question": _one_question},

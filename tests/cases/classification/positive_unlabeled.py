@@ -51,6 +51,7 @@ def _nonnegative_slopes(logits, positives, prior, beta=0.0, gamma=1.0):
 
 
 FLAGS = {"logits": np.array([1e4, -1e4, 0.0, 1e30]), "positives": np.array([True, False, True, False])}
+SURE = {**FLAGS, "logits": np.array([np.inf, -np.inf, 0.0, np.inf])}
 
 CASES = [
     Case(
@@ -63,7 +64,7 @@ CASES = [
         pooled=True,
         bound=-0.3,
         cancels="the estimate is a difference of two risks",
-        extremes={"saturated": FLAGS, "no positive": {**FLAGS, "positives": np.zeros(4, bool)}},
+        extremes={"saturated": FLAGS, "infinite": SURE, "no positive": {**FLAGS, "positives": np.zeros(4, bool)}},
         structures={"few positives": _few_positives},
     ),
     Case(
@@ -76,7 +77,7 @@ CASES = [
         pooled=True,
         bound=-0.02,
         cancels="the negative part is a difference of two risks",
-        extremes={"saturated": FLAGS, "no unlabelled": {**FLAGS, "positives": np.ones(4, bool)}},
+        extremes={"saturated": FLAGS, "infinite": SURE, "no unlabelled": {**FLAGS, "positives": np.ones(4, bool)}},
         ends=({"prior": 0.3, "beta": 0.0, "gamma": 0.6}, {"prior": 0.3, "beta": 0.02, "gamma": 0.0}),
         slopes=_nonnegative_slopes,
         structures={"overfitted": _overfitted},

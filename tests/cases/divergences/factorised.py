@@ -75,7 +75,11 @@ CASES = [
             "any rate": {
                 "log_rates_p": np.array([[-np.inf, -80.0, 80.0, 0.0]]),
                 "log_rates_q": np.array([[-np.inf, 80.0, -80.0, 1e-30]]),
-            }
+            },
+            "rates that overflow": {
+                "log_rates_p": np.array([[95.0, 200.0, 1e4]]),
+                "log_rates_q": np.array([[95.0, 200.0, 1e4]]),
+            },
         },
     ),
 ]

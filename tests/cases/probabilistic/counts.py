@@ -55,6 +55,7 @@ CASES = [
         convex=True,
         extremes={
             "counts as floats": edge(log_rates=[-np.inf, -80, 80, 0, 20], targets=[0, 0, 1, 0, 1e9]),
+            "rates that underflow": edge(log_rates=[-88, -100, -1e4, -80.5], targets=[4, 1, 1e9, 1e30]),
             "counts as integers": {"log_rates": np.array([-80.0, 20.0]), "targets": np.array([10, 10**9], np.int32)},
         },
         illegal={"targets": (-1.0, -0.5)},

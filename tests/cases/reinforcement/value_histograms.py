@@ -66,7 +66,12 @@ CASES = [
                 "logits": np.array([[1e4, 0.0], [0.0, 0.0]]),
                 "targets": np.array([1e30, -np.inf]),
                 "edges": np.array([0.0, 1.0, 2.0]),
-            }
+            },
+            "absent bin": {
+                "logits": np.where(np.arange(40) == 39, -np.inf, np.zeros((1, 40))),
+                "targets": np.array([0.0]),
+                "edges": np.arange(41.0),
+            },
         },
         translates=(("logits",), ("targets", "edges")),
     ),

@@ -53,7 +53,8 @@ CASES = [
         bad_hypers=BAD_COMPOUND,
         pooled=True,
         perfect=certain_masks,
-        extremes={name: LOGIT_EDGES[name] for name in ("saturated", "nothing", "all missed")},
+        extremes={name: LOGIT_EDGES[name] for name in ("saturated", "nothing", "all missed")}
+        | {"infinite": {"logits": np.array([np.inf, -np.inf, 0.0]), "targets": np.array([1.0, 0.0, 1.0])}},
         illegal=NO_TARGETS,
         ends=ENDS,
     ),

@@ -11,6 +11,7 @@ from tests.cases import Case
 BINS = 5
 OUTSIDE = {"targets": (-0.1, 1.5)}
 CERTAIN = {"logits": np.array([1e4, -1e4, 0.0, 1e30]), "targets": np.array([0.0, 1.0, 0.5, 1.0])}
+SURE = {"logits": np.array([np.inf, -np.inf, 0.0]), "targets": np.array([1.0, 0.0, 1.0])}
 
 
 def _qualities(rng, batch):
@@ -80,7 +81,7 @@ CASES = [
         bad_hypers=({"beta": -0.1},),
         perfect=_certain,
         cancels="a score near its target is a difference of the two",
-        extremes={"certain": CERTAIN},
+        extremes={"certain": CERTAIN, "infinite": SURE},
     ),
     Case(
         fn=jaxloss.varifocal_loss,
@@ -93,7 +94,7 @@ CASES = [
         fixed={"targets": "the background is exactly 0, where the loss jumps"},
         bad_hypers=({"alpha": -0.1}, {"gamma": -0.1}),
         perfect=_certain,
-        extremes={"certain": CERTAIN},
+        extremes={"certain": CERTAIN, "infinite": SURE},
     ),
     Case(
         fn=jaxloss.gaussian_focal_loss,
@@ -106,7 +107,7 @@ CASES = [
         fixed={"targets": "a peak is exactly 1, where the loss jumps"},
         bad_hypers=({"alpha": -0.1}, {"gamma": -0.1}),
         perfect=_certain,
-        extremes={"certain": CERTAIN},
+        extremes={"certain": CERTAIN, "infinite": SURE},
     ),
     Case(
         fn=jaxloss.distribution_focal_loss,
@@ -120,6 +121,7 @@ CASES = [
         extremes={
             "ends": {"logits": np.zeros((2, BINS)), "targets": np.array([0.0, BINS - 1.0])},
             "saturated": {"logits": np.array([[1e4, -1e4, 0.0, 0.0, 0.0]]), "targets": np.array([1.5])},
+            "absent bin": {"logits": np.array([[-np.inf, 1.0, 0.0, -np.inf, 0.0]]), "targets": np.array([1.5])},
         },
         translates=(("logits",),),
     ),

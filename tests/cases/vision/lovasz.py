@@ -72,6 +72,7 @@ CASES = [
         convex=True,
         extremes={
             "large": {"logits": np.array([1e30, -1e30, 0.0]), "targets": np.array([0.0, 1.0, 1.0])},
+            "infinite": {"logits": np.array([np.inf, -np.inf, 0.0]), "targets": np.array([1.0, 0.0, 1.0])},
             "ties": {"logits": np.zeros(3), "targets": np.array([0.0, 1.0, 1.0])},
             "nothing": {"logits": np.zeros(3), "targets": np.zeros(3)},
             "everything": {"logits": np.zeros(3), "targets": np.ones(3)},

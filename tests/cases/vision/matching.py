@@ -106,6 +106,11 @@ CASES = [
         extremes={
             "no target": _no_target(),
             "saturated": _no_target(present=np.ones((2, M), bool), logits=1e4 * np.ones((2, N, 1)) * np.arange(K + 1)),
+            "absent class": _no_target(
+                present=np.ones((2, M), bool),
+                labels=np.zeros((2, M), np.int32),
+                logits=np.where(np.arange(K + 1) == 1, -np.inf, np.zeros((2, N, 1))),
+            ),
             "points": _no_target(present=np.ones((2, M), bool), boxes=np.zeros((2, N, 4))),
             "large": _no_target(present=np.ones((2, M), bool), boxes=np.full((2, N, 4), 1e30)),
         },
