@@ -37,6 +37,7 @@ __all__ = [
     "values",
     "whole",
     "with_axes",
+    "with_pool",
 ]
 
 
@@ -96,6 +97,23 @@ def _trailing_axes(axes: str, allow_empty: bool, name: str, array: Array) -> Non
         # Not assert_axis_dimension_gt: it calls this assertion through the wrapper that can be disabled.
         fits = lambda size: allow_empty or size > 0
         _require(ValueError, message, chex.assert_axis_dimension_comparator, array, axis, fits, "not empty")
+
+
+def with_pool(axes: str, **arrays: Array) -> None:
+    """As `with_axes`, for a loss that pools the first of ``axes``: an axis of size 1 behind batch axes is refused.
+
+    A head returns ``[N, 1]``. Pooled by its last axis, every example would be a pool of its own: a root mean square
+    becomes an absolute error, and a correlation a constant.
+    """
+    with_axes(axes, allow_empty=True, **arrays)
+    axis = -len(axes.split())
+    for name, array in arrays.items():
+        if array.ndim > -axis and array.shape[axis] == 1:
+            raise ValueError(
+                f"{name} must have more than one entry in axis {axis}, which this loss pools; found shape "
+                f"{array.shape}, where every entry would be a pool of its own. For one pool of all, flatten: "
+                f"jnp.squeeze({name}, {axis})."
+            )
 
 
 def values(**arrays: Any) -> tuple[Array, ...]:
@@ -206,10 +224,14 @@ def example_weights(weights: Any, shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def _broadcast(name: str, array: Array, shape: tuple[int, ...]) -> Array:
-    aligned = shape[len(shape) - array.ndim :] if array.ndim <= len(shape) else None
-    if aligned is None or any(n not in (1, m) for n, m in zip(array.shape, aligned, strict=True)):
+    """``array`` repeated along its axes of size 1, or one number for all; never along axes that it lacks.
+
+    A mask of examples ``[B]`` would otherwise mask the columns of a loss ``[B, B]``.
+    """
+    fits = array.ndim in (0, len(shape)) and all(n in (1, m) for n, m in zip(array.shape, shape, strict=False))
+    if not fits:
         raise ValueError(
-            f"{name} must have the shape of the unreduced loss, {shape}, or broadcast to it; found {array.shape}. "
-            f"{likely_fixes.of_tail(name, array.shape, shape)}"
+            f"{name} must have the shape of the unreduced loss, {shape}, with axes of size 1 where it repeats, or be "
+            f"one number; found {array.shape}. {likely_fixes.of_tail(name, array.shape, shape)}"
         )
     return jnp.broadcast_to(array, shape)

@@ -59,13 +59,16 @@ def of_labels(scores_name: str, scores: Shape, name: str, found: Shape) -> str:
 
 
 def of_tail(name: str, found: Shape, shape: Shape) -> str:
-    """For a mask or weights that must broadcast to the ``shape`` of the unreduced loss."""
+    """For a mask or weights that must have as many axes as the unreduced loss of this ``shape``."""
     if found == (*shape, 1):
         return f"Did you mean jnp.squeeze({name}, -1)?"
     if _leads(found, shape):
         examples = f"add axes of size 1: {_add_axes(name, found, shape)}"
     else:
         examples = f"use shape {shape[:1] + (1,) * (len(shape) - 1)}"
+    if 0 < len(found) < len(shape) and shape[len(shape) - len(found) :] == found:
+        last = "the last axis" if len(found) == 1 else "the last axes"
+        examples += f"; for {last}, {name}[{'None, ' * (len(shape) - len(found))}...]"
     per_class = ", or for one weight per class use class_weights= where the loss has it, else weights=w[labels]"
     return f"To mask or weight whole examples {examples}{per_class if name == 'weights' and len(found) == 1 else ''}."
 

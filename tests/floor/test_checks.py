@@ -90,8 +90,8 @@ MESSAGES = {
     "mask of another shape": (
         lambda: jaxloss.squared_error(jnp.ones((4, 2)), jnp.ones((4, 2)), where=jnp.ones(3, bool)),
         ValueError,
-        "where must have the shape of the unreduced loss, (4, 2), or broadcast to it; found (3,). To mask or weight whole "
-        "examples use shape (4, 1).",
+        "where must have the shape of the unreduced loss, (4, 2), with axes of size 1 where it repeats, or be one number; "
+        "found (3,). To mask or weight whole examples use shape (4, 1).",
     ),
     "mask of examples": (
         lambda: jaxloss.squared_error(jnp.ones((4, 2, 3)), jnp.ones((4, 2, 3)), where=jnp.ones(4, bool)),
@@ -106,8 +106,8 @@ MESSAGES = {
     "weights of classes": (
         lambda: jaxloss.softmax_cross_entropy(jnp.ones((4, 3)), jnp.ones((4, 3)), weights=jnp.ones(3)),
         ValueError,
-        "weights must have the shape of the unreduced loss, (4,), or broadcast to it; found (3,). To mask or weight whole "
-        "examples use shape (4,), or for one weight per class use class_weights= where the loss has it, else "
+        "weights must have the shape of the unreduced loss, (4,), with axes of size 1 where it repeats, or be one number; "
+        "found (3,). To mask or weight whole examples use shape (4,), or for one weight per class use class_weights= where the loss has it, else "
         "weights=w[labels].",
     ),
     "weights of examples": (
