@@ -28,6 +28,7 @@ class Case:
         source: Where the oracle comes from, in words.
         hypers: Hyperparameters off their defaults; used beside the defaults in every law on values.
         pooled: Whether the loss pools the last batch axis, so that ``where`` and ``weights`` belong to its entries.
+        single: For a pooled loss, why pools of one entry are meaningful, if they are; else they are refused.
         meets: Whether the examples of the last batch axis meet each other, as anchors and as each other's positives and
             negatives, while the loss keeps one value per example: ``weights`` weigh the anchors, ``where`` deletes
             an example from both roles, and a NaN may spread to all that meet it.
@@ -69,6 +70,7 @@ class Case:
     source: str
     hypers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pooled: bool = False
+    single: str = ""
     meets: bool = False
     shared: tuple[str, ...] = ()
     static: tuple[str, ...] = ()

@@ -133,7 +133,7 @@ def gan_relativistic_average_discriminator_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or the last axis is missing.
+        ValueError: If the shapes differ, or the last axis is missing; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.gan_relativistic_average_discriminator_loss(jnp.array([1.0, 3.0]), jnp.array([-1.0, -3.0]))
@@ -144,7 +144,7 @@ def gan_relativistic_average_discriminator_loss(
         https://arxiv.org/abs/1807.00734
     """
     real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
-    checks.with_axes("entries", allow_empty=True, real_logits=real_logits)
+    checks.with_pool("entries", real_logits=real_logits)
     return _lag_of_averages(real_logits, fake_logits, where, weights, reduction)
 
 
@@ -172,7 +172,7 @@ def gan_relativistic_average_generator_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or the last axis is missing.
+        ValueError: If the shapes differ, or the last axis is missing; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.gan_relativistic_average_generator_loss(jnp.array([1.0, 3.0]), jnp.array([-1.0, -3.0]))
@@ -183,5 +183,5 @@ def gan_relativistic_average_generator_loss(
         https://arxiv.org/abs/1807.00734
     """
     real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
-    checks.with_axes("entries", allow_empty=True, real_logits=real_logits)
+    checks.with_pool("entries", real_logits=real_logits)
     return _lag_of_averages(fake_logits, real_logits, where, weights, reduction)

@@ -10,11 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss.inspect.calls import call, cast_hypers, generator, settings
-from jaxloss.inspect.case import Case, floats
+from jaxloss.inspect.case import Case, Shape, floats
 from jaxloss.inspect.findings import refusals
 from jaxloss.inspect.law import DoesNotApply, law
 
 __all__ = [
+    "adds_no_axis_to_a_tail",
+    "refuses_a_column_of_pools",
     "refuses_a_wrong_tail",
     "refuses_hyperparameters_out_of_range",
     "refuses_shapes_that_differ",
@@ -22,9 +24,9 @@ __all__ = [
 ]
 
 
-def _inputs(case: Case) -> dict[str, Any]:
-    """Four examples as shapes and dtypes: nothing here is computed."""
-    drawn = case.draw(generator(), (4,))
+def _inputs(case: Case, batch: Shape = (4,)) -> dict[str, Any]:
+    """Examples as shapes and dtypes: nothing here is computed."""
+    drawn = case.draw(generator(), batch)
     dtype = lambda n, x: np.dtype(np.float32) if n in floats(drawn) else np.asarray(x).dtype
     return {n: jax.ShapeDtypeStruct(np.shape(x), dtype(n, x)) for n, x in drawn.items()}
 
@@ -46,6 +48,16 @@ def refuses_shapes_that_differ(case: Case) -> Iterator[str]:
         for wrong in ((shape[0] - 1, *shape[1:]), (*shape, 1), (1, *shape[1:])):
             run = _traced(case, {**inputs, name: jax.ShapeDtypeStruct(wrong, dtype)}, **hypers)
             yield from refusals(run, ValueError, "shape|axis|axes", f"{name} of shape {wrong} in place of {shape}")
+
+
+@law()
+def refuses_a_column_of_pools(case: Case) -> Iterator[str]:
+    """Pools of one entry each, from a head that returns ``[N, 1]``: a root mean square of one is an absolute error."""
+    if not case.pooled or case.single:
+        raise DoesNotApply(case.single or "every example is a loss of its own")
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    yield from refusals(_traced(case, _inputs(case, (4, 1)), **hypers), ValueError, "squeeze", "pools of one entry")
+    _traced(case, _inputs(case, (1,)), **hypers)()
 
 
 @law()
@@ -76,6 +88,18 @@ def refuses_a_wrong_tail(case: Case) -> Iterator[str]:
     ]
     for kwargs, error, word in wrong:
         yield from refusals(_traced(case, inputs, **hypers, **kwargs), error, word, f"{kwargs}")
+
+
+@law()
+def adds_no_axis_to_a_tail(case: Case) -> Iterator[str]:
+    """A mask or weights of examples do not become those of columns where there are as many of both."""
+    inputs = _inputs(case, (4, 4))
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    for name, dtype in (("where", np.bool_), ("weights", np.float32)):
+        tail = np.ones(4, dtype)
+        yield from refusals(_traced(case, inputs, **hypers, **{name: tail}), ValueError, name, f"{name} of shape (4,)")
+        for fits in (tail[:, None], tail[None, :], tail[0]):
+            _traced(case, inputs, **hypers, **{name: fits})()
 
 
 @law()

@@ -29,6 +29,11 @@ def _check_pixel_ndim(pixel_ndim: int, shape: tuple[int, ...], name: str) -> Non
     checks.whole("pixel_ndim", pixel_ndim)
     if pixel_ndim > len(shape):
         raise ValueError(f"{name} must have pixel_ndim={pixel_ndim} axes of pixels; found shape {shape}.")
+    if len(shape) > pixel_ndim and shape[-1] == 1:
+        raise ValueError(
+            f"{name} must end with {pixel_ndim} axes of pixels; found shape {shape}, whose last axis seems to be a "
+            f"channel. Masks have none: jnp.squeeze({name}, -1)."
+        )
 
 
 def _flat_mask(where: ArrayLike | None, shape: tuple[int, ...], pixel_ndim: int) -> Array | None:
