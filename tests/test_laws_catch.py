@@ -410,6 +410,14 @@ FORM = {
             loss(tail=lambda v, where, weights, reduction: reduce(pool_mean(v, None), reduction=reduction)), pooled=True
         ),
     ),
+    "a mask taken for numbers": (
+        "takes_masks_for_targets",
+        case(loss(prepare=lambda where, p, t: blank(where, p, checks.marks(t)))),
+    ),
+    "a mistake that nobody notices": (
+        "mistakes_are_noticed",
+        case(loss(), mistakes={"targets": lambda inputs: {**inputs, "targets": inputs["targets"] + 9}}),
+    ),
     "no range": ("refuses_hyperparameters_out_of_range", case(loss(hyper=lambda s, d: checks.scalar("scale", s, d)))),
     "an axis": ("signature", case(_axis_last)),
     "a default in the Case": ("hypers_are_all_off_default", case(loss(), hypers={"scale": 1.0})),

@@ -75,7 +75,7 @@ def sigmoid_focal_loss(
     Reference:
         Lin et al. (2017), Focal Loss for Dense Object Detection. https://arxiv.org/abs/1708.02002
     """
-    logits, targets = checks.values(logits=logits, targets=targets)
+    logits, targets = checks.values(logits=logits, targets=checks.marks(targets))
     logits, targets = blank(where, logits, targets)
     gamma = checks.scalar("gamma", gamma, logits.dtype, at_least=0)
     values = sigmoid_binary_cross_entropy(logits, targets, reduction="none") * numerics.power(

@@ -58,7 +58,7 @@ def soft_f1_loss(
         Jansche (2005), Maximum Expected F-Measure Training of Logistic Regression Models.
         https://aclanthology.org/H05-1087
     """
-    probs, targets = checks.values(probs=probs, targets=targets)
+    probs, targets = checks.values(probs=probs, targets=checks.marks(targets))
     checks.with_pool("entries", probs=probs)
     probs, targets = blank(where, probs, targets)
     beta = checks.scalar("beta", beta, probs.dtype, above=0)
@@ -114,7 +114,7 @@ def pairwise_auc_loss(
         Yan, Dodier, Mozer and Wolniewicz (2003), Optimizing Classifier Performance via an Approximation to the
         Wilcoxon-Mann-Whitney Statistic. https://cdn.aaai.org/ICML/2003/ICML03-110.pdf
     """
-    scores, targets = checks.values(scores=scores, targets=targets)
+    scores, targets = checks.values(scores=scores, targets=checks.marks(targets))
     checks.with_pool("entries", scores=scores)
     scores, targets = blank(where, scores, targets)
     margin = checks.scalar("margin", margin, scores.dtype, above=0)

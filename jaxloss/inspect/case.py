@@ -57,6 +57,9 @@ class Case:
             and the gradient of that example alone, and an error under `jaxloss.checked`.
         constant: Inputs and hyperparameters through which no gradient flows although the value depends on them, and
             why.
+        mistakes: Word of a message to a function of legal inputs that gives what people pass by mistake and only values
+            can tell, such as boxes in another format: an error under `jaxloss.checked` that has the word.
+        boolean: Whether the targets may be boolean: they say yes or no.
         slopes: ``slopes(**inputs, **hypers)`` gives, by input name, the gradient of the summed loss in float64; for
             losses whose gradient is not the derivative of their value.
         ends: Hyperparameters at the closed ends of their ranges; oracle, extremes and bound hold there too.
@@ -92,6 +95,8 @@ class Case:
     carries: bool = False
     illegal: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     constant: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    mistakes: Mapping[str, Callable[[Inputs], Inputs]] = dataclasses.field(default_factory=dict)
+    boolean: bool = False
     slopes: Callable[..., Mapping[str, Any]] | None = None
     ends: tuple[Mapping[str, Any], ...] = ()
     structures: Mapping[str, Callable[[np.random.Generator, Shape], Inputs]] = dataclasses.field(default_factory=dict)

@@ -132,7 +132,8 @@ def expected_sarsa_error(
         https://doi.org/10.1109/ADPRL.2009.4927542
     """
     q_tm1, q_t, probs = action_values(where, q_tm1=q_tm1, q_t=q_t, probs_a_t=probs_a_t)
-    value_checks.ensure_probabilities(probs_a_t=probs)
+    even = hide(where, probs, event_ndim=1, fill=1 / probs.shape[-1])
+    value_checks.ensure_probabilities(probs_a_t=even, sum_to_one=True)
     q_t, probs = promote(q_t, probs)
     errors = action_error(where, q_tm1, a_tm1, r_t, discount_t, expected(q_t, probs))
     return numerics.poison(errors, jnp.all((probs >= 0) & (probs <= 1), axis=-1))

@@ -53,7 +53,7 @@ def mask_pool(
     pixel_ndim: int, where: ArrayLike | None, weights: ArrayLike | None, **arrays: ArrayLike
 ) -> tuple[Array, Array, Mass, Array | None]:
     """Predictions and targets of binary masks, blanked and flat ``[..., N]``, their mass and the pools present."""
-    first, targets = checks.values(**arrays)
+    first, targets = checks.values(**{**arrays, "targets": checks.marks(arrays["targets"])})
     _check_pixel_ndim(pixel_ndim, first.shape, next(iter(arrays)))
     shape, where = first.shape, _flat_mask(where, first.shape, pixel_ndim)
     first, targets = blank(where, _flat(first, pixel_ndim), _flat(targets, pixel_ndim))

@@ -39,6 +39,7 @@ WIDE = {
 CASES = [
     Case(
         fn=jaxloss.asymmetric_multilabel_loss,
+        boolean=True,
         draw=_multilabel,
         oracle=_asymmetric_oracle,
         source="formula of the paper",
@@ -55,6 +56,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.multilabel_soft_margin_loss,
+        boolean=True,
         draw=_multilabel,
         oracle=_soft_margin_oracle,
         source="scipy.special.log_expit",
