@@ -158,7 +158,8 @@ def reduce(
         where: Boolean, the shape of ``values`` with axes of size 1 where it repeats, or 0-d; an axis is never added.
             False means deletion: the entry is absent from the value, the gradient and the denominator, whatever it
             holds, NaN included.
-        weights: Numbers >= 0, of such a shape as ``where``.
+        weights: Numbers >= 0, of such a shape as ``where``. The mean divides by their sum; importance weights belong to
+            `jaxloss.reductions.mean_over`, which does not.
         reduction: ``"mean"`` (0 over nothing), ``"sum"``, ``"none"`` (the weighted losses, 0 where masked) or
             a function ``(values, weights) -> result``, such as those of `jaxloss.reductions`.
 
