@@ -70,6 +70,9 @@ def sum(values: Array, weights: Array, *, axis_name: AxisName | None = None) -> 
 def mean_over(values: Array, weights: Array, n: Scalar, *, axis_name: AxisName | None = None) -> Array:
     """Weighted sum over a given ``n`` > 0, for example the number of tokens of all micro-batches together.
 
+    The weights are not normalised, as importance weights must not be: with ``n`` the batch size this is the estimate
+    without bias of prioritised replay and of off-policy losses.
+
     This is exact under gradient accumulation: the parts add up to the mean of the whole batch. Over the tokens of a
     policy loss it is ``loss_type="dapo"`` in TRL. A traced ``n`` may be 0 where every weight is 0: the mean over no
     tokens is 0, with zero gradient. With any weight, an ``n`` that is not positive gives NaN.

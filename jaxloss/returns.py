@@ -2,7 +2,7 @@
 
 `lambda_returns` and `n_step_bootstrapped_returns` are targets for values, `generalized_advantage_estimation` (GAE)
 gives advantages from values. The others need no value function: they compare the answers to one prompt with each other,
-as GRPO (`group_advantages`), Dr. GRPO (`centered_advantages`), RLOO (`leave_one_out_advantages`) and REINFORCE++
+as GRPO (`group_advantages`), Dr. GRPO (`centered_advantages`), RLOO (`leave_one_out_advantages`) and Lite PPO
 (`batch_scaled_advantages`) do.
 
 Example:

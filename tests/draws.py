@@ -38,3 +38,19 @@ def scores_and_labels(classes: int = 5, first: str = "logits", second: str = "la
         first: 2 * rng.normal(size=(*batch, classes)),
         second: rng.integers(0, classes, size=batch).astype(np.int32),
     }
+
+
+def half_of(name: str) -> Callable[[Inputs], Inputs]:
+    """A mistake: probabilities, or their logarithms, that sum to one half."""
+    halve = (lambda x: x - np.log(2.0)) if name.startswith("log_") else (lambda x: 0.5 * x)
+    return lambda inputs: {**inputs, name: halve(inputs[name])}
+
+
+def centred(name: str) -> Callable[[Inputs], Inputs]:
+    """A mistake: boxes as centre, width and height, far from the origin."""
+    return lambda inputs: {**inputs, name: np.concatenate([inputs[name][..., :2] + 1e3, inputs[name][..., 2:]], -1)}
+
+
+def bytes_of(name: str) -> Callable[[Inputs], Inputs]:
+    """A mistake: images with values from 0 to 255."""
+    return lambda inputs: {**inputs, name: 255 * inputs[name]}

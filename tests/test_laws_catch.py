@@ -261,6 +261,12 @@ def _last_class(logits, labels, *, where=None, weights=None, reduction="mean"):
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
+def _with_axes_added(values: Any, *, where: Any, weights: Any, reduction: Any) -> Any:
+    """Masks and weights that NumPy's rules of broadcasting align with the last axes."""
+    aligned = (None if x is None else np.broadcast_to(x, values.shape) for x in (where, weights))
+    return reduce(values, **dict(zip(("where", "weights"), aligned, strict=True)), reduction=reduction)
+
+
 LABELS: dict[str, Any] = {"draw": draws.scores_and_labels(), "hypers": {}, "labels": "labels"}
 
 
@@ -391,6 +397,26 @@ FORM = {
     "weights taken for a mask": (
         "refuses_a_wrong_tail",
         case(loss(tail=tail(by=SELECT))),
+    ),
+    "a mask of examples taken for columns": (
+        "adds_no_axis_to_a_tail",
+        case(
+            loss(tail=_with_axes_added, prepare=lambda where, p, t: promote(*checks.values(predictions=p, targets=t)))
+        ),
+    ),
+    "pools of one entry": (
+        "refuses_a_column_of_pools",
+        case(
+            loss(tail=lambda v, where, weights, reduction: reduce(pool_mean(v, None), reduction=reduction)), pooled=True
+        ),
+    ),
+    "a mask taken for numbers": (
+        "takes_masks_for_targets",
+        case(loss(prepare=lambda where, p, t: blank(where, p, checks.marks(t)))),
+    ),
+    "a mistake that nobody notices": (
+        "mistakes_are_noticed",
+        case(loss(), mistakes={"targets": lambda inputs: {**inputs, "targets": inputs["targets"] + 9}}),
     ),
     "no range": ("refuses_hyperparameters_out_of_range", case(loss(hyper=lambda s, d: checks.scalar("scale", s, d)))),
     "an axis": ("signature", case(_axis_last)),

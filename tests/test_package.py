@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import itertools
 import os
 import pkgutil
 import re
@@ -144,3 +145,22 @@ def test_helpers_have_docstrings_and_examples() -> None:
         text = public_functions()[name].__doc__ or ""
         assert "Args:" in text, name
         assert run_examples(public_functions()[name], name, {"jaxloss": jaxloss, "jax": jax, "jnp": jnp})
+
+
+TWO_ORDERS = {
+    frozenset(("kernel", "labels")): "floating and integer: a swap is a TypeError",
+    frozenset(("samples", "predictions")): "score distillation moves the samples, which therefore come first",
+    frozenset(("log_probs_t", "q_t")): "the critic of SAC takes a transition first, its actor none",
+    **{frozenset(("v_t", name)): "V-trace has the order of rlax" for name in ("r_t", "discount_t")},
+}
+
+
+def test_arguments_come_in_one_order() -> None:
+    """Two arguments that several functions take come in one order: a swap of equal shapes trains on."""
+    orders: dict[frozenset[str], set[tuple[str, str]]] = {}
+    for fn in public_functions().values():
+        data = [p.name for p in inspect.signature(fn).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        for pair in itertools.combinations(data, 2):
+            orders.setdefault(frozenset(pair), set()).add(pair)
+    several = {pair for pair, found in orders.items() if len(found) > 1}
+    assert several == set(TWO_ORDERS)

@@ -1,7 +1,8 @@
 """The contract of a loss: shapes and dtypes at trace time, never values.
 
 Every message says which argument is wrong, what was expected, what was found and what to do. Nothing here depends on
-values, so nothing is left in the compiled program. This is the only module that imports chex. The assertions are those
+values, so nothing is left in the compiled program; only under `jaxloss.checked` logits are asked whether they are
+probabilities. This is the only module that imports chex. The assertions are those
 of chex; whether they run is decided here, so `chex.disable_asserts` has no effect on them.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 import chex
 import jax.numpy as jnp
 
-from jaxloss._floor import likely_fixes
+from jaxloss._floor import likely_fixes, value_checks
 from jaxloss._floor.dtypes import as_array, as_int32, boolean, floating, has_dtype, integer, numeric
 from jaxloss._floor.hyperparameters import scalar, whole
 from jaxloss._floor.typing import Array
@@ -28,6 +29,8 @@ __all__ = [
     "floating",
     "has_shape",
     "integer",
+    "kernel",
+    "marks",
     "mask",
     "numeric",
     "same_shape",
@@ -37,6 +40,7 @@ __all__ = [
     "values",
     "whole",
     "with_axes",
+    "with_pool",
 ]
 
 
@@ -98,6 +102,23 @@ def _trailing_axes(axes: str, allow_empty: bool, name: str, array: Array) -> Non
         _require(ValueError, message, chex.assert_axis_dimension_comparator, array, axis, fits, "not empty")
 
 
+def with_pool(axes: str, **arrays: Array) -> None:
+    """As `with_axes`, for a loss that pools the first of ``axes``: an axis of size 1 behind batch axes is refused.
+
+    A head returns ``[N, 1]``. Pooled by its last axis, every example would be a pool of its own: a root mean square
+    becomes an absolute error, and a correlation a constant.
+    """
+    with_axes(axes, allow_empty=True, **arrays)
+    axis = -len(axes.split())
+    for name, array in arrays.items():
+        if array.ndim > -axis and array.shape[axis] == 1:
+            raise ValueError(
+                f"{name} must have more than one entry in axis {axis}, which this loss pools; found shape "
+                f"{array.shape}, where every entry would be a pool of its own. For one pool of all, flatten: "
+                f"jnp.squeeze({name}, {axis})."
+            )
+
+
 def values(**arrays: Any) -> tuple[Array, ...]:
     """Check data of one shape: predictions, which are floating, and further arguments, floating or integer.
 
@@ -118,13 +139,27 @@ def values(**arrays: Any) -> tuple[Array, ...]:
     (name, first), *rest = arrays.items()
     checked_arrays = (*floating(**{name: first}), *numeric(**dict(rest)))
     same_shape(**dict(zip(arrays, checked_arrays, strict=True)))
+    value_checks.ensure_logits(name, checked_arrays[0])
     return checked_arrays
 
 
-def scores_and_labels(**arrays: Any) -> tuple[Array, Array]:
+def marks(targets: Any) -> Array:
+    """``targets`` with booleans as 0 and 1: where a target says yes or no, a mask is one."""
+    array = as_array("targets", targets)
+    return array.astype(jnp.int32) if array.dtype == jnp.bool_ else array
+
+
+def kernel(features: int, array: Array) -> None:
+    """Raise a ValueError unless ``kernel`` is a matrix ``[features, classes]``; PyTorch has it transposed."""
+    fix = lambda: likely_fixes.of_kernel(array.shape, features)
+    _this_shape((features, array.shape[-1]), "features, classes", "kernel", array, fix)
+
+
+def scores_and_labels(*, twin: str = "", **arrays: Any) -> tuple[Array, Array]:
     """Check scores ``[..., classes]``, which are floating, and class indices ``[...]``, which are integer.
 
     Args:
+        twin: Name of the loss in jaxloss that takes targets of the shape of the scores, if there is one.
         **arrays: Scores and labels by name, in this order.
 
     Returns:
@@ -144,15 +179,17 @@ def scores_and_labels(**arrays: Any) -> tuple[Array, Array]:
     (labels,) = integer(**{labels_name: labels})
     _trailing_axes("classes", False, scores_name, scores)
     meaning = f"{scores_name}.shape[:-1], the class axis is last"
-    fix = functools.partial(likely_fixes.of_labels, scores_name, scores.shape, labels_name, labels.shape)
+    fix = functools.partial(likely_fixes.of_labels, scores_name, scores.shape, labels_name, labels.shape, twin)
     _this_shape(scores.shape[:-1], meaning, labels_name, labels, fix)
+    value_checks.ensure_logits(scores_name, scores)
     return scores, as_int32(labels)
 
 
-def scores_and_targets(**arrays: Any) -> tuple[Array, Array]:
+def scores_and_targets(*, twin: str = "", **arrays: Any) -> tuple[Array, Array]:
     """Check scores, which are floating, and targets, floating or integer, both ``[..., classes]``.
 
     Args:
+        twin: Name of the loss in jaxloss that takes class indices, if there is one.
         **arrays: Scores and targets by name, in this order.
 
     Returns:
@@ -173,7 +210,8 @@ def scores_and_targets(**arrays: Any) -> tuple[Array, Array]:
     (scores,) = floating(**{scores_name: scores})
     (targets,) = numeric(**{targets_name: targets})
     _trailing_axes("classes", False, scores_name, scores)
-    _one_shape(scores_name, scores, targets_name, targets, likely_fixes.of_targets)
+    _one_shape(scores_name, scores, targets_name, targets, functools.partial(likely_fixes.of_targets, twin=twin))
+    value_checks.ensure_logits(scores_name, scores)
     return scores, targets
 
 
@@ -206,10 +244,14 @@ def example_weights(weights: Any, shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def _broadcast(name: str, array: Array, shape: tuple[int, ...]) -> Array:
-    aligned = shape[len(shape) - array.ndim :] if array.ndim <= len(shape) else None
-    if aligned is None or any(n not in (1, m) for n, m in zip(array.shape, aligned, strict=True)):
+    """``array`` repeated along its axes of size 1, or one number for all; never along axes that it lacks.
+
+    A mask of examples ``[B]`` would otherwise mask the columns of a loss ``[B, B]``.
+    """
+    fits = array.ndim in (0, len(shape)) and all(n in (1, m) for n, m in zip(array.shape, shape, strict=False))
+    if not fits:
         raise ValueError(
-            f"{name} must have the shape of the unreduced loss, {shape}, or broadcast to it; found {array.shape}. "
-            f"{likely_fixes.of_tail(name, array.shape, shape)}"
+            f"{name} must have the shape of the unreduced loss, {shape}, with axes of size 1 where it repeats, or be "
+            f"one number; found {array.shape}. {likely_fixes.of_tail(name, array.shape, shape)}"
         )
     return jnp.broadcast_to(array, shape)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor.typing import Array
 
-__all__ = ["of_labels", "of_same_shape", "of_shape", "of_tail", "of_targets"]
+__all__ = ["of_kernel", "of_labels", "of_same_shape", "of_shape", "of_tail", "of_targets"]
 
 Shape = tuple[int, ...]
 
@@ -39,33 +39,42 @@ def of_same_shape(reference: str, first: Array, name: str, array: Array) -> str:
     return fix
 
 
-def of_targets(scores_name: str, scores: Array, name: str, targets: Array) -> str:
+def of_targets(scores_name: str, scores: Array, name: str, targets: Array, *, twin: str = "") -> str:
     """For targets that must have the shape ``[..., classes]`` of their scores."""
     if _lacks_classes(targets.shape, scores.shape):
         indices = name if jnp.issubdtype(targets.dtype, jnp.integer) else f"{name}.astype(jnp.int32)"
-        return (
-            "Integer class labels belong to the loss of the same name that ends in _with_integer_labels; where there "
-            f"is none, write jax.nn.one_hot({indices}, {scores.shape[-1]})."
-        )
+        other = f"use jaxloss.{twin}, or write" if twin else "write"
+        return f"For integer class labels {other} jax.nn.one_hot({indices}, {scores.shape[-1]})."
     move = _move_classes(scores_name, scores.shape, targets.shape)
     return move or of_shape(name, targets.shape, scores.shape, scores_name)
 
 
-def of_labels(scores_name: str, scores: Shape, name: str, found: Shape) -> str:
+def of_labels(scores_name: str, scores: Shape, name: str, found: Shape, twin: str = "") -> str:
     """For class indices that must have the shape of their scores without its last axis."""
     if found == scores and scores[-1] != 1:
-        return f"If {name} are one-hot, write jnp.argmax({name}, axis=-1)."
+        other = f"use jaxloss.{twin}, or write" if twin else "write"
+        return f"If {name} are one-hot, {other} jnp.argmax({name}, axis=-1)."
     return _move_classes(scores_name, scores, found) or of_shape(name, found, scores[:-1])
 
 
+def of_kernel(found: Shape, features: int) -> str:
+    """For the matrix ``kernel``, which must have ``features`` rows."""
+    if found[1:] == (features,):
+        return "Did you mean kernel.T?"
+    return of_shape("kernel", found, (features, found[-1]))
+
+
 def of_tail(name: str, found: Shape, shape: Shape) -> str:
-    """For a mask or weights that must broadcast to the ``shape`` of the unreduced loss."""
+    """For a mask or weights that must have as many axes as the unreduced loss of this ``shape``."""
     if found == (*shape, 1):
         return f"Did you mean jnp.squeeze({name}, -1)?"
     if _leads(found, shape):
         examples = f"add axes of size 1: {_add_axes(name, found, shape)}"
     else:
         examples = f"use shape {shape[:1] + (1,) * (len(shape) - 1)}"
+    if 0 < len(found) < len(shape) and shape[len(shape) - len(found) :] == found:
+        last = "the last axis" if len(found) == 1 else "the last axes"
+        examples += f"; for {last}, {name}[{'None, ' * (len(shape) - len(found))}...]"
     per_class = ", or for one weight per class use class_weights= where the loss has it, else weights=w[labels]"
     return f"To mask or weight whole examples {examples}{per_class if name == 'weights' and len(found) == 1 else ''}."
 

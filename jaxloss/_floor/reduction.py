@@ -53,7 +53,8 @@ def blank(where: ArrayLike | None, *arrays: Array, event_ndim: int = 0, fill: An
     ``blank`` before its maths and ``reduce`` after it, with the same mask; `jaxloss.elementwise` does both for you.
 
     Args:
-        where: Boolean, the shape of the batch axes or broadcast to it; True where an example counts. None: all count.
+        where: Boolean, the shape of the batch axes, or 1 in its place where an axis is repeated; True where an example
+            counts. None: all count.
         *arrays: Data ``[...]`` followed by ``event_ndim`` event axes, floating or integer.
         event_ndim: Number of trailing axes that belong to one example.
         fill: Number in masked places, at which the maths that follows is finite: 1 in front of a logarithm.
@@ -63,7 +64,7 @@ def blank(where: ArrayLike | None, *arrays: Array, event_ndim: int = 0, fill: An
 
     Raises:
         TypeError: If ``where`` is not boolean.
-        ValueError: If ``where`` does not broadcast to the batch axes.
+        ValueError: If ``where`` has not one axis for each batch axis, of its size or 1, and is not 0-d either.
 
     Example:
         >>> def log_error(predictions, targets, *, where=None, weights=None, reduction="mean"):
@@ -187,10 +188,12 @@ def reduce(
 
     Args:
         values: Per-example losses ``[...]``; raised to float32 at least.
-        where: Boolean, the shape of ``values`` or broadcast to it. False means deletion: the entry is absent
-            from the value, the gradient and the denominator, whatever it holds, NaN included.
-        weights: Numbers >= 0, the shape of ``values`` or broadcast to it. A weight below the smallest normal number
-            of the dtype, 1.2e-38 in float32, may count as 0.
+        where: Boolean, the shape of ``values`` with axes of size 1 where it repeats, or 0-d; an axis is never added.
+            False means deletion: the entry is absent from the value, the gradient and the denominator, whatever it
+            holds, NaN included.
+        weights: Numbers >= 0, of such a shape as ``where``. The mean divides by their sum; importance weights belong to
+            `jaxloss.reductions.mean_over`, which does not. A weight below the smallest normal number of the dtype,
+            1.2e-38 in float32, may count as 0.
         reduction: ``"mean"`` (0 over nothing), ``"sum"``, ``"none"`` (the weighted losses, 0 where masked) or
             a function ``(values, weights) -> result``, such as those of `jaxloss.reductions`.
 
@@ -200,7 +203,8 @@ def reduce(
     Raises:
         TypeError: If ``where`` is not boolean, ``weights`` are boolean, or ``reduction`` is a function that cannot be
             called with ``(values, weights)``.
-        ValueError: If a shape does not broadcast to ``values``, or the name of the reduction is unknown.
+        ValueError: If ``where`` or ``weights`` has another number of axes than ``values``, or an axis of another size
+            than 1 and that of ``values``; or if the name of the reduction is unknown.
 
     Example:
         >>> jaxloss.reduce(jnp.array([1.0, 5.0, jnp.nan]), where=jnp.array([True, True, False]))

@@ -7,7 +7,7 @@ wrong number, so wherever a split can be seen and nothing is said about it, `req
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp

@@ -14,10 +14,16 @@ from jax.experimental import checkify
 from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.typing import Array
 
-__all__ = ["checked", "ensure", "ensure_labels", "ensure_probabilities", "within_domain"]
+__all__ = ["checked", "ensure", "ensure_labels", "ensure_logits", "ensure_probabilities", "within_domain"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+ROUNDING = 1e-2
+"""How far rounding in 16 bits may move the sum of probabilities away from 1."""
+
+MANY = 64
+"""How many scores lie between 0 and 1 by chance less than once in a life."""
 
 # Part of the jit cache key: a function that was compiled unchecked is traced anew under `checked`.
 _checking = jax.make_user_context(False)
@@ -43,6 +49,30 @@ def ensure_labels(labels: Array, num_classes: int, name: str = "labels") -> None
     )
 
 
+def ensure_logits(name: str, scores: Array) -> None:
+    """Under `checked`: ``scores`` that are called logits are not probabilities.
+
+    Only many scores in (0, 1), or rows that sum to one, are taken for probabilities: a few logits may lie there by
+    chance.
+    """
+    if name == "logits":
+        ensure(
+            lambda: jnp.logical_not(_seem_probabilities(scores)),
+            "logits seem to be probabilities, which this loss would squash once more; pass what the network gives "
+            "before its softmax or sigmoid, or use the loss that takes probs or log_probs",
+        )
+
+
+def _seem_probabilities(scores: Array) -> Array:
+    if not scores.size:
+        return jnp.zeros((), bool)
+    inside = jnp.sum((scores > 0) & (scores < 1), dtype=jnp.int32)
+    many = inside >= MANY
+    if scores.ndim and scores.shape[-1] > 1:
+        many = many | jnp.all(jnp.abs(jnp.sum(scores.astype(jnp.float32), axis=-1) - 1) <= ROUNDING)
+    return many & jnp.all((scores >= 0) & (scores <= 1))
+
+
 def ensure_probabilities(*, sum_to_one: bool = False, **arrays: Array) -> None:
     """Under `checked`: the arguments lie in ``[0, 1]`` and, if asked, sum to one over the last axis."""
     for name, array in arrays.items():
@@ -52,7 +82,7 @@ def ensure_probabilities(*, sum_to_one: bool = False, **arrays: Array) -> None:
         )
         if sum_to_one:
             ensure(
-                lambda a=array: jnp.abs(jnp.sum(a.astype(jnp.float32), axis=-1) - 1) <= 1e-2,
+                lambda a=array: jnp.abs(jnp.sum(a.astype(jnp.float32), axis=-1) - 1) <= ROUNDING,
                 f"{name} must sum to 1 over the last axis",
             )
 

@@ -88,7 +88,8 @@ def si_sdr_loss(
 
     Raises:
         TypeError: If ``predictions`` is not floating.
-        ValueError: If the shapes differ, or ``epsilon`` is not positive.
+        ValueError: If the shapes differ, or ``epsilon`` is not positive; or if every pool has one entry, as in ``[N,
+            1]``.
 
     Example:
         >>> s = jnp.array([1.0, -1.0, 1.0, -1.0])
@@ -99,7 +100,7 @@ def si_sdr_loss(
         Le Roux et al. (2019), SDR - Half-baked or Well Done? https://arxiv.org/abs/1811.02508
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
-    checks.with_axes("samples", allow_empty=True, predictions=predictions)
+    checks.with_pool("samples", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
     mass, present = pool_mass(where, weights, predictions)

@@ -63,7 +63,7 @@ def sigmoid_binary_cross_entropy(
         Cox (1958), The Regression Analysis of Binary Sequences.
         https://doi.org/10.1111/j.2517-6161.1958.tb00292.x
     """
-    logits, targets = checks.values(logits=logits, targets=targets)
+    logits, targets = checks.values(logits=logits, targets=checks.marks(targets))
     logits, targets = blank(where, logits, targets)
     value_checks.ensure_probabilities(targets=targets)
     smoothing = checks.scalar("label_smoothing", label_smoothing, logits.dtype, at_least=0, at_most=1)
@@ -118,7 +118,7 @@ def binary_cross_entropy(
     Reference:
         Good (1952), Rational Decisions. https://doi.org/10.1111/j.2517-6161.1952.tb00104.x
     """
-    probs, targets = checks.values(probs=probs, targets=targets)
+    probs, targets = checks.values(probs=probs, targets=checks.marks(targets))
     floor = float(jnp.finfo(probs.dtype).tiny)
     probs, targets = blank(where, probs, targets, fill=1)
     value_checks.ensure_probabilities(probs=probs, targets=targets)

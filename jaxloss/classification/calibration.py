@@ -52,7 +52,8 @@ def soft_ece(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
-        ValueError: If the shapes do not match or a hyperparameter is out of range.
+        ValueError: If the shapes do not match or a hyperparameter is out of range; or if every pool has one entry, as
+            in ``[N, 1, K]``.
 
     Example:
         >>> logits = jnp.log(jnp.array([[0.75, 0.25], [0.75, 0.25]]))
@@ -63,7 +64,7 @@ def soft_ece(
         Karandikar et al. (2021), Soft Calibration Objectives for Neural Networks. https://arxiv.org/abs/2108.00106
     """
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
-    checks.with_axes("entries", allow_empty=True, labels=labels)
+    checks.with_pool("entries", labels=labels)
     (logits,), labels = blank(where, logits, event_ndim=1), hide(where, labels)
     temperature = checks.scalar("temperature", temperature, logits.dtype, above=0)
     num_bins = checks.whole("num_bins", num_bins)

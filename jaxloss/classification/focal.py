@@ -77,7 +77,7 @@ def sigmoid_focal_loss(
     Reference:
         Lin et al. (2017), Focal Loss for Dense Object Detection. https://arxiv.org/abs/1708.02002
     """
-    logits, targets = checks.values(logits=logits, targets=targets)
+    logits, targets = checks.values(logits=logits, targets=checks.marks(targets))
     logits, targets = blank(where, logits, targets)
     gamma = checks.scalar("gamma", gamma, logits.dtype, at_least=0)
     share = numerics.power(_miss(logits, targets), gamma)
@@ -175,7 +175,7 @@ def ohem_cross_entropy(
     Raises:
         TypeError: If ``logits`` are not floating or ``labels`` not integer.
         ValueError: If ``labels.shape != logits.shape[:-1]``, the class axis is empty, there is no axis N, or
-            ``keep_fraction`` is out of range.
+            ``keep_fraction`` is out of range; or if every pool has one entry, as in ``[N, 1, K]``.
 
     Example:
         >>> logits = jnp.array([[3.0, 0.0], [0.0, 0.0], [2.0, 0.0], [0.0, 1.0]])
@@ -187,7 +187,7 @@ def ohem_cross_entropy(
         https://arxiv.org/abs/1604.03540
     """
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
-    checks.with_axes("entries", allow_empty=True, labels=labels)
+    checks.with_pool("entries", labels=labels)
     each = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
     keep_fraction = checks.scalar("keep_fraction", keep_fraction, each.dtype, above=0, at_most=1)
     mass, present = pool_mass(where, weights, each)

@@ -47,7 +47,8 @@ def soft_f1_loss(
 
     Raises:
         TypeError: If ``probs`` are not floating.
-        ValueError: If the shapes differ, there is no last axis, or ``beta`` is out of range.
+        ValueError: If the shapes differ, there is no last axis, or ``beta`` is out of range; or if every pool has one
+            entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.soft_f1_loss(jnp.array([1.0, 0.5, 0.5]), jnp.array([1, 1, 0]))
@@ -57,8 +58,8 @@ def soft_f1_loss(
         Jansche (2005), Maximum Expected F-Measure Training of Logistic Regression Models.
         https://aclanthology.org/H05-1087
     """
-    probs, targets = checks.values(probs=probs, targets=targets)
-    checks.with_axes("entries", allow_empty=True, probs=probs)
+    probs, targets = checks.values(probs=probs, targets=checks.marks(targets))
+    checks.with_pool("entries", probs=probs)
     probs, targets = blank(where, probs, targets)
     beta = checks.scalar("beta", beta, probs.dtype, above=0)
     value_checks.ensure_probabilities(probs=probs, targets=targets)
@@ -101,7 +102,8 @@ def pairwise_auc_loss(
 
     Raises:
         TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, there is no last axis, or ``margin`` is out of range.
+        ValueError: If the shapes differ, there is no last axis, or ``margin`` is out of range; or if every pool has one
+            entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.pairwise_auc_loss(jnp.array([2.0, 0.5, 0.0]), jnp.array([1, 1, 0]))
@@ -112,8 +114,8 @@ def pairwise_auc_loss(
         Yan, Dodier, Mozer and Wolniewicz (2003), Optimizing Classifier Performance via an Approximation to the
         Wilcoxon-Mann-Whitney Statistic. https://cdn.aaai.org/ICML/2003/ICML03-110.pdf
     """
-    scores, targets = checks.values(scores=scores, targets=targets)
-    checks.with_axes("entries", allow_empty=True, scores=scores)
+    scores, targets = checks.values(scores=scores, targets=checks.marks(targets))
+    checks.with_pool("entries", scores=scores)
     scores, targets = blank(where, scores, targets)
     margin = checks.scalar("margin", margin, scores.dtype, above=0)
     positive, negative = targets == 1, targets == 0

@@ -61,7 +61,7 @@ def asymmetric_multilabel_loss(
     Reference:
         Ridnik et al. (2021), Asymmetric Loss for Multi-Label Classification. https://arxiv.org/abs/2009.14119
     """
-    logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = checks.scores_and_targets(logits=logits, targets=checks.marks(targets))
     logits, targets = blank(where, logits, targets, event_ndim=1)
     value_checks.ensure_probabilities(targets=targets)
     gamma_positive = checks.scalar("gamma_positive", gamma_positive, logits.dtype, at_least=0)
@@ -127,7 +127,7 @@ def multilabel_soft_margin_loss(
         Zhang and Zhou (2006), Multilabel Neural Networks with Applications to Functional Genomics and Text
         Categorization. https://doi.org/10.1109/TKDE.2006.162
     """
-    logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = checks.scores_and_targets(logits=logits, targets=checks.marks(targets))
     logits, targets = blank(where, logits, targets, event_ndim=1)
     each = sigmoid_binary_cross_entropy(logits, targets, reduction="none")
     factors = optional_class_vector(logits.shape[-1], each.dtype, class_weights=class_weights)

@@ -135,7 +135,7 @@ def squared_emd_ordinal_loss(
         Array([0.875, 0.375], dtype=float32)
 
     Reference:
-        Hou, Yu and Samaras (2017), Squared Earth Mover's Distance-based Loss for Training Deep Neural Networks.
+        Hou, Yu and Samaras (2016), Squared Earth Mover's Distance-based Loss for Training Deep Neural Networks.
         https://arxiv.org/abs/1611.05916
     """
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)

@@ -41,7 +41,8 @@ def unbiased_pu_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``positives`` not boolean.
-        ValueError: If the shapes differ, there is no last axis, or ``prior`` is out of range.
+        ValueError: If the shapes differ, there is no last axis, or ``prior`` is out of range; or if every pool has one
+            entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.unbiased_pu_loss(jnp.zeros(4), jnp.array([True, False, False, True]), prior=0.4)
@@ -96,7 +97,8 @@ def nonnegative_pu_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``positives`` not boolean.
-        ValueError: If the shapes differ, there is no last axis, or a hyperparameter is out of range.
+        ValueError: If the shapes differ, there is no last axis, or a hyperparameter is out of range; or if every pool
+            has one entry, as in ``[N, 1]``.
 
     Example:
         >>> logits, positives = jnp.array([2.0, 2.0, -6.0, -6.0]), jnp.array([True, True, False, False])
@@ -134,7 +136,7 @@ def _scores_and_flags(logits: ArrayLike, positives: ArrayLike) -> tuple[Array, A
     """Both as arrays of one shape ``[..., N]``: floating scores and boolean flags."""
     (logits,) = checks.floating(logits=logits)
     (positives,) = checks.boolean("True for a labelled positive", positives=positives)
-    checks.with_axes("entries", allow_empty=True, logits=logits)
+    checks.with_pool("entries", logits=logits)
     checks.same_shape(logits=logits, positives=positives)
     return logits, positives
 

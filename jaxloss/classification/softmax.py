@@ -76,7 +76,7 @@ def softmax_cross_entropy_with_integer_labels(
         Chowdhery et al. (2022), PaLM: Scaling Language Modeling with Pathways (z-loss).
         https://arxiv.org/abs/2204.02311
     """
-    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    logits, labels = checks.scores_and_labels(twin="softmax_cross_entropy", logits=logits, labels=labels)
     logits, labels = hide(where, logits, event_ndim=1), hide(where, labels)
     num_classes = logits.shape[-1]
     value_checks.ensure_labels(labels, num_classes)
@@ -155,7 +155,9 @@ def softmax_cross_entropy(
         Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision (smoothing).
         https://arxiv.org/abs/1512.00567
     """
-    logits, targets = checks.scores_and_targets(logits=logits, targets=targets)
+    logits, targets = checks.scores_and_targets(
+        twin="softmax_cross_entropy_with_integer_labels", logits=logits, targets=targets
+    )
     logits, targets = hide(where, logits, event_ndim=1), _working_targets(where, logits, targets)
     value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
     smoothing = checks.scalar("label_smoothing", label_smoothing, targets.dtype, at_least=0, at_most=1)

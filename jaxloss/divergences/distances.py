@@ -216,7 +216,7 @@ def bhattacharyya_distance(
         Array(0.6931472, dtype=float32)
 
     Reference:
-        Bhattacharyya (1943), On a Measure of Divergence between Two Statistical Populations.
+        Bhattacharyya (1946), On a Measure of Divergence between Two Multinomial Populations.
         https://www.jstor.org/stable/25047882
     """
     log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)

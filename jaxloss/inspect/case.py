@@ -28,6 +28,7 @@ class Case:
         source: Where the oracle comes from, in words.
         hypers: Hyperparameters off their defaults; used beside the defaults in every law on values.
         pooled: Whether the loss pools the last batch axis, so that ``where`` and ``weights`` belong to its entries.
+        single: For a pooled loss, why pools of one entry are meaningful, if they are; else they are refused.
         meets: Whether the examples of the last batch axis meet each other, as anchors and as each other's positives and
             negatives, while the loss keeps one value per example: ``weights`` weigh the anchors, ``where`` deletes
             an example from both roles, and a NaN may spread to all that meet it.
@@ -56,6 +57,9 @@ class Case:
             and the gradient of that example alone, and an error under `jaxloss.checked`.
         constant: Inputs and hyperparameters through which no gradient flows although the value depends on them, and
             why.
+        mistakes: Word of a message to a function of legal inputs that gives what people pass by mistake and only values
+            can tell, such as boxes in another format: an error under `jaxloss.checked` that has the word.
+        boolean: Whether the targets may be boolean: they say yes or no.
         slopes: ``slopes(**inputs, **hypers)`` gives, by input name, the gradient of the summed loss in float64; for
             losses whose gradient is not the derivative of their value.
         ends: Hyperparameters at the closed ends of their ranges; oracle, extremes and bound hold there too.
@@ -73,6 +77,7 @@ class Case:
     source: str
     hypers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pooled: bool = False
+    single: str = ""
     meets: bool = False
     shared: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
@@ -94,6 +99,8 @@ class Case:
     carries: bool = False
     illegal: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     constant: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    mistakes: Mapping[str, Callable[[Inputs], Inputs]] = dataclasses.field(default_factory=dict)
+    boolean: bool = False
     slopes: Callable[..., Mapping[str, Any]] | None = None
     ends: tuple[Mapping[str, Any], ...] = ()
     spread: Callable[[np.random.Generator], tuple[Inputs, Mapping[str, int | None]]] | None = None

@@ -1,4 +1,4 @@
-"""Docstring examples, executed: printed numbers are compared to 1e-5, words exactly."""
+"""Docstring examples, executed: printed numbers are compared to 2e-7, two units in the last place, words exactly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _NumberChecker(doctest.OutputChecker):
             return True
         same_words = ["".join(NUMBER.sub("#", text).split()) for text in (want, got)]
         numbers = [[float(n) for n in NUMBER.findall(text)] for text in (want, got)]
-        return same_words[0] == same_words[1] and np.allclose(*numbers, rtol=1e-5, atol=1e-30)
+        return same_words[0] == same_words[1] and np.allclose(*numbers, rtol=2e-7, atol=1e-30)
 
 
 def failures(member: Any, name: str, names: Mapping[str, Any], *, recurse: bool = False) -> tuple[int, list[str]]:

@@ -23,7 +23,7 @@ def sequence_logps(token_logps: ArrayLike, *, where: ArrayLike | None = None) ->
 
     Raises:
         TypeError: If ``token_logps`` are not floating or ``where`` not boolean.
-        ValueError: If ``token_logps`` has no last axis, or ``where`` does not broadcast to it.
+        ValueError: If ``token_logps`` has no last axis, or ``where`` has not its shape or axes of size 1.
 
     Example:
         >>> token_logps = jnp.array([[-1.0, -2.0, -9.0]])
@@ -53,7 +53,7 @@ def mean_sequence_logps(token_logps: ArrayLike, *, where: ArrayLike | None = Non
 
     Raises:
         TypeError: If ``token_logps`` are not floating or ``where`` not boolean.
-        ValueError: If ``token_logps`` has no last axis, or ``where`` does not broadcast to it.
+        ValueError: If ``token_logps`` has no last axis, or ``where`` has not its shape or axes of size 1.
 
     Example:
         >>> token_logps = jnp.array([[-1.0, -2.0, -9.0]])

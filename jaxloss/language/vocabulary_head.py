@@ -109,7 +109,7 @@ def _checked(hidden: ArrayLike, kernel: ArrayLike, labels: ArrayLike) -> tuple[A
     checks.with_axes("features", allow_empty=True, hidden=hidden)
     checks.with_axes("features classes", allow_empty=True, kernel=kernel)
     checks.with_axes("classes", kernel=kernel)
-    checks.has_shape((hidden.shape[-1], kernel.shape[-1]), "[features of hidden, classes]", kernel=kernel)
+    checks.kernel(hidden.shape[-1], kernel)
     checks.has_shape(hidden.shape[:-1], "hidden.shape[:-1], the feature axis is last", labels=labels)
     return hidden, kernel, checks.as_int32(labels)
 

@@ -49,7 +49,7 @@ def semantic_loss(
     Example:
         >>> implies = lambda rain, wet: ~rain | wet
         >>> jaxloss.semantic_loss(jnp.zeros((1, 2)), formula=implies)
-        Array(0.28768212, dtype=float32)
+        Array(0.28768206, dtype=float32)
 
     Reference:
         Xu et al. (2018), A Semantic Loss Function for Deep Learning with Symbolic Knowledge.

@@ -28,7 +28,7 @@ def _directions(
     checks.with_axes("features", embeddings=embeddings)
     checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
     checks.with_axes("features classes", kernel=kernel)
-    checks.has_shape((embeddings.shape[-1], kernel.shape[-1]), "features, classes", kernel=kernel)
+    checks.kernel(embeddings.shape[-1], kernel)
     embeddings, kernel = promote(hide(where, embeddings, event_ndim=1), kernel)
     units, centres = numerics.normalize(embeddings), numerics.normalize(kernel, axis=0)
     cosines = jnp.matmul(units, centres, precision=jax.lax.Precision.HIGHEST)

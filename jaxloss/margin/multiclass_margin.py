@@ -161,7 +161,7 @@ def multilabel_margin_loss(
         Elisseeff and Weston (2001), A Kernel Method for Multi-Labelled Classification.
         https://papers.nips.cc/paper/1964-a-kernel-method-for-multi-labelled-classification
     """
-    scores, targets = checks.scores_and_targets(scores=scores, targets=targets)
+    scores, targets = checks.scores_and_targets(scores=scores, targets=checks.marks(targets))
     scores, targets = blank(where, scores, targets, event_ndim=1)
     valid = (targets == 0) | (targets == 1)
     value_checks.ensure(lambda: valid, "targets must be 0 or 1 for every class")

@@ -84,7 +84,8 @@ def kl_sparsity_penalty(
 
     Raises:
         TypeError: If ``activations`` are not floating.
-        ValueError: If an axis is missing, or a hyperparameter is out of range.
+        ValueError: If an axis is missing, or a hyperparameter is out of range; or if every pool has one entry, as in
+            ``[N, 1, D]``.
 
     Example:
         >>> jaxloss.kl_sparsity_penalty(jnp.array([[0.5, 0.0], [0.5, 1.0]]), sparsity=0.5)
@@ -94,7 +95,7 @@ def kl_sparsity_penalty(
         Ng (2011), Sparse Autoencoder. https://web.stanford.edu/class/cs294a/sparseAutoencoder.pdf
     """
     (activations,) = checks.floating(activations=activations)
-    checks.with_axes("examples units", allow_empty=True, activations=activations)
+    checks.with_pool("examples units", activations=activations)
     checks.with_axes("units", activations=activations)
     (activations,) = blank(where, activations, event_ndim=1)
     value_checks.ensure_probabilities(activations=activations)
@@ -152,7 +153,7 @@ def representation_orthogonality_penalty(
 
     Raises:
         TypeError: If ``representations`` are not floating.
-        ValueError: If an axis is missing.
+        ValueError: If an axis is missing; or if every pool has one entry, as in ``[N, 1, D]``.
 
     Example:
         >>> jaxloss.representation_orthogonality_penalty(jnp.array([[1.0, 0.0], [0.0, 1.0], [3.0, 3.0]]))
@@ -162,7 +163,7 @@ def representation_orthogonality_penalty(
         Lin et al. (2017), A Structured Self-Attentive Sentence Embedding. https://arxiv.org/abs/1703.03130
     """
     (representations,) = checks.floating(representations=representations)
-    checks.with_axes("vectors features", allow_empty=True, representations=representations)
+    checks.with_pool("vectors features", representations=representations)
     checks.with_axes("features", representations=representations)
     (representations,) = blank(where, representations, event_ndim=1)
     units = numerics.normalize(representations)

@@ -49,7 +49,7 @@ def entropy(
 
     Example:
         >>> jaxloss.entropy(jnp.array([[0.0, 0.0], [50.0, 0.0]]), reduction="none")
-        Array([6.9314718e-01, 9.8366956e-21], dtype=float32)
+        Array([6.9314718e-01, 9.8366250e-21], dtype=float32)
 
     Reference:
         Grandvalet and Bengio (2004), Semi-supervised Learning by Entropy Minimization.

@@ -47,7 +47,7 @@ def brier_score(
         Brier (1950), Verification of Forecasts Expressed in Terms of Probability.
         https://doi.org/10.1175/1520-0493(1950)078%3C0001:VOFEIT%3E2.0.CO;2
     """
-    probs, targets = checks.values(probs=probs, targets=targets)
+    probs, targets = checks.values(probs=probs, targets=checks.marks(targets))
     probs, targets = blank(where, probs, targets)
     value_checks.ensure_probabilities(probs=probs, targets=targets)
     valid = (probs >= 0) & (probs <= 1) & (targets >= 0) & (targets <= 1)

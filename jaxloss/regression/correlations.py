@@ -147,7 +147,7 @@ def pearson_correlation_loss(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.pearson_correlation_loss(jnp.array([1.0, -1.0, 0.0]), jnp.array([8.0, 6.0, 7.0]))
@@ -158,7 +158,7 @@ def pearson_correlation_loss(
         https://doi.org/10.1098/rspl.1895.0041
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
-    checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     x, y = _half_deviations(predictions, mass), _half_deviations(targets, mass)
@@ -196,7 +196,7 @@ def concordance_correlation_loss(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.concordance_correlation_loss(jnp.array([2.0, 0.0]), jnp.array([1.0, -1.0]))
@@ -207,7 +207,7 @@ def concordance_correlation_loss(
         https://doi.org/10.2307/2532051
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
-    checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     parts = (

@@ -187,7 +187,7 @@ def log_cosh(
         5.00e-09 9999.31
 
     Reference:
-        Chen, Ho, Guo and Xu (2019), Log Hyperbolic Cosine Loss Improves Variational Auto-Encoder.
+        Chen, Chen and Zhang (2019), Log Hyperbolic Cosine Loss Improves Variational Auto-Encoder.
         https://openreview.net/forum?id=rkglvsC9Ym
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)

@@ -102,7 +102,7 @@ def root_mean_squared_log_error(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.root_mean_squared_log_error(jnp.array([jnp.e - 1, 3.0]), jnp.array([0.0, 3.0]))
@@ -113,7 +113,7 @@ def root_mean_squared_log_error(
         https://doi.org/10.1057/jors.2014.103
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
-    checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     values = pool_root_mean_square(_log_residual(predictions, targets), mass)

@@ -136,7 +136,7 @@ def weighted_ape(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.weighted_ape(jnp.array([1.0, 4.0]), jnp.array([0.0, 4.0]))
@@ -147,7 +147,7 @@ def weighted_ape(
         https://ideas.repec.org/a/for/ijafaa/y2007i6p40-43.html
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
-    checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     error = pool_mean(_half_error(predictions, targets), mass)

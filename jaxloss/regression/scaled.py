@@ -113,7 +113,7 @@ def relative_l2_error(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.relative_l2_error(jnp.array([3.0, 5.0]), jnp.array([3.0, 4.0]))
@@ -124,7 +124,7 @@ def relative_l2_error(
         https://arxiv.org/abs/2010.08895
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
-    checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     # An eighth of both: neither the difference nor a reciprocal leaves the normal numbers at the top of the dtype.

@@ -113,7 +113,7 @@ def root_mean_squared_error(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.root_mean_squared_error(jnp.array([3.0, 4.0]), jnp.zeros(2))
@@ -124,7 +124,7 @@ def root_mean_squared_error(
         https://doi.org/10.1016/j.ijforecast.2006.03.001
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
-    checks.with_axes("entries", allow_empty=True, predictions=predictions)
+    checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     residual = predictions - targets
     mass, present = pool_mass(where, weights, residual)

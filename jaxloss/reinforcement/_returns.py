@@ -164,7 +164,8 @@ def generalized_advantage_estimation(
     r_t, discount_t = checks.values(r_t=r_t, discount_t=discount_t)
     (values,) = checks.numeric(values=values)
     checks.with_axes("time", allow_empty=True, r_t=r_t)
-    checks.has_shape((*r_t.shape[:-1], r_t.shape[-1] + 1), "one state more than rewards", values=values)
+    meaning = "one state more than rewards; time is the last axis: jnp.moveaxis(x, 0, -1)"
+    checks.has_shape((*r_t.shape[:-1], r_t.shape[-1] + 1), meaning, values=values)
     r_t, discount_t, v_tm1, v_t = blank(where, r_t, discount_t, values[..., :-1], values[..., 1:])
     mix = mixing(lambda_, where, r_t)
     return backwards(discount_t * mix, r_t + discount_t * v_t - v_tm1, where)

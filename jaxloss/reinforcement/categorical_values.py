@@ -105,7 +105,9 @@ def categorical_td_loss(
         r_t, discount_t: See `jaxloss.td_loss`.
         v_logits_t: Logits of the atoms at time t, shape ``[..., K]``. No gradient flows through them.
         atoms: The return that each logit stands for, shape ``[K]``, strictly increasing; otherwise the loss is NaN.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar >= 0, in nats.
@@ -191,7 +193,9 @@ def categorical_q_learning_loss(
         a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
         q_logits_t: Logits at time t, shape ``[..., A, K]``. No gradient flows through them.
         atoms: The return that each logit stands for, shape ``[K]``, strictly increasing; otherwise the loss is NaN.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar >= 0, in nats.
@@ -235,7 +239,9 @@ def categorical_double_q_learning_loss(
         q_logits_tm1, a_tm1, r_t, discount_t, q_logits_t, atoms: See `jaxloss.categorical_q_learning_loss`.
         q_t_selector: Action values :math:`s_t` that choose the next action, shape ``[..., A]``. No gradient flows
             through them.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar >= 0, in nats.

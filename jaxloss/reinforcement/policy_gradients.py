@@ -43,7 +43,9 @@ def policy_gradient_loss(
         a_t: Actions taken, shape ``[...]``, integer in ``[0, A)``. An unmasked one outside gives NaN in value and
             gradient.
         adv_t: Advantages or returns of the actions, shape ``[...]``.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar of either sign, in nats times units of reward.
@@ -88,7 +90,9 @@ def reinforce_loss(
     Args:
         log_probs_t: Log-probabilities or log-densities of the actions taken, shape ``[...]``, floating.
         adv_t: Advantages or returns of the actions, shape ``[...]``, the same.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar of either sign, in nats times units of reward.
@@ -132,7 +136,9 @@ def advantage_weighted_loss(
         temperature: Temperature :math:`\beta` > 0, in units of the advantages: as much more advantage multiplies the
             weight of an action by e.
         max_weight: The largest weight :math:`w_{\max}`, > 0: 100 in IQL, 20 in AWR.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar, in nats; >= 0 for log-probabilities, of either sign for log-densities.
@@ -179,7 +185,9 @@ def clipped_surrogate_pg_loss(
             ``jnp.exp(log_probs - old_log_probs)``. A negative one gives NaN in value and gradient.
         adv_t: Advantages of the actions, shape ``[...]``, the same.
         clip: How far the ratio may move from 1, :math:`\epsilon`; >= 0.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar of either sign, in units of reward.

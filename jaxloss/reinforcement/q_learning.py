@@ -75,7 +75,9 @@ def q_learning_loss(
         discount_t: Discounts at time t, shape ``[...]``; 0 where the episode ends.
         q_t: Action values at time t, shape ``[..., A]``, floating; no gradient flows through them. An action of value
             -inf is never chosen.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar >= 0, in squared units of reward; exactly 0 if the value equals its target.
@@ -165,7 +167,9 @@ def double_q_learning_loss(
         q_t_value: Action values :math:`q_t` at time t from the target network, shape ``[..., A]``, floating.
         q_t_selector: Action values :math:`s_t` from the online network, which choose the next action (the first of
             equal ones), shape ``[..., A]``, floating. No gradient flows through either.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar >= 0, in squared units of reward; exactly 0 if the value equals its target.

@@ -48,7 +48,9 @@ def quantile_q_learning_loss(
         dist_q_t: Quantiles :math:`z` at time t, shape ``[..., M, A]``, floating. No gradient flows through it or
             ``dist_q_t_selector``.
         huber_param: Error :math:`\kappa` from which the loss is linear, in units of reward; >= 0.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar >= 0, in units of reward; exactly 0 if all quantiles equal all samples of the target.

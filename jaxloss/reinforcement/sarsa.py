@@ -74,7 +74,9 @@ def sarsa_loss(
         q_tm1, a_tm1, r_t, discount_t: See `jaxloss.q_learning_loss`.
         q_t: Action values at time t, shape ``[..., A]``, floating; no gradient flows through them.
         a_t: Actions taken at time t, shape ``[...]``, integer in ``[0, A)``. An unmasked one outside gives NaN.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar >= 0, in squared units of reward; exactly 0 if the value equals its target.
@@ -132,7 +134,8 @@ def expected_sarsa_error(
         https://doi.org/10.1109/ADPRL.2009.4927542
     """
     q_tm1, q_t, probs = action_values(where, q_tm1=q_tm1, q_t=q_t, probs_a_t=probs_a_t)
-    value_checks.ensure_probabilities(probs_a_t=probs)
+    even = hide(where, probs, event_ndim=1, fill=1 / probs.shape[-1])
+    value_checks.ensure_probabilities(probs_a_t=even, sum_to_one=True)
     q_t, probs = promote(q_t, probs)
     errors = action_error(where, q_tm1, a_tm1, r_t, discount_t, expected(q_t, probs))
     return numerics.poison(errors, jnp.all((probs >= 0) & (probs <= 1), axis=-1))
@@ -163,7 +166,9 @@ def expected_sarsa_loss(
         probs_a_t: Probabilities :math:`\pi_t` of the actions at time t, shape ``[..., A]``, floating in [0, 1]; one
             outside gives NaN in value and gradient. An action of probability 0 does not count, even if its value is
             infinite. No gradient flows through ``q_t`` or ``probs_a_t``.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar >= 0, in squared units of reward; exactly 0 if the value equals its target.

@@ -41,7 +41,9 @@ def sac_actor_loss(
         log_probs_t: Log-densities of the sampled actions, shape ``[...]``, floating.
         q_t: Values of these actions by C critics, shape ``[..., C]``, floating; C is 2 in the paper.
         temperature: Temperature :math:`\alpha` >= 0, in units of reward per nat. No gradient flows through it.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar of either sign, in units of reward.
@@ -89,7 +91,9 @@ def sac_critic_loss(
         q_t: Values of actions sampled at time t by D target networks, shape ``[..., D]``, floating.
         log_probs_t: Log-densities of these sampled actions, shape ``[...]``. No gradient flows through the target.
         temperature: Temperature :math:`\alpha` >= 0, in units of reward per nat. No gradient flows through it.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar >= 0, in squared units of reward; exactly 0 if all critics equal the target.
@@ -138,7 +142,9 @@ def sac_temperature_loss(
         log_probs_t: Log-densities of actions sampled from the policy, shape ``[...]``. No gradient flows through them.
         target_entropy: Target :math:`\bar H` of the entropy, in nats; minus the number of action dimensions in the
             paper.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar of either sign.

@@ -68,7 +68,9 @@ def td_loss(
         r_t: Rewards at time t, shape ``[...]``, the same; floating or integer.
         discount_t: Discounts at time t, shape ``[...]``, the same; 0 where the episode ends.
         v_t: Values of the states at time t, shape ``[...]``, the same.
-        where, weights, reduction: See `jaxloss.reduce`.
+        where, weights, reduction: See `jaxloss.reduce`. The mean divides by the sum of the weights. Importance weights,
+            of prioritised replay or of another policy, must not be normalised so: pass them with
+            ``reduction=jaxloss.reductions.mean_over(batch_size)``.
 
     Returns:
         A scalar >= 0, in squared units of reward; exactly 0 if the value equals its target.

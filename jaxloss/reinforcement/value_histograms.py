@@ -21,6 +21,7 @@ __all__ = ["hl_gauss_loss", "two_hot_cross_entropy"]
 def _inputs(where: ArrayLike | None, logits: ArrayLike, targets: ArrayLike) -> tuple[Array, Array]:
     (logits,) = checks.floating(logits=logits)
     checks.with_axes("bins", logits=logits)
+    value_checks.ensure_logits("logits", logits)
     (targets,) = per_step(where, logits.shape[:-1], targets=targets)
     return hide(where, logits, event_ndim=1), targets
 

@@ -78,7 +78,7 @@ def knowledge_distillation_loss(
     Example:
         >>> logits, teacher_logits = jnp.array([[0.0, 0.0]]), jnp.array([[2.0, 0.0]])
         >>> jaxloss.knowledge_distillation_loss(logits, teacher_logits, temperature=2.0)
-        Array(0.44377762, dtype=float32)
+        Array(0.4437763, dtype=float32)
 
     Reference:
         Hinton, Vinyals and Dean (2015), Distilling the Knowledge in a Neural Network.

@@ -126,7 +126,8 @@ def cosine_embedding_loss(
         Array([0. , 0.5], dtype=float32)
 
     Reference:
-        Wang et al. (2014), Learning Fine-grained Image Similarity with Deep Ranking. https://arxiv.org/abs/1404.4661
+        Salvador et al. (2017), Learning Cross-Modal Embeddings for Cooking Recipes and Food Images.
+        https://doi.org/10.1109/CVPR.2017.327
     """
     anchors, others, targets = _pairs(where, anchors, others, targets)
     margin = checks.scalar("margin", margin, anchors.dtype, at_least=-1, at_most=1)
@@ -166,8 +167,8 @@ def hinge_embedding_loss(
         Array([0.25, 0.75], dtype=float32)
 
     Reference:
-        Liu and Qi (2017), Discriminative Cross-View Binary Representation Learning.
-        https://arxiv.org/abs/1707.05574
+        Mobahi, Collobert and Weston (2009), Deep Learning from Temporal Coherence in Video.
+        https://doi.org/10.1145/1553374.1553469
     """
     distances, targets = checks.values(distances=distances, targets=targets)
     (distances,) = promote(hide(where, distances))

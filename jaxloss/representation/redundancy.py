@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -27,7 +29,7 @@ def _views(
 ) -> tuple[Views, Array, Array | None, Array | None]:
     """Features ``[..., D, N]`` of both views, the share of every example, its mass and which sets have any."""
     first, second = checks.floating(first=first, second=second)
-    checks.with_axes("examples features", allow_empty=True, first=first)
+    checks.with_pool("examples features", first=first)
     checks.with_axes("features", first=first)
     checks.same_shape(first=first, second=second)
     first, second = blank(where, first, second, event_ndim=1)
@@ -103,7 +105,8 @@ def barlow_twins_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or ``redundancy_weight`` is negative.
+        ValueError: If the shapes differ, or ``redundancy_weight`` is negative; or if every pool has one entry, as in
+            ``[N, 1, D]``.
 
     Example:
         >>> view = jnp.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
@@ -116,10 +119,11 @@ def barlow_twins_loss(
     """
     views, share, mass, present = _views(axis_name, where, weights, first, second)
     factor = checks.scalar("redundancy_weight", redundancy_weight, share.dtype, at_least=0)
-    each = None if mass is None else jnp.broadcast_to(share[..., None, :], views[0].shape)
     # Every device has the whole features of both views for the diagonal, which keeps the digits of 1 - C.
-    _, each, *features = whole_pool(axis_name, None, each, *views)
-    lack = pearson_correlation_loss(*features, weights=each, reduction="none")
+    rows = (jnp.swapaxes(x, -1, -2) for x in views)
+    _, every, *features = whole_pool(axis_name, None, None if mass is None else share, *rows, event_ndim=1)
+    of_feature = functools.partial(pearson_correlation_loss, weights=every, reduction="none")
+    lack = jax.vmap(of_feature, in_axes=-1, out_axes=-1)(*features)
     one, other = (_standardised(axis_name, _deviations(axis_name, x, mass), share) for x in views)
     values = jnp.sum(jnp.square(lack), axis=-1) + factor * _off_diagonal(_moments(axis_name, one, other, share))
     return reduce(values, where=present, reduction=reduction)
@@ -181,7 +185,8 @@ def vicreg_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or a hyperparameter is out of range.
+        ValueError: If the shapes differ, or a hyperparameter is out of range; or if every pool has one entry, as in
+            ``[N, 1, D]``.
 
     Example:
         >>> view = 2 * jnp.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])

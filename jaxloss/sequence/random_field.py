@@ -61,6 +61,7 @@ def linear_chain_crf_nll(
     """
     logits, transitions = checks.floating(logits=logits, transitions=transitions)
     checks.with_axes("frames classes", logits=logits)
+    value_checks.ensure_logits("logits", logits)
     labels, lengths = checks.integer(labels=labels, lengths=lengths)
     *batch, frames, num_classes = logits.shape
     checks.has_shape((*batch, frames), "logits.shape[:-1], the class axis is last", labels=labels)

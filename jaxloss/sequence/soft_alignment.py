@@ -51,7 +51,7 @@ def soft_dtw_loss(
     Example:
         >>> series = jnp.array([[0.0], [1.0], [2.0]])
         >>> jaxloss.soft_dtw_loss(series, jnp.array([[0.0], [2.0]]), gamma=0.1)
-        Array(0.93068534, dtype=float32)
+        Array(0.930683, dtype=float32)
 
     Reference:
         Cuturi and Blondel (2017), Soft-DTW: a Differentiable Loss Function for Time-Series.

@@ -7,7 +7,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
+from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
@@ -72,6 +72,7 @@ def ctc_loss(
     """
     (logits,) = checks.floating(logits=logits)
     checks.with_axes("frames classes", logits=logits)
+    value_checks.ensure_logits("logits", logits)
     *batch, frames, num_classes = logits.shape
     labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
     blank_id = blank_index(blank_id, num_classes)

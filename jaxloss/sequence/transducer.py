@@ -7,7 +7,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
+from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
@@ -67,6 +67,7 @@ def rnnt_loss(
     """
     (logits,) = checks.floating(logits=logits)
     checks.with_axes("frames labels+1 classes", logits=logits)
+    value_checks.ensure_logits("logits", logits)
     *batch, frames, states, num_classes = logits.shape
     labels, logit_lengths, label_lengths = targets(tuple(batch), labels, logit_lengths, label_lengths)
     checks.has_shape((*batch, states - 1), "one label less than logits.shape[-2]", labels=labels)

@@ -47,7 +47,7 @@ def cox_breslow_nll(
 
     Raises:
         TypeError: If ``log_hazards`` is not floating or ``events`` is not boolean.
-        ValueError: If the shapes differ.
+        ValueError: If the shapes differ; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> times, events = jnp.array([3.0, 1.0, 2.0]), jnp.array([False, True, True])
@@ -90,7 +90,7 @@ def cox_efron_nll(
 
     Raises:
         TypeError: If ``log_hazards`` is not floating or ``events`` is not boolean.
-        ValueError: If the shapes differ.
+        ValueError: If the shapes differ; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> times, events = jnp.array([3.0, 1.0, 1.0]), jnp.array([False, True, True])
@@ -119,7 +119,7 @@ def _cohorts(
     log_hazards: ArrayLike, times: ArrayLike, events: ArrayLike, where: ArrayLike | None, weights: ArrayLike | None
 ) -> tuple[_Cohort, Array]:
     log_hazards, times = checks.values(log_hazards=log_hazards, times=times)
-    checks.with_axes("subjects", allow_empty=True, log_hazards=log_hazards)
+    checks.with_pool("subjects", log_hazards=log_hazards)
     (events,) = checks.boolean("True where the event was observed", events=events)
     checks.same_shape(log_hazards=log_hazards, events=events)
     times, events = hide(where, times), hide(where, events, fill=False)

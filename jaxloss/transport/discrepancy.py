@@ -120,7 +120,7 @@ def mmd_loss(
 
     Example:
         >>> jaxloss.mmd_loss(jnp.array([[0.0], [2.0]]), jnp.array([[3.0]]))
-        Array(0.95003694, dtype=float32)
+        Array(0.9500278, dtype=float32)
 
     Reference:
         Gretton et al. (2012), A Kernel Two-Sample Test. https://jmlr.org/papers/v13/gretton12a.html

@@ -90,8 +90,8 @@ MESSAGES = {
     "mask of another shape": (
         lambda: jaxloss.squared_error(jnp.ones((4, 2)), jnp.ones((4, 2)), where=jnp.ones(3, bool)),
         ValueError,
-        "where must have the shape of the unreduced loss, (4, 2), or broadcast to it; found (3,). To mask or weight whole "
-        "examples use shape (4, 1).",
+        "where must have the shape of the unreduced loss, (4, 2), with axes of size 1 where it repeats, or be one number; "
+        "found (3,). To mask or weight whole examples use shape (4, 1).",
     ),
     "mask of examples": (
         lambda: jaxloss.squared_error(jnp.ones((4, 2, 3)), jnp.ones((4, 2, 3)), where=jnp.ones(4, bool)),
@@ -106,8 +106,8 @@ MESSAGES = {
     "weights of classes": (
         lambda: jaxloss.softmax_cross_entropy(jnp.ones((4, 3)), jnp.ones((4, 3)), weights=jnp.ones(3)),
         ValueError,
-        "weights must have the shape of the unreduced loss, (4,), or broadcast to it; found (3,). To mask or weight whole "
-        "examples use shape (4,), or for one weight per class use class_weights= where the loss has it, else "
+        "weights must have the shape of the unreduced loss, (4,), with axes of size 1 where it repeats, or be one number; "
+        "found (3,). To mask or weight whole examples use shape (4,), or for one weight per class use class_weights= where the loss has it, else "
         "weights=w[labels].",
     ),
     "weights of examples": (
@@ -124,8 +124,8 @@ MESSAGES = {
     "labels of a loss that takes targets": (
         lambda: jaxloss.softmax_cross_entropy(jnp.ones((4, 3)), jnp.ones(4, jnp.int32)),
         ValueError,
-        "found logits (4, 3) and targets (4,). Integer class labels belong to the loss of the same name that ends in "
-        "_with_integer_labels; where there is none, write jax.nn.one_hot(targets, 3).",
+        "found logits (4, 3) and targets (4,). For integer class labels use "
+        "jaxloss.softmax_cross_entropy_with_integer_labels, or write jax.nn.one_hot(targets, 3).",
     ),
     "labels as floats": (
         lambda: jaxloss.softmax_cross_entropy(jnp.ones((4, 3)), jnp.ones(4)),
@@ -141,7 +141,17 @@ MESSAGES = {
     "one-hot labels": (
         lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((4, 3)), jnp.ones((4, 3), jnp.int32)),
         ValueError,
-        "found (4, 3). If labels are one-hot, write jnp.argmax(labels, axis=-1).",
+        "found (4, 3). If labels are one-hot, use jaxloss.softmax_cross_entropy, or write jnp.argmax(labels, axis=-1).",
+    ),
+    "a kernel of PyTorch": (
+        lambda: jaxloss.linear_softmax_cross_entropy(jnp.ones((4, 3)), jnp.ones((7, 3)), jnp.ones(4, jnp.int32)),
+        ValueError,
+        "kernel must have shape (3, 3) (features, classes); found (7, 3). Did you mean kernel.T?",
+    ),
+    "time first": (
+        lambda: jaxloss.returns.generalized_advantage_estimation(*jnp.ones((2, 5, 2)), jnp.ones((6, 2))),
+        ValueError,
+        "values must have shape (5, 3) (one state more than rewards; time is the last axis: jnp.moveaxis(x, 0, -1))",
     ),
     "labels of one class": (
         lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((4, 1)), jnp.ones((4, 1), jnp.int32)),
@@ -223,7 +233,7 @@ def test_advice_on_symbolic_shapes() -> None:
     scores, turned = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((b, k), (k, b)))
     with pytest.raises(ValueError, match="The axes seem to be in another order"):
         jax.eval_shape(jaxloss.squared_error, scores, turned)
-    with pytest.raises(ValueError, match="If labels are one-hot, write"):
+    with pytest.raises(ValueError, match="If labels are one-hot, use jaxloss.softmax_cross_entropy, or write"):
         jax.eval_shape(LOSS, scores, jax.ShapeDtypeStruct((b, k), jnp.int32))
 
 

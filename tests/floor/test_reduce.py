@@ -68,13 +68,16 @@ def test_nan_is_shown_unless_masked() -> None:
     assert np.isnan(jaxloss.reduce(jnp.ones(2), weights=values))
 
 
-def test_masks_and_weights_broadcast_to_the_loss_and_only_to_it() -> None:
+def test_masks_and_weights_repeat_along_axes_of_size_1_and_never_add_an_axis() -> None:
     values = jnp.arange(6.0).reshape(2, 3)
     assert float(jaxloss.reduce(values, where=np.array([[True], [False]]))) == 1.0
-    assert float(jaxloss.reduce(values, where=np.array([True, False, False]))) == 1.5
+    assert float(jaxloss.reduce(values, where=np.array([[True, False, False]]))) == 1.5
+    assert float(jaxloss.reduce(values, where=np.array(True), weights=2.0)) == 2.5
     assert float(jaxloss.reduce(values, weights=np.float32([[1.0], [3.0]]))) == pytest.approx((3 + 36) / 12)
     with pytest.raises(ValueError, match=r"where must have the shape of the unreduced loss, \(2, 3\)"):
         jaxloss.reduce(values, where=np.ones(2, bool))
+    with pytest.raises(ValueError, match=r"for the last axis, where\[None, \.\.\.\]"):
+        jaxloss.reduce(values, where=np.ones(3, bool))
     with pytest.raises(ValueError, match="weights must have the shape"):
         jaxloss.reduce(jnp.ones(3), weights=np.ones((2, 3)))
 

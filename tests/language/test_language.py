@@ -85,7 +85,7 @@ def test_shifting_refuses() -> None:
 
 def test_shares_of_hidden_tokens() -> None:
     """15 % chosen; of these 80 % hidden, 10 % random, 10 % left as they are; nothing outside ``where``."""
-    tokens, may = jnp.full((200, 1000), 7), jnp.arange(1000) < 500
+    tokens, may = jnp.full((200, 1000), 7), jnp.arange(1000)[None, :] < 500
     batch = jax.jit(
         lambda key: jaxloss.tokens.mask_tokens(key, tokens, mask_token=1, vocabulary_size=10**6, where=may)
     )(jax.random.key(3))

@@ -43,7 +43,8 @@ def feature_matching_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or the example or feature axis is missing.
+        ValueError: If the shapes differ, or the example or feature axis is missing; or if every pool has one entry, as
+            in ``[N, 1, D]``.
 
     Example:
         >>> real, fake = jnp.zeros((2, 2)), jnp.array([[0.0, 0.0], [2.0, 4.0]])
@@ -55,7 +56,7 @@ def feature_matching_loss(
         https://arxiv.org/abs/1606.03498
     """
     real, fake = checks.floating(real_features=real_features, fake_features=fake_features)
-    checks.with_axes("examples features", allow_empty=True, real_features=real)
+    checks.with_pool("examples features", real_features=real)
     checks.with_axes("features", real_features=real)
     checks.same_shape(real_features=real, fake_features=fake)
     real, fake = (hide(where, array, event_ndim=1) for array in promote(real, fake))

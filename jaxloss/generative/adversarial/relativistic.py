@@ -137,7 +137,7 @@ def gan_relativistic_average_discriminator_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or the last axis is missing.
+        ValueError: If the shapes differ, or the last axis is missing; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.gan_relativistic_average_discriminator_loss(jnp.array([1.0, 3.0]), jnp.array([-1.0, -3.0]))
@@ -148,7 +148,7 @@ def gan_relativistic_average_discriminator_loss(
         https://arxiv.org/abs/1807.00734
     """
     real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
-    checks.with_axes("entries", allow_empty=True, real_logits=real_logits)
+    checks.with_pool("entries", real_logits=real_logits)
     where, weights, real, fake = whole_pool(axis_name, where, weights, real_logits, fake_logits)
     return _lag_of_averages(real, fake, where, weights, reduction)
 
@@ -178,7 +178,7 @@ def gan_relativistic_average_generator_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ, or the last axis is missing.
+        ValueError: If the shapes differ, or the last axis is missing; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.gan_relativistic_average_generator_loss(jnp.array([1.0, 3.0]), jnp.array([-1.0, -3.0]))
@@ -189,6 +189,6 @@ def gan_relativistic_average_generator_loss(
         https://arxiv.org/abs/1807.00734
     """
     real_logits, fake_logits = score_pair(where, real_logits, fake_logits)
-    checks.with_axes("entries", allow_empty=True, real_logits=real_logits)
+    checks.with_pool("entries", real_logits=real_logits)
     where, weights, real, fake = whole_pool(axis_name, where, weights, real_logits, fake_logits)
     return _lag_of_averages(fake, real, where, weights, reduction)

@@ -85,7 +85,8 @@ def batch_free_bits_loss(
 
     Raises:
         TypeError: If ``kl_divergences`` are not floating.
-        ValueError: If the example axis is missing, the group axis is missing or empty, or ``free_nats`` is negative.
+        ValueError: If the example axis is missing, the group axis is missing or empty, or ``free_nats`` is negative; or
+            if every pool has one entry, as in ``[N, 1, G]``.
 
     Example:
         >>> jaxloss.batch_free_bits_loss(jnp.array([[0.0, 0.0], [2.0, 0.5]]), free_nats=0.5)
@@ -96,7 +97,7 @@ def batch_free_bits_loss(
         https://arxiv.org/abs/1606.04934
     """
     (divergences,) = checks.floating(kl_divergences=kl_divergences)
-    checks.with_axes("examples groups", allow_empty=True, kl_divergences=divergences)
+    checks.with_pool("examples groups", kl_divergences=divergences)
     checks.with_axes("groups", kl_divergences=divergences)
     (divergences,) = promote(hide(where, divergences, event_ndim=1))
     free_nats = checks.scalar("free_nats", free_nats, divergences.dtype, at_least=0)

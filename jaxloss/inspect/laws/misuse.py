@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,22 +10,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss.inspect.calls import call, cast_hypers, generator, settings
-from jaxloss.inspect.case import Case, floats
-from jaxloss.inspect.findings import refusals
+import jaxloss
+from jaxloss.inspect import programs
+from jaxloss.inspect.calls import call, cast, cast_hypers, generator, settings
+from jaxloss.inspect.case import Case, Shape, floats
+from jaxloss.inspect.findings import differences, refusals
 from jaxloss.inspect.law import DoesNotApply, law
 
 __all__ = [
+    "adds_no_axis_to_a_tail",
+    "mistakes_are_noticed",
+    "refuses_a_column_of_pools",
     "refuses_a_wrong_tail",
     "refuses_hyperparameters_out_of_range",
     "refuses_shapes_that_differ",
     "refuses_wrong_dtypes",
+    "takes_masks_for_targets",
 ]
 
 
-def _inputs(case: Case) -> dict[str, Any]:
-    """Four examples as shapes and dtypes: nothing here is computed."""
-    drawn = case.draw(generator(), (4,))
+def _inputs(case: Case, batch: Shape = (4,)) -> dict[str, Any]:
+    """Examples as shapes and dtypes: nothing here is computed."""
+    drawn = case.draw(generator(), batch)
     dtype = lambda n, x: np.dtype(np.float32) if n in floats(drawn) else np.asarray(x).dtype
     return {n: jax.ShapeDtypeStruct(np.shape(x), dtype(n, x)) for n, x in drawn.items()}
 
@@ -46,6 +53,50 @@ def refuses_shapes_that_differ(case: Case) -> Iterator[str]:
         for wrong in ((shape[0] - 1, *shape[1:]), (*shape, 1), (1, *shape[1:])):
             run = _traced(case, {**inputs, name: jax.ShapeDtypeStruct(wrong, dtype)}, **hypers)
             yield from refusals(run, ValueError, "shape|axis|axes", f"{name} of shape {wrong} in place of {shape}")
+
+
+@law()
+def takes_masks_for_targets(case: Case) -> Iterator[str]:
+    """Boolean targets are 0 and 1 where they say yes or no, and refused elsewhere."""
+    inputs = programs.clean_inputs(case)
+    if "targets" not in inputs or "targets" in case.shared:
+        raise DoesNotApply("no targets")
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    mask = np.random.default_rng(5).integers(0, 2, np.shape(inputs["targets"])).astype(bool)
+    if not case.boolean:
+        shapes = {**_inputs(case, (6,)), "targets": jax.ShapeDtypeStruct(mask.shape, np.bool_)}
+        yield from refusals(_traced(case, shapes, **hypers), TypeError, "targets", "boolean targets")
+        return
+    each = jax.jit(lambda x: call(case, x, **hypers, reduction="none"))
+    found, expected = (each(cast({**inputs, "targets": mask.astype(kind)}, np.float32)) for kind in (bool, float))
+    yield from differences(found, expected, "boolean targets")
+
+
+@law()
+def mistakes_are_noticed(case: Case) -> Iterator[str]:
+    """Under `jaxloss.checked`: probabilities given as logits, and what the Case names."""
+    inputs = case.draw(generator(), (80,))
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    checked = jaxloss.checked(jax.jit(lambda x: call(case, x, **hypers)))
+    mistakes = dict(case.mistakes)
+    if "logits" in inputs and not {"labels", "targets"}.isdisjoint(inputs):
+        squash = jax.nn.softmax if np.ndim(inputs["logits"]) > 1 else jax.nn.sigmoid
+        mistakes["probabilities"] = lambda x: {**x, "logits": np.asarray(squash(x["logits"]))}
+    if not mistakes:
+        raise DoesNotApply("nothing that only values can tell")
+    for word, mistake in mistakes.items():
+        run = functools.partial(checked, cast(mistake(inputs), np.float32))
+        yield from refusals(run, ValueError, word, f"mistaken for {word}")
+
+
+@law()
+def refuses_a_column_of_pools(case: Case) -> Iterator[str]:
+    """Pools of one entry each, from a head that returns ``[N, 1]``: a root mean square of one is an absolute error."""
+    if not case.pooled or case.single:
+        raise DoesNotApply(case.single or "every example is a loss of its own")
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    yield from refusals(_traced(case, _inputs(case, (4, 1)), **hypers), ValueError, "squeeze", "pools of one entry")
+    _traced(case, _inputs(case, (1,)), **hypers)()
 
 
 @law()
@@ -76,6 +127,18 @@ def refuses_a_wrong_tail(case: Case) -> Iterator[str]:
     ]
     for kwargs, error, word in wrong:
         yield from refusals(_traced(case, inputs, **hypers, **kwargs), error, word, f"{kwargs}")
+
+
+@law()
+def adds_no_axis_to_a_tail(case: Case) -> Iterator[str]:
+    """A mask or weights of examples do not become those of columns where there are as many of both."""
+    inputs = _inputs(case, (4, 4))
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    for name, dtype in (("where", np.bool_), ("weights", np.float32)):
+        tail = np.ones(4, dtype)
+        yield from refusals(_traced(case, inputs, **hypers, **{name: tail}), ValueError, name, f"{name} of shape (4,)")
+        for fits in (tail[:, None], tail[None, :], tail[0]):
+            _traced(case, inputs, **hypers, **{name: fits})()
 
 
 @law()

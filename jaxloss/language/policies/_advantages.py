@@ -128,9 +128,12 @@ def leave_one_out_advantages(rewards: ArrayLike, *, where: ArrayLike | None = No
 
 
 def batch_scaled_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where: ArrayLike | None = None) -> Array:
-    r"""Advantages of REINFORCE++: rewards minus the mean of their group, divided by the deviation of the whole batch.
+    r"""Advantages of Lite PPO: rewards minus the mean of their group, divided by the deviation of the whole batch.
 
     .. math:: A_{bi} = \frac{r_{bi} - \operatorname{mean}(r_b)}{\operatorname{std}(r) + \epsilon}
+
+    with the sample standard deviation of all rewards, of divisor :math:`n - 1` for n rewards, which are not centered
+    by group.
 
     Args:
         rewards, epsilon: See `jaxloss.returns.group_advantages`.
@@ -149,8 +152,8 @@ def batch_scaled_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where
                [ 0.,  0.]], dtype=float32)
 
     Reference:
-        Hu, Liu and Shen (2025), REINFORCE++: An Efficient RLHF Algorithm with Robustness to Both Prompt and Reward
-        Models. https://arxiv.org/abs/2501.03262
+        Liu et al. (2025), Part I: Tricks or Traps? A Deep Dive into RL for LLM Reasoning.
+        https://arxiv.org/abs/2508.08221
     """
     centered, mass, _ = _centered(rewards, where)
     epsilon = checks.scalar("epsilon", epsilon, centered.dtype, at_least=0)

@@ -54,7 +54,7 @@ def dpo_loss(
     Example:
         >>> zero = jnp.zeros(2)
         >>> jaxloss.dpo_loss(jnp.array([0.0, -10.0]), jnp.array([0.0, -30.0]), zero, zero, reduction="none")
-        Array([0.6931472 , 0.12692805], dtype=float32)
+        Array([0.6931472, 0.126928 ], dtype=float32)
 
     Reference:
         Rafailov et al. (2023), Direct Preference Optimization: Your Language Model is Secretly a Reward Model.
@@ -105,7 +105,7 @@ def robust_dpo_loss(
     Example:
         >>> zero = jnp.zeros(1)
         >>> jaxloss.robust_dpo_loss(jnp.array([-10.0]), jnp.array([-30.0]), zero, zero)
-        Array(-0.12307194, dtype=float32)
+        Array(-0.123072, dtype=float32)
 
     Reference:
         Chowdhury, Kini and Natarajan (2024), Provably Robust DPO: Aligning Language Models with Noisy Feedback.

@@ -12,10 +12,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor import value_checks
 from jaxloss._floor.maths.numerics import divide, positive_part
 from jaxloss._floor.typing import Array
 
-__all__ = ["Overlap", "beyond_union", "lack_of_overlap", "overlap"]
+__all__ = ["Overlap", "beyond_union", "ensure_corners", "lack_of_overlap", "overlap"]
+
+
+def ensure_corners(**boxes: Array) -> None:
+    """Under `checked`: no side of the boxes is inverted, as it is when a width stands in the place of x1."""
+    for name, array in boxes.items():
+        value_checks.ensure(
+            lambda a=array: jnp.logical_not(a[..., 2:] < a[..., :2]),
+            f"{name} must be corners (x0, y0, x1, y1) with x0 <= x1 and y0 <= y1; jaxloss.boxes converts other formats",
+        )
 
 
 class _Parts(NamedTuple):

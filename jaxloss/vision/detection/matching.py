@@ -11,6 +11,7 @@ from jaxloss._floor.reduction import hide, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 from jaxloss.vision.detection._hungarian import assign
+from jaxloss.vision.detection._overlap import ensure_corners
 from jaxloss.vision.detection.formats import xyxy_to_cxcywh
 from jaxloss.vision.detection.overlap import giou_loss
 from jaxloss.vision.detection.pairwise import generalized_box_iou
@@ -177,6 +178,7 @@ def _sets(
     logits, boxes, target_boxes = promote(logits, boxes, target_boxes)
     present = hide(where, present, event_ndim=1, fill=False)
     labels, target_boxes = hide(present, checks.as_int32(labels)), hide(present, target_boxes, event_ndim=1)
+    ensure_corners(target_boxes=target_boxes)
     return hide(where, logits, event_ndim=2), hide(where, boxes, event_ndim=2), labels, target_boxes, present
 
 

@@ -11,7 +11,7 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.vision.detection._overlap import beyond_union, lack_of_overlap, overlap
+from jaxloss.vision.detection._overlap import beyond_union, ensure_corners, lack_of_overlap, overlap
 
 __all__ = ["ciou_loss", "diou_loss", "giou_loss", "iou_loss"]
 
@@ -189,7 +189,9 @@ def _boxes(predictions: ArrayLike, targets: ArrayLike, where: ArrayLike | None) 
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_axes("coordinates", predictions=predictions)
     checks.has_shape((*predictions.shape[:-1], 4), "four coordinates per box", predictions=predictions)
-    return blank(where, predictions, targets, event_ndim=1)
+    predictions, targets = blank(where, predictions, targets, event_ndim=1)
+    ensure_corners(targets=targets)
+    return predictions, targets
 
 
 def _corners(boxes: Array) -> tuple[Array, Array]:

@@ -8,12 +8,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor import checks
+from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import positive_part, quotient
 from jaxloss._floor.reduction import blank
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
-__all__ = ["capped", "check_window", "dissimilarities", "gaussian_window", "image_pair", "sum_and_difference"]
+__all__ = [
+    "capped",
+    "check_window",
+    "dissimilarities",
+    "ensure_range",
+    "gaussian_window",
+    "image_pair",
+    "sum_and_difference",
+]
 
 TILE = 64
 """Windows per matrix product: large enough for the matrix units, small enough that few entries of a band are 0."""
@@ -25,6 +33,15 @@ def image_pair(where: ArrayLike | None, predictions: ArrayLike, targets: ArrayLi
     checks.with_axes("height width channels", predictions=predictions)
     predictions, targets = blank(where, predictions, targets, event_ndim=3)
     return predictions, targets
+
+
+def ensure_range(data_range: Scalar, targets: Array) -> None:
+    """Under `checked`: the targets span no more than ``data_range``; predictions may overshoot it."""
+    span = lambda: jnp.max(targets, (-3, -2, -1)) - jnp.min(targets, (-3, -2, -1))
+    value_checks.ensure(
+        lambda: jnp.logical_not(span() > 1.01 * data_range),
+        "targets span more than data_range; it is 1 for images in [0, 1], 2 in [-1, 1] and 255 for bytes",
+    )
 
 
 def capped(unit: Array) -> Array:

@@ -157,7 +157,7 @@ def style_loss(
         Array(1., dtype=float32)
 
     Reference:
-        Gatys, Ecker and Bethge (2016), Image Style Transfer Using Convolutional Neural Networks.
+        Gatys, Ecker and Bethge (2015), A Neural Algorithm of Artistic Style.
         https://arxiv.org/abs/1508.06576
         Johnson, Alahi and Fei-Fei (2016), Perceptual Losses for Real-Time Style Transfer and Super-Resolution.
         https://arxiv.org/abs/1603.08155

@@ -71,6 +71,7 @@ def _dissimilarity(
         checks.scalar(name, value, dtype, above=0)
         for name, value in (("data_range", data_range), ("sigma", sigma), ("k1", k1), ("k2", k2))
     )
+    _images.ensure_range(data_range, targets)
     window = _images.gaussian_window(window_size, sigma, dtype)
     total, difference, data_range = _images.sum_and_difference(predictions, targets, data_range)
     errors = []

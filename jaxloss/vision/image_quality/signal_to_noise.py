@@ -21,6 +21,7 @@ def _level(
     """The level ``[...]`` of the error against ``data_range``, in decibels: the ratio, negated."""
     predictions, targets = _images.image_pair(where, predictions, targets)
     data_range = checks.scalar("data_range", data_range, predictions.dtype, above=0)
+    _images.ensure_range(data_range, targets)
     epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0, at_most=1)
     *batch, height, width, channels = predictions.shape
     half_residual = jnp.reshape(0.5 * predictions - 0.5 * targets, (*batch, height * width * channels))

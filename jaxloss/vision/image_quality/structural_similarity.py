@@ -31,6 +31,7 @@ def _dissimilarity(
         checks.scalar(name, value, dtype, above=0)
         for name, value in (("data_range", data_range), ("sigma", sigma), ("k1", k1), ("k2", k2))
     )
+    _images.ensure_range(data_range, targets)
     window = _images.gaussian_window(window_size, sigma, dtype)
     parts = _images.sum_and_difference(predictions, targets, data_range)
     luminance, contrast = _images.dissimilarities(*parts, window=window, k1=k1, k2=k2)

@@ -30,6 +30,11 @@ def _check_pixel_ndim(pixel_ndim: int, shape: tuple[int, ...], name: str) -> Non
     checks.whole("pixel_ndim", pixel_ndim)
     if pixel_ndim > len(shape):
         raise ValueError(f"{name} must have pixel_ndim={pixel_ndim} axes of pixels; found shape {shape}.")
+    if len(shape) > pixel_ndim and shape[-1] == 1:
+        raise ValueError(
+            f"{name} must end with {pixel_ndim} axes of pixels; found shape {shape}, whose last axis seems to be a "
+            f"channel. Masks have none: jnp.squeeze({name}, -1)."
+        )
 
 
 def _flat_mask(where: ArrayLike | None, shape: tuple[int, ...], pixel_ndim: int) -> Array | None:
@@ -58,7 +63,7 @@ def mask_pool(
     **arrays: ArrayLike,
 ) -> tuple[Array, Array, Mass, Array | None]:
     """Predictions and targets of binary masks, blanked and flat ``[..., N]``, their mass and the pools present."""
-    first, targets = checks.values(**arrays)
+    first, targets = checks.values(**{**arrays, "targets": checks.marks(arrays["targets"])})
     _check_pixel_ndim(pixel_ndim, first.shape, next(iter(arrays)))
     shape, where = first.shape, _flat_mask(where, first.shape, pixel_ndim)
     first, targets = blank(where, _flat(first, pixel_ndim), _flat(targets, pixel_ndim))

@@ -42,8 +42,8 @@ def dice_loss(
 
     Raises:
         TypeError: If ``probs`` is not floating.
-        ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or a hyperparameter is out of
-            range.
+        ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or a hyperparameter is out of range;
+            or if the last axis of pixels has size 1, as that of a channel has.
 
     Example:
         >>> probs, targets = jnp.array([[0.5, 0.5], [0.0, 0.0]]), jnp.array([[1, 0], [0, 0]])
@@ -91,8 +91,8 @@ def sigmoid_dice_loss(
 
     Raises:
         TypeError: If ``logits`` is not floating.
-        ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or a hyperparameter is out of
-            range.
+        ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or a hyperparameter is out of range;
+            or if the last axis of pixels has size 1, as that of a channel has.
 
     Example:
         >>> logits, targets = jnp.array([[2.0, -2.0], [-9.0, 0.0]]), jnp.array([[1, 0], [0, 1]])
@@ -143,7 +143,7 @@ def softmax_dice_loss(
     Raises:
         TypeError: If ``logits`` is not floating or ``labels`` is not integer.
         ValueError: If ``labels.shape != logits.shape[:-1]``, there are fewer than ``pixel_ndim`` pixel axes, or a
-            hyperparameter is out of range.
+            hyperparameter is out of range; or if the last axis of pixels has size 1, as that of a channel has.
 
     Example:
         >>> logits, labels = jnp.array([[3.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), jnp.array([0, 1, 255])

@@ -48,7 +48,8 @@ def squared_dice_loss(
 
     Raises:
         TypeError: If ``probs`` is not floating.
-        ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or ``smoothing`` is out of range.
+        ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or ``smoothing`` is out of range; or
+            if the last axis of pixels has size 1, as that of a channel has.
 
     Example:
         >>> jaxloss.squared_dice_loss(jnp.array([0.5, 0.0]), jnp.array([1, 0]), pixel_ndim=1, smoothing=0.0)
@@ -94,7 +95,8 @@ def sigmoid_squared_dice_loss(
 
     Raises:
         TypeError: If ``logits`` is not floating.
-        ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or ``smoothing`` is out of range.
+        ValueError: If the shapes differ, there are fewer than ``pixel_ndim`` axes, or ``smoothing`` is out of range; or
+            if the last axis of pixels has size 1, as that of a channel has.
 
     Example:
         >>> jaxloss.sigmoid_squared_dice_loss(jnp.array([0.0, -9.0]), jnp.array([1, 0]), pixel_ndim=1)
@@ -143,7 +145,8 @@ def softmax_generalized_dice_loss(
 
     Raises:
         TypeError: If ``logits`` is not floating or ``labels`` is not integer.
-        ValueError: If ``labels.shape != logits.shape[:-1]`` or there are fewer than ``pixel_ndim`` pixel axes.
+        ValueError: If ``labels.shape != logits.shape[:-1]`` or there are fewer than ``pixel_ndim`` pixel axes; or if
+            the last axis of pixels has size 1, as that of a channel has.
 
     Example:
         >>> logits, labels = jnp.array([[3.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), jnp.array([0, 0, 1])

@@ -48,7 +48,8 @@ def lovasz_hinge_loss(
 
     Raises:
         TypeError: If ``logits`` is not floating.
-        ValueError: If the shapes differ or there are fewer than ``pixel_ndim`` axes.
+        ValueError: If the shapes differ or there are fewer than ``pixel_ndim`` axes; or if the last axis of pixels has
+            size 1, as that of a channel has.
 
     Example:
         >>> logits, targets = jnp.array([[2.0, -0.5], [0.5, -3.0]]), jnp.array([[1, 1], [0, 0]])
@@ -104,7 +105,8 @@ def lovasz_softmax_loss(
 
     Raises:
         TypeError: If ``logits`` is not floating or ``labels`` is not integer.
-        ValueError: If ``labels.shape != logits.shape[:-1]`` or there are fewer than ``pixel_ndim`` pixel axes.
+        ValueError: If ``labels.shape != logits.shape[:-1]`` or there are fewer than ``pixel_ndim`` pixel axes; or if
+            the last axis of pixels has size 1, as that of a channel has.
 
     Example:
         >>> logits, labels = jnp.array([[3.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), jnp.array([0, 1, 255])

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.optimize
 
 import jaxloss
+from tests import draws
 from tests.cases import Case, Inputs, Shape
 from tests.cases.classification._shared import EDGES, distributions, two_classes
 
@@ -39,6 +40,7 @@ def _bi_tempered_oracle(logits, targets, t1=0.8, t2=1.2):
 CASES = [
     Case(
         fn=jaxloss.bi_tempered_logistic_loss,
+        mistakes={"sum to 1": draws.half_of("targets")},
         draw=distributions,
         oracle=_bi_tempered_oracle,
         source="definition, with scipy.optimize.brentq for the normaliser",

@@ -11,6 +11,7 @@ from tests.cases import Case
 CASES = [
     Case(
         fn=jaxloss.sigmoid_binary_cross_entropy,
+        boolean=True,
         draw=lambda rng, batch: {"logits": 3 * rng.normal(size=batch), "targets": rng.uniform(size=batch)},
         oracle=lambda logits, targets, label_smoothing=0.0, pos_weight=1.0: (
             pos_weight * (targets * (1 - label_smoothing) + label_smoothing / 2) * -scipy.special.log_expit(logits)
@@ -33,6 +34,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.binary_cross_entropy,
+        boolean=True,
         draw=lambda rng, batch: {
             "probs": rng.uniform(0.05, 0.95, size=batch),
             "targets": rng.uniform(size=batch),

@@ -43,6 +43,7 @@ def _ohem_oracle(logits, labels, keep_fraction=0.25):
 CASES = [
     Case(
         fn=jaxloss.sigmoid_focal_loss,
+        boolean=True,
         draw=_binary,
         oracle=_sigmoid_oracle,
         source="scipy.special.log_expit and expit",

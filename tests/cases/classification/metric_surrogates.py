@@ -55,6 +55,7 @@ def _pair_by_pair(scores, targets, margin=1.0):
 CASES = [
     Case(
         fn=jaxloss.soft_f1_loss,
+        boolean=True,
         draw=_probs,
         oracle=_soft_f,
         source="sklearn.metrics.fbeta_score of the mixture of hard predictions",
@@ -71,6 +72,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.pairwise_auc_loss,
+        boolean=True,
         draw=_alternating,
         oracle=_pair_by_pair,
         source="formula, pair by pair",

@@ -40,6 +40,7 @@ SURE = {"logits": np.array([[np.inf, -np.inf, 0.0, 1.0, -1.0]]), "targets": np.a
 CASES = [
     Case(
         fn=jaxloss.asymmetric_multilabel_loss,
+        boolean=True,
         draw=_multilabel,
         oracle=_asymmetric_oracle,
         source="formula of the paper",
@@ -56,6 +57,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.multilabel_soft_margin_loss,
+        boolean=True,
         draw=_multilabel,
         oracle=_soft_margin_oracle,
         source="scipy.special.log_expit",

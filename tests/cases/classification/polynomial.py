@@ -6,6 +6,7 @@ import numpy as np
 import scipy.special
 
 import jaxloss
+from tests import draws
 from tests.cases import Case, Inputs, Shape
 from tests.cases.classification._shared import EDGES, distributions, two_classes
 
@@ -23,6 +24,7 @@ def _poly_oracle(logits, targets, poly_weight=2.0):
 CASES = [
     Case(
         fn=jaxloss.poly_loss_cross_entropy,
+        mistakes={"sum to 1": draws.half_of("targets")},
         draw=distributions,
         oracle=_poly_oracle,
         source="scipy.special.log_softmax",

@@ -46,6 +46,7 @@ FAR = {"log_predictions": np.array([[-1e4, 0.0]]), "log_targets": np.array([[0.0
 CASES = [
     Case(
         fn=jaxloss.jensen_shannon_divergence,
+        mistakes={"sum to 1": draws.half_of("log_predictions")},
         draw=log_distributions,
         oracle=_jensen_shannon,
         source="scipy.spatial.distance.jensenshannon, squared",
@@ -56,6 +57,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.total_variation_distance,
+        mistakes={"sum to 1": draws.half_of("targets")},
         draw=_probs(5),
         oracle=lambda probs, targets: np.maximum(probs - targets, 0).sum(-1),
         source="the probability that the prediction has too much",
@@ -67,6 +69,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.squared_hellinger_distance,
+        mistakes={"sum to 1": draws.half_of("log_predictions")},
         draw=log_distributions,
         oracle=lambda log_predictions, log_targets: 1 - _overlap(log_predictions, log_targets),
         source="one minus the overlap",
@@ -77,6 +80,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.bhattacharyya_distance,
+        mistakes={"sum to 1": draws.half_of("log_predictions")},
         draw=log_distributions,
         oracle=lambda log_predictions, log_targets: -np.log(_overlap(log_predictions, log_targets)),
         source="logarithm of the overlap",

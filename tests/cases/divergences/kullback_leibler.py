@@ -50,6 +50,7 @@ def _equal_logits(rng: np.random.Generator, batch: Shape) -> Inputs:
 CASES = [
     Case(
         fn=jaxloss.kl_divergence,
+        mistakes={"sum to 1": draws.half_of("targets")},
         draw=_distributions(5),
         oracle=lambda log_predictions, targets: scipy.special.rel_entr(targets, np.exp(log_predictions)).sum(-1),
         source="scipy.special.rel_entr",
@@ -66,6 +67,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.kl_divergence_with_log_targets,
+        mistakes={"sum to 1": draws.half_of("log_predictions")},
         draw=log_distributions,
         oracle=lambda log_predictions, log_targets: scipy.special.rel_entr(
             np.exp(log_targets), np.exp(log_predictions)
@@ -101,6 +103,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.reverse_kl_divergence,
+        mistakes={"sum to 1": draws.half_of("log_predictions")},
         draw=log_distributions,
         oracle=lambda log_predictions, log_targets: scipy.special.rel_entr(
             np.exp(log_predictions), np.exp(log_targets)

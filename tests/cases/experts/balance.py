@@ -43,6 +43,7 @@ CASES = [
         oracle=_top_k_oracle,
         source="formula, in loops",
         pooled=True,
+        single="a decoding step routes one token",
         hypers={"top_k": 2},
         ends=({"top_k": 1}, {"top_k": EXPERTS}),
         static=("top_k",),
@@ -67,6 +68,7 @@ CASES = [
         oracle=_balance_oracle,
         source="equations 17 to 20 of the DeepSeek-V3 report, in loops",
         pooled=True,
+        single="a decoding step routes one token",
         extremes={
             "certain": {"affinities": np.eye(3), "experts": np.array([[0], [0], [2]], np.int32)},
             "no affinity": {"affinities": np.zeros((2, 3)), "experts": np.array([[0], [2]], np.int32)},

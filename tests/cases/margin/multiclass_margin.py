@@ -75,6 +75,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.multilabel_margin_loss,
+        boolean=True,
         draw=_multi_hot,
         oracle=_multilabel_margin,
         source="Elisseeff and Weston (2001), by loops",

@@ -65,6 +65,7 @@ def _interval_score(lower, upper, targets, alpha=0.1):
 CASES = [
     Case(
         fn=jaxloss.brier_score,
+        boolean=True,
         draw=_probs,
         oracle=lambda probs, targets: np.vectorize(
             lambda p, t: sklearn_metric("brier_score_loss")([t], [p], labels=[0, 1]), otypes=[float]
@@ -78,6 +79,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.multiclass_brier_score,
+        mistakes={"sum to 1": draws.half_of("probs")},
         draw=_class_probs,
         oracle=lambda probs, labels: np.reshape(
             [
@@ -95,6 +97,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.ranked_probability_score,
+        mistakes={"sum to 1": draws.half_of("probs")},
         draw=_class_probs,
         oracle=lambda probs, labels: np.sum(
             (np.cumsum(probs, -1) - (np.arange(probs.shape[-1]) >= labels[..., None])) ** 2, axis=-1

@@ -34,6 +34,7 @@ CASES = [
         hypers={"temperature": 0.5},
         illegal={"relevance": (-1.0,)},
         pooled=True,
+        single="a query may have one document",
         bad_hypers=({"temperature": 0.0},),
         fixed={"relevance": TIES},
         perfect=_separated,

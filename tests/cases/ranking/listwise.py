@@ -29,6 +29,7 @@ CASES = [
         source="scipy.special.log_softmax",
         illegal={"relevance": (-1.0,)},
         pooled=True,
+        single="a query may have one document",
         convex=True,
         extremes={
             **EDGES,
@@ -43,6 +44,7 @@ CASES = [
         oracle=each_list(_plackett_luce),
         source="scipy.special.logsumexp",
         pooled=True,
+        single="a query may have one document",
         fixed={"relevance": ONLY_ORDER},
         constant={"relevance": ONLY_ORDER},
         convex=True,

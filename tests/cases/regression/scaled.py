@@ -38,6 +38,7 @@ CASES = [
         static=("seasonality",),
         bad_hypers=({"seasonality": 0}, {"seasonality": 11}),
         pooled=True,
+        single="a forecast may look one step ahead, and its scale is that of the history",
         shared=("history",),
         perfect=_forecast_right,
         convex=True,

@@ -66,6 +66,7 @@ CASES = [
         hypers={"lambda_": 0.9, "clip_rho_threshold": 1.5},
         ends=({"lambda_": 0.0, "clip_rho_threshold": 1.5}, {"lambda_": 1.0, "clip_rho_threshold": 1.5}),
         pooled=True,
+        single="a sequence may have one transition",
         bad_hypers=({"lambda_": -0.1}, {"lambda_": 1.1}, {"clip_rho_threshold": 0.0}),
         **stopped("v_t", "r_t", "discount_t", "rho_tm1"),
         illegal={"rho_tm1": (-0.5,)},

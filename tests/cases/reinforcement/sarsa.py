@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import jaxloss
+from tests import draws
 from tests.cases import Case
 from tests.cases.reinforcement._shared import (
     DIFFERENCE,
@@ -43,6 +44,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.expected_sarsa_loss,
+        mistakes={"sum to 1": draws.half_of("probs_a_t")},
         draw=draw_actions("q_t", "probs_a_t"),
         structures=numbers_of_actions("q_t", "probs_a_t"),
         oracle=lambda q_tm1, a_tm1, r_t, discount_t, q_t, probs_a_t: half_square(

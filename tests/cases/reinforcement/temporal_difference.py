@@ -57,6 +57,7 @@ CASES = [
         hypers={"lambda_": 0.7},
         ends=({"lambda_": 0.0}, {"lambda_": 1.0}),
         pooled=True,
+        single="a sequence may have one transition",
         bad_hypers=({"lambda_": -0.1}, {"lambda_": 1.1}),
         **stopped("r_t", "discount_t", "v_t", "lambda_"),
         perfect=_ends,

@@ -107,6 +107,7 @@ def three_forms(stem, oracle, hypers, bad, ends=()):
     return [
         Case(
             fn=of(""),
+            boolean=True,
             draw=prob_masks,
             oracle=oracle,
             source=source,
@@ -121,6 +122,7 @@ def three_forms(stem, oracle, hypers, bad, ends=()):
         ),
         Case(
             fn=of("sigmoid_"),
+            boolean=True,
             draw=logit_masks,
             oracle=of_sigmoid(oracle),
             source=source,

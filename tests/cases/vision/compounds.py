@@ -45,6 +45,7 @@ def _dice_ce(
 CASES = [
     Case(
         fn=jaxloss.sigmoid_dice_cross_entropy,
+        boolean=True,
         draw=logit_masks,
         oracle=_dice_bce,
         source="formulas of the two losses",

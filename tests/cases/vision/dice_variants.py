@@ -54,6 +54,7 @@ def _generalized_dice(logits, labels, pixel_ndim, class_weights=None):
 CASES = [
     Case(
         fn=jaxloss.squared_dice_loss,
+        boolean=True,
         draw=prob_masks,
         oracle=_squared_dice,
         source="formula of the paper",
@@ -68,6 +69,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.sigmoid_squared_dice_loss,
+        boolean=True,
         draw=logit_masks,
         oracle=of_sigmoid(_squared_dice),
         source="formula of the paper",

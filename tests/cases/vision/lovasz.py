@@ -58,6 +58,7 @@ def _beyond_the_margin(rng, batch):
 CASES = [
     Case(
         fn=jaxloss.lovasz_hinge_loss,
+        boolean=True,
         draw=_signed,
         oracle=_lovasz_hinge,
         source="integral over the thresholds",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import jaxloss
+from tests import draws
 from tests.cases import Case
 from tests.cases.vision._images import BAD_WINDOW, CONSTANTS, WINDOW, each_image, equal, similar, ssim_maps
 
@@ -41,6 +42,7 @@ FINEST, COARSEST = ({**SCALES, "scale_weights": np.array(exponents)} for exponen
 CASES = [
     Case(
         fn=jaxloss.ms_ssim,
+        mistakes={"data_range": draws.bytes_of("targets")},
         draw=similar(7, 6),
         oracle=ms_ssim_oracle,
         source="the formula of the paper by scipy.ndimage.correlate",
@@ -56,6 +58,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.ms_ssim_loss,
+        mistakes={"data_range": draws.bytes_of("targets")},
         draw=similar(7, 6),
         oracle=lambda *args, **kwargs: 1 - ms_ssim_oracle(*args, **kwargs),
         source="the formula of the paper by scipy.ndimage.correlate",

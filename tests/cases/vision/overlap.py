@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import jaxloss
+from tests import draws
 from tests.cases import Case
 from tests.cases._complex_step import complex_step
 from tests.cases.vision._boxes import boxes, giou, measures
@@ -77,6 +78,7 @@ EDGES = {
 CASES = [
     Case(
         fn=jaxloss.iou_loss,
+        mistakes={"corners": draws.centred("targets")},
         draw=_pair,
         oracle=iou,
         source="formula of torchvision.ops.box_iou",
@@ -86,6 +88,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.giou_loss,
+        mistakes={"corners": draws.centred("targets")},
         draw=_pair,
         oracle=giou,
         source="formula of torchvision.ops.generalized_box_iou_loss",
@@ -95,6 +98,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.diou_loss,
+        mistakes={"corners": draws.centred("targets")},
         draw=_pair,
         oracle=diou,
         source="formula of torchvision.ops.distance_box_iou_loss",
@@ -104,6 +108,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.ciou_loss,
+        mistakes={"corners": draws.centred("targets")},
         draw=_pair,
         oracle=ciou,
         source="formula of torchvision.ops.complete_box_iou_loss",

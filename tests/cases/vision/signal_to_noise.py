@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import jaxloss
+from tests import draws
 from tests.cases import Case
 from tests.cases.vision._images import CONSTANTS, each_image, similar
 
@@ -21,6 +22,7 @@ def psnr_oracle(predictions, targets, data_range, epsilon=1e-10):
 CASES = [
     Case(
         fn=jaxloss.psnr,
+        mistakes={"data_range": draws.bytes_of("targets")},
         draw=similar(2, 3),
         oracle=psnr_oracle,
         source="formula",
@@ -35,6 +37,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.psnr_loss,
+        mistakes={"data_range": draws.bytes_of("targets")},
         draw=similar(2, 3),
         oracle=lambda *args, **kwargs: -psnr_oracle(*args, **kwargs),
         source="formula",

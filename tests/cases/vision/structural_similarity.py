@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import jaxloss
+from tests import draws
 from tests.cases import Case
 from tests.cases.vision._images import BAD_WINDOW, CONSTANTS, WINDOW, each_image, equal, similar, ssim_maps
 
@@ -20,6 +21,7 @@ def ssim_oracle(predictions, targets, data_range, window_size=11, sigma=1.5, k1=
 CASES = [
     Case(
         fn=jaxloss.ssim,
+        mistakes={"data_range": draws.bytes_of("targets")},
         draw=similar(4, 5),
         oracle=ssim_oracle,
         source="the formula of the paper by scipy.ndimage.correlate",
@@ -36,6 +38,7 @@ CASES = [
     ),
     Case(
         fn=jaxloss.ssim_loss,
+        mistakes={"data_range": draws.bytes_of("targets")},
         draw=similar(4, 5),
         oracle=lambda *args, **kwargs: 1 - ssim_oracle(*args, **kwargs),
         source="the formula of the paper by scipy.ndimage.correlate",

@@ -45,7 +45,7 @@ def upgrad_weights(
         >>> from jaxloss import combine
         >>> jacobian = jnp.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]])
         >>> combine.upgrad_weights(jacobian @ jacobian.T)
-        Array([1.1109204, 0.7894338], dtype=float32)
+        Array([1.1109211, 0.7894311], dtype=float32)
 
     Reference:
         Quinton and Rey (2024), Jacobian Descent for Multi-Objective Optimization.
@@ -78,7 +78,7 @@ def dualproj_weights(
         >>> from jaxloss import combine
         >>> jacobian = jnp.array([[-4.0, 1.0, 1.0], [6.0, 1.0, 1.0]])
         >>> combine.dualproj_weights(jacobian @ jacobian.T)
-        Array([0.6109204, 0.5      ], dtype=float32)
+        Array([0.610921, 0.5     ], dtype=float32)
 
     Reference:
         Lopez-Paz and Ranzato (2017), Gradient Episodic Memory for Continual Learning.
