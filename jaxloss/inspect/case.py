@@ -59,6 +59,8 @@ class Case:
         slopes: ``slopes(**inputs, **hypers)`` gives, by input name, the gradient of the summed loss in float64; for
             losses whose gradient is not the derivative of their value.
         ends: Hyperparameters at the closed ends of their ranges; oracle, extremes and bound hold there too.
+        towards: ``towards(inputs)`` gives the direction in which the scores of the first input become certain and
+            right, where it is not the one-hot label or the target.
         structures: Named draws of other structural sizes than those of ``draw``: one class, equal and unequal numbers
             of rows and columns, one time step.
     """
@@ -92,6 +94,7 @@ class Case:
     constant: Mapping[str, str] = dataclasses.field(default_factory=dict)
     slopes: Callable[..., Mapping[str, Any]] | None = None
     ends: tuple[Mapping[str, Any], ...] = ()
+    towards: Callable[[Inputs], np.ndarray] | None = None
     structures: Mapping[str, Callable[[np.random.Generator, Shape], Inputs]] = dataclasses.field(default_factory=dict)
 
     @property
