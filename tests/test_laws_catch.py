@@ -156,13 +156,13 @@ def _nll_of_softmax(logits: Any, labels: Any, where: Any) -> Any:
     return labels == inside, -jnp.log(jnp.take_along_axis(jax.nn.softmax(logits), inside[..., None], -1)[..., 0])
 
 
-def _label_of_softmax(logits, labels, *, where=None, weights=None, reduction="mean"):
+def _label_of_softmax(logits, labels, *, where=None, weights=None, reduction: Any = "mean"):
     """Rounds the probability of the label before its logarithm."""
     legal, values = _nll_of_softmax(logits, labels, where)
     return reduce(numerics.poison(values, legal), where=where, weights=weights, reduction=reduction)
 
 
-def _value_without_slope(logits, labels, *, where=None, weights=None, reduction="mean"):
+def _value_without_slope(logits, labels, *, where=None, weights=None, reduction: Any = "mean"):
     """A label out of range gives a NaN that no gradient sees."""
     legal, values = _nll_of_softmax(logits, labels, where)
     return reduce(jnp.where(legal, values, jnp.nan), where=where, weights=weights, reduction=reduction)
@@ -215,6 +215,7 @@ VALUES = {
         case(loss(lambda p, t, s: half_square(p + 100, t + 100, s))),
     ),
     "a test for equality": ("product_in_front", case(loss(_count_of_maxima, _vectors_and_numbers), **VECTORS)),
+    "a residue at a kink": ("perfect_behind_a_product", case(loss(lambda p, t, s: s * numerics.magnitude(p - t)))),
     "the same behind a division": (
         "operations_in_front",
         case(loss(_count_of_maxima, _vectors_and_numbers), **VECTORS),

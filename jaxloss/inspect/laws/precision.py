@@ -32,6 +32,7 @@ __all__ = [
     "half_precision",
     "numbers_of_numpy_do_not_promote",
     "operations_in_front",
+    "perfect_behind_a_product",
     "product_in_front",
     "single_precision",
 ]
@@ -95,15 +96,36 @@ def product_in_front(case: Case) -> Iterator[str]:
     The inputs are divided by the factor first, so that the product is legal; the exact loss is that of the product
     rounded to float32, and the compiler may keep it unrounded.
     """
+    (values, gradient), (exact, pull) = _behind_a_product(case, _rounded(case.draw(np.random.default_rng(5), BATCH)))
+    yield from tree_differences(values, exact, 1e-4, "value")
+    yield from tree_differences(gradient, pull, 1e-4, "gradient")
+
+
+def _behind_a_product(case: Case, inputs: Inputs) -> tuple[Results, Results]:
+    """Values and gradients of a fused product that gives about ``inputs``, and the exact ones."""
     factor = np.float32(0.3)
-    inputs = _rounded(case.draw(np.random.default_rng(5), BATCH))
     scaled = differentiable(case, inputs)
     divided = {n: np.asarray(x / factor, np.float32) if n in scaled else x for n, x in inputs.items()}
     product = {n: np.asarray(factor * x, np.float32) if n in scaled else x for n, x in divided.items()}
-    values, gradient = _program(case, False)(divided, float(factor))
     exact, pull = _program(case, True)(product, 1.0)
-    yield from tree_differences(values, exact, 1e-4, "value")
-    yield from tree_differences(gradient, {n: factor * x for n, x in pull.items()}, 1e-4, "gradient")
+    return _program(case, False)(divided, float(factor)), (exact, {n: factor * x for n, x in pull.items()})
+
+
+@law()
+def perfect_behind_a_product(case: Case) -> Iterator[str]:
+    """A perfect prediction keeps its slope of 0 behind a fused product, which leaves a residue in differences.
+
+    A kink at the minimum turns a residue of any size into a full slope; errors are relative to an ordinary slope.
+    """
+    if case.perfect is None:
+        raise DoesNotApply("no perfect prediction is declared")
+    rng = np.random.default_rng(5)
+    _, (_, usual) = _behind_a_product(case, _rounded(case.draw(rng, BATCH)))
+    (_, gradient), (_, pull) = _behind_a_product(case, _rounded(case.perfect(rng, BATCH)))
+    for name, slope in gradient.items():
+        error = np.max(np.abs(slope - pull[name]), initial=0) / (np.max(np.abs(usual[name]), initial=0) + 1e-30)
+        if not error <= 1e-4:
+            yield f"gradient in {name} off by {error:.1e} of an ordinary one"
 
 
 SPLIT = np.array([0.3, 0.7], np.float32)
