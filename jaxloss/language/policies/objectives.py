@@ -18,8 +18,8 @@ __all__ = ["cispo_loss", "grpo_loss", "ppo_clip_loss"]
 
 def _times_exp(factor: Scalar, x: Array) -> Array:
     """``factor * exp(x)``, infinite only where the product is: ``exp(90)`` is not a float32, 0.04 times it is."""
-    half = jnp.exp(0.5 * x)
-    return factor * half * half
+    late = jax.lax.stop_gradient(jnp.clip(x - 64, 0, 64))
+    return factor * jnp.exp(x - late) * jnp.exp(late)
 
 
 def _clipped_surrogate(
