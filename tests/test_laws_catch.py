@@ -149,6 +149,27 @@ def _far_out(rng: np.random.Generator, batch: Any) -> dict[str, np.ndarray]:
     return {"predictions": 100 + rng.normal(size=batch), "targets": rng.normal(size=batch)}
 
 
+def _nll_of_softmax(logits: Any, labels: Any, where: Any) -> Any:
+    logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
+    (logits,) = blank(where, logits, event_ndim=1)
+    inside = jnp.clip(labels, 0, logits.shape[-1] - 1)
+    return labels == inside, -jnp.log(jnp.take_along_axis(jax.nn.softmax(logits), inside[..., None], -1)[..., 0])
+
+
+def _label_of_softmax(logits, labels, *, where=None, weights=None, reduction: Any = "mean"):
+    """Rounds the probability of the label before its logarithm."""
+    legal, values = _nll_of_softmax(logits, labels, where)
+    return reduce(numerics.poison(values, legal), where=where, weights=weights, reduction=reduction)
+
+
+def _value_without_slope(logits, labels, *, where=None, weights=None, reduction: Any = "mean"):
+    """A label out of range gives a NaN that no gradient sees."""
+    legal, values = _nll_of_softmax(logits, labels, where)
+    return reduce(jnp.where(legal, values, jnp.nan), where=where, weights=weights, reduction=reduction)
+
+
+LABELS: dict[str, Any] = {"draw": draws.scores_and_labels(), "hypers": {}, "labels": "labels"}
+
 VALUES = {
     "a wrong coefficient": ("equals_its_oracle", case(loss(lambda p, t, s: 0.8 * half_square(p, t, s)))),
     "a wrong default": (
@@ -194,6 +215,12 @@ VALUES = {
         case(loss(lambda p, t, s: half_square(p + 100, t + 100, s))),
     ),
     "a test for equality": ("product_in_front", case(loss(_count_of_maxima, _vectors_and_numbers), **VECTORS)),
+    "a residue at a kink": ("perfect_behind_a_product", case(loss(lambda p, t, s: s * numerics.magnitude(p - t)))),
+    "the same behind a division": (
+        "operations_in_front",
+        case(loss(_count_of_maxima, _vectors_and_numbers), **VECTORS),
+    ),
+    "a probability subtracted from 1": ("confident_predictions_keep_their_digits", case(_label_of_softmax, **LABELS)),
     "16 bits": ("half_precision", case(loss(prepare=lambda where, p, t: (p, t)))),
     "a number that promotes": ("numbers_of_numpy_do_not_promote", case(loss(hyper=lambda s, d: jnp.asarray(s)))),
 }
@@ -267,9 +294,6 @@ def _with_axes_added(values: Any, *, where: Any, weights: Any, reduction: Any) -
     return reduce(values, **dict(zip(("where", "weights"), aligned, strict=True)), reduction=reduction)
 
 
-LABELS: dict[str, Any] = {"draw": draws.scores_and_labels(), "hypers": {}, "labels": "labels"}
-
-
 def _rival_behind_the_mask(predictions: Any, targets: Any, scale: Any) -> Any:
     """Every entry meets the mean of all, in which masked ones are counted as zeros."""
     return scale * (predictions - jnp.sum(predictions, -1, keepdims=True) / predictions.shape[-1])
@@ -328,6 +352,10 @@ MASKS = {
     "a slope that lives on": (
         "value_and_gradient_are_lost_together",
         case(_logarithm(poisoned=False), **{**PROBS, "illegal": {}}),
+    ),
+    "a label without a slope": (
+        "value_and_gradient_are_lost_together",
+        case(_value_without_slope, **{**LABELS, "labels": None}),
     ),
     "a value below its bound": (
         "extremes_are_finite",

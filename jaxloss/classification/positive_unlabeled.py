@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.sigmoids import sigmoid_sides
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -148,6 +149,6 @@ def _risks(logits: Array, positives: Array, mass: Array | None, prior: Scalar) -
         none = False if mass is None or mass.dtype == jnp.bool_ else jnp.zeros((), mass.dtype)
         return pool_mean(values, members if mass is None else jnp.where(members, mass, none))
 
-    accepted = jax.nn.sigmoid(logits)
-    positive = prior * mean(jax.nn.sigmoid(-logits), positives)
+    accepted, refused = sigmoid_sides(logits)
+    positive = prior * mean(refused, positives)
     return positive, mean(accepted, ~positives) - prior * mean(accepted, positives)

@@ -130,7 +130,7 @@ def total_variation_distance(
     even = 1 / probs.shape[-1]
     probs, targets = hide(where, probs, event_ndim=1, fill=even), hide(where, targets, event_ndim=1, fill=even)
     value_checks.ensure_probabilities(probs=probs, targets=targets, sum_to_one=True)
-    values = 0.5 * jnp.sum(numerics.magnitude(probs - targets), axis=-1)
+    values = 0.5 * jnp.sum(numerics.magnitude(numerics.difference(probs, targets)), axis=-1)
     values = numerics.poison(values, legal_probs(probs, targets))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 

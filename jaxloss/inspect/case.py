@@ -66,6 +66,8 @@ class Case:
         spread: ``spread(rng)`` gives the inputs, and the axis of each that ``axis_name`` spreads over devices, which is
             a multiple of eight long, or None. For losses that take ``axis_name`` and pool another axis than the last
             of the batch.
+        towards: ``towards(inputs)`` gives the direction in which the scores of the first input become certain and
+            right, where it is not the one-hot label or the target.
         structures: Named draws of other structural sizes than those of ``draw``: one class, equal and unequal numbers
             of rows and columns, one time step.
         translates: Groups of inputs that may be moved by one constant, together, without a change of the loss.
@@ -104,6 +106,7 @@ class Case:
     slopes: Callable[..., Mapping[str, Any]] | None = None
     ends: tuple[Mapping[str, Any], ...] = ()
     spread: Callable[[np.random.Generator], tuple[Inputs, Mapping[str, int | None]]] | None = None
+    towards: Callable[[Inputs], np.ndarray] | None = None
     structures: Mapping[str, Callable[[np.random.Generator, Shape], Inputs]] = dataclasses.field(default_factory=dict)
     translates: tuple[tuple[str, ...], ...] = ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import norm, poison, positive_part
+from jaxloss._floor.maths.numerics import difference, norm, poison, positive_part
 from jaxloss._floor.reduction import blank, hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -240,6 +240,6 @@ def energy_score(
     checks.with_axes("members dimensions", members=members)
     checks.has_shape(members.shape[:-2] + members.shape[-1:], "members without the member axis", targets=targets)
     members, targets = promote(hide(where, members, event_ndim=2), hide(where, targets, event_ndim=1))
-    error = plain_mean(norm(members - targets[..., None, :]), -1)
-    spread = plain_mean(plain_mean(norm(members[..., :, None, :] - members[..., None, :, :]), -1), -1)
+    error = plain_mean(norm(difference(members, targets[..., None, :])), -1)
+    spread = plain_mean(plain_mean(norm(difference(members[..., :, None, :], members[..., None, :, :])), -1), -1)
     return reduce(error - 0.5 * spread, where=where, weights=weights, reduction=reduction)

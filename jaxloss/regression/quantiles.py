@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import poison, positive_part
+from jaxloss._floor.maths.numerics import difference, poison, positive_part
 from jaxloss._floor.reduction import blank, hide, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -61,7 +61,7 @@ def quantile_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     quantile = checks.scalar("quantile", quantile, predictions.dtype, above=0, below=1)
-    values = tilt(targets - predictions, quantile)
+    values = tilt(difference(targets, predictions), quantile)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -113,7 +113,7 @@ def multi_quantile_loss(
     valid = (levels > 0) & (levels < 1)
     value_checks.ensure(lambda: valid, "levels must lie in (0, 1)")
     levels = jnp.broadcast_to(poison(levels, valid), predictions.shape)
-    values = pool_mean(tilt(targets[..., None] - predictions, levels), None)
+    values = pool_mean(tilt(difference(targets[..., None], predictions), levels), None)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

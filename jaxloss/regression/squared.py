@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.numerics import difference
 from jaxloss._floor.reduction import blank, pool_mass, pool_root_mean_square, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
@@ -126,7 +127,7 @@ def root_mean_squared_error(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
-    residual = predictions - targets
+    residual = difference(predictions, targets)
     mass, present = pool_mass(where, weights, residual)
     values = pool_root_mean_square(residual, mass)
     return reduce(values, where=present, reduction=reduction)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.maths.softmax_terms import below_largest
 from jaxloss._floor.typing import Array
 
 __all__ = ["before", "log_probs_at", "log_sum", "pick", "renormalise", "skew", "start_of"]
@@ -63,17 +64,15 @@ def start_of(like: Array) -> tuple[Array, Array]:
 
 @jax.checkpoint
 def log_probs_at(logits: Array, labels: Array) -> Array:
-    """Log-softmax of ``logits [..., K]`` at ``labels [..., N]``.
+    """Log-softmax of ``logits [..., K]`` at ``labels [..., N]``; NaN if the largest logit is not finite.
 
     The logarithm of the normaliser is taken relative to the largest logit with ``log1p``, so that a nearly certain
     label keeps its relative accuracy. The backward pass computes the probabilities anew instead of keeping them.
     """
-    peak = _finite(jax.lax.stop_gradient(jnp.max(logits, axis=-1)))
-    below = logits - peak[..., None]
-    size = jnp.exp(below)
-    whole = jnp.floor(size)
-    spread = jnp.log1p(jnp.sum(size - whole, axis=-1) + (jnp.sum(whole, axis=-1) - 1))
-    return jnp.take_along_axis(below, labels, axis=-1, mode="promise_in_bounds") - spread[..., None]
+    below, largest = below_largest(logits)
+    others = jnp.where(largest, jnp.zeros((), below.dtype), jnp.exp(below))
+    spread = jnp.log1p(jnp.sum(others, axis=-1, keepdims=True))
+    return jnp.take_along_axis(below, labels, axis=-1, mode="promise_in_bounds") - spread
 
 
 def skew(grid: Array, fill: float) -> Array:

@@ -82,7 +82,11 @@ def linear_chain_crf_nll(
 
 @jax.jit
 def _values(logits: Array, labels: Array, lengths: Array, transitions: Array) -> Array:
-    """The losses: the forward algorithm, with all scores relative to those of the labels."""
+    """The losses: the forward algorithm over all sequences but the right one, with scores relative to it.
+
+    The right sequence then has the score 0, and the loss is ``log(1 + others)``: nothing cancels where it is certain,
+    neither in the value nor in the gradient.
+    """
     num_classes = logits.shape[-1]
     inside = jnp.clip(labels, 0, num_classes - 1)
     own = jnp.take_along_axis(logits, inside[..., None], axis=-1, mode="promise_in_bounds")
@@ -90,20 +94,24 @@ def _values(logits: Array, labels: Array, lengths: Array, transitions: Array) ->
     heard = before(lengths, labels.shape[-1])
     forbidden = jnp.any(jnp.isneginf(own[..., 0]), axis=-1) | jnp.any(jnp.isneginf(moves) & heard[..., 1:], axis=-1)
     finite = lambda x: jnp.where(jnp.isneginf(x), jnp.zeros((), x.dtype), x)
-    relative = logits - finite(own)
+    relative, moves = logits - finite(own), finite(moves)
     into = jnp.expand_dims(jnp.swapaxes(transitions, 0, 1), tuple(range(lengths.ndim)))
+    right = jax.nn.one_hot(inside, num_classes, dtype=jnp.bool_)
+    leaving = jnp.where(right[..., 1:, :], -jnp.inf, transitions[inside[..., :-1]] - moves[..., None])
 
-    def step(state: tuple[Array, Array], frame: tuple[Array, Array, Array]) -> tuple[tuple[Array, Array], None]:
+    def step(state: tuple[Array, Array], frame: tuple[Array, ...]) -> tuple[tuple[Array, Array], None]:
         total, here = state
-        gain, move, counts = frame
-        arriving = numerics.log_sum_exp(here[..., None, :] + into - move[..., None, None])
+        gain, move, left, counts = frame
+        # The right sequence so far has the score 0, without the total.
+        sources = [here[..., None, :] + into - move[..., None, None], (left - total[..., None])[..., None]]
+        arriving = numerics.log_sum_exp(jnp.concatenate(sources, axis=-1))
         new_total, new = renormalise(total, gain + arriving)
         return (jnp.where(counts, new_total, total), jnp.where(counts[..., None], new, here)), None
 
-    start = renormalise(jnp.zeros_like(relative[..., 0, 0]), relative[..., 0, :])
-    gains, counts = jnp.moveaxis(relative[..., 1:, :], -2, 0), jnp.moveaxis(heard[..., 1:], -1, 0)
-    later = (gains, jnp.moveaxis(finite(moves), -1, 0), counts)
-    (total, last), _ = jax.lax.scan(step, start, later)
-    values = jnp.where(forbidden, jnp.inf, numerics.positive_part(total + numerics.log_sum_exp(last)))
+    start = jnp.where(right[..., 0, :], -jnp.inf, relative[..., 0, :])
+    by_frame = (relative[..., 1:, :], moves, leaving, heard[..., 1:])
+    later = tuple(jnp.moveaxis(x, lengths.ndim, 0) for x in by_frame)
+    (total, others), _ = jax.lax.scan(step, renormalise(jnp.zeros_like(start[..., 0]), start), later)
+    values = jnp.where(forbidden, jnp.inf, numerics.softplus(total + numerics.log_sum_exp(others)))
     valid = jnp.all(inside == labels, axis=-1) & within(lengths, 1, labels.shape[-1])
     return numerics.poison(values, valid)

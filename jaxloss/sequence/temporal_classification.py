@@ -141,6 +141,9 @@ def _log_likelihood(logits: Array, labels: Array, logit_lengths: Array, label_le
     symbols = jnp.concatenate([symbols, jnp.full((*batch, 1), blank_id, jnp.int32)], axis=-1)
     may_skip = (symbols != blank_id) & (symbols != left(symbols, constant_values=blank_id)[..., :-2])
     emitted = log_probs_at(logits, jnp.broadcast_to(symbols[..., None, :], (*batch, frames, symbols.shape[-1])))
+    # Symbols beyond the last label are not reached: their many paths would outweigh the alignments that count.
+    used = before(2 * label_lengths + 1, symbols.shape[-1])
+    emitted = jnp.where(used[..., None, :], emitted, -jnp.inf)
 
     def step(state: tuple[Array, Array], frame: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
         total, here = state

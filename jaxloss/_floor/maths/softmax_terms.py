@@ -14,11 +14,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.numerics import difference
+from jaxloss._floor.maths.numerics import difference, poison
 from jaxloss._floor.reduction import promote
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
 __all__ = [
+    "below_largest",
     "below_peak",
     "is_zero",
     "label_terms",
@@ -62,6 +63,19 @@ def below_peak(logits: Array) -> tuple[Array, Array]:
     logits, peak = promote(logits, peak)
     peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)
     return logits - peak[..., None], peak
+
+
+def below_largest(logits: Array) -> tuple[Array, Array]:
+    """The logits minus the largest of each row, and the place of the largest; NaN if that is not finite.
+
+    The entry at this place is written as 0. As a function of differences of logits has a gradient that sums to 0, the
+    gradient of the largest is minus that of the others: no probability near 1 is subtracted from 1 in it.
+    """
+    place = jnp.argmax(logits, axis=-1)[..., None]
+    peak = jnp.take_along_axis(logits, place, axis=-1, mode="promise_in_bounds")
+    largest = jax.lax.broadcasted_iota(place.dtype, logits.shape, logits.ndim - 1) == place
+    below = jnp.where(largest, jnp.zeros((), logits.dtype), logits - peak)
+    return poison(below, jnp.isfinite(peak)), largest
 
 
 def _shares(below: Array, spread: Array) -> Array:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.softmax_terms import below_largest
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
@@ -82,23 +83,20 @@ def _negative_log_mixture(logits: Array, likelihood: Array) -> Array:
     Below log 2 it is ``-log1p(-sum_i p_i (1 - L_i))``; above, the difference of two sums of exponentials, each
     relative to its own largest term, so that a likelihood of 0 has a finite slope.
     """
-    support = jnp.where(likelihood == 0, jnp.asarray(-jnp.inf, logits.dtype), logits)
-    own_peak, peak = (_finite_peak(x) for x in (support, logits))
-    share = jnp.exp(logits - peak[..., None])
+    below, _ = below_largest(logits)
+    support = jnp.where(likelihood == 0, jnp.asarray(-jnp.inf, logits.dtype), below)
+    own_peak = jnp.max(jax.lax.stop_gradient(support), axis=-1)
+    own_peak = jnp.where(jnp.isneginf(own_peak), jnp.zeros((), own_peak.dtype), own_peak)
+    share = jnp.exp(below)
     total = jnp.sum(share, axis=-1)
     miss = jnp.sum(share * (1 - likelihood), axis=-1) / total
     near = miss < 0.5
     close = -jnp.log1p(-jnp.where(near, miss, jnp.zeros((), miss.dtype)))
     ceiling = 0.9 * math.log(float(jnp.finfo(logits.dtype).max))
-    hit = jnp.sum(jnp.exp(jnp.minimum(logits - own_peak[..., None], ceiling)) * likelihood, axis=-1)
+    hit = jnp.sum(jnp.exp(jnp.minimum(below - own_peak[..., None], ceiling)) * likelihood, axis=-1)
     never = hit == 0
     log_hit = jnp.where(never, -jnp.inf, jnp.log(jnp.where(never | near, jnp.ones((), hit.dtype), hit)))
-    return jnp.where(near, close, (peak - own_peak) + (jnp.log(total) - log_hit))
-
-
-def _finite_peak(x: Array) -> Array:
-    peak = jnp.max(jax.lax.stop_gradient(x), axis=-1)
-    return jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)
+    return jnp.where(near, close, (jnp.log(total) - log_hit) - own_peak)
 
 
 def backward_correction_loss(

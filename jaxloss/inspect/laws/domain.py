@@ -86,11 +86,14 @@ def value_and_gradient_are_lost_together(case: Case) -> Iterator[str]:
     """At numbers that may lie outside the domain: NaN in both or in neither, whatever the Case declares.
 
     A value that is NaN with a gradient that is not trains on; a finite value with a gradient that is NaN ends a run.
+    The numbers are those of floating inputs, and the labels, lengths and indices of integer ones.
     """
     program = programs.tail(case)
     inputs = programs.clean_inputs(case)
-    for name in (n for n in floats(inputs) if n not in case.shared):
-        for value in (-1.0, 0.0, 2.0):
+    whole = [n for n, x in inputs.items() if np.issubdtype(x.dtype, np.integer)]
+    numbers = dict.fromkeys(floats(inputs), (-1.0, 0.0, 2.0)) | dict.fromkeys(whole, (-1, 10**6))
+    for name in (n for n in numbers if n not in case.shared):
+        for value in numbers[name]:
             found = program(_spoiled(case, name, value), np.ones(6, bool), np.ones(6))["none"]
             rows = [np.isnan(g).reshape(6, -1).any(-1) for n, g in found["gradient"].items() if n not in case.shared]
             if not rows:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxloss.inspect import programs
 from jaxloss.inspect.calls import (
     all_settings,
+    call,
     cast,
     cast_hypers,
     differentiable,
@@ -24,9 +25,17 @@ from jaxloss.inspect.calls import (
 )
 from jaxloss.inspect.case import Case, Inputs, floats
 from jaxloss.inspect.findings import differences, tree_differences
-from jaxloss.inspect.law import law
+from jaxloss.inspect.law import DoesNotApply, law
 
-__all__ = ["half_precision", "numbers_of_numpy_do_not_promote", "product_in_front", "single_precision"]
+__all__ = [
+    "confident_predictions_keep_their_digits",
+    "half_precision",
+    "numbers_of_numpy_do_not_promote",
+    "operations_in_front",
+    "perfect_behind_a_product",
+    "product_in_front",
+    "single_precision",
+]
 
 EPS32 = np.finfo(np.float32).eps
 BATCH = (64,)
@@ -87,15 +96,122 @@ def product_in_front(case: Case) -> Iterator[str]:
     The inputs are divided by the factor first, so that the product is legal; the exact loss is that of the product
     rounded to float32, and the compiler may keep it unrounded.
     """
+    (values, gradient), (exact, pull) = _behind_a_product(case, _rounded(case.draw(np.random.default_rng(5), BATCH)))
+    yield from tree_differences(values, exact, 1e-4, "value")
+    yield from tree_differences(gradient, pull, 1e-4, "gradient")
+
+
+def _behind_a_product(case: Case, inputs: Inputs) -> tuple[Results, Results]:
+    """Values and gradients of a fused product that gives about ``inputs``, and the exact ones."""
     factor = np.float32(0.3)
-    inputs = _rounded(case.draw(np.random.default_rng(5), BATCH))
     scaled = differentiable(case, inputs)
     divided = {n: np.asarray(x / factor, np.float32) if n in scaled else x for n, x in inputs.items()}
     product = {n: np.asarray(factor * x, np.float32) if n in scaled else x for n, x in divided.items()}
-    values, gradient = _program(case, False)(divided, float(factor))
     exact, pull = _program(case, True)(product, 1.0)
-    yield from tree_differences(values, exact, 1e-4, "value")
-    yield from tree_differences(gradient, {n: factor * x for n, x in pull.items()}, 1e-4, "gradient")
+    return _program(case, False)(divided, float(factor)), (exact, {n: factor * x for n, x in pull.items()})
+
+
+@law()
+def perfect_behind_a_product(case: Case) -> Iterator[str]:
+    """A perfect prediction keeps its slope of 0 behind a fused product, which leaves a residue in differences.
+
+    A kink at the minimum turns a residue of any size into a full slope; errors are relative to an ordinary slope.
+    """
+    if case.perfect is None:
+        raise DoesNotApply("no perfect prediction is declared")
+    rng = np.random.default_rng(5)
+    _, (_, usual) = _behind_a_product(case, _rounded(case.draw(rng, BATCH)))
+    (_, gradient), (_, pull) = _behind_a_product(case, _rounded(case.perfect(rng, BATCH)))
+    for name, slope in gradient.items():
+        error = np.max(np.abs(slope - pull[name]), initial=0) / (np.max(np.abs(usual[name]), initial=0) + 1e-30)
+        if not error <= 1e-4:
+            yield f"gradient in {name} off by {error:.1e} of an ordinary one"
+
+
+SPLIT = np.array([0.3, 0.7], np.float32)
+
+FORMS: dict[str, Callable[[Any], Any]] = {
+    "division": lambda x: x / jnp.asarray(3.3, x.dtype),
+    "negation": lambda x: -x,
+    "matrix product": lambda x: x @ jnp.asarray(SPLIT, x.dtype),
+}
+"""What users put in front of a loss, beside the product."""
+
+INVERSES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "division": lambda x: x * np.float32(3.3),
+    "negation": lambda x: -x,
+    "matrix product": lambda x: np.float32(0.5) * x[..., None] / SPLIT,
+}
+"""Inputs at which each of them gives legal numbers again."""
+
+
+@law(full=True)
+def operations_in_front(case: Case) -> Iterator[str]:
+    """The same for a division, a negation and a matrix product, in one program."""
+    inputs = _rounded(case.draw(np.random.default_rng(5), BATCH))
+    scaled = differentiable(case, inputs)
+    behind = {form: {n: inverse(inputs[n]) for n in scaled} for form, inverse in INVERSES.items()}
+    hypers = cast_hypers(round_hypers(settings(case)[-1]), np.float32)
+
+    def results(everything: dict[str, Any]) -> dict[str, Any]:
+        found = {}
+        for form, operation in FORMS.items():
+            run = lambda some, operation=operation: call(
+                case, {**inputs, **{n: operation(x) for n, x in some.items()}}, **hypers, reduction="none"
+            )
+            found[form] = slopes(run, everything[form])
+        return found
+
+    given = {form: cast(some, np.float32) for form, some in behind.items()}
+    actual = jax.device_get(jax.jit(results, compiler_options=programs.defaults())(given))
+    for form, operation in FORMS.items():
+        moved, pull_back = jax.vjp(functools.partial(jax.tree.map, operation), given[form])
+        exact, pull = _program(case, True)({**inputs, **jax.device_get(moved)}, 1.0)
+        gradient, values = actual[form]
+        (pulled,) = pull_back(cast(pull, np.float32))
+        yield from tree_differences(values, exact, 1e-4, f"value behind a {form}")
+        yield from tree_differences(gradient, jax.device_get(pulled), 1e-4, f"gradient behind a {form}")
+
+
+def _towards(case: Case, inputs: Inputs, first: str) -> np.ndarray:
+    """The direction in which the scores of the first input become certain and right."""
+    scores = inputs[first]
+    if case.towards is not None:
+        return case.towards(inputs)
+    if case.labels and inputs[case.labels].shape == scores.shape[:-1]:
+        return np.eye(scores.shape[-1])[inputs[case.labels]]
+    if "targets" in inputs and inputs["targets"].shape == scores.shape:
+        return inputs["targets"] - np.mean(inputs["targets"])
+    raise DoesNotApply("no direction of its scores is known to be right")
+
+
+@law()
+def confident_predictions_keep_their_digits(case: Case) -> Iterator[str]:
+    """Scores that are nearly certain and right: value and gradient of every example are relatively exact.
+
+    Training ends there. A loss near 0 that is a difference of larger terms has no digits left, and neither has a
+    gradient that subtracts a probability near 1 from 1.
+    """
+    drawn = case.draw(np.random.default_rng(5), BATCH)
+    first = next(iter(drawn))
+    if not first.endswith(("logits", "scores")):
+        raise DoesNotApply("its first input holds no scores")
+    step = _towards(case, drawn, first)
+    for margin in (4.0, 16.0):
+        inputs = _rounded({**drawn, first: drawn[first] + margin * step})
+        (v32, g32), (v64, g64) = (_program(case, wide)(inputs, 1.0) for wide in (False, True))
+        scale = np.maximum(np.abs(v64), 1.0) if case.cancels else np.abs(v64)
+        with np.errstate(invalid="ignore"):
+            error = np.max(np.abs(v32 - v64) / (1e-4 * scale + 1e-30), initial=0)
+        if not error <= 1:
+            yield f"value off by {1e-4 * error:.1e} of itself at the margin {margin}"
+        for name, slope in g64.items():
+            one = name in case.shared or case.pooled or case.meets
+            rows = lambda x, one=one: np.reshape(x, (1 if one else len(x), -1))
+            largest = np.max(np.abs(rows(slope)), axis=-1, keepdims=True, initial=0)
+            error = np.max(np.abs(rows(g32[name] - slope)) / (1e-4 * largest + 1e-30), initial=0)
+            if not error <= 1:
+                yield f"gradient in {name} off by {1e-4 * error:.1e} of its largest entry at the margin {margin}"
 
 
 @law(full=True)

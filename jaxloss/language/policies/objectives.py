@@ -16,6 +16,12 @@ from jaxloss.language._inputs import of_one_shape
 __all__ = ["cispo_loss", "grpo_loss", "ppo_clip_loss"]
 
 
+def _times_exp(factor: Scalar, x: Array) -> Array:
+    """``factor * exp(x)``, infinite only where the product is: ``exp(90)`` is not a float32, 0.04 times it is."""
+    late = jax.lax.stop_gradient(jnp.clip(x - 64, 0, 64))
+    return factor * jnp.exp(x - late) * jnp.exp(late)
+
+
 def _clipped_surrogate(
     log_ratio: Array, advantages: Array, clip_low: Scalar, clip_high: Scalar, dual_clip: Scalar
 ) -> Array:
@@ -30,7 +36,15 @@ def _clipped_surrogate(
     none = advantages == 0
     lower = jnp.where(advantages < 0, low, jnp.where(none, jnp.zeros((), dtype), -jnp.inf))
     upper = jnp.where(advantages > 0, high, jnp.where(none, jnp.zeros((), dtype), worst))
-    return -advantages * jnp.exp(jnp.clip(log_ratio, lower, upper))
+    return _times_exp(-advantages, jnp.clip(log_ratio, lower, upper))
+
+
+def _times_exp_excess(factor: Scalar, x: Array) -> Array:
+    """``factor * (exp(x) - 1 - x)``, infinite only where the product is. Far out, the exponential is all of it."""
+    far = x > 50
+    zero = jnp.zeros((), x.dtype)
+    near = factor * numerics.exp_excess(jnp.where(far, zero, x))
+    return jnp.where(far, _times_exp(factor, jnp.where(far, x, zero)), near)
 
 
 def ppo_clip_loss(
@@ -150,7 +164,7 @@ def grpo_loss(
     old, advantages = jax.lax.stop_gradient((old, advantages))
     beta = checks.scalar("beta", beta, policy.dtype, at_least=0)
     surrogate = _clipped_surrogate(policy - old, advantages, clip_low, clip_high, math.inf)
-    values = surrogate + beta * numerics.exp_excess(reference - policy)
+    values = surrogate + _times_exp_excess(beta, reference - policy)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

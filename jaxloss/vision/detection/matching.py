@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import magnitude, poison
+from jaxloss._floor.maths.numerics import difference, magnitude, poison
 from jaxloss._floor.reduction import hide, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
@@ -183,8 +183,8 @@ def _sets(
 
 
 def _distance(boxes: Array, others: Array) -> Array:
-    """The L1 distance of centre, width and height."""
-    return jnp.sum(magnitude(xyxy_to_cxcywh(boxes) - xyxy_to_cxcywh(others)), axis=-1)
+    """The L1 distance of centre, width and height, which are linear in the corners."""
+    return jnp.sum(magnitude(xyxy_to_cxcywh(difference(boxes, others))), axis=-1)
 
 
 def _class_term(logits: Array, labels: Array, match: Array, present: Array, no_object_weight: Scalar) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.numerics import magnitude, norm
+from jaxloss._floor.maths.numerics import difference, magnitude, norm
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
@@ -56,7 +56,10 @@ def total_variation_loss(
         https://doi.org/10.1016/0167-2789(92)90242-F
     """
     images = _contract(where, images)
-    steps = (jnp.diff(images, axis=axis) for axis in (-3, -2))
+    steps = (
+        difference(images[..., 1:, :, :], images[..., :-1, :, :]),
+        difference(images[..., 1:, :], images[..., :-1, :]),
+    )
     values = sum(jnp.sum(magnitude(step), axis=(-3, -2, -1)) for step in steps)
     return reduce(jnp.asarray(values), where=where, weights=weights, reduction=reduction)
 
@@ -97,7 +100,8 @@ def isotropic_total_variation_loss(
         https://doi.org/10.1016/0167-2789(92)90242-F
     """
     images = _contract(where, images)
-    down = jnp.diff(images, axis=-3, append=images[..., -1:, :, :])
-    right = jnp.diff(images, axis=-2, append=images[..., -1:, :])
+    below = jnp.concatenate([images[..., 1:, :, :], images[..., -1:, :, :]], axis=-3)
+    beside = jnp.concatenate([images[..., 1:, :], images[..., -1:, :]], axis=-2)
+    down, right = difference(below, images), difference(beside, images)
     values = jnp.sum(norm(jnp.stack([down, right], axis=-1)), axis=(-3, -2, -1))
     return reduce(values, where=where, weights=weights, reduction=reduction)

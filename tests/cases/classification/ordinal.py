@@ -38,6 +38,11 @@ def _ranked_probability_score(logits, labels):
     return np.square(steps).sum(-1)
 
 
+def _passed(inputs):
+    """Every question below the label is answered with yes."""
+    return np.where(inputs["labels"][..., None] > np.arange(inputs["logits"].shape[-1]), 1.0, -1.0)
+
+
 def _one_more(inputs):
     return inputs["logits"].shape[-1] + 1
 
@@ -54,6 +59,7 @@ CASES = [
         extremes={"large": LARGE, "infinite": SURE},
         labels="labels",
         classes=_one_more,
+        towards=_passed,
         structures={"one question": _one_question},
     ),
     Case(
@@ -65,6 +71,7 @@ CASES = [
         extremes={"large": LARGE, "infinite": SURE},
         labels="labels",
         classes=_one_more,
+        towards=_passed,
         structures={"one question": _one_question},
     ),
     Case(

@@ -27,6 +27,10 @@ def _overfitted(rng, batch):
     return {"logits": np.where(flags, 3.0, -3.0) + rng.normal(size=batch), "positives": flags}
 
 
+def _accepted(inputs):
+    return np.where(inputs["positives"], 1.0, -1.0)
+
+
 def _parts(logits, positives, prior):
     mean = lambda x, members: np.sum(x * members, -1) / np.sum(members, -1)
     loss = lambda z: 1 - scipy.special.expit(z)
@@ -62,6 +66,7 @@ CASES = [
         hypers={"prior": 0.3},
         bad_hypers=({"prior": 0.0}, {"prior": 1.0}),
         pooled=True,
+        towards=_accepted,
         bound=-0.3,
         cancels="the estimate is a difference of two risks",
         extremes={"saturated": FLAGS, "infinite": SURE, "no positive": {**FLAGS, "positives": np.zeros(4, bool)}},
@@ -75,6 +80,7 @@ CASES = [
         hypers={"prior": 0.3, "beta": 0.02, "gamma": 0.6},
         bad_hypers=({"prior": 0.0}, {"prior": 1.0}, {"beta": -0.1}, {"gamma": -1.0}),
         pooled=True,
+        towards=_accepted,
         bound=-0.02,
         cancels="the negative part is a difference of two risks",
         extremes={"saturated": FLAGS, "infinite": SURE, "no unlabelled": {**FLAGS, "positives": np.ones(4, bool)}},

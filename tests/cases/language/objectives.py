@@ -99,7 +99,13 @@ CASES = [
                 **FAR_TOKENS,
                 "reference_log_probs": np.array([-1e4, 0.0, -1e4]),
                 "advantages": np.array([1.0, 1.0, 0.0]),
-            }
+            },
+            "only an exponential overflows": {
+                "log_probs": np.array([0.0, -89.0]),
+                "old_log_probs": np.array([-89.0, -89.0]),
+                "reference_log_probs": np.zeros(2),
+                "advantages": np.array([-0.01, 1.0]),
+            },
         },
         translates=(("log_probs", "old_log_probs", "reference_log_probs"),),
     ),

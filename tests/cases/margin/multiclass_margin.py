@@ -50,6 +50,7 @@ CASES = [
         extremes=class_extremes(1e38),
         structures={"two classes": draws.scores_and_labels(2, first="scores")},
         translates=(("scores",),),
+        exempt={"perfect_behind_a_product": "a lead of exactly 1 is a kink, and the rounding of the product moves it"},
     ),
     Case(
         fn=jaxloss.multi_margin_loss,

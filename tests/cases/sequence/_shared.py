@@ -29,6 +29,3 @@ def unpadded(logits: np.ndarray, labels: list[int], batch: Shape = (1,)) -> Inpu
         "logit_lengths": np.full(batch, logits.shape[len(batch)], np.int32),
         "label_lengths": np.full(batch, len(labels), np.int32),
     }
-
-
-CANCELS = "the logarithm of a sum of alignments"

@@ -66,7 +66,7 @@ CASES = [
         labels="labels",
         perfect=_tagged,
         convex=True,
-        cancels="a difference of scores",
+        towards=lambda inputs: np.eye(3)[inputs["labels"]],
         extremes={
             "forbidden": _one_tagging([[0.0, -np.inf], [0.0, 0.0]], np.array([[-np.inf, 0.0], [-np.inf, -np.inf]])),
             "far": _one_tagging([[-1e30, 1e30], [1e30, -1e30]], np.zeros((2, 2))),
