@@ -17,7 +17,19 @@ from jaxloss._floor.mesh import varying_axes
 from jaxloss._floor.reduction import divide_sums, promote, weighted_sums
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
-__all__ = ["Split", "columns", "current_split", "first_row", "over", "require_whole", "whole_pool"]
+__all__ = [
+    "Split",
+    "anywhere",
+    "columns",
+    "current_split",
+    "first_row",
+    "over",
+    "own_diagonal",
+    "own_rows",
+    "require_whole",
+    "summed",
+    "whole_pool",
+]
 
 
 class Split(NamedTuple):
@@ -81,6 +93,30 @@ def first_row(axis_name: AxisName | None, size: int) -> Array | int:
     return jax.lax.axis_index(axis_name) * size if axis_name else 0
 
 
+def own_rows(axis_name: AxisName | None, array: Array, axis: int = -1) -> Array:
+    """The part of ``array``, which is that of all devices, that lies here along ``axis``: the inverse of `columns`."""
+    if not axis_name:
+        return array
+    size = array.shape[axis] // jax.lax.axis_size(axis_name)
+    return jax.lax.dynamic_slice_in_dim(array, first_row(axis_name, size), size, axis)
+
+
+def own_diagonal(axis_name: AxisName | None, size: int) -> Array:
+    """``[rows, size]``: which of all ``size`` examples is that of a row, for the rows that are here."""
+    place = jnp.arange(size)
+    return own_rows(axis_name, place)[:, None] == place[None, :]
+
+
+def summed(axis_name: AxisName | None, sums: Any) -> Any:
+    """``sums`` over the examples here, added up over all devices."""
+    return jax.lax.psum(sums, axis_name) if axis_name else sums
+
+
+def anywhere(axis_name: AxisName | None, flags: Array) -> Array:
+    """True where ``flags`` are on any device."""
+    return summed(axis_name, flags.astype(jnp.int32)) > 0 if axis_name else flags
+
+
 def over(axis_name: AxisName | None, reduction: Reduction) -> Reduction:
     """``reduction`` of one value per example, with the mean and the sum taken over the examples of all devices."""
     if not axis_name or reduction not in ("mean", "sum"):
@@ -101,7 +137,7 @@ def whole_pool(
     weights: ArrayLike | None,
     *arrays: Array,
     event_ndim: int = 0,
-) -> tuple[Any, ...]:
+) -> tuple[ArrayLike | None, ArrayLike | None, *tuple[Array, ...]]:
     """``(where, weights, *arrays)`` of all devices, for a loss that pools the last batch axis of its inputs.
 
     What it makes of them is equal on every device. The arrays have ``event_ndim`` trailing axes of one entry.
@@ -111,8 +147,12 @@ def whole_pool(
     if not axis_name:
         return where, weights, *arrays
 
+    # Without types of what varies, and under `jax.vmap`, the transpose has to be that of a sum over devices.
+    typed = bool(varying_axes(jax.lax.axis_index(axis_name)))
+
     def gather(array: Array) -> Array:
-        return jax.lax.all_gather(array, axis_name, axis=len(batch) - 1, tiled=True, to="invarying")
+        to = "invarying" if typed else "varying"
+        return jax.lax.all_gather(array, axis_name, axis=len(batch) - 1, tiled=True, to=to)
 
     keep = None if where is None else gather(jnp.broadcast_to(checks.mask(where, batch), batch))
     dtype = promote(*arrays)[0].dtype
