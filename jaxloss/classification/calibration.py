@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide, poison, positive_part, sqrt
 from jaxloss._floor.reduction import blank, hide, pool_mass, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
 __all__ = [
@@ -24,6 +25,7 @@ def soft_ece(
     *,
     num_bins: int = 15,
     temperature: Scalar = 0.01,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -44,6 +46,8 @@ def soft_ece(
         labels: Shape ``[..., N]``, integer class indices in ``[0, C)``; one outside makes its pool NaN.
         num_bins: Number M of bins, a Python integer >= 1.
         temperature: Softness T of the bins, in squared units of confidence; > 0.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -69,12 +73,13 @@ def soft_ece(
     temperature = checks.scalar("temperature", temperature, logits.dtype, above=0)
     num_bins = checks.whole("num_bins", num_bins)
     value_checks.ensure_labels(labels, logits.shape[-1])
+    legal = (labels >= 0) & (labels < logits.shape[-1])
     confidence, gap = _confidence_and_gap(logits, labels)
+    where, weights, confidence, gap, legal = whole_pool(axis_name, where, weights, confidence, gap, legal)
     mass, present = pool_mass(where, weights, confidence)
     mass = jnp.ones_like(confidence) if mass is None else mass.astype(confidence.dtype)
     values = _root_mean_square_gap(confidence, gap, mass, num_bins, temperature)
-    legal = jnp.all((labels >= 0) & (labels < logits.shape[-1]), axis=-1)
-    return reduce(poison(values, legal), where=present, reduction=reduction)
+    return reduce(poison(values, jnp.all(legal, axis=-1)), where=present, reduction=reduction)
 
 
 def _confidence_and_gap(logits: Array, labels: Array) -> tuple[Array, Array]:

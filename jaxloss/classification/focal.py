@@ -10,7 +10,8 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.sigmoids import times_surprise, unless_absent
 from jaxloss._floor.reduction import blank, hide, pool_mass, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
 
@@ -148,6 +149,7 @@ def ohem_cross_entropy(
     labels: ArrayLike,
     *,
     keep_fraction: Scalar = 0.25,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -166,6 +168,8 @@ def ohem_cross_entropy(
         labels: Shape ``[..., N]``, integer class indices in ``[0, K)``; outside gives NaN in value and gradient.
         keep_fraction: Share :math:`f` of the valid entries that counts, rounded up to whole entries; in (0, 1]. The
             choice is not differentiated.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -189,6 +193,7 @@ def ohem_cross_entropy(
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     checks.with_pool("entries", labels=labels)
     each = softmax_cross_entropy_with_integer_labels(logits, labels, where=where, reduction="none")
+    where, weights, each = whole_pool(axis_name, where, weights, each)
     keep_fraction = checks.scalar("keep_fraction", keep_fraction, each.dtype, above=0, at_most=1)
     mass, present = pool_mass(where, weights, each)
     mass = jnp.ones(each.shape, each.dtype) if mass is None else mass.astype(each.dtype)

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide, poison, positive_part
-from jaxloss._floor.reduction import blank, pool_mass, pool_mean, pool_sum, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.reduction import blank, divide_sums, pool_mass, pool_sum, reduce, weighted_sums
+from jaxloss._floor.spread import anywhere, own_rows, summed, whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
 __all__ = ["pairwise_auc_loss", "soft_f1_loss"]
 
@@ -18,6 +19,7 @@ def soft_f1_loss(
     targets: ArrayLike,
     *,
     beta: Scalar = 1.0,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -38,6 +40,8 @@ def soft_f1_loss(
         probs: Probabilities of the positive class, shape ``[..., N]``, floating, in ``[0, 1]``.
         targets: Shape ``[..., N]``, floating or integer, in ``[0, 1]``; never broadcast.
         beta: Worth of recall against precision; > 0. 1 is the F1 score.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -61,6 +65,7 @@ def soft_f1_loss(
     probs, targets = checks.values(probs=probs, targets=checks.marks(targets))
     checks.with_pool("entries", probs=probs)
     probs, targets = blank(where, probs, targets)
+    where, weights, probs, targets = whole_pool(axis_name, where, weights, probs, targets)
     beta = checks.scalar("beta", beta, probs.dtype, above=0)
     value_checks.ensure_probabilities(probs=probs, targets=targets)
     mass, present = pool_mass(where, weights, probs)
@@ -75,6 +80,7 @@ def pairwise_auc_loss(
     targets: ArrayLike,
     *,
     margin: Scalar = 1.0,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -93,6 +99,8 @@ def pairwise_auc_loss(
         scores: Shape ``[..., N]``, floating; greater means more positive.
         targets: Shape ``[..., N]``, floating or integer, 0 or 1; never broadcast.
         margin: Score difference from which a pair costs nothing; > 0.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without a pair is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -117,18 +125,21 @@ def pairwise_auc_loss(
     scores, targets = checks.values(scores=scores, targets=checks.marks(targets))
     checks.with_pool("entries", scores=scores)
     scores, targets = blank(where, scores, targets)
+    where, weights, scores, targets = whole_pool(axis_name, where, weights, scores, targets)
     margin = checks.scalar("margin", margin, scores.dtype, above=0)
     positive, negative = targets == 1, targets == 0
     value_checks.ensure(lambda: positive | negative, "targets must be 0 or 1")
     mass, _ = pool_mass(where, weights, scores)
-    lead = scores[..., :, None] - scores[..., None, :]
+    # Rows of this device against the columns of all.
+    lead = own_rows(axis_name, scores)[..., :, None] - scores[..., None, :]
     values = jnp.square(positive_part(margin - lead))
-    pairs = _pairs(positive, negative, mass)
-    flat = (*scores.shape[:-1], scores.shape[-1] ** 2)
+    pairs = _pairs(positive, negative, mass, axis_name)
+    flat = (*scores.shape[:-1], pairs.shape[-2] * pairs.shape[-1])
     values, pairs = values.reshape(flat), pairs.reshape(flat)
     legal = jnp.all(positive | negative, axis=-1)
-    present = jnp.any(pairs.astype(bool), axis=-1) | ~legal
-    return reduce(poison(pool_mean(values, pairs), legal), where=present, reduction=reduction)
+    present = anywhere(axis_name, jnp.any(pairs.astype(bool), axis=-1)) | ~legal
+    values = divide_sums(*summed(axis_name, weighted_sums(values, pairs, -1)))
+    return reduce(poison(values, legal), where=present, reduction=reduction)
 
 
 def _share(part: Array, rest: Array) -> Array:
@@ -138,10 +149,10 @@ def _share(part: Array, rest: Array) -> Array:
     return divide(part / scale, total / scale)
 
 
-def _pairs(first: Array, second: Array, mass: Array | None) -> Array:
+def _pairs(first: Array, second: Array, mass: Array | None, axis_name: AxisName | None) -> Array:
     """The mass of every pair of a member of ``first`` and one of ``second``: bool if every entry counts once."""
     if mass is not None and mass.dtype != jnp.bool_:
         one, other = (jnp.where(members, mass, jnp.zeros((), mass.dtype)) for members in (first, second))
-        return one[..., :, None] * other[..., None, :]
+        return own_rows(axis_name, one)[..., :, None] * other[..., None, :]
     one, other = (members if mass is None else members & mass for members in (first, second))
-    return one[..., :, None] & other[..., None, :]
+    return own_rows(axis_name, one)[..., :, None] & other[..., None, :]

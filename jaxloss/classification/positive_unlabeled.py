@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths.sigmoids import sigmoid_sides
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
 __all__ = ["nonnegative_pu_loss", "unbiased_pu_loss"]
 
@@ -18,6 +19,7 @@ def unbiased_pu_loss(
     positives: ArrayLike,
     *,
     prior: Scalar,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -34,6 +36,8 @@ def unbiased_pu_loss(
         logits: Scores of the positive class, shape ``[..., N]``, floating.
         positives: Shape ``[..., N]``, boolean: True for a labelled positive, False for an unlabelled entry.
         prior: Share :math:`\pi` of positives among the unlabelled; in ``(0, 1)``.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -55,6 +59,7 @@ def unbiased_pu_loss(
     """
     logits, positives = _scores_and_flags(logits, positives)
     (logits,), positives = blank(where, logits), hide(where, positives)
+    where, weights, logits, positives = whole_pool(axis_name, where, weights, logits, positives)
     prior = checks.scalar("prior", prior, logits.dtype, above=0, below=1)
     mass, present = pool_mass(where, weights, logits)
     positive_risk, negative_risk = _risks(logits, positives, mass, prior)
@@ -68,6 +73,7 @@ def nonnegative_pu_loss(
     prior: Scalar,
     beta: Scalar = 0.0,
     gamma: Scalar = 1.0,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -90,6 +96,8 @@ def nonnegative_pu_loss(
         prior: Share :math:`\pi` of positives among the unlabelled; in ``(0, 1)``.
         beta: How far the negative part may fall below zero; >= 0.
         gamma: Size of the ascending step relative to an ordinary one; >= 0.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -114,6 +122,7 @@ def nonnegative_pu_loss(
     """
     logits, positives = _scores_and_flags(logits, positives)
     (logits,), positives = blank(where, logits), hide(where, positives)
+    where, weights, logits, positives = whole_pool(axis_name, where, weights, logits, positives)
     prior = checks.scalar("prior", prior, logits.dtype, above=0, below=1)
     beta = checks.scalar("beta", beta, logits.dtype, at_least=0)
     gamma = checks.scalar("gamma", gamma, logits.dtype, at_least=0)

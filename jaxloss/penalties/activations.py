@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.log_ratios import gap
-from jaxloss._floor.reduction import blank, divide_sums, plain_mean, pool_mass, reduce, weighted_mean
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.reduction import blank, divide_sums, pool_mass, reduce
+from jaxloss._floor.spread import anywhere, columns, mean_over, own_diagonal, require_whole, summed
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
 __all__ = [
     "activity_l1_penalty",
@@ -59,6 +60,7 @@ def kl_sparsity_penalty(
     *,
     sparsity: Scalar = 0.05,
     epsilon: Scalar = 1e-6,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -76,6 +78,8 @@ def kl_sparsity_penalty(
         sparsity: The rate :math:`\rho`, in (0, 1).
         epsilon: Where :math:`\hat\rho` is within it of 0 or 1 the divergence goes on along its tangent, so a dead unit
             has a slope of about :math:`-\rho / \epsilon` instead of an infinite one; in (0, 0.5).
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A pool without an example is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -101,21 +105,21 @@ def kl_sparsity_penalty(
     value_checks.ensure_probabilities(activations=activations)
     rho = checks.scalar("sparsity", sparsity, activations.dtype, above=0, below=1)
     edge = checks.scalar("epsilon", epsilon, activations.dtype, above=0, below=0.5)
+    require_whole(axis_name, activations.shape[:-1], activations)
     mass, present = pool_mass(where, weights, activations[..., 0])
-    divergence = _divergence_of_rates(_unit_means(activations, mass), rho, edge)
-    legal = jnp.all((activations >= 0) & (activations <= 1), axis=-2)
-    values = jnp.sum(numerics.poison(divergence, legal), axis=-1)
+    divergence = _divergence_of_rates(_unit_means(activations, mass, axis_name), rho, edge)
+    illegal = jnp.logical_not(jnp.all((activations >= 0) & (activations <= 1), axis=-2))
+    values = jnp.sum(numerics.poison(divergence, jnp.logical_not(anywhere(axis_name, illegal))), axis=-1)
     if not activations.shape[-2]:
         values = jnp.zeros_like(values)
+    present = None if present is None else anywhere(axis_name, present)
     return reduce(values, where=present, reduction=reduction)
 
 
-def _unit_means(activations: Array, mass: Array | None) -> Array:
-    """Weighted means over the examples of ``[..., N, units]``."""
+def _unit_means(activations: Array, mass: Array | None, axis_name: AxisName | None) -> Array:
+    """Weighted means over the examples of ``[..., N, units]``, those of all devices."""
     by_unit = jnp.swapaxes(activations, -1, -2)
-    if mass is None:
-        return plain_mean(by_unit, -1)
-    return weighted_mean(by_unit, jnp.broadcast_to(mass[..., None, :], by_unit.shape), -1)
+    return mean_over(axis_name, by_unit, None if mass is None else jnp.broadcast_to(mass[..., None, :], by_unit.shape))
 
 
 def _divergence_of_rates(rate: Array, rho: Scalar, edge: Scalar) -> Array:
@@ -132,6 +136,7 @@ def _divergence_of_rates(rate: Array, rho: Scalar, edge: Scalar) -> Array:
 def representation_orthogonality_penalty(
     representations: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -145,6 +150,8 @@ def representation_orthogonality_penalty(
 
     Args:
         representations: Shape ``[..., N, D]``, floating; need not be normalised. A zero vector is orthogonal to all.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the vectors are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A pool without a vector is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -166,19 +173,23 @@ def representation_orthogonality_penalty(
     checks.with_pool("vectors features", representations=representations)
     checks.with_axes("features", representations=representations)
     (representations,) = blank(where, representations, event_ndim=1)
+    require_whole(axis_name, representations.shape[:-1], representations)
     units = numerics.normalize(representations)
     mass, present = pool_mass(where, weights, units[..., 0])
-    cosines = jnp.matmul(units, jnp.swapaxes(units, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    # Rows of this device against the columns of all.
+    everybody = columns(axis_name, units, -2)
+    cosines = jnp.matmul(units, jnp.swapaxes(everybody, -1, -2), precision=jax.lax.Precision.HIGHEST)
     mass = jnp.ones(units.shape[:-1], units.dtype) if mass is None else mass.astype(units.dtype)
-    mass = mass / numerics.scale_of(mass)
-    apart = jnp.logical_not(jnp.eye(units.shape[-2], dtype=bool))
+    mass = mass / numerics.scale_of(columns(axis_name, mass, -1))
+    apart = jnp.logical_not(own_diagonal(axis_name, everybody.shape[-2]))
     pairs = (
         mass[..., :, None]
-        * mass[..., None, :]
+        * columns(axis_name, mass, -1)[..., None, :]
         * apart.astype(units.dtype).reshape((1,) * (units.ndim - 2) + apart.shape)
     )
-    values = divide_sums(jnp.sum(pairs * jnp.square(cosines), axis=(-2, -1)), jnp.sum(pairs, axis=(-2, -1)))
-    return reduce(values, where=present, reduction=reduction)
+    sums = jnp.sum(pairs * jnp.square(cosines), axis=(-2, -1)), jnp.sum(pairs, axis=(-2, -1))
+    present = None if present is None else anywhere(axis_name, present)
+    return reduce(divide_sums(*summed(axis_name, sums)), where=present, reduction=reduction)
 
 
 def spectral_decoupling_penalty(

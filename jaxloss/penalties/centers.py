@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, hide, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.spread import over, require_whole, summed
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
 __all__ = ["CenterState", "center_loss", "init_center_loss"]
 
@@ -59,6 +60,7 @@ def center_loss(
     state: CenterState,
     *,
     rate: Scalar = 0.5,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -77,6 +79,9 @@ def center_loss(
         labels: Index of the class, shape ``[...]``, integer; out of range gives NaN and moves no centre.
         state: From `jaxloss.init_center_loss` or the last call.
         rate: :math:`\alpha` in [0, 1]; 0 keeps the centres.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose. The examples of all devices move the
+            centres, which stay equal; a ``reduction`` other than ``"mean"`` and ``"sum"`` is given those of this one.
         where: Shape ``[...]``; a masked example moves no centre. See `jaxloss.reduce`.
         weights: Numbers >= 0, shape ``[...]``, in the loss and in the motion of the centres.
         reduction: See `jaxloss.reduce`.
@@ -106,23 +111,25 @@ def center_loss(
     checks.has_shape((num_classes, embeddings.shape[-1]), "classes, features", centers=state.centers)
     embeddings, centers = blank(where, embeddings, event_ndim=1)[0], jax.lax.stop_gradient(state.centers)
     labels = hide(where, checks.as_int32(labels))
+    # The examples of every batch axis move the centres, so no axis may be in parts.
+    require_whole(axis_name, labels.shape[:1], embeddings, labels)
     value_checks.ensure_labels(labels, num_classes)
     inside = jnp.clip(labels, 0, num_classes - 1)
     shift = embeddings - centers.astype(embeddings.dtype)[inside]
     values = numerics.poison(0.5 * jnp.sum(jnp.square(shift), axis=-1), inside == labels)
-    loss = reduce(values, where=where, weights=weights, reduction=reduction)
+    loss = reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
     rate = checks.scalar("rate", rate, embeddings.dtype, at_least=0, at_most=1)
     mass = reduce(jnp.ones_like(values), where=where, weights=weights, reduction="none")
     mass = jnp.where(inside == labels, mass, jnp.zeros((), mass.dtype))
-    step = rate * _mean_shifts(jax.lax.stop_gradient(shift), inside, mass, num_classes)
+    step = rate * _mean_shifts(jax.lax.stop_gradient(shift), inside, mass, num_classes, axis_name)
     moved = centers.astype(step.dtype) + jax.lax.stop_gradient(step)
     return loss, CenterState(moved.astype(state.centers.dtype))
 
 
-def _mean_shifts(shift: Array, labels: Array, mass: Array, num_classes: int) -> Array:
-    """For each class the sum of the weighted shifts over one more than the sum of the weights."""
+def _mean_shifts(shift: Array, labels: Array, mass: Array, num_classes: int, axis_name: AxisName | None) -> Array:
+    """For each class the sum of the weighted shifts over one more than the sum of the weights, on all devices."""
     count = math.prod(labels.shape)
     labels, mass = jnp.reshape(labels, (count,)), jnp.reshape(mass, (count, 1))
     pulls = jnp.concatenate([mass * jnp.reshape(shift, (count, shift.shape[-1])), mass], axis=-1)
-    sums = jax.ops.segment_sum(pulls, labels, num_segments=num_classes)
+    sums = summed(axis_name, jax.ops.segment_sum(pulls, labels, num_segments=num_classes))
     return sums[:, :-1] / (1 + sums[:, -1:])

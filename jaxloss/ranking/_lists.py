@@ -11,13 +11,17 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, pool_mass, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.spread import own_diagonal, own_rows, summed, whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
-__all__ = ["Lists", "above", "gains", "known_relevance", "lists", "log1p_sum_exp", "over_lists"]
+__all__ = ["Lists", "above", "gains", "known_relevance", "lists", "log1p_sum_exp", "others", "over_lists"]
 
 
 class Lists(NamedTuple):
-    """Lists of items, each array of shape ``[..., items]``, with at least one item, be it a masked one."""
+    """Lists of items, each array of shape ``[..., items]``, with at least one item, be it a masked one.
+
+    They are whole on every device. Pairs of items are ``[..., rows, items]``, with the rows that are here.
+    """
 
     scores: Array
     relevance: Array
@@ -25,18 +29,36 @@ class Lists(NamedTuple):
     """Which items there are."""
     mass: Array
     """Their weights, 0 where masked."""
+    axis_name: AxisName | None
+    """Over which the rows of pairs are spread."""
+
+    def rows(self, x: Array) -> Array:
+        """``x`` of the items in the rows of pairs."""
+        return own_rows(self.axis_name, x)
+
+    def total(self, x: Array, axis: int | tuple[int, ...] = -1) -> Array:
+        """The sum over the rows of all devices, of values here only."""
+        return summed(self.axis_name, jnp.sum(x, axis=axis))
 
 
-def lists(where: ArrayLike | None, weights: ArrayLike | None, scores: ArrayLike, relevance: ArrayLike) -> Lists:
+def lists(
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
+    scores: ArrayLike,
+    relevance: ArrayLike,
+) -> Lists:
     """Scores and relevance in the working dtype, 0 where masked."""
     scores, relevance = checks.values(scores=scores, relevance=relevance)
     checks.with_axes("items", allow_empty=True, scores=scores)
     scores, relevance = blank(where, scores, relevance)
+    where, weights, scores, relevance = whole_pool(axis_name, where, weights, scores, relevance)
     keep = jnp.ones(scores.shape, bool) if where is None else checks.mask(where, scores.shape)
     mass, _ = pool_mass(where, weights, scores)
     mass = (keep if mass is None else mass).astype(scores.dtype)
     missing = [(0, 0)] * (scores.ndim - 1) + [(0, int(scores.shape[-1] == 0))]
-    return Lists(*(jnp.pad(x, missing) for x in (scores, relevance, keep, mass)))
+    scores, relevance, keep, mass = (jnp.pad(x, missing) for x in (scores, relevance, keep, mass))
+    return Lists(scores, relevance, keep, mass, axis_name)
 
 
 def over_lists(values: Array, present: Array, items: Lists, reduction: Reduction) -> Array:
@@ -58,14 +80,20 @@ def gains(items: Lists) -> Array:
     return items.mass * jnp.expm1(known_relevance(items) * math.log(2.0))
 
 
-def above(keep: Array, *keys: Array) -> Array:
+def others(items: Lists) -> Array:
+    """``[..., i, j]``: whether item j is not item i."""
+    apart = jnp.logical_not(own_diagonal(items.axis_name, items.keep.shape[-1]))
+    return jnp.broadcast_to(apart, (*items.keep.shape[:-1], *apart.shape))
+
+
+def above(items: Lists, *keys: Array) -> Array:
     """``[..., i, j]``: whether item j stands above item i: by the first key, then the next, then its place."""
-    place = jnp.broadcast_to(-jnp.arange(keep.shape[-1]), keep.shape)
-    higher = jnp.zeros((*keep.shape, keep.shape[-1]), bool)
+    place = jnp.broadcast_to(-jnp.arange(items.keep.shape[-1]), items.keep.shape)
+    higher = jnp.zeros((*place.shape[:-1], items.rows(place).shape[-1], place.shape[-1]), bool)
     for key in reversed((*keys, place)):
-        other, own = key[..., None, :], key[..., :, None]
+        other, own = key[..., None, :], items.rows(key)[..., :, None]
         higher = (other > own) | ((other == own) & higher)
-    return higher & keep[..., None, :]
+    return higher & items.keep[..., None, :]
 
 
 @jax.custom_jvp

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.ranking._lists import above, gains, lists, over_lists
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
+from jaxloss.ranking._lists import Lists, above, gains, lists, others, over_lists
 
 __all__ = ["approx_ndcg_loss"]
 
@@ -20,6 +20,7 @@ def approx_ndcg_loss(
     relevance: ArrayLike,
     *,
     temperature: Scalar = 0.1,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -37,6 +38,8 @@ def approx_ndcg_loss(
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer, in [0, 100]; a negative one gives NaN.
         temperature: Difference :math:`\tau` in score that counts as clear, > 0.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is absent, also from the ranks; a weight scales the gain of
             an item. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
@@ -58,23 +61,23 @@ def approx_ndcg_loss(
         Bruch, Zoghi, Bendersky and Najork (2019), Revisiting Approximate Metric Optimization in the Age of Deep Neural
         Networks. https://doi.org/10.1145/3331184.3331347
     """
-    items = lists(where, weights, scores, relevance)
+    items = lists(axis_name, where, weights, scores, relevance)
     temperature = checks.scalar("temperature", temperature, items.scores.dtype, above=0)
     gain = gains(items)
-    higher = above(items.keep, gain, items.scores)
+    higher = above(items, gain, items.scores)
     best = 1 + jnp.sum(higher, axis=-1, dtype=jnp.int32).astype(gain.dtype)
-    shift = _rank_shift(items.scores, items.keep, higher, temperature)
+    shift = _rank_shift(items, higher, temperature)
     discount = math.log(2.0) / jnp.log1p(best)
     # The discount lost between the best rank and the smooth one, without the cancellation of their difference.
     lost = discount * jnp.log1p(shift / (1 + best)) / jnp.log1p(best + shift)
-    values = numerics.divide(jnp.sum(gain * lost, axis=-1), jnp.sum(gain * discount, axis=-1))
+    values = numerics.divide(items.total(items.rows(gain) * lost), items.total(items.rows(gain) * discount))
     return over_lists(numerics.positive_part(values), jnp.any(gain != 0, axis=-1), items, reduction)
 
 
-def _rank_shift(scores: Array, keep: Array, higher: Array, temperature: Scalar) -> Array:
+def _rank_shift(items: Lists, higher: Array, temperature: Scalar) -> Array:
     """Smooth ranks less the ranks of the best order, in which ``higher[..., i, j]`` says that j stands above i."""
-    margins = (scores[..., None, :] - scores[..., :, None]) / temperature
+    scores = items.scores
+    margins = (scores[..., None, :] - items.rows(scores)[..., :, None]) / temperature
     sign = jnp.where(higher, -jnp.ones((), scores.dtype), jnp.ones((), scores.dtype))
-    other = jnp.logical_not(jnp.eye(scores.shape[-1], dtype=bool))
-    pairs = jnp.broadcast_to(other, margins.shape) & keep[..., None, :]
+    pairs = others(items) & items.keep[..., None, :]
     return jnp.sum(jnp.where(pairs, sign * jax.nn.sigmoid(sign * margins), jnp.zeros((), scores.dtype)), axis=-1)

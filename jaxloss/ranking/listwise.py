@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor.maths.softmax_terms import target_terms
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.ranking._lists import known_relevance, lists, log1p_sum_exp, over_lists
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
+from jaxloss.ranking._lists import known_relevance, lists, log1p_sum_exp, others, over_lists
 
 __all__ = ["listmle_loss", "ranking_softmax_loss"]
 
@@ -15,6 +15,7 @@ def ranking_softmax_loss(
     scores: ArrayLike,
     relevance: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -30,6 +31,8 @@ def ranking_softmax_loss(
     Args:
         scores: Shape ``[..., N]``, floating. An item of score -inf is absent if its relevance is 0.
         relevance: Shape ``[..., N]``, the same; floating or integer, >= 0; a negative one gives NaN.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is also absent from the softmax; a weight scales the relevance
             of an item and leaves it in the softmax. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
@@ -49,7 +52,7 @@ def ranking_softmax_loss(
         Cao, Qin, Liu, Tsai and Li (2007), Learning to Rank: From Pairwise Approach to Listwise Approach.
         https://doi.org/10.1145/1273496.1273513
     """
-    items = lists(where, weights, scores, relevance)
+    items = lists(axis_name, where, weights, scores, relevance)
     targets = items.mass * known_relevance(items)
     # In a list without items all stay, so that the softmax is one; the list is absent from the reduction.
     keep = items.keep | jnp.logical_not(jnp.any(items.keep, axis=-1, keepdims=True))
@@ -61,6 +64,7 @@ def listmle_loss(
     scores: ArrayLike,
     relevance: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -77,6 +81,8 @@ def listmle_loss(
     Args:
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is absent; a weight scales the term of an item and leaves it
             in the sums of others. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
@@ -96,13 +102,12 @@ def listmle_loss(
         Xia, Liu, Wang, Zhang and Li (2008), Listwise Approach to Learning to Rank: Theory and Algorithm.
         https://doi.org/10.1145/1390156.1390306
     """
-    items = lists(where, weights, scores, relevance)
+    items = lists(axis_name, where, weights, scores, relevance)
     y, s = items.relevance, items.scores
-    other = jnp.logical_not(jnp.eye(s.shape[-1], dtype=bool))
-    later = items.keep[..., None, :] & (y[..., None, :] <= y[..., :, None])
-    later &= jnp.broadcast_to(other, later.shape)
-    distance = jnp.where(later, s[..., None, :] - s[..., :, None], -jnp.inf)
-    values = jnp.sum(items.mass * log1p_sum_exp(distance), axis=-1)
+    later = items.keep[..., None, :] & (y[..., None, :] <= items.rows(y)[..., :, None])
+    later &= others(items)
+    distance = jnp.where(later, s[..., None, :] - items.rows(s)[..., :, None], -jnp.inf)
+    values = items.total(items.rows(items.mass) * log1p_sum_exp(distance))
     lower = jnp.min(y, axis=-1, where=items.keep, initial=jnp.inf)
     upper = jnp.max(y, axis=-1, where=items.keep, initial=-jnp.inf)
     return over_lists(values, (lower < upper) & jnp.any(items.mass != 0, axis=-1), items, reduction)

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import divide_sums
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.spread import anywhere, columns
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.ranking._lists import Lists, above, gains, lists, over_lists
 
 __all__ = ["lambdarank_loss", "pairwise_hinge_loss", "pairwise_logistic_loss"]
@@ -15,18 +16,18 @@ __all__ = ["lambdarank_loss", "pairwise_hinge_loss", "pairwise_logistic_loss"]
 
 def _margins(items: Lists) -> tuple[Array, Array]:
     """``[..., i, j]``: the score of item i over that of j, and whether i is the more relevant of two items."""
-    pairs = items.keep[..., :, None] & items.keep[..., None, :]
-    pairs &= items.relevance[..., :, None] > items.relevance[..., None, :]
-    margins = items.scores[..., :, None] - items.scores[..., None, :]
+    pairs = items.rows(items.keep)[..., :, None] & items.keep[..., None, :]
+    pairs &= items.rows(items.relevance)[..., :, None] > items.relevance[..., None, :]
+    margins = items.rows(items.scores)[..., :, None] - items.scores[..., None, :]
     return jnp.where(pairs, margins, jnp.zeros((), margins.dtype)), pairs
 
 
 def _mean_over_pairs(losses: Array, pairs: Array, items: Lists, reduction: Reduction) -> Array:
     """The mean over ordered pairs, weighted by the product of the weights of the two, then over lists."""
     mass = items.mass / numerics.scale_of(items.mass)
-    mass = jnp.where(pairs, mass[..., :, None] * mass[..., None, :], jnp.zeros((), mass.dtype))
-    total = jnp.sum(mass, axis=(-2, -1))
-    values = divide_sums(jnp.sum(mass * losses, axis=(-2, -1)), total)
+    mass = jnp.where(pairs, items.rows(mass)[..., :, None] * mass[..., None, :], jnp.zeros((), mass.dtype))
+    total = items.total(mass, (-2, -1))
+    values = divide_sums(items.total(mass * losses, (-2, -1)), total)
     return over_lists(values, total != 0, items, reduction)
 
 
@@ -34,6 +35,7 @@ def pairwise_logistic_loss(
     scores: ArrayLike,
     relevance: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -50,6 +52,8 @@ def pairwise_logistic_loss(
     Args:
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties do not form pairs.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
 
@@ -67,7 +71,7 @@ def pairwise_logistic_loss(
     Reference:
         Burges et al. (2005), Learning to Rank using Gradient Descent. https://doi.org/10.1145/1102351.1102363
     """
-    items = lists(where, weights, scores, relevance)
+    items = lists(axis_name, where, weights, scores, relevance)
     margins, pairs = _margins(items)
     return _mean_over_pairs(numerics.softplus(-margins), pairs, items, reduction)
 
@@ -76,6 +80,7 @@ def pairwise_hinge_loss(
     scores: ArrayLike,
     relevance: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -91,6 +96,8 @@ def pairwise_hinge_loss(
     Args:
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties do not form pairs.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
 
@@ -108,7 +115,7 @@ def pairwise_hinge_loss(
     Reference:
         Joachims (2002), Optimizing Search Engines using Clickthrough Data. https://doi.org/10.1145/775047.775067
     """
-    items = lists(where, weights, scores, relevance)
+    items = lists(axis_name, where, weights, scores, relevance)
     margins, pairs = _margins(items)
     return _mean_over_pairs(numerics.positive_part(1 - margins), pairs, items, reduction)
 
@@ -117,6 +124,7 @@ def lambdarank_loss(
     scores: ArrayLike,
     relevance: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -135,6 +143,8 @@ def lambdarank_loss(
     Args:
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer, >= 0; a negative one gives NaN.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is absent, also from the ranks; a weight scales the gain of
             an item. See `jaxloss.reduce`.
         reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
@@ -154,19 +164,21 @@ def lambdarank_loss(
         Burges (2010), From RankNet to LambdaRank to LambdaMART: An Overview.
         https://www.microsoft.com/en-us/research/publication/from-ranknet-to-lambdarank-to-lambdamart-an-overview/
     """
-    items = lists(where, weights, scores, relevance)
+    items = lists(axis_name, where, weights, scores, relevance)
     margins, pairs = _margins(items)
     gain = gains(items)
-    now, best = (_discounts(above(items.keep, key), gain) for key in (items.scores, gain))
-    swap = lambda x: jnp.abs(x[..., :, None] - x[..., None, :])
-    ideal = jnp.sum(gain * best, axis=-1)[..., None, None]
-    change = jnp.where(pairs, swap(gain) * swap(now), jnp.zeros((), gain.dtype))
+    now, best = (_discounts(above(items, key), gain) for key in (items.scores, gain))
+    swap = lambda rows, all_items: jnp.abs(rows[..., :, None] - all_items[..., None, :])
+    ideal = items.total(items.rows(gain) * best)[..., None, None]
+    swaps = swap(items.rows(gain), gain) * swap(now, columns(axis_name, now, -1))
+    change = jnp.where(pairs, swaps, jnp.zeros((), gain.dtype))
     change = jax.lax.stop_gradient(numerics.divide(change, jnp.broadcast_to(ideal, change.shape)))
-    values = jnp.sum(change * numerics.softplus(-margins), axis=(-2, -1))
-    return over_lists(values, jnp.any(pairs & (change != 0), axis=(-2, -1)), items, reduction)
+    values = items.total(change * numerics.softplus(-margins), (-2, -1))
+    present = anywhere(axis_name, jnp.any(pairs & (change != 0), axis=(-2, -1)))
+    return over_lists(values, present, items, reduction)
 
 
 def _discounts(higher: Array, like: Array) -> Array:
-    """``1 / log2(1 + rank)`` of items, given which stand above which."""
+    """``1 / log2(1 + rank)`` of the items in rows, given which stand above which."""
     rank = 1 + jnp.sum(higher, axis=-1, dtype=jnp.int32)
     return 1 / jnp.log2(1 + rank.astype(like.dtype))

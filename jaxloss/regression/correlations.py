@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = ["concordance_correlation_loss", "cosine_distance", "pearson_correlation_loss"]
 
@@ -123,6 +124,7 @@ def pearson_correlation_loss(
     predictions: ArrayLike,
     targets: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -139,6 +141,8 @@ def pearson_correlation_loss(
     Args:
         predictions: Shape ``[..., N]``, floating.
         targets: Shape ``[..., N]``, the same; floating or integer; never broadcast.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -160,6 +164,7 @@ def pearson_correlation_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
+    where, weights, predictions, targets = whole_pool(axis_name, where, weights, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     x, y = _half_deviations(predictions, mass), _half_deviations(targets, mass)
     # Deviations of equal arguments may be rounded differently, the deviations of their difference are exactly 0.
@@ -172,6 +177,7 @@ def concordance_correlation_loss(
     predictions: ArrayLike,
     targets: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -188,6 +194,8 @@ def concordance_correlation_loss(
     Args:
         predictions: Shape ``[..., N]``, floating.
         targets: Shape ``[..., N]``, the same; floating or integer; never broadcast.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -209,6 +217,7 @@ def concordance_correlation_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
+    where, weights, predictions, targets = whole_pool(axis_name, where, weights, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     parts = (
         numerics.difference(0.5 * predictions, 0.5 * targets),

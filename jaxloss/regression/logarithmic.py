@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.reduction import blank, pool_mass, pool_root_mean_square, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = ["mean_squared_log_error", "root_mean_squared_log_error"]
 
@@ -80,6 +81,7 @@ def root_mean_squared_log_error(
     predictions: ArrayLike,
     targets: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -94,6 +96,8 @@ def root_mean_squared_log_error(
     Args:
         predictions: Shape ``[..., N]``, floating, > -1; NaN at -1 and below.
         targets: Shape ``[..., N]``, the same; floating or integer, > -1; never broadcast.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without an entry is absent. See `jaxloss.reduce`.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
 
@@ -115,6 +119,7 @@ def root_mean_squared_log_error(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
+    where, weights, predictions, targets = whole_pool(axis_name, where, weights, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     values = pool_root_mean_square(_log_residual(predictions, targets), mass)
     return reduce(values, where=present, reduction=reduction)

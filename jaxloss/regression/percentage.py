@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import magnitude, quotient
 from jaxloss._floor.reduction import blank, pool_mass, pool_mean, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.regression._units import in_units_of
 
 __all__ = ["mean_absolute_percentage_error", "symmetric_mape", "weighted_ape"]
@@ -113,6 +114,7 @@ def weighted_ape(
     predictions: ArrayLike,
     targets: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -127,6 +129,8 @@ def weighted_ape(
     Args:
         predictions: Shape ``[..., N]``, floating.
         targets: Shape ``[..., N]``, the same; floating or integer; never broadcast.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; see `jaxloss.reduce`. A pool without an entry is absent, and so is one
             whose targets are all 0: it has no scale.
         reduction: Over the pools ``[...]``; see `jaxloss.reduce`.
@@ -149,6 +153,7 @@ def weighted_ape(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
+    where, weights, predictions, targets = whole_pool(axis_name, where, weights, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     error = pool_mean(_half_error(predictions, targets), mass)
     values, present = in_units_of(pool_mean(0.5 * magnitude(targets), mass), error, present)

@@ -7,7 +7,8 @@ import operator
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import difference, magnitude
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, pool_root_mean_square, promote, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.regression._units import in_units_of
 
 __all__ = ["mean_absolute_scaled_error", "relative_l2_error"]
@@ -90,6 +91,7 @@ def relative_l2_error(
     predictions: ArrayLike,
     targets: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -104,6 +106,8 @@ def relative_l2_error(
     Args:
         predictions: Shape ``[..., D]``, floating.
         targets: Shape ``[..., D]``, the same; floating or integer; never broadcast.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., D]``; see `jaxloss.reduce`. A sample without an entry is absent, and so is
             one whose target is 0 everywhere: it has no scale.
         reduction: Over the samples ``[...]``; see `jaxloss.reduce`.
@@ -126,6 +130,7 @@ def relative_l2_error(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_pool("entries", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
+    where, weights, predictions, targets = whole_pool(axis_name, where, weights, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     # An eighth of both: neither the difference nor a reciprocal leaves the normal numbers at the top of the dtype.
     error = pool_root_mean_square(0.125 * predictions - 0.125 * targets, mass)

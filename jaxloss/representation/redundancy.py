@@ -122,7 +122,7 @@ def barlow_twins_loss(
     # Every device has the whole features of both views for the diagonal, which keeps the digits of 1 - C.
     rows = (jnp.swapaxes(x, -1, -2) for x in views)
     _, every, *features = whole_pool(axis_name, None, None if mass is None else share, *rows, event_ndim=1)
-    of_feature = functools.partial(pearson_correlation_loss, weights=every, reduction="none")
+    of_feature = functools.partial(pearson_correlation_loss, axis_name=(), weights=every, reduction="none")
     lack = jax.vmap(of_feature, in_axes=-1, out_axes=-1)(*features)
     one, other = (_standardised(axis_name, _deviations(axis_name, x, mass), share) for x in views)
     values = jnp.sum(jnp.square(lack), axis=-1) + factor * _off_diagonal(_moments(axis_name, one, other, share))

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, divide_sums, hide, pool_mass, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = ["cox_breslow_nll", "cox_efron_nll"]
 
@@ -21,6 +22,7 @@ def cox_breslow_nll(
     times: ArrayLike,
     events: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -39,6 +41,8 @@ def cox_breslow_nll(
             added to all changes nothing.
         times: Time of the event or of censoring, shape ``[..., N]``, floating or integer; not differentiated.
         events: True where the event :math:`\delta` was observed, False where censored, shape ``[..., N]``, boolean.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the subjects are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A cohort without events is absent. See `jaxloss.reduce`.
         reduction: Over the cohorts ``[...]``; see `jaxloss.reduce`.
 
@@ -58,7 +62,7 @@ def cox_breslow_nll(
         Cox (1972), Regression Models and Life-Tables. https://doi.org/10.1111/j.2517-6161.1972.tb00899.x
         Breslow (1974), Covariance Analysis of Censored Survival Data. https://doi.org/10.2307/2529620
     """
-    cohort, present = _cohorts(log_hazards, times, events, where, weights)
+    cohort, present = _cohorts(log_hazards, times, events, axis_name, where, weights)
     values = _per_cohort(_breslow, cohort)
     return reduce(values, where=present, reduction=reduction)
 
@@ -68,6 +72,7 @@ def cox_efron_nll(
     times: ArrayLike,
     events: ArrayLike,
     *,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -83,7 +88,7 @@ def cox_efron_nll(
 
     Args:
         log_hazards, times, events: One entry per subject, shape ``[..., N]``; see `jaxloss.cox_breslow_nll`.
-        where, weights, reduction: See `jaxloss.cox_breslow_nll`.
+        axis_name, where, weights, reduction: See `jaxloss.cox_breslow_nll`.
 
     Returns:
         A scalar, in nats per event; >= 0 for equal weights.
@@ -101,7 +106,7 @@ def cox_efron_nll(
         Efron (1977), The Efficiency of Cox's Likelihood Function for Censored Data.
         https://doi.org/10.1080/01621459.1977.10480613
     """
-    cohort, present = _cohorts(log_hazards, times, events, where, weights)
+    cohort, present = _cohorts(log_hazards, times, events, axis_name, where, weights)
     values = _per_cohort(_efron, cohort)
     return reduce(values, where=present, reduction=reduction)
 
@@ -116,7 +121,12 @@ class _Cohort(NamedTuple):
 
 
 def _cohorts(
-    log_hazards: ArrayLike, times: ArrayLike, events: ArrayLike, where: ArrayLike | None, weights: ArrayLike | None
+    log_hazards: ArrayLike,
+    times: ArrayLike,
+    events: ArrayLike,
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
 ) -> tuple[_Cohort, Array]:
     log_hazards, times = checks.values(log_hazards=log_hazards, times=times)
     checks.with_pool("subjects", log_hazards=log_hazards)
@@ -124,6 +134,7 @@ def _cohorts(
     checks.same_shape(log_hazards=log_hazards, events=events)
     times, events = hide(where, times), hide(where, events, fill=False)
     (scores,) = blank(where, log_hazards)
+    where, weights, scores, times, events = whole_pool(axis_name, where, weights, scores, times, events)
     mass, _ = pool_mass(where, weights, scores)
     mass = jnp.ones_like(scores) if mass is None else mass.astype(scores.dtype)
     scores = hide(mass > 0, scores)

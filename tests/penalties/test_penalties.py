@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import Mesh, PartitionSpec
 
 import jaxloss
 
@@ -255,6 +258,26 @@ def test_centres_masks_labels_and_gradients():
         jaxloss.center_loss(jnp.ones((2, 3)), jnp.array([0, 1]), state)
     with pytest.raises(ValueError, match="rate"):
         jaxloss.center_loss(jnp.ones((2, 2)), jnp.array([0, 1]), state, rate=2.0)
+
+
+def test_centres_move_with_the_examples_of_all_devices():
+    rng = np.random.default_rng(0)
+    embeddings, labels = rng.normal(size=(8, 2)).astype(np.float32), np.array([0, 1, 0, 0, 1, 0, 1, 1])
+    keep, weights = np.array([1, 1, 1, 0, 1, 1, 0, 0], bool), rng.uniform(0.5, 2, 8).astype(np.float32)
+    state = jaxloss.CenterState(jnp.asarray(rng.normal(size=(2, 2)), jnp.float32))
+    step = lambda state, x, y, m, w, **spread: jaxloss.center_loss(x, y, state, where=m, weights=w, **spread)
+    mesh = Mesh(np.array(jax.devices("cpu")[:4]), ("data",))
+    here = functools.partial(step, axis_name="data")
+    specs = (PartitionSpec(), *[PartitionSpec("data")] * 4)
+    spread = jax.jit(jax.shard_map(here, mesh=mesh, in_specs=specs, out_specs=PartitionSpec()))
+    loss, after = spread(state, embeddings, labels, keep, weights)
+    whole, expected = step(state, embeddings, labels, keep, weights)
+    np.testing.assert_allclose(loss, whole, rtol=1e-6)
+    np.testing.assert_allclose(after.centers, expected.centers, rtol=1e-5)
+    columns = lambda x: jaxloss.center_loss(x, jnp.zeros(x.shape[:-1], int), state)[0][None]
+    local = jax.shard_map(columns, mesh=mesh, in_specs=PartitionSpec("data"), out_specs=PartitionSpec("data"))
+    with pytest.raises(ValueError, match="axis_name='data'"):
+        jax.eval_shape(local, embeddings.reshape(4, 2, 2))
 
 
 def test_centres_come_to_rest_at_the_means():
