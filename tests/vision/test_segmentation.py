@@ -206,7 +206,7 @@ def test_pooling_is_by_image_or_by_batch() -> None:
 
 def test_masks_and_weights_of_pixels_broadcast_over_images() -> None:
     logits, labels = classes()
-    where, weights = np.arange(W) < 3, np.arange(1.0, H + 1)[:, None]
+    where, weights = (np.arange(W) < 3)[None, None, :], np.arange(1.0, H + 1)[None, :, None]
     names = ("softmax_dice_loss", "softmax_generalized_dice_loss", "lovasz_softmax_loss")
     for name in names:
         loss = getattr(jaxloss, name)

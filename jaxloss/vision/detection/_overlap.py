@@ -19,13 +19,23 @@ from jaxloss._floor.typing import Array
 __all__ = ["Overlap", "beyond_union", "ensure_corners", "lack_of_overlap", "overlap"]
 
 
+SEVERAL = 8
+"""How many inverted boxes are no accident of single annotations, for which the losses have a value."""
+
+
 def ensure_corners(**boxes: Array) -> None:
-    """Under `checked`: no side of the boxes is inverted, as it is when a width stands in the place of x1."""
+    """Under `checked`: most boxes are not inverted, as they are where widths stand in the place of corners."""
     for name, array in boxes.items():
         value_checks.ensure(
-            lambda a=array: jnp.logical_not(a[..., 2:] < a[..., :2]),
+            lambda a=array: jnp.logical_not(_mostly_inverted(a)),
             f"{name} must be corners (x0, y0, x1, y1) with x0 <= x1 and y0 <= y1; jaxloss.boxes converts other formats",
         )
+
+
+def _mostly_inverted(boxes: Array) -> Array:
+    inverted = jnp.sum(jnp.any(boxes[..., 2:] < boxes[..., :2], axis=-1), dtype=jnp.int32)
+    unmasked = jnp.sum(jnp.any(boxes != 0, axis=-1), dtype=jnp.int32)
+    return (inverted >= SEVERAL) & (2 * inverted > unmasked)
 
 
 class _Parts(NamedTuple):
