@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import blank, hide, reduce
+from jaxloss._floor.reduction import at_unit_scale, blank, hide, reduce
 from jaxloss._floor.spread import mass_over, mean_over, require_whole, summed, whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.regression.correlations import pearson_correlation_loss
@@ -36,7 +36,8 @@ def _views(
     entries = first[..., 0]
     require_whole(axis_name, entries.shape[-1:], first, second)
     mass, present = mass_over(axis_name, where, weights, entries)
-    whole = jnp.ones(entries.shape, entries.dtype) if mass is None else mass.astype(entries.dtype)
+    every = jnp.ones(entries.shape, bool) if mass is None else mass
+    whole = at_unit_scale(every, -1, axis_name).astype(entries.dtype)
     total = summed(axis_name, jnp.sum(whole, -1, keepdims=True))
     share = numerics.divide(whole, jnp.broadcast_to(total, whole.shape))
     if not entries.shape[-1]:

@@ -51,6 +51,15 @@ def test_equal_weights_are_no_weights_in_vicreg(rng):
     np.testing.assert_allclose(jaxloss.vicreg_loss(x, y, weights=3.0 * keep), fewer, rtol=1e-5)
 
 
+@pytest.mark.parametrize("fn", [jaxloss.barlow_twins_loss, jaxloss.vicreg_loss])
+@pytest.mark.parametrize("scale", [3e38, 1e-30])
+def test_the_scale_of_the_weights_is_no_matter(fn, scale, rng):
+    """Their sum may be beyond the largest float32."""
+    x, y = rng.normal(size=(2, 6, 3)).astype(np.float32)
+    weights = rng.uniform(0.5, 1.0, 6).astype(np.float32)
+    np.testing.assert_allclose(fn(x, y, weights=np.float32(scale) * weights), fn(x, y, weights=weights), rtol=1e-5)
+
+
 @pytest.mark.parametrize("factor", ["invariance_weight", "variance_weight", "covariance_weight"])
 def test_terms_of_vicreg(factor, rng):
     x, y = rng.normal(size=(2, 6, 3)).astype(np.float32)

@@ -309,6 +309,16 @@ OF_IMAGES = {
 
 
 @pytest.mark.parametrize("name", OF_IMAGES)
+def test_the_scale_of_the_weights_is_no_matter(name: str) -> None:
+    """Their sum may be beyond the largest float32."""
+    loss, rng = OF_IMAGES[name], np.random.default_rng(6)
+    scores, labels = jnp.asarray(rng.normal(size=(2, 4, 3)), jnp.float32), jnp.asarray(rng.integers(0, 2, (2, 4, 3)))
+    weights = jnp.asarray(rng.uniform(0.5, 1.0, (2, 4, 3)), jnp.float32)
+    huge, usual = (loss(scores, labels, pixel_ndim=2, weights=s * weights) for s in (3e38, 1.0))
+    np.testing.assert_allclose(huge, usual, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_pools_of_images_on_four_devices(name: str) -> None:
     """A pool of the whole batch needs ``axis_name``, pools of whole images need none, cut images need it again."""
     loss, rng = OF_IMAGES[name], np.random.default_rng(5)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide, poison, positive_part
-from jaxloss._floor.reduction import reduce, weighted_mean
+from jaxloss._floor.reduction import at_unit_scale, reduce, weighted_mean
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.vision.segmentation._pixels import label_pool, mask_pool
@@ -147,7 +147,7 @@ def _extension(errors: Array, members: Array, mass: Array | None) -> Array:
     if mass is None:
         counts = jnp.ones(errors.shape, errors.dtype)
     else:
-        counts = jnp.take_along_axis(mass, order, axis=-1).astype(errors.dtype)
+        counts = jnp.take_along_axis(at_unit_scale(mass, -1), order, axis=-1).astype(errors.dtype)
     return jnp.sum(ranked[0] * _jaccard_steps(ranked[1], counts), axis=-1)
 
 
