@@ -36,7 +36,7 @@ def run(objective: combine.Objective, params: Any, *args: Any, **kwargs: Any) ->
 @pytest.mark.parametrize(
     "given",
     [True, 3, 0.5, "name", None, np.bool_(True), np.float32(0.5), jnp.tanh, {"rate": 0.1, "deep": [False]}],
-    ids=str,
+    ids=["bool", "int", "float", "str", "None", "np.bool", "np.float32", "function", "dict"],
 )
 def test_init_gives_the_losses_what_an_evaluation_gives_them(given: Any, way: str) -> None:
     seen = []

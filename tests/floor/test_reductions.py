@@ -374,6 +374,10 @@ def test_gradient_over_devices() -> None:
     np.testing.assert_allclose(jax.jit(mapped)(jnp.float32(0.7), x, y, keep), expected, rtol=1e-5)
 
 
+def _summarized(values, weights):
+    return reductions.summarize(reductions.Term(values, weights)).values
+
+
 EVERY = [
     reductions.mean(),
     reductions.sequence_mean(),
@@ -382,12 +386,12 @@ EVERY = [
     reductions.trimmed_mean(0.4),
     reductions.soft_maximum(0.5),
     reductions.worst_group(jnp.array([0, 1, 1]), 2),
-    lambda values, weights: reductions.summarize(reductions.Term(values, weights)).values,
+    _summarized,
     "mean",
 ]
 
 
-@pytest.mark.parametrize("reduction", EVERY, ids=str)
+@pytest.mark.parametrize("reduction", EVERY, ids=lambda reduction: getattr(reduction, "__name__", reduction))
 @pytest.mark.parametrize("scale", [1.2e-38, 1e-30, 1e38])
 def test_a_mean_does_not_change_with_the_scale_of_its_weights(reduction, scale: float) -> None:
     """Their products with small losses, and their sum, leave the range of float32."""
