@@ -13,10 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.lax import all_gather
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, pool_mass, pool_mean, promote, reduce
+from jaxloss._floor.spread import whole_pool
 from jaxloss.inspect.case import Case, Inputs, Shape
 from jaxloss.inspect.laws import LAWS, DoesNotApply
 from tests import draws
@@ -456,7 +458,71 @@ FORM = {
     "no example": ("example_runs", case(_documented("    >>> 1 + 1\n    2\n", "    Two.\n"))),
 }
 
-FAULTS = {**VALUES, **MASKS, **FORM}
+
+def _logits(logits: Any, targets: Any, **rest: Any) -> Any:
+    return loss()(logits, targets, **rest)
+
+
+def pooling(mean: Callable[..., Any] = pool_mean, gather: Callable[..., Any] = whole_pool) -> Callable[..., Any]:
+    """Mean square of pools that may lie on several devices."""
+
+    def fn(predictions, targets, *, scale=1.0, axis_name=None, where=None, weights=None, reduction="mean"):
+        predictions, targets = contract(where, predictions, targets)
+        checks.with_pool("entries", predictions=predictions)
+        scale = positive(scale, predictions.dtype)
+        where, weights, predictions, targets = gather(axis_name, where, weights, predictions, targets)
+        mass, present = pool_mass(where, weights, predictions)
+        each = mean(half_square(predictions, targets, scale), mass)
+        return reduce(each, where=present, reduction=reduction)
+
+    fn.__doc__ = DOCSTRING.replace("    where,", "    axis_name, where,")
+    return fn
+
+
+def _here(axis_name: Any, where: Any, weights: Any, *arrays: Any) -> tuple[Any, ...]:
+    """Nothing is gathered: the mean over devices that follows forgets how many entries each has."""
+    return where, weights, *arrays
+
+
+def _mean_of_means(values: Any, mass: Any) -> Any:
+    return jax.lax.pmean(pool_mean(values, mass), "data")
+
+
+def _untyped(axis_name: Any, where: Any, weights: Any, *arrays: Any) -> tuple[Any, ...]:
+    """Its transpose is a slice, also where a sum over devices has to be transposed to a sum."""
+    gather = lambda x: x if x is None or not axis_name else all_gather(x, axis_name, tiled=True, to="invarying")
+    return tuple(map(gather, (where, weights, *arrays)))
+
+
+POOLS: dict[str, Any] = {"oracle": lambda predictions, targets, scale=1.0: np.mean((predictions - targets) ** 2, -1)}
+
+SPREADING = {
+    "a pool without its devices": ("says_where_its_examples_are", case(loss(), pooled=True)),
+    "a mean of means": ("spread_equals_whole", case(pooling(_mean_of_means, _here), pooled=True, **POOLS)),
+    "a part taken for the batch": ("refuses_a_part_of_the_batch", case(pooling(gather=_here), pooled=True, **POOLS)),
+    "a gather of one transpose": (
+        "every_way_of_spreading_gives_the_whole",
+        case(pooling(gather=_untyped), pooled=True, **POOLS),
+    ),
+    "squares before the difference": (
+        "translation",
+        case(loss(lambda p, t, s: s * 0.5 * (p * p - 2 * p * t + t * t)), translates=(("predictions", "targets"),)),
+    ),
+    "no absent class": (
+        "infinite_logits_are_tried",
+        case(_logits, draw=lambda rng, batch: {"logits": rng.normal(size=batch), "targets": rng.normal(size=batch)}),
+    ),
+    "a NaN that is thrown away": (
+        "no_nan_is_made_of_legal_inputs",
+        case(loss(lambda p, t, s: jnp.where(p * p >= 0, half_square(p, t, s), jnp.log(-1 - p * p)))),
+    ),
+    "a size that has to be known": (
+        "exports_with_a_symbolic_batch",
+        case(loss(lambda p, t, s: half_square(p, t, s) * (1 + 0 * int(p.shape[0])))),
+    ),
+}
+
+FAULTS = {**VALUES, **MASKS, **FORM, **SPREADING}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -490,6 +556,11 @@ SOUND = {
     "with a state": case(_with_state, leading=(np.ones(()),), carries=True),
     "with constants": case(loss(_constant_target), constant={"targets": "they are a constant"}),
     "with illegal inputs": case(_logarithm(poisoned=True), **PROBS),
+    "with pools": case(
+        pooling(),
+        pooled=True,
+        oracle=lambda predictions, targets, scale=1.0: scale * 0.5 * np.mean((predictions - targets) ** 2, -1),
+    ),
 }
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "free_settings",
     "generator",
     "keyword_parameters",
+    "next_state",
     "of_floats",
     "round_hypers",
     "rows",
@@ -105,6 +106,11 @@ def call(case: Case, inputs: Mapping[str, Any], **kwargs: Any) -> Any:
     """The loss at some inputs, without the state that it may carry."""
     result = case.fn(*_leading(case, inputs), **inputs, **kwargs)
     return result[0] if case.carries else result
+
+
+def next_state(case: Case, inputs: Mapping[str, Any], **kwargs: Any) -> Any:
+    """The state that a loss carries to its next call; None if it carries none."""
+    return case.fn(*_leading(case, inputs), **inputs, **kwargs)[1] if case.carries else None
 
 
 def of_floats(

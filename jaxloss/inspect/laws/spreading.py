@@ -13,12 +13,17 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from jaxloss import reductions
-from jaxloss.inspect.calls import call, cast, cast_hypers, differentiable, generator, of_floats, settings
+from jaxloss.inspect.calls import call, cast, cast_hypers, differentiable, generator, next_state, of_floats, settings
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.findings import differences, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
 
-__all__ = ["every_way_of_spreading_gives_the_whole", "refuses_a_part_of_the_batch", "spread_equals_whole"]
+__all__ = [
+    "every_way_of_spreading_gives_the_whole",
+    "refuses_a_part_of_the_batch",
+    "says_where_its_examples_are",
+    "spread_equals_whole",
+]
 
 DEVICES = 8
 Specs = dict[str, PartitionSpec]
@@ -54,7 +59,7 @@ def _mesh(devices: int) -> Mesh:
 
 
 def _everything(case: Case, **options: Any) -> Callable[..., Any]:
-    """``(inputs, tails)`` to value and gradient of the loss under every tail, mean and sum."""
+    """``(inputs, tails)`` to value, gradient and next state of the loss under every tail, mean and sum."""
     hypers = cast_hypers(settings(case)[-1], np.float32)
 
     def results(inputs: dict[str, Any], tails: dict[str, dict[str, Any]]) -> Any:
@@ -62,7 +67,8 @@ def _everything(case: Case, **options: Any) -> Callable[..., Any]:
         for name, tail in tails.items():
             fn, at = of_floats(case, inputs, **hypers, **options, **tail, reduction="mean" if tail else "sum")
             value, gradient = jax.value_and_grad(fn)(at)
-            found[name] = {"value": value, "gradient": gradient}
+            state = next_state(case, inputs, **hypers, **options, **tail)
+            found[name] = {"value": value, "gradient": gradient, "state": state}
         return found
 
     return results
@@ -75,7 +81,17 @@ def _specs_of_tails(tails: dict[str, dict[str, Any]]) -> Any:
 def _compare(actual: Any, expected: Any, what: str) -> Iterator[str]:
     for name, found in expected.items():
         yield from differences(actual[name]["value"], found["value"], f"{what}, {name}", rtol=1e-5, atol=1e-6)
-        yield from tree_differences(actual[name]["gradient"], found["gradient"], 1e-5, f"{what}, {name}: gradient")
+        for part in ("gradient", "state"):
+            yield from tree_differences(actual[name][part], found[part], 1e-5, f"{what}, {name}: {part}")
+
+
+@law()
+def says_where_its_examples_are(case: Case) -> Iterator[str]:
+    """A loss whose examples meet takes ``axis_name``."""
+    if not (case.pooled or case.meets):
+        raise DoesNotApply("no example meets another")
+    if "axis_name" not in inspect.signature(case.fn).parameters:
+        yield "its examples meet, and it has no axis_name"
 
 
 @law()
@@ -84,7 +100,7 @@ def spread_equals_whole(case: Case) -> Iterator[str]:
     inputs, specs = _spread(case)
     tails = dict(list(_tails(inputs, specs).items())[:1])
     slopes = {n: specs[n] for n in differentiable(case, inputs)}
-    out = {name: {"value": PartitionSpec(), "gradient": slopes} for name in tails}
+    out = {name: {"value": PartitionSpec(), "gradient": slopes, "state": PartitionSpec()} for name in tails}
     spread = jax.shard_map(
         _everything(case, axis_name="data"), mesh=_mesh(4), in_specs=(specs, _specs_of_tails(tails)), out_specs=out
     )
@@ -112,7 +128,7 @@ def every_way_of_spreading_gives_the_whole(case: Case) -> Iterator[str]:
         return found
 
     slopes = {n: specs[n] for n in differentiable(case, inputs)}
-    out = {name: {"value": PartitionSpec(), "gradient": slopes} for name in tails}
+    out = {name: {"value": PartitionSpec(), "gradient": slopes, "state": PartitionSpec()} for name in tails}
     for devices in (2, 8):
         given = {"mesh": _mesh(devices), "in_specs": (specs, _specs_of_tails(tails)), "out_specs": out}
         typed = jax.jit(jax.shard_map(results, **given))

@@ -47,10 +47,11 @@ CASES = [
             "constant history": {**ZERO_TARGETS, "history": np.full(5, 0.1)},
         },
         exempt={
+            "says_where_its_examples_are": "a pool is the horizon of one series",
             "vmap_and_scan_equal_a_loop": (
                 "history has batch axes but no pooled one, so it is neither shared nor batched as that law has it; "
                 "tests/test_forecast.py holds the law for it"
-            )
+            ),
         },
         structures={
             "short history": lambda rng, batch: {**_series(rng, batch), "history": rng.normal(size=(*batch[:-1], 4))}

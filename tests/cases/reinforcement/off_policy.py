@@ -81,6 +81,7 @@ CASES = [
             }
         },
         exempt={
+            "says_where_its_examples_are": "a pool is one trajectory",
             "weight_is_repetition": ORDERED,
             "derivatives": "the values are in their own targets, which pass no gradient",
         },
