@@ -5,10 +5,9 @@ named terms, and an `objective` turns that function into one differentiable numb
 step to step, like the state of an optimiser:
 
 >>> import jax, jax.numpy as jnp, jaxloss
->>> from jaxloss import combine, reductions
->>> def losses(params, x, y):  # one forward pass; ``reductions.term`` keeps the losses per example
-...     error = jaxloss.squared_error(params["slope"] * x, y, reduction=reductions.term)
-...     return {"fit": error, "size": params["slope"] ** 2}
+>>> from jaxloss import combine
+>>> def losses(params, x, y):  # one forward pass; a loss is taken apart into its examples
+...     return {"fit": jaxloss.squared_error(params["slope"] * x, y), "size": params["slope"] ** 2}
 >>> objective = combine.objective(
 ...     losses,
 ...     combine.on("fit", combine.trimmed_mean(0.25)),  # per example: drop the largest losses

@@ -84,6 +84,14 @@ def objective(
     objective has a first derivative in reverse mode with respect to ``params``; any other derivative is an error. A
     linear factor on the loss, such as a loss scale, multiplies the finished gradient.
 
+    **Terms are losses of examples.** Return what a loss gives as it is: its default mean, or ``"none"``, is taken apart
+    into the losses and weights of the examples that it was reduced from, so ``reduction=jaxloss.reductions.term`` is
+    needed only where you go on computing with them. The objective recognises the very array that the loss returned,
+    traced in the same function; a number computed from it, or returned through an inner ``jax.jit``, is a number. It
+    is welcome if it depends on the parameters alone. If it was made of the batch, it is a term of its own for an
+    objective in one piece, and refused where the batch is split or a transformation looks at its examples: a mean of
+    means is not the mean. Losses whose examples meet each other take ``axis_name``, or go into `whole_batch`.
+
     **Micro-batches.** The size of the batch is the leading axis of the first array in the first argument after the
     state. Every array with that leading axis is split, in any argument, positional or by name, and at any depth of a
     pytree: of ``objective(params, state, x, y, mask=mask)``, all three. Other arrays, 0-d arrays and Python values are
@@ -98,9 +106,9 @@ def objective(
     numbers, unless ``losses`` uses ``jax.random.fold_in(key, jax.lax.axis_index(axis_name))``.
 
     Args:
-        losses: ``losses(params, *args, **kwargs)`` runs the model once and returns a dict of named terms: losses with
-            ``reduction=jaxloss.reductions.term``, arrays of per-example losses, or scalars. The leading axis of a
-            term is the batch. An `Annotation` among them is data for the transformations.
+        losses: ``losses(params, *args, **kwargs)`` runs the model once and returns a dict of named terms: what losses
+            return, arrays of per-example losses, `whole_batch`, or numbers. The leading axis of a term is the batch. An
+            `Annotation` among them is data for the transformations.
         *transforms: Transformations of the terms, in order; see `chain`, `on`, `scale`, `weigh`.
         aggregate: How the gradients of the terms are combined, for example ``combine.upgrad()``; None adds them. An
             aggregator needs the memory of one gradient per term and one backward pass per term.
@@ -121,14 +129,13 @@ def objective(
             changed ``params`` in place.
         KeyError: At ``init``, if a transformation or the aggregator names a term that does not exist.
         ValueError: If a transformation changes the set of names, the state belongs to another objective, the terms
-            vary over a mesh axis that is not named, or ``microbatches`` does not divide the batch or finds a term whose
-            leading axis is not that of a part.
+            vary over a mesh axis that is not named, a number was made of a part of the batch, or ``microbatches`` does
+            not divide the batch or finds a term whose leading axis is not that of a part.
 
     Example:
         >>> from jaxloss import combine
         >>> def losses(params, x, y):
-        ...     fit = jaxloss.squared_error(params * x, y, reduction=jaxloss.reductions.term)
-        ...     return {"fit": fit, "size": params**2}
+        ...     return {"fit": jaxloss.squared_error(params * x, y), "size": params**2}
         >>> objective = combine.objective(losses, combine.weigh(size=0.5))
         >>> state = objective.init(2.0, jnp.ones(3), jnp.ones(3))
         >>> (loss, aux), slope = jax.value_and_grad(objective, has_aux=True)(2.0, state, jnp.ones(3), jnp.ones(3))
