@@ -58,6 +58,18 @@ def losses(params: Any, batch: Any) -> dict[str, Any]:
     }
 
 
+def contrast(params: Any, batch: Any) -> dict[str, Any]:
+    """Losses whose examples meet, beside those of examples."""
+    first, second = jnp.tanh(batch["x"] @ params["w"]), jnp.sin(batch["x"] @ params["w"])
+    tail = {"where": batch["valid"], "weights": 1 + batch["y"] ** 2}
+    return {
+        **losses(params, batch),
+        "pairs": combine.whole_batch(functools.partial(jaxloss.clip_loss, temperature=0.5), first, second, **tail),
+        "mined": combine.whole_batch(jaxloss.batch_hard_triplet_loss, first, batch["label"], where=batch["valid"]),
+        "agreement": combine.whole_batch(jaxloss.pearson_correlation_loss, first[:, 0], batch["y"], **tail),
+    }
+
+
 def plain_sum() -> Aggregator:
     add = lambda rows, state, *, values, present, step, **extra: (
         jax.tree.map(lambda r: jnp.sum(r, 0), rows),
@@ -90,10 +102,13 @@ RECIPES: dict[str, dict[str, Any]] = {
     "groups": {"transforms": (combine.on(["ce", "fit"], combine.group_dro(3, step_size=0.5)),)},
     "added": {"aggregate": plain_sum()},
     "upgrad": {"transforms": (combine.weigh(size=0.0),), "aggregate": combine.upgrad()},
+    "whole batch": {"losses": contrast, "transforms": (combine.on(["ce", "pairs"], halves()),)},
+    "whole batch, upgrad": {"losses": contrast, "aggregate": combine.upgrad()},
 }
 
 
 def evaluate(recipe: dict[str, Any], steps: int = 2, losses: Any = losses, **options: Any) -> Any:
+    losses = recipe.get("losses", losses)
     objective = combine.objective(losses, *recipe.get("transforms", ()), aggregate=recipe.get("aggregate"), **options)
     state = objective.init(PARAMS, DATA)
 
@@ -209,7 +224,7 @@ def test_two_processes() -> None:
         output, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors[-3000:]
         found = json.loads(output.splitlines()[-1])
-        for name in ("hard examples", "upgrad"):
+        for name in found:
             loss, aux, gradient = reference(name)
             expected = [np.ravel(leaf).tolist() for leaf in jax.tree.leaves((loss, aux.terms, aux.weights, gradient))]
             for actual, leaf in zip(found[name], expected, strict=True):

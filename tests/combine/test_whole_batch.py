@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import jax
@@ -13,6 +14,9 @@ from jax.sharding import Mesh, PartitionSpec
 
 import jaxloss
 from jaxloss import combine, reductions
+from jaxloss.inspect.calls import call, cast, cast_hypers, differentiable, direction, settings
+from jaxloss.inspect.case import Case
+from tests.cases import all_cases
 from tests.support import assert_trees_close
 
 SIZE = 16
@@ -230,3 +234,41 @@ def test_a_local_loss_of_a_part_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="whole_batch" if "microbatches" in options else "axis_name='data'"):
         combine.objective(losses, **options).init(params, batch)
     combine.objective(functools.partial(losses, axis_name=()), **options).init(params, batch)
+
+
+def _meeting() -> list[Case]:
+    return [case for case in all_cases() if "axis_name" in inspect.signature(case.fn).parameters]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in _meeting()])
+def test_every_loss_whose_examples_meet_in_parts(case: Case) -> None:
+    """Four micro-batches on each of two devices, with unequal masks: value and gradient of one piece."""
+    if case.spread is not None:
+        inputs, axes = case.spread(np.random.default_rng(0))
+        tail: dict[str, Any] = {}
+    else:
+        inputs = case.draw(np.random.default_rng(0), (SIZE,))
+        axes = {name: None if name in case.shared else 0 for name in inputs}
+        keep = np.arange(SIZE) % 5 != 1
+        keep[6:8] = False  # a part that is empty
+        tail = {"where": jnp.asarray(keep), "weights": jnp.arange(1.0, SIZE + 1)}
+    given = cast(inputs, np.float32)
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    whole = {name: x for name, x in given.items() if axes[name] is None}
+    batch = {name: jnp.moveaxis(x, axis, 0) for name, x in given.items() if (axis := axes[name]) is not None}
+    names = [name for name in differentiable(case, given) if name in batch]
+
+    def loss(tail: Any, **rows: Any) -> Any:
+        back = {name: jnp.moveaxis(x, 0, axes[name] or 0) for name, x in rows.items()}
+        return call(case, {name: back.get(name, whole.get(name)) for name in given}, **hypers, **tail)
+
+    def losses(params: Any, parts: Any) -> Any:
+        rows, along, tail = parts
+        moved = {name: x + params[name] * along[name] if name in params else x for name, x in rows.items()}
+        return {"it": combine.whole_batch(loss, tail, **moved)}
+
+    params = {name: jnp.float32(0) for name in names}
+    parts = batch, direction(np.random.default_rng(1), {name: batch[name] for name in names}), tail
+    one = _run(losses, params, parts, 1, 1)
+    assert_trees_close(_run(losses, params, parts, 2, 4), one, 2e-5, case.name)

@@ -26,7 +26,7 @@ def main() -> None:
         lambda leaf: jax.make_array_from_callback(np.shape(leaf), sharding, lambda index: np.asarray(leaf)[index]), tree
     )
     found = {}
-    for name in ("hard examples", "upgrad"):
+    for name in ("hard examples", "upgrad", "whole batch"):
         run, state = evaluate(RECIPES[name], axis_name="data", microbatches=2)
         specs = (PartitionSpec(), PartitionSpec(), PartitionSpec("data"))
         program = jax.jit(jax.shard_map(run, mesh=mesh, in_specs=specs, out_specs=PartitionSpec()))
