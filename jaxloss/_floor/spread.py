@@ -27,6 +27,7 @@ __all__ = [
     "mass_over",
     "mean_over",
     "over",
+    "own_rows",
     "require_whole",
     "summed",
     "whole_pool",
@@ -92,6 +93,14 @@ def columns(axis_name: AxisName | None, array: Array, axis: int) -> Array:
 def first_row(axis_name: AxisName | None, size: int) -> Array | int:
     """The place among all examples of the first of the ``size`` that are here."""
     return jax.lax.axis_index(axis_name) * size if axis_name else 0
+
+
+def own_rows(axis_name: AxisName | None, array: Array, axis: int = -1) -> Array:
+    """The part of ``array``, which is that of all devices, that lies here along ``axis``: the inverse of `columns`."""
+    if not axis_name:
+        return array
+    size = array.shape[axis] // jax.lax.axis_size(axis_name)
+    return jax.lax.dynamic_slice_in_dim(array, first_row(axis_name, size), size, axis)
 
 
 def summed(axis_name: AxisName | None, sums: Any) -> Any:
