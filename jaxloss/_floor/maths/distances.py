@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import plain_mean
-from jaxloss._floor.spread import columns, first_row, own_rows, summed
+from jaxloss._floor.spread import columns, first_row, mean_over, own_rows, summed
 from jaxloss._floor.typing import Array, AxisName, Scalar
 
 __all__ = ["pair_distances", "squared_distances", "squared_distances_of_two", "vector_norm"]
@@ -22,17 +21,19 @@ def vector_norm(x: Array, norm_degree: Scalar = 2.0) -> Array:
     return scale[..., 0] * numerics.power(total, 1 / norm_degree)
 
 
-def squared_distances(x: Array, axis_name: AxisName | None = None) -> tuple[Array, Array]:
+def squared_distances(x: Array, keep: Array | None, axis_name: AxisName | None) -> tuple[Array, Array]:
     """``(d ** 2 / s ** 2, s)`` for the Euclidean distances ``[..., N, M]`` of the rows of ``[..., N, D]`` to all rows.
 
     All are the rows of every device along ``axis_name``, M = N if there is none. The distances come from inner
-    products, after a common shift towards the origin that changes none; nothing has N M D entries. The squared lengths
+    products, after a common shift that changes none and puts the centre of the rows that ``keep [..., N]`` names, all
+    if it is None, in the origin; nothing has N M D entries. The squared lengths
     are taken from the same product, so that equal rows are at distance 0. The scale ``s``, a constant of
     differentiation, keeps the squares from overflowing.
     """
     everybody = columns(axis_name, x, -2)
     scale = _scale_of_rows(everybody)
-    centre = _constant(plain_mean(everybody / scale, -2))
+    mass = None if keep is None else jnp.broadcast_to(keep[..., None], x.shape)
+    centre = _constant(mean_over(axis_name, x / scale, mass, -2))
     size = x.shape[-2]
     place = jnp.arange(size) + first_row(axis_name, size)
     return numerics.positive_part(_of_rows(x / scale - centre, everybody / scale - centre, place, axis_name)), scale
@@ -89,7 +90,10 @@ def _of_rows(x: Array, everybody: Array, place: Array, axis_name: AxisName | Non
     return (lengths[..., :, None] - products) + (those_of_all[..., None, :] - products)
 
 
-def pair_distances(x: Array, axis_name: AxisName | None = None) -> Array:
-    """Euclidean distances ``[..., N, M]`` of the rows to those of every device; zero derivatives where they are 0."""
-    squares, scale = squared_distances(x, axis_name)
+def pair_distances(x: Array, keep: Array | None, axis_name: AxisName | None) -> Array:
+    """Euclidean distances ``[..., N, M]`` of the rows to those of every device; zero derivatives where they are 0.
+
+    Rows that ``keep [..., N]`` leaves out do not touch the digits of the others.
+    """
+    squares, scale = squared_distances(x, keep, axis_name)
     return scale * numerics.sqrt(squares)
