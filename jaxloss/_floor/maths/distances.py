@@ -25,10 +25,9 @@ def squared_distances(x: Array, keep: Array | None, axis_name: AxisName | None) 
     """``(d ** 2 / s ** 2, s)`` for the Euclidean distances ``[..., N, M]`` of the rows of ``[..., N, D]`` to all rows.
 
     All are the rows of every device along ``axis_name``, M = N if there is none. The distances come from inner
-    products, after a common shift that changes none and puts the centre of the rows that ``keep [..., N]`` names, all
-    if it is None, in the origin; nothing has N M D entries. The squared lengths
-    are taken from the same product, so that equal rows are at distance 0. The scale ``s``, a constant of
-    differentiation, keeps the squares from overflowing.
+    products, after a common shift that changes none: it moves the mean of the rows for which ``keep [..., N]`` is True,
+    or of all, to the origin. Nothing has N M D entries. The squared lengths are taken from the same product, so that
+    equal rows are at distance 0. The scale ``s``, a constant of differentiation, keeps the squares from overflowing.
     """
     everybody = columns(axis_name, x, -2)
     scale = _scale_of_rows(everybody)
