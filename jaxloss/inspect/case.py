@@ -65,7 +65,7 @@ class Case:
         ends: Hyperparameters at the closed ends of their ranges; oracle, extremes and bound hold there too.
         spread: ``spread(rng)`` gives the inputs, and the axis of each that ``axis_name`` spreads over devices, which is
             a multiple of eight long, or None. For losses that take ``axis_name`` and pool another axis than the last
-            of the batch.
+            of the batch. Hyperparameters that are spread with the inputs, one number per point, are among these.
         towards: ``towards(inputs)`` gives the direction in which the scores of the first input become certain and
             right, where it is not the one-hot label or the target.
         structures: Named draws of other structural sizes than those of ``draw``: one class, equal and unequal numbers

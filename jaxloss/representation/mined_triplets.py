@@ -61,9 +61,9 @@ def batch_all_triplet_loss(
         Hermans, Beyer and Leibe (2017), In Defense of the Triplet Loss for Person Re-Identification.
         https://arxiv.org/abs/1703.07737
     """
-    x, _, positives, negatives = grouped(where, axis_name, embeddings, labels)
+    x, crowd, positives, negatives = grouped(where, axis_name, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, above=0)
-    total, active = _all_triplets(pair_distances(x, axis_name), positives, negatives, margin)
+    total, active = _all_triplets(pair_distances(x, crowd.keep, axis_name), positives, negatives, margin)
     values = divide_sums(total, active.astype(x.dtype))
     each = per_pair(active, weights, x.dtype)
     return reduce(values, where=some(where, active > 0), weights=each, reduction=over(axis_name, reduction))
@@ -131,7 +131,7 @@ def batch_hard_triplet_loss(
     """
     x, crowd, positives, negatives = grouped(where, axis_name, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, above=0)
-    distances = jax.lax.stop_gradient(pair_distances(x, axis_name))
+    distances = jax.lax.stop_gradient(pair_distances(x, crowd.keep, axis_name))
     everybody = crowd.everybody(x)
     near = _distance_to_largest(x, everybody, jnp.where(positives, distances, -jnp.inf))
     far = _distance_to_largest(x, everybody, jnp.where(negatives, -distances, -jnp.inf))
@@ -192,9 +192,9 @@ def batch_semi_hard_triplet_loss(
         Schroff, Kalenichenko and Philbin (2015), FaceNet: A Unified Embedding for Face Recognition and Clustering.
         https://arxiv.org/abs/1503.03832
     """
-    x, _, positives, negatives = grouped(where, axis_name, embeddings, labels)
+    x, crowd, positives, negatives = grouped(where, axis_name, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, above=0)
-    distances = pair_distances(x, axis_name)
+    distances = pair_distances(x, crowd.keep, axis_name)
     hinge = numerics.positive_part(margin + (distances - _semi_hard(distances, negatives)))
     hinge = jnp.where(positives, hinge, jnp.zeros((), hinge.dtype))
     pairs = jnp.sum(positives, axis=-1, dtype=jnp.int32)

@@ -8,6 +8,11 @@ The losses of this package compare two sets of points, and share their arguments
 ``prediction_weights``, ``target_weights``
     Masses >= 0 of the points, of shape ``[N]`` or ``[..., N]`` and ``[M]`` or ``[..., M]``; scaled to sum to one. A
     point of mass 0 is absent, even if it is NaN. None gives all points of a sample equal masses.
+``axis_name``
+    Mesh axes inside ``jax.shard_map`` over which the points of both samples are spread, with their masses, for the loss
+    over all of them; None if all are here, ``()`` to take those of each device on purpose. Every device gathers all
+    points. The discrepancies and the Chamfer distance then compare its own points with all of them, (n + m)(N + M)
+    pairs if n and m are its own; every device solves the transport problems whole.
 ``where``, ``weights``, ``reduction``
     One entry per pair of samples, shape ``[...]``; see `jaxloss.reduce`.
 

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import hide, promote
-from jaxloss._floor.typing import Array, ArrayLike
+from jaxloss._floor.spread import whole_pool
+from jaxloss._floor.typing import Array, ArrayLike, AxisName
 
 __all__ = ["Samples", "centre", "centred", "two_samples"]
 
@@ -18,6 +19,7 @@ Samples = tuple[Array, Array, Array, Array]
 
 
 def two_samples(
+    axis_name: AxisName | None,
     where: ArrayLike | None,
     predictions: Any,
     targets: Any,
@@ -28,7 +30,8 @@ def two_samples(
 ) -> Samples:
     """``(predictions, targets, shares of the predictions, shares of the targets)``, checked and blanked.
 
-    ``axes`` names the axes of a sample, ``"points"`` or ``"points features"``. The shares ``[..., N]`` sum to one.
+    ``axes`` names the axes of a sample, ``"points"`` or ``"points features"``. The shares ``[..., N]`` sum to one. Both
+    samples are those of all devices along ``axis_name``, and equal on each of them.
     """
     predictions, targets = checks.floating(predictions=predictions, targets=targets)
     checks.with_axes(axes, predictions=predictions, targets=targets)
@@ -36,19 +39,22 @@ def two_samples(
     batch, event = predictions.shape[: predictions.ndim - ndim], predictions.shape[predictions.ndim - ndim + 1 :]
     points = targets.shape[targets.ndim - ndim]
     checks.has_shape((*batch, points, *event), "predictions.shape, except for the number of points", targets=targets)
+    _, _, predictions, targets = whole_pool(axis_name, None, None, predictions, targets, event_ndim=ndim - 1)
     predictions, targets = promote(*(hide(where, x, event_ndim=ndim) for x in (predictions, targets)))
-    first = _shares("prediction_weights", prediction_weights, predictions, ndim)
-    second = _shares("target_weights", target_weights, targets, ndim)
+    first = _shares(axis_name, "prediction_weights", prediction_weights, predictions, ndim)
+    second = _shares(axis_name, "target_weights", target_weights, targets, ndim)
     return _present(predictions, first), _present(targets, second), first, second
 
 
-def _shares(name: str, weights: Any, points: Array, ndim: int) -> Array:
+def _shares(axis_name: AxisName | None, name: str, weights: Any, points: Array, ndim: int) -> Array:
+    """The share of each of all ``points``, from the weights of those that are here."""
     shape = points.shape[: points.ndim - ndim + 1]
     if weights is None:
         return jnp.full(shape, 1 / shape[-1], points.dtype)
     (weights,) = checks.numeric(**{name: weights})
-    checks.has_shape(shape[-1:] if weights.ndim == 1 else shape, "one number per point", **{name: weights})
-    weights = jnp.broadcast_to(weights.astype(points.dtype), shape)
+    here = (*shape[:-1], shape[-1] // (jax.lax.axis_size(axis_name) if axis_name else 1))
+    checks.has_shape(here[-1:] if weights.ndim == 1 else here, "one number per point", **{name: weights})
+    _, _, weights = whole_pool(axis_name, None, None, jnp.broadcast_to(weights.astype(points.dtype), here))
     return numerics.divide(weights, jnp.broadcast_to(jnp.sum(weights, axis=-1, keepdims=True), shape))
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.typing import Array
 
 __all__ = ["entropic_cost"]
@@ -118,6 +119,9 @@ def _search(problem: Problem, symmetric: bool, max_iterations: int) -> _Search:
         error=jnp.full(batch, jnp.inf, cost.dtype),
         converged=jnp.zeros(batch, bool),
     )
+    # Inside `jax.shard_map`, what comes out of an iteration differs wherever any part of the problem does.
+    axes = tuple(sorted({axis for part in problem for axis in varying_axes(part)}))
+    start = jax.tree.map(lambda x: vary_over(x, axes), start)
     return jax.lax.while_loop(lambda s: jnp.any(goes_on(s)), improve, start)
 
 

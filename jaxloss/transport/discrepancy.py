@@ -10,20 +10,21 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.distances import squared_distances_of_two
 from jaxloss._floor.reduction import plain_mean, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.spread import own_rows, summed
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.transport._samples import Samples, two_samples
 
 __all__ = ["energy_distance", "mmd_loss", "unbiased_mmd_loss"]
 
 
-def _unlike(samples: Samples, bandwidths: Any) -> Array:
-    """One minus the mean Gaussian kernel of all pairs of the points of both samples, ``[..., N + M, N + M]``."""
+def _unlike(axis_name: AxisName | None, samples: Samples, bandwidths: Any) -> Array:
+    """One minus the mean Gaussian kernel of the points here with all of both samples, ``[..., n + m, N + M]``."""
     (bandwidths,) = checks.numeric(bandwidths=bandwidths)
     checks.with_axes("bandwidths", bandwidths=bandwidths)
     checks.has_shape((bandwidths.size,), "one number per kernel", bandwidths=bandwidths)
     dtype = samples[0].dtype
     bandwidths = bandwidths.astype(dtype)
-    squares, scale = squared_distances_of_two(*samples)
+    squares, scale = squared_distances_of_two(*samples, axis_name)
     inverse = scale[..., None] / jnp.expand_dims(bandwidths, tuple(range(squares.ndim)))
     inverse = jnp.minimum(inverse, jnp.asarray(1e15, dtype))  # beyond, its square times a slope of 0 is NaN
     exponents = -0.5 * squares[..., None] * jnp.square(inverse)
@@ -31,11 +32,17 @@ def _unlike(samples: Samples, bandwidths: Any) -> Array:
     return numerics.poison(plain_mean(-jnp.expm1(exponents), -1), legal)
 
 
-def _signed(matrix: Array, samples: Samples) -> Array:
+def _over_pairs(axis_name: AxisName | None, rows: Array, columns: Array, matrix: Array) -> Array:
+    """The sum of ``matrix[i, j]`` times the masses of row i, which is here, and of column j, over the rows of all."""
+    return summed(axis_name, jnp.sum(rows[..., :, None] * columns[..., None, :] * matrix, axis=(-2, -1)))
+
+
+def _signed(axis_name: AxisName | None, matrix: Array, samples: Samples) -> Array:
     """``2 E m(x, y) - E m(x, x') - E m(y, y')``, all pairs of equal points included."""
     _, _, a, b = samples
     signs = jnp.concatenate([a, -b], axis=-1)
-    return -jnp.sum(signs[..., :, None] * signs[..., None, :] * matrix, axis=(-2, -1))
+    own = jnp.concatenate([own_rows(axis_name, a), -own_rows(axis_name, b)], axis=-1) if axis_name else signs
+    return -_over_pairs(axis_name, own, signs, matrix)
 
 
 def energy_distance(
@@ -44,6 +51,7 @@ def energy_distance(
     *,
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -60,7 +68,7 @@ def energy_distance(
     Args:
         predictions: Points of one sample, shape ``[..., N, D]``, floating.
         targets: Points of the other sample, shape ``[..., M, D]``, floating.
-        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
+        prediction_weights, target_weights, axis_name, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar >= 0, in units of ``targets``; 0 for equal samples, up to the rounding of a distance.
@@ -77,9 +85,11 @@ def energy_distance(
         Székely and Rizzo (2013), Energy Statistics: A Class of Statistics Based on Distances.
         https://doi.org/10.1016/j.jspi.2013.03.018
     """
-    samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
-    squares, scale = squared_distances_of_two(*samples)
-    values = numerics.positive_part(_signed(scale * numerics.sqrt(squares), samples))
+    samples = two_samples(
+        axis_name, where, predictions, targets, prediction_weights, target_weights, axes="points features"
+    )
+    squares, scale = squared_distances_of_two(*samples, axis_name)
+    values = numerics.positive_part(_signed(axis_name, scale * numerics.sqrt(squares), samples))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -90,6 +100,7 @@ def mmd_loss(
     bandwidths: ArrayLike | tuple[float, ...] = (1.0,),
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -108,7 +119,7 @@ def mmd_loss(
         predictions: Points of one sample, shape ``[..., N, D]``, floating.
         targets: Points of the other sample, shape ``[..., M, D]``, floating.
         bandwidths: Widths :math:`\sigma_b` > 0 of the kernels, in units of a distance, shape ``[K]``.
-        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
+        prediction_weights, target_weights, axis_name, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar in ``[0, 2]``; 0 for equal samples, up to the rounding of a distance. NaN if a bandwidth is not
@@ -125,8 +136,10 @@ def mmd_loss(
     Reference:
         Gretton et al. (2012), A Kernel Two-Sample Test. https://jmlr.org/papers/v13/gretton12a.html
     """
-    samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
-    values = numerics.positive_part(_signed(_unlike(samples, bandwidths), samples))
+    samples = two_samples(
+        axis_name, where, predictions, targets, prediction_weights, target_weights, axes="points features"
+    )
+    values = numerics.positive_part(_signed(axis_name, _unlike(axis_name, samples, bandwidths), samples))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -137,6 +150,7 @@ def unbiased_mmd_loss(
     bandwidths: ArrayLike | tuple[float, ...] = (1.0,),
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -155,7 +169,7 @@ def unbiased_mmd_loss(
         predictions: Points of one sample, shape ``[..., N, D]``, floating; at least two of them.
         targets: Points of the other sample, shape ``[..., M, D]``, floating; at least two of them.
         bandwidths: Widths :math:`\sigma_b` > 0 of the kernels, in units of a distance, shape ``[K]``.
-        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
+        prediction_weights, target_weights, axis_name, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar in ``[-1, 2]``. NaN if a bandwidth is not positive.
@@ -171,18 +185,22 @@ def unbiased_mmd_loss(
     Reference:
         Gretton et al. (2012), A Kernel Two-Sample Test. https://jmlr.org/papers/v13/gretton12a.html
     """
-    samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
+    samples = two_samples(
+        axis_name, where, predictions, targets, prediction_weights, target_weights, axes="points features"
+    )
     x, y, a, b = samples
     if min(x.shape[-2], y.shape[-2]) < 2:
         raise ValueError(f"predictions and targets must hold at least two points; found shapes {x.shape}, {y.shape}.")
-    unlike = _unlike(samples, bandwidths)
-    size = x.shape[-2]
-    apart = jnp.sum(a[..., :, None] * b[..., None, :] * unlike[..., :size, size:], axis=(-2, -1))
-    values = 2 * apart - _within(unlike[..., :size, :size], a) - _within(unlike[..., size:, size:], b)
+    unlike = _unlike(axis_name, samples, bandwidths)
+    own = own_rows(axis_name, a)
+    rows, size = own.shape[-1], x.shape[-2]
+    apart = _over_pairs(axis_name, own, b, unlike[..., :rows, size:])
+    within = _within(axis_name, unlike[..., :rows, :size], a), _within(axis_name, unlike[..., rows:, size:], b)
+    values = 2 * apart - within[0] - within[1]
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _within(unlike: Array, shares: Array) -> Array:
+def _within(axis_name: AxisName | None, unlike: Array, shares: Array) -> Array:
     """The mean over pairs of different points of one sample; a point is not unlike itself."""
-    total = jnp.sum(shares[..., :, None] * shares[..., None, :] * unlike, axis=(-2, -1))
+    total = _over_pairs(axis_name, own_rows(axis_name, shares), shares, unlike)
     return numerics.divide(total, 1 - jnp.sum(jnp.square(shares), axis=-1))

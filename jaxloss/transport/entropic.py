@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.transport._samples import Samples, centred, two_samples
 from jaxloss.transport._sinkhorn import entropic_cost
 
@@ -55,6 +55,7 @@ def entropic_transport_loss(
     allow_unconverged: bool = False,
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -81,7 +82,7 @@ def entropic_transport_loss(
         allow_unconverged: Whether to return what the last iteration gave where the solver did not converge. By default,
             the value and the gradient of that pair of samples are NaN, and `jaxloss.checked` raises an error: use a
             larger regularization, more iterations or float64.
-        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
+        prediction_weights, target_weights, axis_name, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar >= 0, in squared units of ``targets``; NaN where the solver did not converge.
@@ -102,7 +103,9 @@ def entropic_transport_loss(
     """
     max_iterations = checks.whole("max_iterations", max_iterations)
     cost = entropic_cost(False, max_iterations, allow_unconverged)
-    samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
+    samples = two_samples(
+        axis_name, where, predictions, targets, prediction_weights, target_weights, axes="points features"
+    )
     strength = _positive(regularization, samples)
     samples, offset = centred(samples)
 
@@ -120,6 +123,7 @@ def sinkhorn_divergence(
     allow_unconverged: bool = False,
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -140,7 +144,7 @@ def sinkhorn_divergence(
         allow_unconverged: Whether to return what the last iteration gave where the solver did not converge. By default,
             the value and the gradient of that pair of samples are NaN, and `jaxloss.checked` raises an error: use a
             larger regularization, more iterations or float64.
-        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
+        prediction_weights, target_weights, axis_name, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar, in squared units of ``targets``; >= 0 up to the error of the solver. NaN where it did not
@@ -162,7 +166,9 @@ def sinkhorn_divergence(
     """
     max_iterations = checks.whole("max_iterations", max_iterations)
     between, within = (entropic_cost(own, max_iterations, allow_unconverged) for own in (False, True))
-    samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
+    samples = two_samples(
+        axis_name, where, predictions, targets, prediction_weights, target_weights, axes="points features"
+    )
     strength = _positive(regularization, samples)
     samples, offset = centred(samples)
 

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.reduction import reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss._floor.spread import own_rows, summed
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.transport._samples import two_samples
 
 __all__ = ["chamfer_distance"]
@@ -21,6 +22,7 @@ def chamfer_distance(
     *,
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -39,7 +41,7 @@ def chamfer_distance(
         targets: Points :math:`y` of the other, shape ``[..., M, D]``, floating.
         prediction_weights, target_weights: Weights of the means; a point of weight 0 is absent, also as a neighbour.
             See `jaxloss.transport`.
-        where, weights, reduction: See `jaxloss.transport`.
+        axis_name, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar >= 0, in squared units of a coordinate; 0 exactly, with zero gradient, for clouds of the same points
@@ -58,18 +60,25 @@ def chamfer_distance(
         https://arxiv.org/abs/1612.00603
     """
     predictions, targets, first, second = two_samples(
-        where, predictions, targets, prediction_weights, target_weights, axes="points coordinates"
+        axis_name, where, predictions, targets, prediction_weights, target_weights, axes="points coordinates"
     )
     both = jnp.any(first > 0, axis=-1) & jnp.any(second > 0, axis=-1)
-    distances = _one_way(predictions, targets, first, second) + _one_way(targets, predictions, second, first)
+    there = _one_way(axis_name, predictions, targets, first, second)
+    back = _one_way(axis_name, targets, predictions, second, first)
+    distances = there + back
     return reduce(jnp.where(both, distances, 0 * distances), where=where, weights=weights, reduction=reduction)
 
 
-def _one_way(points: Array, others: Array, shares: Array, other_shares: Array) -> Array:
-    """The mean over ``points`` of the squared distance from the nearest of ``others`` that is present."""
+def _one_way(axis_name: AxisName | None, points: Array, others: Array, shares: Array, other_shares: Array) -> Array:
+    """The mean over ``points`` of the squared distance from the nearest of ``others`` that is present.
+
+    Every device does so for its own points.
+    """
+    points, shares = own_rows(axis_name, points, -2), own_rows(axis_name, shares)
     nearest = _nearest(jax.lax.stop_gradient(points), jax.lax.stop_gradient(others), other_shares > 0)
     neighbours = jnp.take_along_axis(others, nearest[..., None], axis=-2, mode="promise_in_bounds")
-    return jnp.sum(shares * jnp.sum(jnp.square(points - neighbours), axis=-1), axis=-1)
+    squares = jnp.sum(jnp.square(points - neighbours), axis=-1)
+    return summed(axis_name, jnp.sum(shares * squares, axis=-1))
 
 
 def _nearest(points: Array, others: Array, present: Array) -> Array:

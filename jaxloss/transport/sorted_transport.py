@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import plain_mean, promote, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.transport._samples import Samples, centre, two_samples
 
 __all__ = ["random_directions", "sliced_wasserstein_loss", "wasserstein_1d_loss"]
@@ -50,6 +50,7 @@ def wasserstein_1d_loss(
     p: Scalar = 1.0,
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -66,7 +67,7 @@ def wasserstein_1d_loss(
         predictions: Points of one sample, shape ``[..., N]``, floating.
         targets: Points of the other sample, shape ``[..., M]``, floating.
         p: Exponent, >= 1 and finite.
-        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
+        prediction_weights, target_weights, axis_name, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar >= 0, in the p-th power of the units of ``targets``; 0 exactly for equal samples of equal masses.
@@ -82,7 +83,7 @@ def wasserstein_1d_loss(
     Reference:
         Peyré and Cuturi (2019), Computational Optimal Transport, section 2.6. https://arxiv.org/abs/1803.00567
     """
-    samples = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points")
+    samples = two_samples(axis_name, where, predictions, targets, prediction_weights, target_weights, axes="points")
     p = checks.scalar("p", p, samples[0].dtype, at_least=1, below=math.inf)
     values = _transported(samples, p, prediction_weights is None and target_weights is None)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -96,6 +97,7 @@ def sliced_wasserstein_loss(
     p: Scalar = 2.0,
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -111,9 +113,10 @@ def sliced_wasserstein_loss(
     Args:
         predictions: Points of one sample, shape ``[..., N, D]``, floating.
         targets: Points of the other sample, shape ``[..., M, D]``, floating.
-        directions: Shape ``[K, D]``, floating; need not be normalised.
+        directions: Shape ``[K, D]``, floating; need not be normalised. With ``axis_name`` they must be equal on every
+            device: draw them from the same key.
         p: Exponent, >= 1 and finite.
-        prediction_weights, target_weights, where, weights, reduction: See `jaxloss.transport`.
+        prediction_weights, target_weights, axis_name, where, weights, reduction: See `jaxloss.transport`.
 
     Returns:
         A scalar >= 0, in the p-th power of the units of ``targets``; 0 exactly for equal samples of equal masses.
@@ -131,7 +134,9 @@ def sliced_wasserstein_loss(
         Bonneel et al. (2015), Sliced and Radon Wasserstein Barycenters of Measures.
         https://doi.org/10.1007/s10851-014-0506-3
     """
-    x, y, a, b = two_samples(where, predictions, targets, prediction_weights, target_weights, axes="points features")
+    x, y, a, b = two_samples(
+        axis_name, where, predictions, targets, prediction_weights, target_weights, axes="points features"
+    )
     (directions,) = checks.floating(directions=directions)
     checks.with_axes("directions features", directions=directions)
     checks.has_shape((directions.shape[0], x.shape[-1]), "directions, features", directions=directions)

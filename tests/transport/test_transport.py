@@ -11,6 +11,7 @@ import pytest
 import scipy.optimize
 import scipy.spatial.distance
 import scipy.stats
+from jax.sharding import Mesh, PartitionSpec
 
 import jaxloss
 
@@ -24,6 +25,17 @@ WITH_POINTS = [
 ]
 
 ENTROPIC = [jaxloss.entropic_transport_loss, jaxloss.sinkhorn_divergence]
+
+OVER_DEVICES = {
+    "energy_distance": jaxloss.energy_distance,
+    "mmd_loss": jaxloss.mmd_loss,
+    "unbiased_mmd_loss": jaxloss.unbiased_mmd_loss,
+    "chamfer_distance": jaxloss.chamfer_distance,
+    "wasserstein_1d_loss": jaxloss.wasserstein_1d_loss,
+    "sliced_wasserstein_loss": lambda x, y, **spread: jaxloss.sliced_wasserstein_loss(x, y, jnp.eye(2), **spread),
+    "entropic_transport_loss": functools.partial(jaxloss.entropic_transport_loss, regularization=4.0),
+    "sinkhorn_divergence": functools.partial(jaxloss.sinkhorn_divergence, regularization=4.0),
+}
 
 
 @pytest.fixture
@@ -268,3 +280,42 @@ def test_discrepancies_of_far_samples(fn, move, clouds):
         exact, pull = loss(x.astype(np.float64), y.astype(np.float64) + move)
     np.testing.assert_allclose(value, exact, rtol=1e-5)
     np.testing.assert_allclose(slope, pull, atol=1e-6 * np.max(np.abs(pull)))
+
+
+@pytest.mark.parametrize("name", OVER_DEVICES)
+def test_points_or_pairs_of_samples_over_devices(name, rng):
+    """Points without masses over two mesh axes, as many in each sample; and whole pairs of samples over one of them."""
+    fn = OVER_DEVICES[name]
+    x, y = rng.normal(size=(2, 2, 8, 2)).astype(np.float32)
+    x, y = (x[..., 0], y[..., 0]) if name == "wasserstein_1d_loss" else (x, y)
+    mesh = Mesh(np.array(jax.devices("cpu")[:4]).reshape(2, 2), ("host", "chip"))
+    points, pairs = PartitionSpec(None, ("host", "chip")), PartitionSpec("host")
+
+    def losses(**spread):
+        return jax.value_and_grad(lambda x, y: jnp.sum(fn(x, y, reduction="none", **spread)), argnums=(0, 1))
+
+    def each(x, y):
+        value, slopes = losses()(x, y)
+        return value[None], slopes
+
+    expected, slopes = jax.jit(losses())(x, y)
+    for step, spec, out in (
+        (losses(axis_name=("host", "chip")), points, PartitionSpec()),
+        (each, pairs, pairs),
+    ):
+        spread = jax.shard_map(step, mesh=mesh, in_specs=spec, out_specs=(out, (spec, spec)))
+        value, found = jax.jit(spread)(x, y)
+        np.testing.assert_allclose(jnp.sum(value), expected, rtol=1e-5, atol=1e-6)
+        for one, other in zip(found, slopes, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(OVER_DEVICES)[:4])
+def test_no_device_holds_all_pairs_of_points(name):
+    mesh, spec = Mesh(np.array(jax.devices("cpu")[:8]), ("data",)), PartitionSpec("data")
+    points = jax.ShapeDtypeStruct((2048, 2), jnp.float32)
+    step = jax.value_and_grad(lambda x, y: OVER_DEVICES[name](x, y, axis_name="data"), argnums=(0, 1))
+    spread = jax.shard_map(step, mesh=mesh, in_specs=spec, out_specs=(PartitionSpec(), (spec, spec)))
+    taken = jax.jit(spread).lower(points, points).compile().memory_analysis().temp_size_in_bytes
+    pairs = 2048**2 if name == "chamfer_distance" else 4096**2
+    assert taken < 4 * pairs

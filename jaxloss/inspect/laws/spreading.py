@@ -44,6 +44,11 @@ def _spread(case: Case) -> tuple[dict[str, Any], Specs]:
     return cast(inputs, np.float32), specs
 
 
+def _hypers(case: Case, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The hyperparameters that are not spread with the inputs."""
+    return {n: v for n, v in cast_hypers(settings(case)[-1], np.float32).items() if n not in inputs}
+
+
 def _tails(inputs: dict[str, Any], specs: Specs) -> dict[str, dict[str, Any]]:
     """A mask under which the second of four devices has no example, with weights; and no mask."""
     sizes = {x.shape[len(s) - 1] for n, s in specs.items() if s for x in [inputs[n]]}
@@ -60,9 +65,9 @@ def _mesh(devices: int) -> Mesh:
 
 def _everything(case: Case, **options: Any) -> Callable[..., Any]:
     """``(inputs, tails)`` to value, gradient and next state of the loss under every tail, mean and sum."""
-    hypers = cast_hypers(settings(case)[-1], np.float32)
 
     def results(inputs: dict[str, Any], tails: dict[str, dict[str, Any]]) -> Any:
+        hypers = _hypers(case, inputs)
         found = {}
         for name, tail in tails.items():
             fn, at = of_floats(case, inputs, **hypers, **options, **tail, reduction="mean" if tail else "sum")
@@ -148,7 +153,7 @@ def every_way_of_spreading_gives_the_whole(case: Case) -> Iterator[str]:
             whole = np.full(4, expected[tail]["value"])
             yield from differences(found[tail], whole, f"{name}, {tail}: value", rtol=1e-5, atol=1e-6)
     if case.meets:
-        hypers = cast_hypers(settings(case)[-1], np.float32)
+        hypers = _hypers(case, inputs)
         terms = lambda inputs, tails, **spread: {
             name: call(case, inputs, **hypers, **spread, **tail, reduction=reductions.term)
             for name, tail in tails.items()
@@ -167,7 +172,7 @@ def every_way_of_spreading_gives_the_whole(case: Case) -> Iterator[str]:
 def refuses_a_part_of_the_batch(case: Case) -> Iterator[str]:
     """Without ``axis_name`` on devices, and in micro-batches, the loss raises; with ``axis_name=()`` it is local."""
     inputs, specs = _spread(case)
-    hypers = cast_hypers(settings(case)[-1], np.float32)
+    hypers = _hypers(case, inputs)
 
     def trace(**options: Any) -> None:
         fn = lambda x: jnp.reshape(call(case, x, **hypers, **options), (1,))

@@ -33,6 +33,7 @@ __all__ = [
     "infinite_logits_are_tried",
     "perfect_prediction",
     "translation",
+    "translation_beside_what_stays",
 ]
 
 
@@ -174,15 +175,31 @@ def translation(case: Case) -> Iterator[str]:
 
     The inputs are rounded first, so that the move is exact and a difference is the error of the loss.
     """
+    yield from _moves(case, {n for group in case.translates for n in group})
+
+
+@law()
+def translation_beside_what_stays(case: Case) -> Iterator[str]:
+    """The same beside inputs that are not rounded: what is far is subtracted from its like before it meets others."""
+    yield from _moves(case, set())
+
+
+def _moves(case: Case, rounded: set[str]) -> Iterator[str]:
+    """What changes when a group of inputs is moved, which is rounded like those named.
+
+    Where entries meet, with a mask too: it may move what they have in common, and may not cost them digits.
+    """
     if not case.translates:
         raise DoesNotApply("no inputs are declared that may be moved together")
-    program, weights = programs.tail(case), np.ones(6)
-    moved = {n for group in case.translates for n in group}
-    near = {n: np.round(x * 2**12) / 2**12 if n in moved else x for n, x in programs.clean_inputs(case).items()}
+    program, inputs, weights = programs.tail(case), programs.clean_inputs(case), np.ones(6)
+    every, some = np.ones(6, bool), np.array([1, 1, 0, 1, 0, 1], bool)
+    masks = (every, some) if case.meets or case.pooled else (every,)
     for group in case.translates:
+        near = {n: np.round(x * 2**12) / 2**12 if n in rounded | {*group} else x for n, x in inputs.items()}
         far = {n: x + 1000 if n in group else x for n, x in near.items()}
-        here, there = (program(x, np.ones(6, bool), weights)["none"] for x in (near, far))
-        scale = max(float(case.cancels != ""), np.max(np.abs(here["value"])))
-        what = f"after a move of {' and '.join(group)}"
-        yield from differences(there["value"], here["value"], f"value {what}", atol=1e-5 * scale)
-        yield from tree_differences(there["gradient"], here["gradient"], 1e-5, f"gradient {what}")
+        for keep in masks:
+            here, there = (program(x, keep, weights)["none"] for x in (near, far))
+            scale = max(float(case.cancels != ""), np.max(np.abs(here["value"])))
+            what = f"after a move of {' and '.join(group)}{', masked' if keep is some else ''}"
+            yield from differences(there["value"], here["value"], f"value {what}", atol=1e-5 * scale)
+            yield from tree_differences(there["gradient"], here["gradient"], 1e-5, f"gradient {what}")

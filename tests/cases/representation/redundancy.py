@@ -73,6 +73,10 @@ CASES = [
         ulps=16,  # a square of a correlation, which is a sum of products of both signs
         extremes={**VIEWS, "large": {"first": 1e30 * np.eye(3), "second": -1e30 * np.eye(3)}},
         translates=(("first",), ("second",)),
+        exempt={
+            "translation_beside_what_stays": "one view is subtracted from the other before its mean, so that nearly equal "
+            "views keep their digits"
+        },
     ),
     Case(
         fn=jaxloss.vicreg_loss,

@@ -15,6 +15,21 @@ def clouds(rng, batch):
     return {"predictions": rng.normal(size=(*batch, N, D)), "targets": 0.5 + 1.5 * rng.normal(size=(*batch, M, D))}
 
 
+def spread(*event, **shared):
+    """Sixteen and eight points and their masses, spread over devices; four in a row are absent."""
+
+    def points(rng):
+        inputs = {
+            "predictions": rng.normal(size=(16, *event)),
+            "targets": 0.5 + 1.5 * rng.normal(size=(8, *event)),
+            "prediction_weights": rng.uniform(0.5, 2.0, 16) * np.repeat([1, 0, 1, 1], 4),
+            "target_weights": rng.uniform(0.5, 2.0, 8),
+        }
+        return {**inputs, **shared}, {**dict.fromkeys(inputs, 0), **dict.fromkeys(shared)}
+
+    return points
+
+
 def _masses(weights, size):
     return np.full(size, 1 / size) if weights is None else weights / np.sum(weights)
 

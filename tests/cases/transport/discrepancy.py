@@ -7,7 +7,7 @@ import scipy.spatial.distance
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.transport._shared import CLOUDS, MASSES, by_pair, clouds
+from tests.cases.transport._shared import CLOUDS, MASSES, by_pair, clouds, spread
 
 DIFFERENCE = "a discrepancy is a difference of mean distances"
 
@@ -47,6 +47,7 @@ CASES = [
         ulps=64,  # distances come from inner products, which cost digits where points are close
         extremes=CLOUDS,
         translates=(("predictions", "targets"),),
+        spread=spread(2),
     ),
     Case(
         fn=jaxloss.mmd_loss,
@@ -57,6 +58,7 @@ CASES = [
         cancels=DIFFERENCE,
         extremes=CLOUDS,
         translates=(("predictions", "targets"),),
+        spread=spread(2),
     ),
     Case(
         fn=jaxloss.unbiased_mmd_loss,
@@ -68,5 +70,6 @@ CASES = [
         cancels=DIFFERENCE,
         extremes=CLOUDS,
         translates=(("predictions", "targets"),),
+        spread=spread(2),
     ),
 ]

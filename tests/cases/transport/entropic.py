@@ -7,7 +7,7 @@ import scipy.spatial.distance
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.transport._shared import CLOUDS, MASSES, by_pair, clouds
+from tests.cases.transport._shared import CLOUDS, MASSES, by_pair, clouds, spread
 
 STRENGTH = 16.0
 """Strong enough that a few iterations find the optimum."""
@@ -52,6 +52,7 @@ CASES = [
         ulps=16,  # potentials are sums of the size of the largest costs
         extremes=CLOUDS,
         translates=(("predictions", "targets"),),
+        spread=spread(2),
     ),
     Case(
         fn=jaxloss.sinkhorn_divergence,
@@ -67,5 +68,6 @@ CASES = [
         ulps=64,  # of 1, where each of the costs is of order 10
         extremes=CLOUDS,
         translates=(("predictions", "targets"),),
+        spread=spread(2),
     ),
 ]

@@ -7,6 +7,7 @@ import scipy.spatial
 
 import jaxloss
 from tests.cases import Case, Inputs, Shape
+from tests.cases.transport._shared import spread
 
 N, M = 4, 5
 
@@ -42,5 +43,6 @@ CASES = [
             "any size": {"predictions": 1e18 * np.ones((1, N, 3)), "targets": 1e-30 * np.ones((1, M, 3))},
         },
         translates=(("predictions", "targets"),),
+        spread=spread(3),
     ),
 ]

@@ -7,7 +7,9 @@ import scipy.stats
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.transport._shared import CLOUDS, MASSES, M, N, by_pair, clouds
+from tests.cases.transport._shared import CLOUDS, MASSES, M, N, by_pair, clouds, spread
+
+DIRECTIONS = np.array([[1.0, 0.5], [-2.0, 0.3], [0.1, 1.0]])
 
 
 def _lines(rng, batch):
@@ -57,10 +59,11 @@ CASES = [
             "large": {"predictions": np.full((1, N), 1e18), "targets": np.full((1, M), -1e18)},
         },
         translates=(("predictions", "targets"),),
+        spread=spread(),
     ),
     Case(
         fn=jaxloss.sliced_wasserstein_loss,
-        draw=lambda rng, batch: {**clouds(rng, batch), "directions": np.array([[1.0, 0.5], [-2.0, 0.3], [0.1, 1.0]])},
+        draw=lambda rng, batch: {**clouds(rng, batch), "directions": DIRECTIONS},
         oracle=lambda predictions, targets, directions, **hypers: by_pair(
             lambda x, y, a, b, **h: _sliced(x, y, a, b, directions, **h), 2
         )(predictions, targets, **hypers),
@@ -73,5 +76,6 @@ CASES = [
         extremes={n: {**x, "directions": np.eye(2)} for n, x in CLOUDS.items()}
         | {"no direction": {**CLOUDS["identical"], "directions": np.zeros((1, 2))}},
         translates=(("predictions", "targets"),),
+        spread=spread(2, directions=DIRECTIONS),
     ),
 ]
