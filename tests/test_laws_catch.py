@@ -508,6 +508,14 @@ SPREADING = {
         "translation",
         case(loss(lambda p, t, s: s * 0.5 * (p * p - 2 * p * t + t * t)), translates=(("predictions", "targets"),)),
     ),
+    "what is far against what is near": (
+        "translation_beside_what_stays",
+        case(
+            loss(lambda p, t, s: s * 0.5 * jnp.square((p[..., 0] - t) - p[..., 1]), prepare=_vectors_and_numbers),
+            **VECTORS,
+            translates=(("predictions",),),
+        ),
+    ),
     "no absent class": (
         "infinite_logits_are_tried",
         case(_logits, draw=lambda rng, batch: {"logits": rng.normal(size=batch), "targets": rng.normal(size=batch)}),

@@ -169,18 +169,23 @@ def test_an_array_with_the_rows_by_chance_is_hidden_behind_an_axis() -> None:
 @pytest.mark.parametrize(
     ("losses", "args", "error", "message"),
     [
-        (lambda p, x: {"a": p * jnp.ones(8)}, (X,), ValueError, r"term 'a' has shape \(8,\).* the 4 examples"),
+        (
+            lambda p, x: {"a": p * jnp.ones(8)},
+            (X,),
+            ValueError,
+            r"term 'a' has an array of shape \(8,\).* the 4 examples",
+        ),
         (
             lambda p, x, y: {"a": p * x, "b": p * y},
             (X, Y[:6]),
             ValueError,
-            r"term 'b' has shape \(6,\).*leading axis of a term must be",
+            r"term 'b' has an array of shape \(6,\).*leading axis of a term must be",
         ),
         (
             lambda p, x, g: {"a": p * x, "g": combine.Annotation(g)},
             (X, np.arange(6)),
             ValueError,
-            r"term 'g' has shape \(6,\)",
+            r"term 'g' has an array of shape \(6,\)",
         ),
         (lambda p, x: {"a": p * x}, (X[:7],), ValueError, "microbatches=2 must divide the size of the batch"),
         (lambda p, x: {"a": p}, ([1.0, 2.0],), TypeError, "splits the arrays in the first argument"),

@@ -254,13 +254,17 @@ def test_every_loss_whose_examples_meet_in_parts(case: Case) -> None:
         keep[6:8] = False  # a part that is empty
         tail = {"where": jnp.asarray(keep), "weights": jnp.arange(1.0, SIZE + 1)}
     given = cast(inputs, np.float32)
-    hypers = cast_hypers(settings(case)[-1], np.float32)
+    hypers = {n: v for n, v in cast_hypers(settings(case)[-1], np.float32).items() if n not in given}
     whole = {name: x for name, x in given.items() if axes[name] is None}
-    batch = {name: jnp.moveaxis(x, axis, 0) for name, x in given.items() if (axis := axes[name]) is not None}
+    # Of a sample of twice as many points, two are in every row of the batch.
+    size = min(given[name].shape[axis] for name, axis in axes.items() if axis is not None)
+    rows = lambda x, axis: jnp.reshape(jnp.moveaxis(x, axis, 0), (size, -1, *np.delete(x.shape, axis)))
+    batch = {name: rows(x, axis) for name, x in given.items() if (axis := axes[name]) is not None}
     names = [name for name in differentiable(case, given) if name in batch]
 
     def loss(tail: Any, **rows: Any) -> Any:
-        back = {name: jnp.moveaxis(x, 0, axes[name] or 0) for name, x in rows.items()}
+        flat = {name: jnp.reshape(x, (-1, *x.shape[2:])) for name, x in rows.items()}
+        back = {name: jnp.moveaxis(x, 0, axes[name] or 0) for name, x in flat.items()}
         return call(case, {name: back.get(name, whole.get(name)) for name in given}, **hypers, **tail)
 
     def losses(params: Any, parts: Any) -> Any:

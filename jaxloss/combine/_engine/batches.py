@@ -73,8 +73,8 @@ def require_rows(found: Any, size: int) -> None:
         for leaf in jax.tree.leaves(value):
             if _has_rows(leaf) and leaf.shape[0] != size:
                 raise ValueError(
-                    f"term {name!r} has shape {leaf.shape}, but with microbatches= the leading axis of a term must be "
-                    f"the {size} examples of one part. Only arguments whose leading axis has the size of the batch are "
+                    f"term {name!r} has an array of shape {leaf.shape}, but with microbatches= the leading axis of a "
+                    f"term must be the {size} examples of one part. Only arguments whose leading axis has the size of the batch are "
                     "split. Reshape the term to [batch, ...], or reduce it to one number."
                 )
 
