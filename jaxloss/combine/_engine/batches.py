@@ -74,8 +74,8 @@ def require_rows(found: Any, size: int) -> None:
             if _has_rows(leaf) and leaf.shape[0] != size:
                 raise ValueError(
                     f"term {name!r} has an array of shape {leaf.shape}, but with microbatches= the leading axis of a "
-                    f"term must be the {size} examples of one part. Only arguments whose leading axis has the size of the batch are "
-                    "split. Reshape the term to [batch, ...], or reduce it to one number."
+                    f"term must be the {size} examples of one part. Only arguments whose leading axis has the size of "
+                    "the batch are split. Reshape the term to [batch, ...], or reduce it to one number."
                 )
 
 
