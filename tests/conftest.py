@@ -48,7 +48,15 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 HERE = Path(__file__).parent
 SHARED = {"combine", "floor"}
 """Folders of tests that are not about a family of losses."""
-DEAR = {"test_aggregation.py", "test_transform_laws.py"}
+DEAR = {
+    "test_aggregation.py",
+    "test_arguments.py",
+    "test_badly_scaled.py",
+    "test_callables.py",
+    "test_pairs_over_devices.py",
+    "test_transform_laws.py",
+    "test_whole_batch.py",
+}
 """Their most expensive files."""
 TIERS = "not full and not all_topologies"
 

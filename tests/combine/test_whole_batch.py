@@ -240,7 +240,6 @@ def _meeting() -> list[Case]:
     return [case for case in all_cases() if "axis_name" in inspect.signature(case.fn).parameters]
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in _meeting()])
 def test_every_loss_whose_examples_meet_in_parts(case: Case) -> None:
     """Four micro-batches on each of two devices, with unequal masks: value and gradient of one piece."""

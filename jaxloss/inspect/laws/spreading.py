@@ -99,7 +99,7 @@ def says_where_its_examples_are(case: Case) -> Iterator[str]:
         yield "its examples meet, and it has no axis_name"
 
 
-@law()
+@law(full=True)
 def spread_equals_whole(case: Case) -> Iterator[str]:
     """With ``axis_name``, four devices with unequal masks give value and gradient of the whole batch."""
     inputs, specs = _spread(case)
