@@ -10,6 +10,7 @@ import pickle
 import re
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -46,7 +47,8 @@ def takes_any_keyword(fn: Callable) -> bool:
 def message(fn: Callable, *args: object, **kwargs: object) -> str:
     with pytest.raises(TypeError) as raised:
         fn(*args, **kwargs)
-    assert raised.value.__suppress_context__, "Python's own message is shown above ours"
+    error = raised.value
+    assert error.__context__ is None or error.__suppress_context__, "another message is shown above ours"
     return str(raised.value)
 
 
@@ -100,7 +102,9 @@ def test_every_function_answers_a_keyword_that_it_does_not_have() -> None:
         if fn.__module__ == "jaxloss.reductions":  # made by ``reducer``, which binds the arguments itself
             assert message(fn, zzz_zzz=1).startswith(f"{fn.__name__}({', '.join(parameters)}): ")
         else:
-            assert message(fn, zzz_zzz=1).startswith(f"{fn.__name__} has no argument `zzz_zzz`")
+            text = message(fn, **dict.fromkeys(parameters, 1), zzz_zzz=1)
+            assert text.startswith(f"{fn.__name__} has no argument `zzz_zzz`")
+            assert "\n" not in text, "one of its own arguments is refused"
 
 
 @pytest.mark.parametrize(("of", "entry"), ENTRIES, ids=IDS)
@@ -265,7 +269,7 @@ def test_static_arguments_and_partial_functions_are_known() -> None:
 
 
 def test_other_errors_pass_unchanged() -> None:
-    """A TypeError of the call, of the function itself, and of a function that it calls with a wrong keyword."""
+    """Errors of the call, of the function itself, and of a function that it calls with a wrong keyword."""
     huber_loss: Any = jaxloss.huber_loss
     shift: Any = lambda values: values
     with pytest.raises(TypeError, match=r"missing 1 required positional argument: 'targets'$"):
@@ -277,6 +281,14 @@ def test_other_errors_pass_unchanged() -> None:
     assert raised.value.__cause__ is None
     with pytest.raises(TypeError, match=r"<lambda>\(\) got an unexpected keyword argument 'zzz'$"):
         huber_loss(jnp.ones(3), jnp.ones(3), reduction=lambda values, weights: shift(values, zzz=weights))
+
+
+def test_a_traceback_shows_the_call_and_nothing_else_of_the_answers() -> None:
+    for fn in (jaxloss.huber_loss, jax.jit(jaxloss.huber_loss)):
+        with pytest.raises(ValueError, match="must have the same shape") as raised:
+            fn(jnp.ones(3), jnp.ones(4))
+        frames = traceback.extract_tb(raised.value.__traceback__)
+        assert [frame.line for frame in frames if "names" in frame.filename] == ["return fn(*args, **kwargs)"]
 
 
 def test_a_reloaded_package_does_not_wrap_twice() -> None:

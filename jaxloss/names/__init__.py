@@ -78,17 +78,19 @@ def _unanswering(module: ModuleType) -> Iterator[Callable]:
 
 
 def _with_answer(fn: Callable) -> Callable:
+    """``fn`` with a TypeError for keywords that it does not have.
+
+    They are looked for before the call: an ``except`` around it would stand in the tracebacks of all other errors.
+    """
+    code = fn.__code__
+    known = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return fn(*args, **kwargs)
-        except TypeError:
-            unknown = kwargs.keys() - inspect.signature(fn).parameters.keys()
-            if not unknown:
-                raise
+        if not known.issuperset(kwargs):
             from jaxloss.names.arguments import explain
 
-            # In the order of the call; Python names the first one only.
-            raise TypeError(explain(fn, [name for name in kwargs if name in unknown])) from None
+            raise TypeError(explain(fn, [name for name in kwargs if name not in known]))
+        return fn(*args, **kwargs)
 
     return call
