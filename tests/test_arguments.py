@@ -25,12 +25,12 @@ from jaxloss.names.page import markdown_page
 from jaxloss.names.table import ForeignArgument, Library, libraries, library
 
 FUNCTIONS: dict[Callable, tuple[str, ...]] = {
-    member: tuple(inspect.signature(member).parameters)
+    member: tuple(arguments.keywords(member))
     for module in public_modules()
     for member in (getattr(module, name) for name in getattr(module, "__all__", ()))
     if inspect.isfunction(member)
 }
-"""Every public function and the names of its arguments."""
+"""Every public function and its keywords."""
 ENTRIES = [(lib, entry) for lib in libraries() for entry in lib.arguments]
 IDS = [f"{lib.title}-{entry.names[0]}" for lib, entry in ENTRIES]
 
@@ -44,7 +44,7 @@ def takes_any_keyword(fn: Callable) -> bool:
     return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(fn).parameters.values())
 
 
-def message(fn: Callable, *args: object, **kwargs: object) -> str:
+def message(fn: Callable, /, *args: object, **kwargs: object) -> str:
     with pytest.raises(TypeError) as raised:
         fn(*args, **kwargs)
     error = raised.value
@@ -83,8 +83,8 @@ def message(fn: Callable, *args: object, **kwargs: object) -> str:
         (jaxloss.binary_cross_entropy, {"pos_weight": 2}, "an argument of `jaxloss.sigmoid_binary_cross_entropy`."),
         (jaxloss.kl_divergence, {"log_target": True}, "`jaxloss.kl_divergence_with_log_targets` their logarithms"),
         (jaxloss.huber_loss, {"detla": 1}, "huber_loss has no argument `detla`. Did you mean `delta`?"),
-        (jaxloss.l2_penalty, {"zzz": 1}, "l2_penalty has no argument `zzz`. Its arguments are `params`, `mask`."),
-        (jaxloss.l2_penalty, {"weight": 1}, "l2_penalty has no argument `weight`. Its arguments are `params`, `mask`."),
+        (jaxloss.l2_penalty, {"zzz": 1}, "l2_penalty has no argument `zzz`. Its keywords are `params`, `mask`."),
+        (jaxloss.l2_penalty, {"weight": 1}, "l2_penalty has no argument `weight`. Its keywords are `params`, `mask`."),
         (jaxloss.combine.upgrad, {"zzz": 1}, "upgrad has no argument `zzz`. "),
         (jaxloss.boxes.box_iou, {"boxess": 1}, "Did you mean `boxes`?"),
     ],
@@ -96,13 +96,13 @@ def test_the_error_says_what_to_write(fn: Callable, keywords: dict[str, object],
 
 
 def test_every_function_answers_a_keyword_that_it_does_not_have() -> None:
-    for fn, parameters in FUNCTIONS.items():
+    for fn, known in FUNCTIONS.items():
         if takes_any_keyword(fn):
             continue
         if fn.__module__ == "jaxloss.reductions":  # made by ``reducer``, which binds the arguments itself
-            assert message(fn, zzz_zzz=1).startswith(f"{fn.__name__}({', '.join(parameters)}): ")
+            assert message(fn, zzz_zzz=1).startswith(f"{fn.__name__}({', '.join(inspect.signature(fn).parameters)}): ")
         else:
-            text = message(fn, **dict.fromkeys(parameters, 1), zzz_zzz=1)
+            text = message(fn, **dict.fromkeys(known, 1), zzz_zzz=1)
             assert text.startswith(f"{fn.__name__} has no argument `zzz_zzz`")
             assert "\n" not in text, "one of its own arguments is refused"
 
@@ -111,19 +111,19 @@ def test_every_function_answers_a_keyword_that_it_does_not_have() -> None:
 def test_an_answer_names_an_argument_of_the_function(of: Library, entry: ForeignArgument) -> None:
     """Over all functions: what the tables say of a keyword is an argument of this one."""
     reached = 0
-    for fn, parameters in FUNCTIONS.items():
-        for name in set(entry.names) - {*parameters}:
+    for fn, known in FUNCTIONS.items():
+        for name in set(entry.names) - {*known}:
             ours, _ = arguments.find(fn, name)
             text = arguments.explain(fn, [name])
             assert text.startswith(f"{fn.__name__} has no argument `{name}`")
             if ours:
                 reached += ours in entry.ours
-                assert ours in parameters
+                assert ours in known
                 assert f"`{ours}=" in text
-            elif parameters:
-                named = re.findall(r"`(\w+)`", re.split(r"Its arguments are |Did you mean ", text)[-1])
+            elif known:
+                named = re.findall(r"`(\w+)`", re.split(r"Its keywords are |Did you mean ", text)[-1])
                 assert named, text
-                assert set(named) <= {*parameters}
+                assert set(named) <= {*known}
     assert reached or not entry.ours, "stands for an argument that no function has"
 
 
