@@ -82,6 +82,14 @@ def message(fn: Callable, /, *args: object, **kwargs: object) -> str:
         (jaxloss.binary_cross_entropy, {"from_logits": True}, "`jaxloss.binary_cross_entropy` takes probabilities"),
         (jaxloss.binary_cross_entropy, {"pos_weight": 2}, "an argument of `jaxloss.sigmoid_binary_cross_entropy`."),
         (jaxloss.kl_divergence, {"log_target": True}, "`jaxloss.kl_divergence_with_log_targets` their logarithms"),
+        (
+            jaxloss.circle_loss,
+            {"gamma": 1},
+            "circle_loss has no argument `gamma`; use `scale=`, which Keras calls `gamma`.",
+        ),
+        (jaxloss.cauchy_loss, {"gamma": 1}, "cauchy_loss has no argument `gamma`. "),
+        (jaxloss.ctc_loss, {"log_probs": 1}, "use `logits=`, which PyTorch calls `log_probs`."),
+        (jaxloss.sigmoid_focal_loss, {"log_probs": 1}, "sigmoid_focal_loss has no argument `log_probs`. "),
         (jaxloss.huber_loss, {"detla": 1}, "huber_loss has no argument `detla`. Did you mean `delta`?"),
         (jaxloss.l2_penalty, {"zzz": 1}, "l2_penalty has no argument `zzz`. Its keywords are `params`, `mask`."),
         (jaxloss.l2_penalty, {"weight": 1}, "l2_penalty has no argument `weight`. Its keywords are `params`, `mask`."),
@@ -140,8 +148,10 @@ def test_a_keyword_of_a_library_is_answered_on_a_loss_of_it(of: Library, entry: 
 
 def test_each_argument_that_stands_for_a_keyword_is_reached() -> None:
     existing = set().union(*FUNCTIONS.values())
+    names = {fn.__name__ for fn in FUNCTIONS}
     for of, entry in ENTRIES:
         assert set(entry.ours) <= existing, f"{of.title}: no function has one of these arguments"
+        assert set(entry.losses) <= names
 
 
 UNANSWERED = {
@@ -215,7 +225,8 @@ def test_no_keyword_of_the_library_is_forgotten(stem: str) -> None:
 def test_the_page_lists_the_arguments() -> None:
     page = markdown_page()
     for _, entry in ENTRIES:
-        assert f"- {', '.join(f'`{name}`' for name in entry.names)}: " in page
+        for piece in (*entry.names, *entry.ours, *entry.losses):
+            assert f"`{piece}`" in page or f"`{piece}=" in page
         assert entry.says in page
 
 

@@ -32,7 +32,12 @@ def find(fn: Callable, keyword: str) -> tuple[str, list[tuple[Library, ForeignAr
     If no argument stands for it: an empty name and the entries that say why, which name no argument at all.
     """
     known = keywords(fn)
-    entries = [(lib, entry) for lib in libraries() for entry in lib.arguments if keyword in entry.names]
+    entries = [
+        (lib, entry)
+        for lib in libraries()
+        for entry in lib.arguments
+        if keyword in entry.names and fn.__name__ in (entry.losses or (fn.__name__,))
+    ]
     for _, entry in entries:
         for ours in entry.ours:
             if ours in known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from jaxloss.names.table import ForeignName, inputs, libraries
+from jaxloss.names.table import ForeignArgument, ForeignName, inputs, libraries
 
 __all__ = ["markdown_page"]
 
@@ -37,12 +37,16 @@ def markdown_page() -> str:
             page += ["", "Names that are not one function here:", ""]
             page += [f"- {_list(entry.names)}: {entry.says}" for entry in library.absent]
         page += ["", "Arguments, and what a function here calls them:", ""]
-        page += [f"- {_list(entry.names)}: {entry.says or _list(entry.ours)}" for entry in library.arguments]
+        page += [f"- {_argument(entry)}: {entry.says or _list(entry.ours)}" for entry in library.arguments]
     return "\n".join(page) + "\n"
 
 
 def _cell(*lines: str) -> str:
     return "<br>".join(lines).replace("|", "\\|")
+
+
+def _argument(entry: ForeignArgument) -> str:
+    return f"{_list(entry.names)} of {_list(entry.losses)}" if entry.losses else _list(entry.names)
 
 
 def _list(names: Iterable[str]) -> str:

@@ -65,6 +65,8 @@ class ForeignArgument:
     """What they may be here; of a function the first one that it has. Empty if no argument stands for them."""
     says: str
     """What to write, where that is more than another name; empty otherwise."""
+    losses: tuple[str, ...]
+    """The losses that it is about; empty if it means the same everywhere."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ def library(stem: str) -> Library:
     )
     absent = tuple(Absent(tuple(entry["names"]), entry["says"]) for entry in data.get("absent", ()))
     arguments = tuple(
-        ForeignArgument(tuple(entry["names"]), tuple(entry["ours"]), entry.get("says", ""))
+        ForeignArgument(
+            tuple(entry["names"]), tuple(entry["ours"]), entry.get("says", ""), tuple(entry.get("losses", ()))
+        )
         for entry in data["arguments"]
     )
     return Library(data["title"], tuple(data["imports"]), data["note"], rows, absent, arguments)
