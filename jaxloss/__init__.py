@@ -14,7 +14,8 @@ A loss is called by its flat name, ``jaxloss.squared_error(predictions, targets)
 ``combine`` makes one objective of named terms, and ``reductions`` is for the argument ``reduction`` of every loss.
 Helpers are in ``boxes``, ``diffusion``, ``fields``, ``returns`` and ``tokens``. For a loss of your own there are
 `elementwise`, `per_example`, ``checks`` and ``typing``. ``jaxloss.nn`` and ``jaxloss.inspect`` are imported by name.
-A name of another library, ``jaxloss.mse_loss``, raises an error that says what to write.
+A name of another library, ``jaxloss.mse_loss``, or a keyword of one, ``squared_error(input=x)``, raises an error that
+says what to write.
 """
 
 from jaxloss import (
@@ -64,6 +65,7 @@ from jaxloss.logic import semantic as _semantic
 from jaxloss.logic.semantic import *
 from jaxloss.margin import *
 from jaxloss.names import explain_missing_names as _explain_missing_names
+from jaxloss.names import explain_unknown_arguments as _explain_unknown_arguments
 from jaxloss.penalties import *
 from jaxloss.physics import *
 from jaxloss.probabilistic import *
@@ -136,3 +138,4 @@ __all__ += vision.__all__
 __version__ = "0.1.0"
 
 _explain_missing_names()
+_explain_unknown_arguments()

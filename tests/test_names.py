@@ -663,7 +663,7 @@ def test_words_that_are_no_loss_are_answered(name: str, says: str) -> None:
 
 
 def test_what_the_answers_in_words_name_exists() -> None:
-    for says in (entry.says for library in LIBRARIES for entry in library.absent):
+    for says in (entry.says for library in LIBRARIES for entry in library.in_words):
         for path in re.findall(r"`jaxloss\.([\w.]+)", says):
             assert functools.reduce(getattr, path.split("."), jaxloss), path
 

@@ -60,7 +60,7 @@ def _foreign(module: str, name: str) -> Iterator[str]:
 
     A name that a table has as it stands is meant, whatever ours are.
     """
-    absent = [entry.says for library in libraries() for entry in library.absent if name in entry.names]
+    absent = [entry.says for library in libraries() for entry in library.in_words if name in entry.names]
     rows = find(name)
     exact = [pair for pair in rows if name in pair[1].names]
     if absent or exact or key(name) not in map(key, _public(sys.modules[module])):

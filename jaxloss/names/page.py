@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from jaxloss.names.table import ForeignName, inputs, libraries
+from jaxloss.names.table import ForeignArgument, ForeignName, inputs, libraries
 
 __all__ = ["markdown_page"]
 
@@ -35,12 +35,22 @@ def markdown_page() -> str:
         page += ["", *_table(("theirs", "ours", "call it like this", "difference"), lines)]
         if library.absent:
             page += ["", "Names that are not one function here:", ""]
-            page += [f"- {', '.join(f'`{name}`' for name in entry.names)}: {entry.says}" for entry in library.absent]
+            page += [f"- {_list(entry.names)}: {entry.says}" for entry in library.absent]
+        page += ["", "Arguments, and what a function here calls them:", ""]
+        page += [f"- {_argument(entry)}: {entry.says or _list(entry.ours)}" for entry in library.arguments]
     return "\n".join(page) + "\n"
 
 
 def _cell(*lines: str) -> str:
     return "<br>".join(lines).replace("|", "\\|")
+
+
+def _argument(entry: ForeignArgument) -> str:
+    return f"{_list(entry.names)} of {_list(entry.losses)}" if entry.losses else _list(entry.names)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _code(pieces: Iterable[str]) -> list[str]:

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ELSEWHERE", "Absent", "ForeignName", "Library", "inputs", "key", "libraries", "library", "same_idea"]
+__all__ = [
+    "ELSEWHERE",
+    "Absent",
+    "ForeignArgument",
+    "ForeignName",
+    "Library",
+    "inputs",
+    "key",
+    "libraries",
+    "library",
+    "same_idea",
+]
 
 FOLDER = Path(__file__).parent
 ORDER = ("torch", "optax", "keras", "tensorflow", "rax", "elsewhere")
@@ -46,6 +57,19 @@ class Absent:
 
 
 @dataclass(frozen=True)
+class ForeignArgument:
+    """Keywords of a library, and the argument here that stands for them."""
+
+    names: tuple[str, ...]
+    ours: tuple[str, ...]
+    """What they may be here; of a function the first one that it has. Empty if no argument stands for them."""
+    says: str
+    """What to write, where that is more than another name; empty otherwise."""
+    losses: tuple[str, ...]
+    """The losses that it is about; empty if it means the same everywhere."""
+
+
+@dataclass(frozen=True)
 class Library:
     """The names of one library."""
 
@@ -56,6 +80,12 @@ class Library:
     """What differs in every row."""
     rows: tuple[ForeignName, ...]
     absent: tuple[Absent, ...]
+    arguments: tuple[ForeignArgument, ...]
+
+    @property
+    def in_words(self) -> tuple[Absent | ForeignArgument, ...]:
+        """The entries that answer a name, asked for as if it were a loss, with a sentence."""
+        return (*self.absent, *(entry for entry in self.arguments if entry.says))
 
 
 def key(name: str) -> str:
@@ -75,7 +105,13 @@ def library(stem: str) -> Library:
         ForeignName(tuple(row["names"]), tuple(row["theirs"]), row["ours"], row["difference"]) for row in data["rows"]
     )
     absent = tuple(Absent(tuple(entry["names"]), entry["says"]) for entry in data.get("absent", ()))
-    return Library(data["title"], tuple(data["imports"]), data["note"], rows, absent)
+    arguments = tuple(
+        ForeignArgument(
+            tuple(entry["names"]), tuple(entry["ours"]), entry.get("says", ""), tuple(entry.get("losses", ()))
+        )
+        for entry in data["arguments"]
+    )
+    return Library(data["title"], tuple(data["imports"]), data["note"], rows, absent, arguments)
 
 
 def libraries() -> tuple[Library, ...]:
