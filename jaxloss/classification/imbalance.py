@@ -179,10 +179,11 @@ def ldam_loss(
     scale = checks.scalar("scale", scale, working.dtype, above=0)
     own = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == labels[..., None]
     margins = jnp.broadcast_to(max_margin * _relative_margins(class_counts), logits.shape)
-    # A common shift changes no class; the product with the scale would round what is common to all logits.
-    peak = jnp.max(jax.lax.stop_gradient(working), axis=-1, keepdims=True)
-    below = working - jnp.where(jnp.isfinite(peak), peak, jnp.zeros((), peak.dtype))
-    moved = scale * (below - jnp.where(own, margins, jnp.zeros((), margins.dtype)))
+    # A common shift changes no class; the product with the scale would round what is common to all logits. A shift by a
+    # multiple of 16 rounds nothing itself, and small logits stay where they are.
+    peak = 16 * jnp.round(jnp.max(jax.lax.stop_gradient(working), axis=-1, keepdims=True) / 16)
+    near = working - jnp.where(jnp.isfinite(peak), peak, jnp.zeros((), peak.dtype))
+    moved = scale * (near - jnp.where(own, margins, jnp.zeros((), margins.dtype)))
     return softmax_cross_entropy_with_integer_labels(moved, labels, where=where, weights=weights, reduction=reduction)
 
 
