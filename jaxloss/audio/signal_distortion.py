@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import blank, pool_mass, pool_sum, reduce
+from jaxloss._floor.reduction import blank, pool_sum, reduce, relative_mass
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["si_sdr", "si_sdr_loss"]
@@ -103,7 +103,7 @@ def si_sdr_loss(
     checks.with_pool("samples", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
-    mass, present = pool_mass(where, weights, predictions)
+    mass, present = relative_mass(where, weights, predictions)
     unit, target = _unit(predictions, mass), _unit(targets, mass)
     along = pool_sum(unit * target, mass)
     rest = pool_sum(jnp.square(unit - along[..., None] * target), mass)
