@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -25,6 +26,8 @@ __all__ = [
     "pool_sum",
     "promote",
     "reduce",
+    "relative_mass",
+    "times_weights",
     "weighted_mean",
     "weighted_sums",
 ]
@@ -120,6 +123,28 @@ def at_unit_scale(mass: Array, axis: int | None = None, axis_name: AxisName | No
     return mass * jnp.ldexp(jnp.ones((), mass.dtype), power)
 
 
+def times_weights(
+    factors: Array,
+    where: ArrayLike | None,
+    weights: ArrayLike,
+    reduction: Reduction,
+    axis_name: AxisName | None = None,
+) -> Array:
+    """``weights`` times what else an example counts, as the weights of ``reduction``; 0 where masked.
+
+    Only their ratios matter to the mean, so large ones are scaled first: neither the products nor their derivatives
+    leave the range of the dtype. Ordinary ones keep their size, which objectives report.
+    """
+    weights = hide(where, checks.example_weights(weights, factors.shape, factors.dtype))
+    products = factors * weights
+    if reduction != "mean":
+        return products
+    peak = jnp.max(jax.lax.stop_gradient(products), initial=0)
+    peak = jax.lax.pmax(peak, axis_name) if axis_name else peak
+    large = peak > math.sqrt(float(jnp.finfo(products.dtype).max))
+    return jnp.where(large, factors * at_unit_scale(weights, axis_name=axis_name), products)
+
+
 def weighted_sums(values: Array, mass: Array, axis: int | None = None) -> tuple[Array, Array]:
     """``(sum of mass * values, sum of mass)``, both scaled by the same power of two; masked ``values`` must be blanked.
 
@@ -154,6 +179,17 @@ def pool_mass(where: ArrayLike | None, weights: ArrayLike | None, entries: Array
     """
     mass = _mass(where, weights, entries)
     return mass, None if mass is None else jnp.any(mass.astype(bool), axis=-1)
+
+
+def relative_mass(
+    where: ArrayLike | None, weights: ArrayLike | None, entries: Array
+) -> tuple[Array | None, Array | None]:
+    """`pool_mass` at unit scale, for a loss to which only the ratios of the masses of a pool matter.
+
+    Its sums and products stay in the range of the dtype for weights of any size.
+    """
+    mass, present = pool_mass(where, weights, entries)
+    return None if mass is None else at_unit_scale(mass, -1), present
 
 
 def pool_sum(values: Array, mass: Array | None) -> Array:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import blank, pool_mass, pool_sum, reduce
+from jaxloss._floor.reduction import blank, pool_sum, reduce, relative_mass
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["si_sdr", "si_sdr_loss"]
@@ -103,20 +104,40 @@ def si_sdr_loss(
     checks.with_pool("samples", predictions=predictions)
     predictions, targets = blank(where, predictions, targets)
     epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
-    mass, present = pool_mass(where, weights, predictions)
-    unit, target = _unit(predictions, mass), _unit(targets, mass)
-    along = pool_sum(unit * target, mass)
-    rest = pool_sum(jnp.square(unit - along[..., None] * target), mass)
+    mass, present = relative_mass(where, weights, predictions)
+    estimate, signal = _near_one(predictions), _near_one(targets)
+    energy = pool_sum(jnp.square(estimate), mass)
+    power = pool_sum(jnp.square(signal), mass)
+    along = numerics.divide(jnp.square(pool_sum(estimate * signal, mass)), energy * power)
+    rest = numerics.divide(pool_sum(jnp.square(_residual(estimate, signal, power, mass)), mass), energy)
     silent = jnp.logical_not(jnp.any(predictions != 0, axis=-1))
     rest = jnp.where(silent, jnp.ones((), rest.dtype), rest)
-    values = (10 / math.log(10)) * (jnp.log(rest + epsilon) - jnp.log(jnp.square(along) + epsilon))
+    values = (10 / math.log(10)) * (jnp.log(rest + epsilon) - jnp.log(along + epsilon))
     if not predictions.shape[-1]:
         values = jnp.zeros_like(values)
     return reduce(values, where=present, reduction=reduction)
 
 
-def _unit(signal: Array, mass: Array | None) -> Array:
-    """The signal at an energy of 1; 0 with zero derivatives for silence."""
-    signal = signal / numerics.scale_of(signal)
-    length = numerics.sqrt(pool_sum(jnp.square(signal), mass))
-    return numerics.divide(signal, jnp.broadcast_to(length[..., None], signal.shape))
+def _near_one(signal: Array) -> Array:
+    """The signal times the power of two that takes its largest sample near 1, which is exact."""
+    exponent = jnp.frexp(numerics.scale_of(signal))[1]
+    return jnp.ldexp(signal, jnp.broadcast_to(-exponent, signal.shape))
+
+
+def _residual(estimate: Array, signal: Array, power: Array, mass: Array | None) -> Array:
+    r"""``estimate`` less its projection :math:`\alpha s` on ``signal``, with the digits of a small residual.
+
+    A product with :math:`\alpha` is rounded, and so is a normalised signal: by a large part of what is left at 60 dB.
+    Here most of the projection is taken off exactly, as products of numbers of half the digits each, and only the rest
+    of :math:`\alpha`, which comes from what is left then, is rounded.
+    """
+    along = numerics.divide(pool_sum(estimate * signal, mass), power)
+    factor, most = _half_of_the_digits(along)[..., None], _half_of_the_digits(signal)
+    left = (estimate - factor * most) - factor * (signal - most)
+    return left - numerics.divide(pool_sum(left * signal, mass), power)[..., None] * signal
+
+
+def _half_of_the_digits(x: Array) -> Array:
+    """``x`` with half the digits of its dtype, a constant of differentiation; what it lacks has the other half."""
+    info = jnp.finfo(x.dtype)
+    return jax.lax.reduce_precision(jax.lax.stop_gradient(x), info.nexp, (info.nmant - 1) // 2)

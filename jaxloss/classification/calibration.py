@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide, poison, positive_part, sqrt
-from jaxloss._floor.reduction import blank, hide, pool_mass, reduce
+from jaxloss._floor.reduction import blank, hide, reduce, relative_mass
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
@@ -76,7 +76,7 @@ def soft_ece(
     legal = (labels >= 0) & (labels < logits.shape[-1])
     confidence, gap = _confidence_and_gap(logits, labels)
     where, weights, confidence, gap, legal = whole_pool(axis_name, where, weights, confidence, gap, legal)
-    mass, present = pool_mass(where, weights, confidence)
+    mass, present = relative_mass(where, weights, confidence)
     mass = jnp.ones_like(confidence) if mass is None else mass.astype(confidence.dtype)
     values = _root_mean_square_gap(confidence, gap, mass, num_bins, temperature)
     return reduce(poison(values, jnp.all(legal, axis=-1)), where=present, reduction=reduction)

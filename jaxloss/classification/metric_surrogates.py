@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide, poison, positive_part
-from jaxloss._floor.reduction import blank, divide_sums, pool_mass, pool_sum, reduce, weighted_sums
+from jaxloss._floor.reduction import blank, divide_sums, pool_sum, reduce, relative_mass, weighted_sums
 from jaxloss._floor.spread import anywhere, own_rows, summed, whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
@@ -68,7 +68,7 @@ def soft_f1_loss(
     where, weights, probs, targets = whole_pool(axis_name, where, weights, probs, targets)
     beta = checks.scalar("beta", beta, probs.dtype, above=0)
     value_checks.ensure_probabilities(probs=probs, targets=targets)
-    mass, present = pool_mass(where, weights, probs)
+    mass, present = relative_mass(where, weights, probs)
     wrong = pool_sum(probs * (1 - targets) + beta * beta * ((1 - probs) * targets), mass)
     right = pool_sum((1 + beta * beta) * (probs * targets), mass)
     legal = jnp.all((probs >= 0) & (probs <= 1) & (targets >= 0) & (targets <= 1), axis=-1)
@@ -129,7 +129,7 @@ def pairwise_auc_loss(
     margin = checks.scalar("margin", margin, scores.dtype, above=0)
     positive, negative = targets == 1, targets == 0
     value_checks.ensure(lambda: positive | negative, "targets must be 0 or 1")
-    mass, _ = pool_mass(where, weights, scores)
+    mass, _ = relative_mass(where, weights, scores)
     # Rows of this device against the columns of all.
     lead = own_rows(axis_name, scores)[..., :, None] - scores[..., None, :]
     values = jnp.square(positive_part(margin - lead))

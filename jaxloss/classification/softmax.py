@@ -92,7 +92,7 @@ def softmax_cross_entropy_with_integer_labels(
     if not is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
     values = numerics.poison(values, inside == labels)
-    return reduce(values, where=where, weights=times_class_weights(weights, own), reduction=reduction)
+    return reduce(values, where=where, weights=times_class_weights(where, weights, own, reduction), reduction=reduction)
 
 
 def _uniform_terms(logits: Array, spread: Array, per_class: Array | None, own: Array | None) -> Array:
@@ -175,7 +175,7 @@ def softmax_cross_entropy(
     values, spread, peak = target_terms(logits, asked)
     if not is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
-    return reduce(values, where=where, weights=times_class_weights(weights, own), reduction=reduction)
+    return reduce(values, where=where, weights=times_class_weights(where, weights, own, reduction), reduction=reduction)
 
 
 def _working_targets(where: ArrayLike | None, logits: Array, targets: Array) -> Array:
@@ -235,4 +235,4 @@ def nll_loss(
     legal = jnp.max(log_probs, axis=-1) <= max(1e-3, 4 * float(jnp.finfo(log_probs.dtype).eps))
     values = numerics.poison(values, (inside == labels) & legal)
     own = None if own is None else own[inside]
-    return reduce(values, where=where, weights=times_class_weights(weights, own), reduction=reduction)
+    return reduce(values, where=where, weights=times_class_weights(where, weights, own, reduction), reduction=reduction)

@@ -100,7 +100,7 @@ def linear_softmax_cross_entropy(
     values = projected_cross_entropy(plan, head, inside, options)
     values = numerics.poison(values, inside == labels)
     own = None if per_class is None else per_class[inside]
-    return reduce(values, where=where, weights=times_class_weights(weights, own), reduction=reduction)
+    return reduce(values, where=where, weights=times_class_weights(where, weights, own, reduction), reduction=reduction)
 
 
 def _checked(hidden: ArrayLike, kernel: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]:

@@ -1,8 +1,9 @@
-r"""Tsallis entmax: the sparse probabilities behind the Fenchel-Young losses of Tsallis entropies.
+r"""Tsallis entmax of orders up to 2: the sparse probabilities behind the Fenchel-Young losses of Tsallis entropies.
 
 With logits shifted so that the largest is 0 and :math:`\delta = \alpha - 1 > 0` the probabilities are
 :math:`p_k = [1 + \delta (z_k - \lambda)]_+^{1 / \delta}`, and the threshold :math:`\lambda \ge 0` makes them sum to 1.
-It tends to the log-sum-exp for :math:`\alpha \to 1`, and nothing here loses precision on the way.
+It tends to the log-sum-exp for :math:`\alpha \to 1`, and nothing here loses precision on the way. Orders above 2 are
+in ``_steep_entmax``.
 
 The argument ``whole`` is :math:`1 / \delta` if that is a small whole number known now (1 for sparsemax, 2 for
 1.5-entmax), so that no logarithm is needed, else None.
@@ -15,10 +16,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array
+from jaxloss.margin._tsallis import lack_integral, tsallis_entropy
 
 _MAX_STEPS = 100
 
@@ -63,7 +64,7 @@ def _threshold(shifted: Array, alpha: Array, whole: int | None) -> tuple[Array, 
     """The root of ``sum(q_exp(shifted - root)) = 1`` over the last axis, and what is to be added after its last digit.
 
     Newton's method on the norm ``sum(...) ** (alpha - 1)``, which is convex up to alpha = 2 and then never
-    oversteps; halving of the bracket now and then keeps every alpha, and every input, within a few steps.
+    oversteps; halving of the bracket now and then keeps every input within a few steps.
     """
     delta, tiny = alpha - 1, jnp.finfo(shifted.dtype).eps
     top = jax.nn.one_hot(jnp.argmax(shifted, axis=-1), shifted.shape[-1], dtype=jnp.bool_)
@@ -81,8 +82,7 @@ def _threshold(shifted: Array, alpha: Array, whole: int | None) -> tuple[Array, 
         low, high = jnp.where(excess >= 0, root, low), jnp.where(excess <= 0, root, high)
         ahead, middle = root + step, 0.5 * (low + high)
         trust = (ahead >= low) & (ahead <= high) & (count % 4 != 3)
-        settled = (alpha <= 2) & (jnp.abs(step) <= 16 * tiny * root)
-        settled |= (high - low <= tiny * low) | jnp.isnan(step)
+        settled = (jnp.abs(step) <= 16 * tiny * root) | (high - low <= tiny * low) | jnp.isnan(step)
         better = jnp.where(settled | trust, jnp.clip(ahead, low, high), middle)
         return count + 1, jnp.where(busy, better, root), low, high, busy & ~settled
 
@@ -130,12 +130,8 @@ def _loss(shifted: Array, others: Array, alpha: Array, root: Array, rest: Array,
     behind = root - jnp.sum(jnp.where(others, 0, shifted), axis=-1)
     own = _q_exp(-behind, alpha, whole)
     far = behind - (1 - numerics.power(own, alpha)) / alpha
-    near = jnp.where(missing <= 0.5, missing, 0)
-    nodes, factors = np.polynomial.legendre.leggauss(12)
-    nodes, factors = jnp.asarray((nodes + 1) / 2, root.dtype), jnp.asarray((nodes + 1) / 4 * factors, root.dtype)
-    along = jnp.exp((alpha - 2) * jnp.log1p(-near[..., None] * jnp.reshape(nodes, (1,) * near.ndim + (-1,))))
-    integral = jnp.square(near) * jnp.sum(along * jnp.broadcast_to(factors, along.shape), axis=-1)
-    return jnp.sum(numerics.power(rivals, alpha), axis=-1) / alpha + jnp.where(missing <= 0.5, integral, far)
+    own_part = jnp.where(missing <= 0.5, lack_integral(jnp.where(missing <= 0.5, missing, 0), alpha), far)
+    return jnp.sum(numerics.power(rivals, alpha), axis=-1) / alpha + own_part
 
 
 @_loss.defjvp
@@ -148,7 +144,7 @@ def _loss_jvp(whole: int | None, primals: Any, tangents: Any) -> tuple[Array, Ar
     d_own = jnp.sum(jnp.where(others, 0, d_shifted), axis=-1, keepdims=True)
     slope = jnp.sum(rivals * (d_shifted - d_own), axis=-1)
     if whole is None:
-        slope += jax.jvp(lambda a: _entropy(probs, a), (alpha,), (d_alpha,))[1]
+        slope += jax.jvp(lambda a: tsallis_entropy(probs, a), (alpha,), (d_alpha,))[1]
     return _loss(*primals, whole), slope
 
 
@@ -157,9 +153,3 @@ def _q_expm1(x: Array, alpha: Array) -> Array:
     delta = alpha - 1
     inside = delta * x > -1
     return jnp.where(inside, jnp.expm1(jnp.log1p(delta * jnp.where(inside, x, 0)) / delta), -1)
-
-
-def _entropy(probs: Array, alpha: Array) -> Array:
-    """Tsallis' entropy ``sum(p - p ** alpha) / (alpha (alpha - 1))`` over the last axis."""
-    logarithm = jnp.log(jnp.where(probs > 0, probs, 1))
-    return -jnp.sum(probs * jnp.expm1((alpha - 1) * logarithm), axis=-1) / (alpha * (alpha - 1))

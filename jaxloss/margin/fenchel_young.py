@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -12,6 +13,7 @@ from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.reduction import blank, hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.margin._entmax import tsallis_loss
+from jaxloss.margin._steep_entmax import steep_loss
 
 __all__ = ["entmax15_loss", "entmax_loss", "fenchel_young_loss", "sparsemax_loss"]
 
@@ -26,9 +28,17 @@ def _of_labels(where: ArrayLike | None, logits: ArrayLike, labels: ArrayLike, al
     num_classes = logits.shape[-1]
     value_checks.ensure_labels(labels, num_classes)
     others = ~jax.nn.one_hot(labels, num_classes, dtype=jnp.bool_)
-    whole = _WHOLE.get(alpha) if isinstance(alpha, float) else None
-    values = tsallis_loss(logits, others, jnp.asarray(alpha, logits.dtype), whole)
+    values = _tsallis(logits, others, alpha)
     return poison(values, (labels >= 0) & (labels < num_classes))
+
+
+def _tsallis(logits: Array, others: Array, alpha: Scalar) -> Array:
+    """By the method for its order; one that is traced has both in its program, and runs one."""
+    order = jnp.asarray(alpha, logits.dtype)
+    if not isinstance(alpha, float):
+        gentle = functools.partial(tsallis_loss, whole=None)
+        return jax.lax.cond(order > 2, steep_loss, gentle, logits, others, order)
+    return steep_loss(logits, others, order) if alpha > 2 else tsallis_loss(logits, others, order, _WHOLE.get(alpha))
 
 
 def sparsemax_loss(

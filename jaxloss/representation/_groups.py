@@ -14,9 +14,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import hide, promote
+from jaxloss._floor.reduction import hide, promote, times_weights
 from jaxloss._floor.spread import columns, first_row, require_whole
-from jaxloss._floor.typing import Array, ArrayLike, AxisName
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.representation._ring import around
 
 __all__ = ["Crowd", "diagonal", "gathered", "grouped", "matched", "per_pair", "similarities", "some", "unit"]
@@ -151,7 +151,9 @@ def some(where: ArrayLike | None, able: Array) -> Array:
     return able if where is None else able & checks.mask(where, able.shape)
 
 
-def per_pair(counts: Array, weights: ArrayLike | None, dtype: Any) -> Array:
+def per_pair(
+    counts: Array, weights: ArrayLike | None, dtype: Any, axis_name: AxisName | None, reduction: Reduction
+) -> Array:
     """The weights of anchors that count once for each of their pairs."""
-    counts = counts.astype(dtype)
-    return counts if weights is None else counts * checks.example_weights(weights, counts.shape, dtype)
+    able, counts = counts > 0, counts.astype(dtype)
+    return counts if weights is None else times_weights(counts, able, weights, reduction, axis_name)

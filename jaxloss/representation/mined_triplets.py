@@ -65,7 +65,7 @@ def batch_all_triplet_loss(
     margin = checks.scalar("margin", margin, x.dtype, above=0)
     total, active = _all_triplets(pair_distances(x, crowd.keep, axis_name), positives, negatives, margin)
     values = divide_sums(total, active.astype(x.dtype))
-    each = per_pair(active, weights, x.dtype)
+    each = per_pair(active, weights, x.dtype, axis_name, reduction)
     return reduce(values, where=some(where, active > 0), weights=each, reduction=over(axis_name, reduction))
 
 
@@ -199,7 +199,7 @@ def batch_semi_hard_triplet_loss(
     hinge = jnp.where(positives, hinge, jnp.zeros((), hinge.dtype))
     pairs = jnp.sum(positives, axis=-1, dtype=jnp.int32)
     complete = (pairs > 0) & jnp.any(negatives, axis=-1)
-    each = per_pair(pairs, weights, x.dtype)
+    each = per_pair(pairs, weights, x.dtype, axis_name, reduction)
     return reduce(
         pool_mean(hinge, positives), where=some(where, complete), weights=each, reduction=over(axis_name, reduction)
     )

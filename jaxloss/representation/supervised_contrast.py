@@ -63,7 +63,7 @@ def ntxent(
     rest = gathered(logits, negatives)
     values = pool_mean(numerics.softplus(rest[..., None] - logits), positives)
     pairs = jnp.sum(positives, axis=-1, dtype=jnp.int32)
-    each = per_pair(pairs, weights, x.dtype)
+    each = per_pair(pairs, weights, x.dtype, axis_name, reduction)
     return reduce(values, where=some(where, pairs > 0), weights=each, reduction=over(axis_name, reduction))
 
 

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import difference, poison
-from jaxloss._floor.reduction import promote
-from jaxloss._floor.typing import Array, ArrayLike, Scalar
+from jaxloss._floor.reduction import promote, times_weights
+from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = [
     "below_largest",
@@ -42,11 +42,13 @@ def optional_class_vector(num_classes: int, dtype: Any, **array: ArrayLike | Non
     return None if value is None else checks.class_vector(num_classes, dtype, **array)[0]
 
 
-def times_class_weights(weights: ArrayLike | None, own: Array | None) -> ArrayLike | None:
+def times_class_weights(
+    where: ArrayLike | None, weights: ArrayLike | None, own: Array | None, reduction: Reduction
+) -> ArrayLike | None:
     """The weights of the examples times ``own``, the weights of their classes; None counts every example once."""
     if weights is None or own is None:
         return own if weights is None else weights
-    return checks.example_weights(weights, own.shape, own.dtype) * own
+    return times_weights(own, where, weights, reduction)
 
 
 def below_peak(logits: Array) -> tuple[Array, Array]:

@@ -28,6 +28,8 @@ __all__ = [
 
 KEEP = programs.KEEP
 COUNTS = np.array([2, 0, 1, 3, 0, 0])
+FACTORS = (8.0, 2.0**126, 2.0**-100)
+"""Scales of all weights, up to the ends of the range of float32, that leave a mean as it is."""
 
 
 def _weights() -> np.ndarray:
@@ -91,7 +93,7 @@ def masks_survive_the_compiler(case: Case) -> Iterator[str]:
 
 @law()
 def weight_is_repetition(case: Case) -> Iterator[str]:
-    """A weight of k counts as k copies, 0 as none; the scale of all weights does not move the mean.
+    """A weight of k counts as k copies, 0 as none; the scale of all weights does not move the mean or its slope.
 
     Where examples meet, a copy would be another negative: there a weight is that of k copies of the anchor's term.
     """
@@ -108,8 +110,11 @@ def weight_is_repetition(case: Case) -> Iterator[str]:
         expected = [repeated["mean"]["value"], repeated["equal sum"]["value"]]
     atol = 1e-6 if case.cancels else 1e-9
     yield from differences([mean, total], expected, "mean and sum", rtol=4e-6, atol=atol)
-    scaled = program(inputs, everything, 8 * COUNTS)["mean"]["value"]
-    yield from differences(scaled, mean, "mean under weights 8 times as large", rtol=1e-6)
+    for factor in FACTORS:
+        scaled, what = program(inputs, everything, factor * COUNTS)["mean"], f"weights {factor:.0e} times as large"
+        slope = weighed["mean"]["gradient"]
+        yield from differences(scaled["value"], mean, f"mean under {what}", rtol=1e-6)
+        yield from tree_differences(scaled["gradient"], slope, 1e-5, f"its gradient under {what}")
 
 
 @law()

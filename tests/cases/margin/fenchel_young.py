@@ -24,19 +24,21 @@ def _sparsemax(logits, labels):
     return 0.5 * np.sum(np.where(logits > tau, logits**2 - tau**2, 0), axis=-1) + 0.5 - own
 
 
-def _of_threshold(logits, tau, alpha):
-    return np.maximum(0, (alpha - 1) * logits - tau) ** (1 / (alpha - 1))
-
-
 def _entmax(logits, labels, alpha=1.5):
-    """The threshold by Brent's method, the loss as inner product and entropy."""
+    """The threshold by Brent's method, the loss as inner product and entropy.
+
+    The unknown is the logarithm of the distance of the threshold from the least logit above it: the probability there is
+    a steep function of the threshold itself.
+    """
     result = np.zeros(labels.shape)
     for at in np.ndindex(labels.shape):
-        z = logits[at] - logits[at].max()
-        tau = scipy.optimize.brentq(lambda t, z=z: _of_threshold(z, t, alpha).sum() - 1, -1, 0, xtol=1e-16, rtol=1e-15)
-        p = _of_threshold(z, tau, alpha)
+        z = (alpha - 1) * logits[at]
+        probs = lambda least, lift, z=z: np.maximum(0, z - least + lift) ** (1 / (alpha - 1))
+        least = min(k for k in z if probs(k, 0.0).sum() < 1)
+        excess = lambda x, least=least, probs=probs: probs(least, np.exp(x)).sum() - 1
+        p = probs(least, np.exp(scipy.optimize.brentq(excess, -700, 0, xtol=1e-16, rtol=1e-15)))
         p /= p.sum()
-        result[at] = p @ z - z[labels[at]] + (1 - np.sum(p**alpha)) / (alpha * (alpha - 1))
+        result[at] = p @ (logits[at] - logits[at][labels[at]]) + (1 - np.sum(p**alpha)) / (alpha * (alpha - 1))
     return result
 
 
@@ -81,6 +83,7 @@ CASES = [
         oracle=_entmax,
         source="Peters et al. (2019), by Brent's method",
         hypers={"alpha": 1.25},
+        ends=({"alpha": 10.0},),
         bad_hypers=({"alpha": 1.0}, {"alpha": 0.5}),
         labels="labels",
         perfect=ahead(4.0, "logits"),
