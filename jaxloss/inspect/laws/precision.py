@@ -28,8 +28,11 @@ from jaxloss.inspect.findings import differences, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
 
 __all__ = [
+    "close_predictions_keep_their_digits",
     "confident_predictions_keep_their_digits",
+    "ends_keep_their_digits",
     "half_precision",
+    "moved_inputs_keep_the_digits_of_the_others",
     "numbers_of_numpy_do_not_promote",
     "operations_in_front",
     "perfect_behind_a_product",
@@ -49,12 +52,16 @@ def _rounded(inputs: Inputs) -> Inputs:
 
 
 @functools.lru_cache(maxsize=4)
-def _program(case: Case, wide: bool) -> Callable[[Inputs, float], Results]:
-    """Unreduced loss and gradient of its sum at ``factor`` times the differentiable inputs, as users compile it."""
+def _program(case: Case, wide: bool, end: int | None = None) -> Callable[[Inputs, float], Results]:
+    """Unreduced loss and gradient of its sum at ``factor`` times the differentiable inputs, as users compile it.
+
+    The hyperparameters are those of the Case, or those of one of its ``ends``.
+    """
     dtype = np.float64 if wide else np.float32
+    chosen = settings(case)[-1] if end is None else case.ends[end]
 
     def results(inputs: dict[str, Any], factor: Any) -> tuple[Any, Any]:
-        hypers = cast_hypers(round_hypers(settings(case)[-1]), dtype)
+        hypers = cast_hypers(round_hypers(chosen), dtype)
         fn, at = of_floats(case, inputs, **hypers, reduction="none")
         gradient, values = slopes(lambda some: fn({n: factor * x for n, x in some.items()}), at)
         return values, gradient
@@ -69,24 +76,38 @@ def _program(case: Case, wide: bool) -> Callable[[Inputs, float], Results]:
     return run
 
 
-@law()
-def single_precision(case: Case) -> Iterator[str]:
-    """float32 against float64 of the same float32 inputs: values to 4 ulp, gradients to 16 of the largest entry."""
+def _lost_digits(case: Case, ulps_allowed: float, end: int | None = None) -> Iterator[str]:
+    """What float32 loses against float64 of the same float32 inputs; a gradient may be off by four times as much."""
     inputs = _rounded(case.draw(np.random.default_rng(5), BATCH))
-    (v32, g32), (v64, g64) = (_program(case, wide)(inputs, 1.0) for wide in (False, True))
+    (v32, g32), (v64, g64) = (_program(case, wide, end)(inputs, 1.0) for wide in (False, True))
     if v32.dtype != np.float32 or v64.dtype != np.float64:
         yield f"{v32.dtype} from float32, {v64.dtype} from float64"
     scale = np.maximum(np.abs(v64), 1.0 if case.cancels else 1e-30)
     ulps = np.max(np.abs(v32 - v64) / scale, initial=0) / EPS32
-    if not ulps <= case.ulps:
+    if not ulps <= ulps_allowed:
         yield f"value off by {ulps:.1f} ulp"
     for name in g64:
         if g32[name].dtype != np.float32:
             yield f"gradient in {name} is {g32[name].dtype}"
         largest = np.max(np.abs(g64[name]), initial=0) + 1e-30
         ulps = np.max(np.abs(g32[name] - g64[name]), initial=0) / largest / EPS32
-        if not ulps <= 4 * case.ulps:
+        if not ulps <= 4 * ulps_allowed:
             yield f"gradient in {name} off by {ulps:.1f} ulp"
+
+
+@law()
+def single_precision(case: Case) -> Iterator[str]:
+    """float32 against float64 of the same float32 inputs: values to 4 ulp, gradients to 16 of the largest entry."""
+    yield from _lost_digits(case, case.ulps)
+
+
+@law(full=True)
+def ends_keep_their_digits(case: Case) -> Iterator[str]:
+    """The same at the closed ends of hyperparameters, where a method that serves the middle may lose all: to 40 ulp."""
+    if not case.ends:
+        raise DoesNotApply("no hyperparameter has a closed end")
+    for end, hypers in enumerate(case.ends):
+        yield from (f"{dict(hypers)}: {finding}" for finding in _lost_digits(case, 10 * case.ulps, end))
 
 
 @law()
@@ -185,6 +206,23 @@ def _towards(case: Case, inputs: Inputs, first: str) -> np.ndarray:
     raise DoesNotApply("no direction of its scores is known to be right")
 
 
+def _relative_errors(case: Case, inputs: Inputs, what: str) -> Iterator[str]:
+    """Errors of more than 1e-4 of a value, or of the largest slope of an example."""
+    (v32, g32), (v64, g64) = (_program(case, wide)(inputs, 1.0) for wide in (False, True))
+    scale = np.maximum(np.abs(v64), 1.0) if case.cancels else np.abs(v64)
+    with np.errstate(invalid="ignore"):
+        error = np.max(np.abs(v32 - v64) / (1e-4 * scale + 1e-30), initial=0)
+    if not error <= 1:
+        yield f"value off by {1e-4 * error:.1e} of itself {what}"
+    for name, slope in g64.items():
+        one = name in case.shared or case.pooled or case.meets
+        rows = lambda x, one=one: np.reshape(x, (1 if one else len(x), -1))
+        largest = np.max(np.abs(rows(slope)), axis=-1, keepdims=True, initial=0)
+        error = np.max(np.abs(rows(g32[name] - slope)) / (1e-4 * largest + 1e-30), initial=0)
+        if not error <= 1:
+            yield f"gradient in {name} off by {1e-4 * error:.1e} of its largest entry {what}"
+
+
 @law()
 def confident_predictions_keep_their_digits(case: Case) -> Iterator[str]:
     """Scores that are nearly certain and right: value and gradient of every example are relatively exact.
@@ -199,19 +237,41 @@ def confident_predictions_keep_their_digits(case: Case) -> Iterator[str]:
     step = _towards(case, drawn, first)
     for margin in (4.0, 16.0):
         inputs = _rounded({**drawn, first: drawn[first] + margin * step})
-        (v32, g32), (v64, g64) = (_program(case, wide)(inputs, 1.0) for wide in (False, True))
-        scale = np.maximum(np.abs(v64), 1.0) if case.cancels else np.abs(v64)
-        with np.errstate(invalid="ignore"):
-            error = np.max(np.abs(v32 - v64) / (1e-4 * scale + 1e-30), initial=0)
-        if not error <= 1:
-            yield f"value off by {1e-4 * error:.1e} of itself at the margin {margin}"
-        for name, slope in g64.items():
-            one = name in case.shared or case.pooled or case.meets
-            rows = lambda x, one=one: np.reshape(x, (1 if one else len(x), -1))
-            largest = np.max(np.abs(rows(slope)), axis=-1, keepdims=True, initial=0)
-            error = np.max(np.abs(rows(g32[name] - slope)) / (1e-4 * largest + 1e-30), initial=0)
-            if not error <= 1:
-                yield f"gradient in {name} off by {1e-4 * error:.1e} of its largest entry at the margin {margin}"
+        yield from _relative_errors(case, inputs, f"at the margin {margin}")
+
+
+@law()
+def close_predictions_keep_their_digits(case: Case) -> Iterator[str]:
+    """Predictions a thousandth of the way from their targets: value and gradient of every example are relatively exact.
+
+    A loss of differences of what was rounded on the way, of normalised vectors for example, has no digits left there.
+    """
+    drawn = case.draw(np.random.default_rng(5), BATCH)
+    predictions, targets = drawn.get("predictions"), drawn.get("targets")
+    if predictions is None or targets is None or predictions.shape != targets.shape:
+        raise DoesNotApply("no predictions that can be close to targets")
+    near = _rounded({**drawn, "predictions": targets + 1e-3 * (predictions - targets)})
+    yield from _relative_errors(case, near, "near its target")
+
+
+@law()
+def moved_inputs_keep_the_digits_of_the_others(case: Case) -> Iterator[str]:
+    """A pooled input far from the origin beside others near it, for inputs that the Case moves alone.
+
+    What is moved has lost its last digits, the others have not: a difference of the two before their means are taken
+    off would lose them too.
+    """
+    alone = [group for group in case.translates if len(group) == 1]
+    if not case.pooled or not alone:
+        raise DoesNotApply("no pooled input may be moved alone")
+    drawn = case.draw(np.random.default_rng(5), BATCH)
+    for group in alone:
+        moved = _rounded({n: x + 1000 if n in group else x for n, x in drawn.items()})
+        (v32, g32), (v64, g64) = (_program(case, wide)(moved, 1.0) for wide in (False, True))
+        what = f"after a move of {group[0]}"
+        scale = max(float(case.cancels != ""), np.max(np.abs(v64)))
+        yield from differences(v32, v64, f"value {what}", atol=2e-6 * scale)
+        yield from tree_differences(g32, g64, 5e-6, f"gradient {what}")
 
 
 @law(full=True)
