@@ -23,16 +23,13 @@ from jaxloss.inspect.calls import (
     settings,
     slopes,
 )
-from jaxloss.inspect.case import Case, Inputs, floats
+from jaxloss.inspect.case import Case, Inputs
 from jaxloss.inspect.findings import differences, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
 
 __all__ = [
-    "close_predictions_keep_their_digits",
-    "confident_predictions_keep_their_digits",
     "ends_keep_their_digits",
     "half_precision",
-    "moved_inputs_keep_the_digits_of_the_others",
     "numbers_of_numpy_do_not_promote",
     "operations_in_front",
     "perfect_behind_a_product",
@@ -43,43 +40,11 @@ __all__ = [
 EPS32 = np.finfo(np.float32).eps
 BATCH = (64,)
 
-Results = tuple[np.ndarray, dict[str, np.ndarray]]
-
-
-def _rounded(inputs: Inputs) -> Inputs:
-    """Floats rounded to float32."""
-    return {n: np.asarray(x, np.float32) if n in floats(inputs) else x for n, x in inputs.items()}
-
-
-@functools.lru_cache(maxsize=4)
-def _program(case: Case, wide: bool, end: int | None = None) -> Callable[[Inputs, float], Results]:
-    """Unreduced loss and gradient of its sum at ``factor`` times the differentiable inputs, as users compile it.
-
-    The hyperparameters are those of the Case, or those of one of its ``ends``.
-    """
-    dtype = np.float64 if wide else np.float32
-    chosen = settings(case)[-1] if end is None else case.ends[end]
-
-    def results(inputs: dict[str, Any], factor: Any) -> tuple[Any, Any]:
-        hypers = cast_hypers(round_hypers(chosen), dtype)
-        fn, at = of_floats(case, inputs, **hypers, reduction="none")
-        gradient, values = slopes(lambda some: fn({n: factor * x for n, x in some.items()}), at)
-        return values, gradient
-
-    compiled = jax.jit(results) if wide else jax.jit(results, compiler_options=programs.defaults())
-
-    def run(inputs: Inputs, factor: float) -> Results:
-        with jax.enable_x64(wide):
-            widened = {n: np.asarray(x, dtype) if n in floats(inputs) else x for n, x in inputs.items()}
-            return jax.device_get(compiled(cast(widened, dtype), np.asarray(factor, dtype)))
-
-    return run
-
 
 def _lost_digits(case: Case, ulps_allowed: float, end: int | None = None) -> Iterator[str]:
     """What float32 loses against float64 of the same float32 inputs; a gradient may be off by four times as much."""
-    inputs = _rounded(case.draw(np.random.default_rng(5), BATCH))
-    (v32, g32), (v64, g64) = (_program(case, wide, end)(inputs, 1.0) for wide in (False, True))
+    inputs = programs.rounded(case.draw(np.random.default_rng(5), BATCH))
+    (v32, g32), (v64, g64) = (programs.in_precision(case, wide, end)(inputs, 1.0) for wide in (False, True))
     if v32.dtype != np.float32 or v64.dtype != np.float64:
         yield f"{v32.dtype} from float32, {v64.dtype} from float64"
     scale = np.maximum(np.abs(v64), 1.0 if case.cancels else 1e-30)
@@ -117,19 +82,21 @@ def product_in_front(case: Case) -> Iterator[str]:
     The inputs are divided by the factor first, so that the product is legal; the exact loss is that of the product
     rounded to float32, and the compiler may keep it unrounded.
     """
-    (values, gradient), (exact, pull) = _behind_a_product(case, _rounded(case.draw(np.random.default_rng(5), BATCH)))
+    (values, gradient), (exact, pull) = _behind_a_product(
+        case, programs.rounded(case.draw(np.random.default_rng(5), BATCH))
+    )
     yield from tree_differences(values, exact, 1e-4, "value")
     yield from tree_differences(gradient, pull, 1e-4, "gradient")
 
 
-def _behind_a_product(case: Case, inputs: Inputs) -> tuple[Results, Results]:
+def _behind_a_product(case: Case, inputs: Inputs) -> tuple[programs.Results, programs.Results]:
     """Values and gradients of a fused product that gives about ``inputs``, and the exact ones."""
     factor = np.float32(0.3)
     scaled = differentiable(case, inputs)
     divided = {n: np.asarray(x / factor, np.float32) if n in scaled else x for n, x in inputs.items()}
     product = {n: np.asarray(factor * x, np.float32) if n in scaled else x for n, x in divided.items()}
-    exact, pull = _program(case, True)(product, 1.0)
-    return _program(case, False)(divided, float(factor)), (exact, {n: factor * x for n, x in pull.items()})
+    exact, pull = programs.in_precision(case, True)(product, 1.0)
+    return programs.in_precision(case, False)(divided, float(factor)), (exact, {n: factor * x for n, x in pull.items()})
 
 
 @law()
@@ -141,8 +108,8 @@ def perfect_behind_a_product(case: Case) -> Iterator[str]:
     if case.perfect is None:
         raise DoesNotApply("no perfect prediction is declared")
     rng = np.random.default_rng(5)
-    _, (_, usual) = _behind_a_product(case, _rounded(case.draw(rng, BATCH)))
-    (_, gradient), (_, pull) = _behind_a_product(case, _rounded(case.perfect(rng, BATCH)))
+    _, (_, usual) = _behind_a_product(case, programs.rounded(case.draw(rng, BATCH)))
+    (_, gradient), (_, pull) = _behind_a_product(case, programs.rounded(case.perfect(rng, BATCH)))
     for name, slope in gradient.items():
         error = np.max(np.abs(slope - pull[name]), initial=0) / (np.max(np.abs(usual[name]), initial=0) + 1e-30)
         if not error <= 1e-4:
@@ -169,7 +136,7 @@ INVERSES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 @law(full=True)
 def operations_in_front(case: Case) -> Iterator[str]:
     """The same for a division, a negation and a matrix product, in one program."""
-    inputs = _rounded(case.draw(np.random.default_rng(5), BATCH))
+    inputs = programs.rounded(case.draw(np.random.default_rng(5), BATCH))
     scaled = differentiable(case, inputs)
     behind = {form: {n: inverse(inputs[n]) for n in scaled} for form, inverse in INVERSES.items()}
     hypers = cast_hypers(round_hypers(settings(case)[-1]), np.float32)
@@ -187,91 +154,11 @@ def operations_in_front(case: Case) -> Iterator[str]:
     actual = jax.device_get(jax.jit(results, compiler_options=programs.defaults())(given))
     for form, operation in FORMS.items():
         moved, pull_back = jax.vjp(functools.partial(jax.tree.map, operation), given[form])
-        exact, pull = _program(case, True)({**inputs, **jax.device_get(moved)}, 1.0)
+        exact, pull = programs.in_precision(case, True)({**inputs, **jax.device_get(moved)}, 1.0)
         gradient, values = actual[form]
         (pulled,) = pull_back(cast(pull, np.float32))
         yield from tree_differences(values, exact, 1e-4, f"value behind a {form}")
         yield from tree_differences(gradient, jax.device_get(pulled), 1e-4, f"gradient behind a {form}")
-
-
-def _towards(case: Case, inputs: Inputs, first: str) -> np.ndarray:
-    """The direction in which the scores of the first input become certain and right."""
-    scores = inputs[first]
-    if case.towards is not None:
-        return case.towards(inputs)
-    if case.labels and inputs[case.labels].shape == scores.shape[:-1]:
-        return np.eye(scores.shape[-1])[inputs[case.labels]]
-    if "targets" in inputs and inputs["targets"].shape == scores.shape:
-        return inputs["targets"] - np.mean(inputs["targets"])
-    raise DoesNotApply("no direction of its scores is known to be right")
-
-
-def _relative_errors(case: Case, inputs: Inputs, what: str) -> Iterator[str]:
-    """Errors of more than 1e-4 of a value, or of the largest slope of an example."""
-    (v32, g32), (v64, g64) = (_program(case, wide)(inputs, 1.0) for wide in (False, True))
-    scale = np.maximum(np.abs(v64), 1.0) if case.cancels else np.abs(v64)
-    with np.errstate(invalid="ignore"):
-        error = np.max(np.abs(v32 - v64) / (1e-4 * scale + 1e-30), initial=0)
-    if not error <= 1:
-        yield f"value off by {1e-4 * error:.1e} of itself {what}"
-    for name, slope in g64.items():
-        one = name in case.shared or case.pooled or case.meets
-        rows = lambda x, one=one: np.reshape(x, (1 if one else len(x), -1))
-        largest = np.max(np.abs(rows(slope)), axis=-1, keepdims=True, initial=0)
-        error = np.max(np.abs(rows(g32[name] - slope)) / (1e-4 * largest + 1e-30), initial=0)
-        if not error <= 1:
-            yield f"gradient in {name} off by {1e-4 * error:.1e} of its largest entry {what}"
-
-
-@law()
-def confident_predictions_keep_their_digits(case: Case) -> Iterator[str]:
-    """Scores that are nearly certain and right: value and gradient of every example are relatively exact.
-
-    Training ends there. A loss near 0 that is a difference of larger terms has no digits left, and neither has a
-    gradient that subtracts a probability near 1 from 1.
-    """
-    drawn = case.draw(np.random.default_rng(5), BATCH)
-    first = next(iter(drawn))
-    if not first.endswith(("logits", "scores")):
-        raise DoesNotApply("its first input holds no scores")
-    step = _towards(case, drawn, first)
-    for margin in (4.0, 16.0):
-        inputs = _rounded({**drawn, first: drawn[first] + margin * step})
-        yield from _relative_errors(case, inputs, f"at the margin {margin}")
-
-
-@law()
-def close_predictions_keep_their_digits(case: Case) -> Iterator[str]:
-    """Predictions a thousandth of the way from their targets: value and gradient of every example are relatively exact.
-
-    A loss of differences of what was rounded on the way, of normalised vectors for example, has no digits left there.
-    """
-    drawn = case.draw(np.random.default_rng(5), BATCH)
-    predictions, targets = drawn.get("predictions"), drawn.get("targets")
-    if predictions is None or targets is None or predictions.shape != targets.shape:
-        raise DoesNotApply("no predictions that can be close to targets")
-    near = _rounded({**drawn, "predictions": targets + 1e-3 * (predictions - targets)})
-    yield from _relative_errors(case, near, "near its target")
-
-
-@law()
-def moved_inputs_keep_the_digits_of_the_others(case: Case) -> Iterator[str]:
-    """A pooled input far from the origin beside others near it, for inputs that the Case moves alone.
-
-    What is moved has lost its last digits, the others have not: a difference of the two before their means are taken
-    off would lose them too.
-    """
-    alone = [group for group in case.translates if len(group) == 1]
-    if not case.pooled or not alone:
-        raise DoesNotApply("no pooled input may be moved alone")
-    drawn = case.draw(np.random.default_rng(5), BATCH)
-    for group in alone:
-        moved = _rounded({n: x + 1000 if n in group else x for n, x in drawn.items()})
-        (v32, g32), (v64, g64) = (_program(case, wide)(moved, 1.0) for wide in (False, True))
-        what = f"after a move of {group[0]}"
-        scale = max(float(case.cancels != ""), np.max(np.abs(v64)))
-        yield from differences(v32, v64, f"value {what}", atol=2e-6 * scale)
-        yield from tree_differences(g32, g64, 5e-6, f"gradient {what}")
 
 
 @law(full=True)
