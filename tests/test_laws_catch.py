@@ -90,6 +90,11 @@ def case(fn: Callable[..., Any], **changes: Any) -> Case:
 # ---- faults of values and derivatives --------------------------------------------------------------------------
 
 
+def _spread_of_raw_differences(predictions: Any, targets: Any, scale: Any) -> Any:
+    gap = predictions - targets
+    return scale * jnp.mean(jnp.square(gap - jnp.mean(gap, -1, keepdims=True)), -1)
+
+
 @jax.custom_jvp
 def _no_cotangent(x: Any) -> Any:
     return 0.5 * jnp.square(x)
@@ -216,6 +221,10 @@ VALUES = {
         "single_precision",
         case(loss(lambda p, t, s: half_square(p + 100, t + 100, s))),
     ),
+    "cancellation at an end": (
+        "ends_keep_their_digits",
+        case(loss(lambda p, t, s: half_square(p + 100 * (s == 2), t + 100 * (s == 2), s)), ends=({"scale": 2.0},)),
+    ),
     "a test for equality": ("product_in_front", case(loss(_count_of_maxima, _vectors_and_numbers), **VECTORS)),
     "a residue at a kink": ("perfect_behind_a_product", case(loss(lambda p, t, s: s * numerics.magnitude(p - t)))),
     "the same behind a division": (
@@ -223,6 +232,14 @@ VALUES = {
         case(loss(_count_of_maxima, _vectors_and_numbers), **VECTORS),
     ),
     "a probability subtracted from 1": ("confident_predictions_keep_their_digits", case(_label_of_softmax, **LABELS)),
+    "differences of what was rounded": (
+        "close_predictions_keep_their_digits",
+        case(loss(lambda p, t, s: half_square(p / 3 - t / 3, 0, 9 * s))),
+    ),
+    "a difference of what is far apart": (
+        "moved_inputs_keep_the_digits_of_the_others",
+        case(loss(_spread_of_raw_differences), pooled=True, translates=(("predictions",), ("targets",))),
+    ),
     "16 bits": ("half_precision", case(loss(prepare=lambda where, p, t: (p, t)))),
     "a number that promotes": ("numbers_of_numpy_do_not_promote", case(loss(hyper=lambda s, d: jnp.asarray(s)))),
 }
@@ -326,6 +343,7 @@ MASKS = {
             )
         ),
     ),
+    "a sum of weights beyond the range": ("weight_is_repetition", case(loss(tail=tail(by=SELECT, total=COUNTED)))),
     "an empty pool that counts": (
         "empty_pools_are_absent",
         case(

@@ -13,18 +13,32 @@ import jax
 import numpy as np
 
 from jaxloss import reductions
-from jaxloss.inspect.calls import call, cast, cast_hypers, direction, generator, of_floats, rows, settings, slopes
+from jaxloss.inspect.calls import (
+    call,
+    cast,
+    cast_hypers,
+    direction,
+    generator,
+    of_floats,
+    round_hypers,
+    rows,
+    settings,
+    slopes,
+)
 from jaxloss.inspect.case import Case, Inputs, floats
 
 __all__ = [
     "AS_WRITTEN",
     "KEEP",
     "Program",
+    "Results",
     "clean_inputs",
     "defaults",
     "garbage_inputs",
+    "in_precision",
     "plain",
     "plain_inputs",
+    "rounded",
     "tail",
     "tail_program",
     "whole_rows",
@@ -32,6 +46,7 @@ __all__ = [
 
 Options = dict[str, str | bool | int | float]
 Program = Callable[[Inputs, Any, Any], dict[str, Any]]
+Results = tuple[np.ndarray, dict[str, np.ndarray]]
 
 USUAL: Options = {
     "xla_backend_optimization_level": 3,
@@ -147,3 +162,33 @@ def plain(case: Case) -> Callable[[Inputs], dict[str, Any]]:
 
     program = jax.jit(results)
     return lambda inputs: jax.device_get(program(cast(inputs, np.float32)))
+
+
+def rounded(inputs: Inputs) -> Inputs:
+    """Floats rounded to float32."""
+    return {n: np.asarray(x, np.float32) if n in floats(inputs) else x for n, x in inputs.items()}
+
+
+@functools.lru_cache(maxsize=4)
+def in_precision(case: Case, wide: bool, end: int | None = None) -> Callable[[Inputs, float], Results]:
+    """Unreduced loss and gradient of its sum at ``factor`` times the differentiable inputs, as users compile it.
+
+    The hyperparameters are those of the Case, or those of one of its ``ends``.
+    """
+    dtype = np.float64 if wide else np.float32
+    chosen = settings(case)[-1] if end is None else case.ends[end]
+
+    def results(inputs: dict[str, Any], factor: Any) -> tuple[Any, Any]:
+        hypers = cast_hypers(round_hypers(chosen), dtype)
+        fn, at = of_floats(case, inputs, **hypers, reduction="none")
+        gradient, values = slopes(lambda some: fn({n: factor * x for n, x in some.items()}), at)
+        return values, gradient
+
+    compiled = jax.jit(results) if wide else jax.jit(results, compiler_options=defaults())
+
+    def run(inputs: Inputs, factor: float) -> Results:
+        with jax.enable_x64(wide):
+            widened = {n: np.asarray(x, dtype) if n in floats(inputs) else x for n, x in inputs.items()}
+            return jax.device_get(compiled(cast(widened, dtype), np.asarray(factor, dtype)))
+
+    return run

@@ -53,21 +53,35 @@ def _one_minus_cosine(x: Array, y: Array, mass: Array | None, *, half_gap: Array
     return jnp.where(undefined, jnp.ones((), half_chord.dtype), half_chord)
 
 
-def _half_deviations(x: Array, mass: Array | None) -> Array:
+def _half_deviations(x: Array, mass: Array | None, behind: Array | float = 0.0) -> Array:
     """Half the deviations from the mean of the last axis, exactly 0 if all entries are equal; 0 where massless.
 
-    Taking the largest entry off first keeps the digits of a small spread around a large mean.
+    Taking the largest entry off first keeps the digits of a small spread around a large mean. ``behind`` is what is to
+    be added after the last digit of ``x``.
     """
     counted = None if mass is None else mass.astype(bool)
     top = jnp.max(hide(counted, jax.lax.stop_gradient(x), fill=-jnp.inf), axis=-1, keepdims=True, initial=-jnp.inf)
     top = jnp.where(jnp.isneginf(top), jnp.zeros((), x.dtype), top)
     below = numerics.difference(0.5 * x, jnp.broadcast_to(0.5 * top, x.shape))
-    return _deviations(hide(counted, below), mass)
+    return _deviations(hide(counted, below + 0.5 * behind), mass)
 
 
 def _deviations(x: Array, mass: Array | None) -> Array:
     """The deviations from the mean of the last axis; 0 where massless."""
     return hide(None if mass is None else mass.astype(bool), x - pool_mean(x, mass)[..., None])
+
+
+def _quarter_gaps(x: Array, y: Array, mass: Array | None) -> Array:
+    """A quarter of the difference of the deviations; exactly 0 if the arguments are equal but for a constant.
+
+    Deviations of equal arguments may be rounded differently, so the difference comes first. Where the means are far
+    apart it has lost the last digits of both, which the error of a subtraction, itself a float, gives back.
+    """
+    x, y = 0.5 * x, 0.5 * y
+    gap = numerics.difference(x, y)
+    minus_y = gap - x
+    lost = jax.lax.stop_gradient((x - (gap - minus_y)) - (y + minus_y))
+    return _half_deviations(gap, mass, lost)
 
 
 def _nonempty(present: Array | None, entries: Array) -> Array | None:
@@ -167,9 +181,7 @@ def pearson_correlation_loss(
     where, weights, predictions, targets = whole_pool(axis_name, where, weights, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     x, y = _half_deviations(predictions, mass), _half_deviations(targets, mass)
-    # Deviations of equal arguments may be rounded differently, the deviations of their difference are exactly 0.
-    apart = _deviations(numerics.difference(0.25 * predictions, 0.25 * targets), mass)
-    values = _one_minus_cosine(x, y, mass, half_gap=apart)
+    values = _one_minus_cosine(x, y, mass, half_gap=_quarter_gaps(predictions, targets, mass))
     return reduce(values, where=_nonempty(present, predictions), reduction=reduction)
 
 

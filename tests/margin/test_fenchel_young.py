@@ -95,7 +95,16 @@ class TestEntmax:
         np.testing.assert_allclose(actual.sum(axis=-1), 1, atol=1e-12)
         single = predictions(jnp.asarray(logits, jnp.float32), alpha)
         rounded = bisected(np.asarray(logits, np.float32), alpha)
-        np.testing.assert_allclose(single, rounded, atol=2e-6 * max(scale, 1) if alpha <= 2 else 2e-2)
+        np.testing.assert_allclose(single, rounded, atol=2e-6 * max(scale, 1))
+
+    @pytest.mark.parametrize("alpha", [2.5, 5.0, 10.0, 30.0])
+    def test_high_orders_keep_the_least_probability(self, alpha: float) -> None:
+        """Two classes whose logits are apart by (p ** delta - q ** delta) / delta have the probabilities p and q."""
+        delta, small = alpha - 1, np.array([0.49, 0.45, 0.4])
+        logits = np.stack([((1 - small) ** delta - small**delta) / delta, np.zeros(3)], axis=-1)
+        for scale, shift in ((1e-7, 0.0), (2e-6, 1.0)):
+            actual = predictions(jnp.asarray(logits + shift, jnp.float32), alpha)
+            np.testing.assert_allclose(actual[:, 1], small, rtol=scale / np.min(small) ** delta)
 
     @pytest.mark.parametrize("alpha", [1.2, 1.5, 1.7, 2.0])
     def test_many_classes(self, alpha: float) -> None:

@@ -1,13 +1,24 @@
 """The laws of a loss, by name: `LAWS`. Each is a function of a `Case` that returns what broke."""
 
 from jaxloss.inspect.law import DoesNotApply, Law
-from jaxloss.inspect.laws import derivatives, domain, form, masks, misuse, precision, spreading, transformations, values
+from jaxloss.inspect.laws import (
+    derivatives,
+    digits,
+    domain,
+    form,
+    masks,
+    misuse,
+    precision,
+    spreading,
+    transformations,
+    values,
+)
 
 __all__ = ["LAWS", "DoesNotApply", "Law"]
 
 LAWS: dict[str, Law] = {
     member.name: member
-    for module in (values, derivatives, masks, domain, precision, spreading, transformations, misuse, form)
+    for module in (values, derivatives, masks, domain, precision, digits, spreading, transformations, misuse, form)
     for member in vars(module).values()
     if isinstance(member, Law)
 }

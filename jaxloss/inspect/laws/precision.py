@@ -23,12 +23,12 @@ from jaxloss.inspect.calls import (
     settings,
     slopes,
 )
-from jaxloss.inspect.case import Case, Inputs, floats
+from jaxloss.inspect.case import Case, Inputs
 from jaxloss.inspect.findings import differences, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
 
 __all__ = [
-    "confident_predictions_keep_their_digits",
+    "ends_keep_their_digits",
     "half_precision",
     "numbers_of_numpy_do_not_promote",
     "operations_in_front",
@@ -40,53 +40,39 @@ __all__ = [
 EPS32 = np.finfo(np.float32).eps
 BATCH = (64,)
 
-Results = tuple[np.ndarray, dict[str, np.ndarray]]
 
-
-def _rounded(inputs: Inputs) -> Inputs:
-    """Floats rounded to float32."""
-    return {n: np.asarray(x, np.float32) if n in floats(inputs) else x for n, x in inputs.items()}
-
-
-@functools.lru_cache(maxsize=4)
-def _program(case: Case, wide: bool) -> Callable[[Inputs, float], Results]:
-    """Unreduced loss and gradient of its sum at ``factor`` times the differentiable inputs, as users compile it."""
-    dtype = np.float64 if wide else np.float32
-
-    def results(inputs: dict[str, Any], factor: Any) -> tuple[Any, Any]:
-        hypers = cast_hypers(round_hypers(settings(case)[-1]), dtype)
-        fn, at = of_floats(case, inputs, **hypers, reduction="none")
-        gradient, values = slopes(lambda some: fn({n: factor * x for n, x in some.items()}), at)
-        return values, gradient
-
-    compiled = jax.jit(results) if wide else jax.jit(results, compiler_options=programs.defaults())
-
-    def run(inputs: Inputs, factor: float) -> Results:
-        with jax.enable_x64(wide):
-            widened = {n: np.asarray(x, dtype) if n in floats(inputs) else x for n, x in inputs.items()}
-            return jax.device_get(compiled(cast(widened, dtype), np.asarray(factor, dtype)))
-
-    return run
-
-
-@law()
-def single_precision(case: Case) -> Iterator[str]:
-    """float32 against float64 of the same float32 inputs: values to 4 ulp, gradients to 16 of the largest entry."""
-    inputs = _rounded(case.draw(np.random.default_rng(5), BATCH))
-    (v32, g32), (v64, g64) = (_program(case, wide)(inputs, 1.0) for wide in (False, True))
+def _lost_digits(case: Case, ulps_allowed: float, end: int | None = None) -> Iterator[str]:
+    """What float32 loses against float64 of the same float32 inputs; a gradient may be off by four times as much."""
+    inputs = programs.rounded(case.draw(np.random.default_rng(5), BATCH))
+    (v32, g32), (v64, g64) = (programs.in_precision(case, wide, end)(inputs, 1.0) for wide in (False, True))
     if v32.dtype != np.float32 or v64.dtype != np.float64:
         yield f"{v32.dtype} from float32, {v64.dtype} from float64"
     scale = np.maximum(np.abs(v64), 1.0 if case.cancels else 1e-30)
     ulps = np.max(np.abs(v32 - v64) / scale, initial=0) / EPS32
-    if not ulps <= case.ulps:
+    if not ulps <= ulps_allowed:
         yield f"value off by {ulps:.1f} ulp"
     for name in g64:
         if g32[name].dtype != np.float32:
             yield f"gradient in {name} is {g32[name].dtype}"
         largest = np.max(np.abs(g64[name]), initial=0) + 1e-30
         ulps = np.max(np.abs(g32[name] - g64[name]), initial=0) / largest / EPS32
-        if not ulps <= 4 * case.ulps:
+        if not ulps <= 4 * ulps_allowed:
             yield f"gradient in {name} off by {ulps:.1f} ulp"
+
+
+@law()
+def single_precision(case: Case) -> Iterator[str]:
+    """float32 against float64 of the same float32 inputs: values to 4 ulp, gradients to 16 of the largest entry."""
+    yield from _lost_digits(case, case.ulps)
+
+
+@law(full=True)
+def ends_keep_their_digits(case: Case) -> Iterator[str]:
+    """The same at the closed ends of hyperparameters, where a method that serves the middle may lose all: to 40 ulp."""
+    if not case.ends:
+        raise DoesNotApply("no hyperparameter has a closed end")
+    for end, hypers in enumerate(case.ends):
+        yield from (f"{dict(hypers)}: {finding}" for finding in _lost_digits(case, 10 * case.ulps, end))
 
 
 @law()
@@ -96,19 +82,21 @@ def product_in_front(case: Case) -> Iterator[str]:
     The inputs are divided by the factor first, so that the product is legal; the exact loss is that of the product
     rounded to float32, and the compiler may keep it unrounded.
     """
-    (values, gradient), (exact, pull) = _behind_a_product(case, _rounded(case.draw(np.random.default_rng(5), BATCH)))
+    (values, gradient), (exact, pull) = _behind_a_product(
+        case, programs.rounded(case.draw(np.random.default_rng(5), BATCH))
+    )
     yield from tree_differences(values, exact, 1e-4, "value")
     yield from tree_differences(gradient, pull, 1e-4, "gradient")
 
 
-def _behind_a_product(case: Case, inputs: Inputs) -> tuple[Results, Results]:
+def _behind_a_product(case: Case, inputs: Inputs) -> tuple[programs.Results, programs.Results]:
     """Values and gradients of a fused product that gives about ``inputs``, and the exact ones."""
     factor = np.float32(0.3)
     scaled = differentiable(case, inputs)
     divided = {n: np.asarray(x / factor, np.float32) if n in scaled else x for n, x in inputs.items()}
     product = {n: np.asarray(factor * x, np.float32) if n in scaled else x for n, x in divided.items()}
-    exact, pull = _program(case, True)(product, 1.0)
-    return _program(case, False)(divided, float(factor)), (exact, {n: factor * x for n, x in pull.items()})
+    exact, pull = programs.in_precision(case, True)(product, 1.0)
+    return programs.in_precision(case, False)(divided, float(factor)), (exact, {n: factor * x for n, x in pull.items()})
 
 
 @law()
@@ -120,8 +108,8 @@ def perfect_behind_a_product(case: Case) -> Iterator[str]:
     if case.perfect is None:
         raise DoesNotApply("no perfect prediction is declared")
     rng = np.random.default_rng(5)
-    _, (_, usual) = _behind_a_product(case, _rounded(case.draw(rng, BATCH)))
-    (_, gradient), (_, pull) = _behind_a_product(case, _rounded(case.perfect(rng, BATCH)))
+    _, (_, usual) = _behind_a_product(case, programs.rounded(case.draw(rng, BATCH)))
+    (_, gradient), (_, pull) = _behind_a_product(case, programs.rounded(case.perfect(rng, BATCH)))
     for name, slope in gradient.items():
         error = np.max(np.abs(slope - pull[name]), initial=0) / (np.max(np.abs(usual[name]), initial=0) + 1e-30)
         if not error <= 1e-4:
@@ -148,7 +136,7 @@ INVERSES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 @law(full=True)
 def operations_in_front(case: Case) -> Iterator[str]:
     """The same for a division, a negation and a matrix product, in one program."""
-    inputs = _rounded(case.draw(np.random.default_rng(5), BATCH))
+    inputs = programs.rounded(case.draw(np.random.default_rng(5), BATCH))
     scaled = differentiable(case, inputs)
     behind = {form: {n: inverse(inputs[n]) for n in scaled} for form, inverse in INVERSES.items()}
     hypers = cast_hypers(round_hypers(settings(case)[-1]), np.float32)
@@ -166,52 +154,11 @@ def operations_in_front(case: Case) -> Iterator[str]:
     actual = jax.device_get(jax.jit(results, compiler_options=programs.defaults())(given))
     for form, operation in FORMS.items():
         moved, pull_back = jax.vjp(functools.partial(jax.tree.map, operation), given[form])
-        exact, pull = _program(case, True)({**inputs, **jax.device_get(moved)}, 1.0)
+        exact, pull = programs.in_precision(case, True)({**inputs, **jax.device_get(moved)}, 1.0)
         gradient, values = actual[form]
         (pulled,) = pull_back(cast(pull, np.float32))
         yield from tree_differences(values, exact, 1e-4, f"value behind a {form}")
         yield from tree_differences(gradient, jax.device_get(pulled), 1e-4, f"gradient behind a {form}")
-
-
-def _towards(case: Case, inputs: Inputs, first: str) -> np.ndarray:
-    """The direction in which the scores of the first input become certain and right."""
-    scores = inputs[first]
-    if case.towards is not None:
-        return case.towards(inputs)
-    if case.labels and inputs[case.labels].shape == scores.shape[:-1]:
-        return np.eye(scores.shape[-1])[inputs[case.labels]]
-    if "targets" in inputs and inputs["targets"].shape == scores.shape:
-        return inputs["targets"] - np.mean(inputs["targets"])
-    raise DoesNotApply("no direction of its scores is known to be right")
-
-
-@law()
-def confident_predictions_keep_their_digits(case: Case) -> Iterator[str]:
-    """Scores that are nearly certain and right: value and gradient of every example are relatively exact.
-
-    Training ends there. A loss near 0 that is a difference of larger terms has no digits left, and neither has a
-    gradient that subtracts a probability near 1 from 1.
-    """
-    drawn = case.draw(np.random.default_rng(5), BATCH)
-    first = next(iter(drawn))
-    if not first.endswith(("logits", "scores")):
-        raise DoesNotApply("its first input holds no scores")
-    step = _towards(case, drawn, first)
-    for margin in (4.0, 16.0):
-        inputs = _rounded({**drawn, first: drawn[first] + margin * step})
-        (v32, g32), (v64, g64) = (_program(case, wide)(inputs, 1.0) for wide in (False, True))
-        scale = np.maximum(np.abs(v64), 1.0) if case.cancels else np.abs(v64)
-        with np.errstate(invalid="ignore"):
-            error = np.max(np.abs(v32 - v64) / (1e-4 * scale + 1e-30), initial=0)
-        if not error <= 1:
-            yield f"value off by {1e-4 * error:.1e} of itself at the margin {margin}"
-        for name, slope in g64.items():
-            one = name in case.shared or case.pooled or case.meets
-            rows = lambda x, one=one: np.reshape(x, (1 if one else len(x), -1))
-            largest = np.max(np.abs(rows(slope)), axis=-1, keepdims=True, initial=0)
-            error = np.max(np.abs(rows(g32[name] - slope)) / (1e-4 * largest + 1e-30), initial=0)
-            if not error <= 1:
-                yield f"gradient in {name} off by {1e-4 * error:.1e} of its largest entry at the margin {margin}"
 
 
 @law(full=True)
