@@ -16,8 +16,7 @@ import jaxloss
 from jaxloss import combine, reductions
 from jaxloss.inspect.calls import call, cast, cast_hypers, differentiable, direction, settings
 from jaxloss.inspect.case import Case
-from tests.cases import all_cases
-from tests.support import assert_trees_close
+from tests.support import assert_trees_close, selected_cases
 
 SIZE = 16
 P = PartitionSpec
@@ -236,11 +235,12 @@ def test_a_local_loss_of_a_part_is_refused(options: dict[str, Any]) -> None:
     combine.objective(functools.partial(losses, axis_name=()), **options).init(params, batch)
 
 
-def _meeting() -> list[Case]:
-    return [case for case in all_cases() if "axis_name" in inspect.signature(case.fn).parameters]
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        cases = [c for c in selected_cases(metafunc.config) if "axis_name" in inspect.signature(c.fn).parameters]
+        metafunc.parametrize("case", cases, ids=lambda case: case.name)
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in _meeting()])
 def test_every_loss_whose_examples_meet_in_parts(case: Case) -> None:
     """Four micro-batches on each of two devices, with unequal masks: value and gradient of one piece."""
     if case.spread is not None:

@@ -66,7 +66,7 @@ def confident_predictions_keep_their_digits(case: Case) -> Iterator[str]:
         yield from _relative_errors(case, inputs, f"at the margin {margin}")
 
 
-@law()
+@law(full=True)
 def close_predictions_keep_their_digits(case: Case) -> Iterator[str]:
     """Predictions a thousandth of the way from their targets: value and gradient of every example are relatively exact.
 
@@ -80,7 +80,7 @@ def close_predictions_keep_their_digits(case: Case) -> Iterator[str]:
     yield from _relative_errors(case, near, "near its target")
 
 
-@law()
+@law(full=True)
 def moved_inputs_keep_the_digits_of_the_others(case: Case) -> Iterator[str]:
     """A pooled input far from the origin beside others near it, for inputs that the Case moves alone.
 
