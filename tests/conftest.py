@@ -53,8 +53,10 @@ DEAR = {
     "test_arguments.py",
     "test_badly_scaled.py",
     "test_callables.py",
+    "test_examples_transforms.py",
     "test_pairs_over_devices.py",
     "test_transform_laws.py",
+    "test_weightings.py",
     "test_whole_batch.py",
 }
 """Their most expensive files."""

@@ -169,12 +169,16 @@ def rounded(inputs: Inputs) -> Inputs:
     return {n: np.asarray(x, np.float32) if n in floats(inputs) else x for n, x in inputs.items()}
 
 
-@functools.lru_cache(maxsize=4)
 def in_precision(case: Case, wide: bool, end: int | None = None) -> Callable[[Inputs, float], Results]:
     """Unreduced loss and gradient of its sum at ``factor`` times the differentiable inputs, as users compile it.
 
     The hyperparameters are those of the Case, or those of one of its ``ends``.
     """
+    return _in_precision(case, wide, end)
+
+
+@functools.lru_cache(maxsize=4)
+def _in_precision(case: Case, wide: bool, end: int | None) -> Callable[[Inputs, float], Results]:
     dtype = np.float64 if wide else np.float32
     chosen = settings(case)[-1] if end is None else case.ends[end]
 

@@ -77,7 +77,7 @@ def docstring(case: Case) -> Iterator[str]:
         yield "the reference has no link"
 
 
-@law()
+@law(full=True)
 def example_runs(case: Case) -> Iterator[str]:
     """The example of the docstring gives what it says."""
     tries, found = failures(case.fn, case.name, {"jaxloss": jaxloss, "jax": jax, "jnp": jnp})

@@ -72,7 +72,7 @@ def takes_masks_for_targets(case: Case) -> Iterator[str]:
     yield from differences(found, expected, "boolean targets")
 
 
-@law()
+@law(full=True)
 def mistakes_are_noticed(case: Case) -> Iterator[str]:
     """Under `jaxloss.checked`: probabilities given as logits, and what the Case names."""
     inputs = case.draw(generator(), (80,))

@@ -94,7 +94,7 @@ def infinite_logits_are_tried(case: Case) -> Iterator[str]:
         yield "no logit of the extremes is infinite: a masked class is a logit of -inf"
 
 
-@law()
+@law(full=True)
 def perfect_prediction(case: Case) -> Iterator[str]:
     """Exactly the stated minimum, with zero gradient, in float32 and float64."""
     if case.perfect is None:
@@ -123,7 +123,7 @@ def _many(case: Case) -> tuple[int, ...]:
     return (32, 16) if case.meets else (512,)
 
 
-@law()
+@law(full=True)
 def bound(case: Case) -> Iterator[str]:
     """No value falls below the declared bound, not by rounding either."""
     if case.bound is None:
@@ -149,7 +149,7 @@ def bound(case: Case) -> Iterator[str]:
                     yield f"{float(least)} is below {case.bound} at {dict(hypers)}"
 
 
-@law()
+@law(full=True)
 def convex(case: Case) -> Iterator[str]:
     """The value between two inputs is not above the mean of their values."""
     if not case.convex:
