@@ -33,6 +33,4 @@ def public_functions() -> dict[str, Callable]:
 
 
 def losses() -> dict[str, Callable]:
-    """The losses that can be called here: a module of Cases names those that lack a package in ``UNAVAILABLE``."""
-    unavailable = {name for module in case_modules() for name in getattr(module, "UNAVAILABLE", ())}
-    return {name: fn for name, fn in public_functions().items() if name not in HELPERS and name not in unavailable}
+    return {name: fn for name, fn in public_functions().items() if name not in HELPERS}
