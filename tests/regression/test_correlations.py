@@ -52,7 +52,8 @@ def test_correlation_with_a_constant_is_zero(level):
 
 
 def test_correlation_of_one_entry_is_zero():
-    values, gradients = each(jaxloss.pearson_correlation_loss, jnp.array([[2.0]]), jnp.array([[3.0]]))
+    """A batch of one; behind another axis it is a mistake."""
+    values, gradients = each(jaxloss.pearson_correlation_loss, jnp.array([2.0]), jnp.array([3.0]))
     assert values == 1
     assert not any(np.any(g) for g in gradients)
 
