@@ -105,7 +105,7 @@ def whole_batch(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> WholeBatch
         >>> params, images, texts = jnp.eye(2), jnp.eye(4, 2), jnp.ones((4, 2))
         >>> state = objective.init(params, images, texts)
         >>> print(f"{objective(params, state, images, texts)[0]:.4f}")
-        1.3863
+        3.5651
 
     Reference:
         Gao et al. (2021), Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup.
