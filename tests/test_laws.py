@@ -26,9 +26,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     cases = selected_cases(metafunc.config)
     if "law" in metafunc.fixturenames:
-        # A window leaves no docstring out: its words change more often than its loss.
-        window = metafunc.config.getoption("rotate") is not None
-        everywhere = all_cases() if window else cases
+        # A window of the full tier leaves no docstring out: its words change more often than its loss.
+        options = metafunc.config.option
+        everywhere = all_cases() if options.rotate is not None and not options.everything else cases
         of = lambda case: [law for law in LAWS.values() if case in cases or law.name == "example_runs"]
         metafunc.parametrize(("case", "law"), [_test(case, law) for case in everywhere for law in of(case)])
     else:
