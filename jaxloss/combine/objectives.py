@@ -96,7 +96,7 @@ def objective(
     state. Every array with that leading axis is split, in any argument, positional or by name, and at any depth of a
     pytree: of ``objective(params, state, x, y, mask=mask)``, all three. Other arrays, 0-d arrays and Python values are
     given whole to every part. A term of a part must have the examples of the part as its leading axis, so that an array
-    that should have been split, but was not, is an error. There is no option to name the arrays. An array that must
+    that should have been split, but was not, is an error. Which arrays are split is not an option. An array that must
     stay whole, but has the leading axis by chance, is passed as ``table[None]`` and used as ``table[0]``: no batch that
     can be split has the size 1. An array that must be split is passed with the batch first.
 

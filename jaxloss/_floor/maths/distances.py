@@ -47,7 +47,7 @@ def squared_distances_of_two(
     n and m rows that are here: all of them if there is none.
 
     The rows are taken relative to the centre of their own sample, with shares ``a [..., N]`` and ``b [..., M]`` of its
-    mass: the products lose no digits to the distance between the samples, however large.
+    mass, so that the products keep their digits at any distance between the samples.
     """
     scale = _scale_of_rows(jnp.concatenate([x, y], axis=-2))
     x, y = x / scale, y / scale

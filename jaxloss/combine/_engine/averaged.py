@@ -33,9 +33,9 @@ def require_no_average(numbers: Callable[[Any], Mapping[str, Array]], given: Any
         split: How the batch is split.
     """
     leaves, structure = jax.tree.flatten(given)
-    arrays = [leaf for leaf in leaves if isinstance(leaf, jax.Array | np.ndarray) and leaf.ndim]
-    examples = arrays[0].shape[0] if arrays else None
-    chosen = [any(leaf is array for array in arrays) and leaf.shape[0] == examples for leaf in leaves]
+    sizes = [leaf.shape[0] if isinstance(leaf, jax.Array | np.ndarray) and leaf.ndim else None for leaf in leaves]
+    examples = next((size for size in sizes if size is not None), None)
+    chosen = [size is not None and size == examples for size in sizes]
 
     def of_batch(batch: Sequence[Any]) -> Mapping[str, Array]:
         rest = iter(batch)
