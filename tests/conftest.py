@@ -97,16 +97,29 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What a family proves beyond the laws, and what is expensive, is in the full tier.
 
-    ``--changed`` and mutants run it where they reach it.
+    ``--changed`` and mutants run it where they reach it. ``--rotate`` takes of what grows with the number of losses the
+    share that its window has of the Cases.
     """
     if loss := config.getoption("loss"):
         config.hook.pytest_deselected(items=[item for item in items if _case_of(item) != loss])
         items[:] = [item for item in items if _case_of(item) == loss]
     if config.getoption("changed") is None and not config.pluginmanager.hasplugin("mutation.chosen"):
         for item in items:
-            of_family = SHARED.isdisjoint(item.path.parts) and item.path.parent != HERE
-            if of_family or item.path.name in DEAR:
+            if _is_of_family(item) or item.path.name in DEAR:
                 item.add_marker(pytest.mark.full)
+    if (turn := config.getoption("rotate")) is not None:
+        from tests.cases import all_cases  # jaxlib must not be asked for anything before it has its flags
+
+        windows = -(-len(all_cases()) // config.getoption("window"))
+        growing = [item for item in items if _is_of_family(item) or item.path.name == "test_names.py"]
+        growing = [item for item in growing if item.get_closest_marker("full")]
+        left = {item for place, item in enumerate(growing) if place % windows != turn % windows}
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
+
+
+def _is_of_family(item: pytest.Item) -> bool:
+    return SHARED.isdisjoint(item.path.parts) and item.path.parent != HERE
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
