@@ -52,7 +52,7 @@ def entropic_cost(
     def potentials(*problem: Array) -> Array:
         found = _search(problem, symmetric, max_iterations)
         keep = found.converged | allow_unconverged
-        return jnp.where(keep[..., None], found.second, jnp.asarray(jnp.nan, found.second.dtype))
+        return jnp.where(keep[..., None], found.second, jnp.nan)
 
     @potentials.defjvp
     def _implicit(primals: Problem, tangents: Problem) -> tuple[Array, Array]:
