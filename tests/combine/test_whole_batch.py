@@ -20,6 +20,7 @@ from tests.support import assert_trees_close, selected_cases
 
 SIZE = 16
 P = PartitionSpec
+ALL = pytest.mark.all_topologies
 
 
 def _data() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -235,14 +236,27 @@ def test_a_local_loss_of_a_part_is_refused(options: dict[str, Any]) -> None:
     combine.objective(functools.partial(losses, axis_name=()), **options).init(params, batch)
 
 
+SPLITS = [(devices, parts) for devices in (1, 2, 4, 8) for parts in (1, 2, 4) if 1 < devices * parts <= SIZE]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every loss in one of the splits, which move on with ``--rotate``; in the others for ``-m all_topologies``."""
     if "case" in metafunc.fixturenames:
         cases = [c for c in selected_cases(metafunc.config) if "axis_name" in inspect.signature(c.fn).parameters]
-        metafunc.parametrize("case", cases, ids=lambda case: case.name)
+        turn = metafunc.config.getoption("rotate") or 0
+        others = lambda place, case: () if place == (sum(map(ord, case.name)) + turn) % len(SPLITS) else (ALL,)
+        metafunc.parametrize(
+            ("case", "split"),
+            [
+                pytest.param(case, split, id=f"{case.name}-{split[0]}x{split[1]}", marks=others(place, case))
+                for case in cases
+                for place, split in enumerate(SPLITS)
+            ],
+        )
 
 
-def test_every_loss_whose_examples_meet_in_parts(case: Case) -> None:
-    """Four micro-batches on each of two devices, with unequal masks: value and gradient of one piece."""
+def test_every_loss_whose_examples_meet_in_parts(case: Case, split: tuple[int, int]) -> None:
+    """Micro-batches on each of some devices, with unequal masks: value, gradient and metrics of one piece."""
     if case.spread is not None:
         inputs, axes = case.spread(np.random.default_rng(0))
         tail: dict[str, Any] = {}
@@ -257,6 +271,8 @@ def test_every_loss_whose_examples_meet_in_parts(case: Case) -> None:
     whole = {name: x for name, x in given.items() if axes[name] is None}
     # Of a sample of twice as many points, two are in every row of the batch.
     size = min(given[name].shape[axis] for name, axis in axes.items() if axis is not None)
+    if size % np.prod(split):
+        pytest.skip(f"the sample has {size} points")
     rows = lambda x, axis: jnp.reshape(jnp.moveaxis(x, axis, 0), (size, -1, *np.delete(x.shape, axis)))
     batch = {name: rows(x, axis) for name, x in given.items() if (axis := axes[name]) is not None}
     names = [name for name in differentiable(case, given) if name in batch]
@@ -274,4 +290,4 @@ def test_every_loss_whose_examples_meet_in_parts(case: Case) -> None:
     params = {name: jnp.float32(0) for name in names}
     parts = batch, direction(np.random.default_rng(1), {name: batch[name] for name in names}), tail
     one = _run(losses, params, parts, 1, 1)
-    assert_trees_close(_run(losses, params, parts, 2, 4), one, 2e-5, case.name)
+    assert_trees_close(_run(losses, params, parts, *split), one, 2e-5, case.name)
