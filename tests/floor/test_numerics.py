@@ -124,3 +124,18 @@ def test_log_sum_exp_of_nothing_has_zero_derivatives() -> None:
     slope, bend = jax.grad(numerics.log_sum_exp)(nothing), jax.hessian(numerics.log_sum_exp)(nothing)
     np.testing.assert_array_equal(slope, np.zeros(3))
     np.testing.assert_array_equal(bend, np.zeros((3, 3)))
+
+
+def test_log_sum_exp_of_nothing_in_a_scan_has_zero_derivatives() -> None:
+    """JAX drops the rule of the function in the forward derivative of the gradient of a loop."""
+
+    def last(steps: jax.Array) -> jax.Array:
+        grow = lambda state, step: (
+            numerics.log_sum_exp(jnp.stack([state + step, jnp.full_like(state, -jnp.inf)])),
+            None,
+        )
+        return jnp.exp(jax.lax.scan(grow, jnp.full_like(steps[0], -jnp.inf), steps)[0])
+
+    slope, bend = jax.jvp(jax.grad(last), (jnp.ones(2),), (jnp.ones(2),))
+    np.testing.assert_array_equal(slope, np.zeros(2))
+    np.testing.assert_array_equal(bend, np.zeros(2))
