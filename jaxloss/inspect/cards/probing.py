@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["OneNumber", "equal", "kinks", "legal", "takes_numbers", "values"]
+__all__ = ["OneNumber", "equal", "jumps", "kinks", "legal", "takes_numbers", "values"]
 
 OneNumber = Callable[[jax.Array], jax.Array]
 """A loss of one number."""
@@ -63,12 +63,18 @@ def kinks(fn: OneNumber, parameters: Mapping[str, Any]) -> list[float]:
     """
     sizes = {float(parameters[name]) for name in KINK_NAMES if isinstance(parameters.get(name), int | float)}
     places = sorted({place for size in sizes for place in (size, -size, 1 - size, size - 1)} - {0.0})
+    return jumps(fn, places)
+
+
+def jumps(fn: OneNumber, places: Sequence[float]) -> list[float]:
+    """Those of some places at which slope or curvature jumps."""
     if not places:
         return []
-    sides = np.array(places) * (1 + np.array([[-2e-6], [-1e-6], [1e-6], [2e-6]]))
-    jumps = np.zeros(len(places), bool)
+    steps = 1e-6 * np.maximum(np.abs(np.array(places)), 1e-3)
+    sides = np.array(places) + steps * np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    found = np.zeros(len(places), bool)
     for order in (jax.grad(fn), jax.grad(jax.grad(fn))):
         far_left, left, right, far_right = values(order, sides).reshape(sides.shape)
         # Between points half as far apart a smooth function changes half as much, and a jump stays.
-        jumps |= np.abs(right - left) > np.maximum(0.75 * np.abs(far_right - far_left), 1e-9)
-    return [place for place, jump in zip(places, jumps, strict=True) if jump]
+        found |= np.abs(right - left) > np.maximum(0.75 * np.abs(far_right - far_left), 1e-9)
+    return [place for place, jump in zip(places, found, strict=True) if jump]

@@ -42,7 +42,7 @@ def pushing_rows(subject: Subject) -> dict[str, Verdict]:
     ratios = slopes[1:] / slopes[0]
     least, place = float(np.min(ratios)), WRONG[int(np.argmin(ratios))]
     flat = wrong_but_flat(subject)
-    where = {"flat": [rounded(end) for end in flat]} if flat else {}
+    where = {"flat": [rounded(end) for end in flat[0]]} if flat else {}
     if least >= FLAT:
         statement = f"slope at -10 and -20 is at least {least:.3g} times that at -1"
         return {"push_when_wrong": tested(statement, least, 3, **where)}
@@ -51,22 +51,21 @@ def pushing_rows(subject: Subject) -> dict[str, Verdict]:
     return {"push_when_wrong": Verdict(Word.REFUTED, statement, rounded(least), {"witness": witness, **where})}
 
 
-def wrong_but_flat(subject: Subject) -> tuple[float, float] | None:
-    """The interval of wrong numbers whose slope is below 0.05 of the largest one, from the end of the domain inwards.
+def wrong_but_flat(subject: Subject) -> list[tuple[float, float]]:
+    """The intervals of wrong numbers whose slope is below 0.05 of the largest one, from an end of the domain inwards.
 
-    Wrong are negative logits and margins, and residuals beyond 1, of which the right ones are looked at. None if the
-    slope at the end is larger, or the kind of number is another one.
+    Wrong are negative logits and margins, and residuals of more than 1. Other kinds have none.
     """
-    if subject.kind in ("logit", "margin"):
-        numbers = np.linspace(subject.domain[0], 0.0, 1001)
-    elif subject.kind == "residual":
-        numbers = np.linspace(subject.domain[1], 1.0, 1001)
-    else:
-        return None
-    slopes = np.abs(curve(subject.fn).slopes(np.concatenate([numbers, -numbers])))
-    steep = np.flatnonzero(slopes[: numbers.size] >= FLAT * np.max(slopes))
-    last = int(steep[0]) - 1 if steep.size else numbers.size - 1
-    return (float(min(numbers[0], numbers[last])), float(max(numbers[0], numbers[last]))) if last >= 0 else None
+    ends = {"logit": (subject.domain[0],), "margin": (subject.domain[0],), "residual": subject.domain}
+    found = []
+    for end in ends.get(subject.kind, ()):
+        numbers = np.linspace(end, np.sign(end) * (subject.kind == "residual"), 1001)
+        slopes = np.abs(curve(subject.fn).slopes(np.concatenate([numbers, -numbers])))
+        steep = np.flatnonzero(slopes[: numbers.size] >= FLAT * np.max(slopes))
+        last = int(steep[0]) - 1 if steep.size else numbers.size - 1
+        if last >= 0:
+            found.append((float(min(end, numbers[last])), float(max(end, numbers[last]))))
+    return found
 
 
 def bounded_gradient(subject: Subject, legal: tuple[float, float] = (-math.inf, math.inf)) -> Verdict:

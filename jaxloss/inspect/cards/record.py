@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from jaxloss.inspect.cards import picture
 from jaxloss.inspect.verdict import Verdict, Word
 
 __all__ = ["Card", "plain"]
@@ -89,18 +90,37 @@ class Card:
 
     def json(self) -> str:
         """The card as one line of JSON, which `from_json` reads back."""
-        rows = {
-            name: [verdict.word.value, verdict.statement, plain(verdict.value), plain(verdict.evidence)]
-            for name, verdict in self.rows.items()
-        }
+        pool: list[Any] = []  # the rows of one engine share their evidence
+        rows = {}
+        for name, verdict in self.rows.items():
+            evidence = plain(verdict.evidence)
+            if evidence not in pool:
+                pool.append(evidence)
+            rows[name] = [verdict.word.value, verdict.statement, plain(verdict.value), pool.index(evidence)]
         fields = {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
-        return json.dumps({**fields, "rows": rows}, separators=(",", ":"), allow_nan=False)
+        return json.dumps({**fields, "rows": rows, "evidence": pool}, separators=(",", ":"), allow_nan=False)
+
+    def plot(self, loss: Callable[..., Any] | None = None) -> Any:
+        """Loss, slope and curvature of the loss, one above the other, with its kinks and weak regions.
+
+        Args:
+            loss: The loss, if it is not one of the library.
+
+        Returns:
+            A Matplotlib figure.
+
+        Raises:
+            ImportError: If Matplotlib is not installed.
+            ValueError: If the loss is no function of one number.
+        """
+        return picture.plot_card(self, loss)
 
     @classmethod
     def from_json(cls, text: str) -> Card:
         """Read what `json` wrote."""
         fields = json.loads(text)
-        rows = {name: Verdict(Word(word), *more) for name, (word, *more) in fields.pop("rows").items()}
+        pool = fields.pop("evidence")
+        rows = {name: Verdict(Word(word), *more, pool[at]) for name, (word, *more, at) in fields.pop("rows").items()}
         domain = fields.pop("domain")
         return cls(**fields, domain=tuple(domain) if domain else None, rows=rows)
 

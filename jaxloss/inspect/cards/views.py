@@ -29,6 +29,8 @@ REACH = 50.0
 """Proofs are about predictions from -50 to 50, or the part of it where the loss is defined."""
 NEAR_OPEN_END = 2.0**-6
 """Where proofs begin beside an end that the loss excludes, such as a prediction of 0 of a positive quantity."""
+STEEP = 1e3
+"""Slope at a probability of 0 or 1 from which that end is left out of proofs, too."""
 FIXED_TARGETS = (1.0, 4.0)
 """Targets of a loss that depends on more than the difference to its prediction."""
 ONES: Mapping[str, float] = {"Scalar": 1.0, "float": 1.0, "int": 1}
@@ -165,7 +167,9 @@ def _two_probabilities(loss: _Loss) -> View | None:
 
 def _of_probability(loss: _Loss, ones: OneNumber, zeros: OneNumber) -> View:
     defined = legal(ones, zeros)
-    domain = (0.0, 1.0) if defined == (0.0, 1.0) else (NEAR_OPEN_END, 1 - NEAR_OPEN_END)
+    ends = np.array([0.0, 1.0])
+    steep = any(np.any(np.abs(values(jax.grad(fn), ends)) > STEEP) for fn in (ones, zeros))
+    domain = (NEAR_OPEN_END, 1 - NEAR_OPEN_END) if steep or defined != (0.0, 1.0) else (0.0, 1.0)
     of_one = loss.subject(ones, "prediction", 1.0, domain=domain, name=f"{loss.name} at target 1", partner=zeros)
     of_zero = loss.subject(zeros, "prediction", 0.0, domain=domain, name=f"{loss.name} at target 0", partner=ones)
     return View((of_one, of_zero), legal=defined, link="identity")
