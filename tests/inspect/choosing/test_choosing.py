@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 from jaxloss.inspect.choosing import Choice, choose, tasks, traits
@@ -196,6 +197,7 @@ def test_numbers_imply_traits_and_go_into_the_code() -> None:
     assert choose("representation", batch=8).traits == ("tiny batch",)
     assert choose("representation", batch=32768).traits == ("huge batch",)
     assert choose("regression", ["intervals"], coverage=0.9).traits == ("intervals",)
+    assert choose("regression", outliers=np.float32(0.25)).numbers == {"outliers": 0.25}
     for number in all_numbers().values():
         assert choose("regression", **{number.name: number.low}).numbers == {number.name: number.low}
         assert choose("regression", **{number.name: number.high}).numbers == {number.name: number.high}
