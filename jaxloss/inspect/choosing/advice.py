@@ -124,7 +124,7 @@ def _notes(question: Question, entries: Sequence[Entry], chosen: Sequence[Entry]
         if trait.note:
             yield trait.note
         elif not _changes(name, entries):
-            where = [task.name for task in all_tasks().values() if _changes(name, task.entries)]
+            where = [task.name for task in all_tasks().values() if _changes(name, entries_for(task))]
             yield f"'{name}' changes nothing for {question.task.name}; there is advice on it for {', '.join(where)}."
     for name, value in question.numbers.items():
         if not traits_implied(name, value):
