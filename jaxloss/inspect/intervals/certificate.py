@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import numpy as np
 
 from jaxloss.inspect.intervals import honesty, shape, steepness
 from jaxloss.inspect.intervals.findings import Findings
@@ -59,7 +60,7 @@ def certify(subject: Subject) -> dict[str, Verdict]:
     Reference:
         Moore, Kearfott and Cloud (2009), Introduction to Interval Analysis. https://doi.org/10.1137/1.9780898717716
     """
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), np.errstate(all="ignore"):
         try:
             program = trace(subject.fn)
             findings = Findings(subject, program, explore(subject, program))

@@ -106,8 +106,10 @@ def _stop_gradient(_watch: Watch, _params: Mapping[str, Any], a: Value) -> Value
 
 
 @_rule("sqrt")
-def _sqrt(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
+def _sqrt(watch: Watch, params: Mapping[str, Any], a: Jet) -> Jet:
     made = a.made
+    if made is not None and made.form == "square" and made.constant == 0:
+        return _abs(watch, params, made.of)
     if made is not None and made.form == "square" and made.constant > 0:
         return jets.compose(elementary.hyperbola(made.constant), made.of)
     return jets.compose(elementary.SMOOTH["sqrt"], a)
@@ -166,10 +168,12 @@ def _erfc(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
 _ZERO = jets.constant(0.0)
 
 
-@_rule("abs")
 def _abs(watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
     watch.note(a, _ZERO)
     return jets.absolute(a, truth.greater(a.value, _ZERO.value, or_equal=True))
+
+
+RULES["abs"] = _abs
 
 
 @_rule("sign")
