@@ -47,7 +47,7 @@ class Findings:
             "kinks": [float(x) for x in self.tiling.kinks],
             "rounding": ROUNDING,
             "slack": SLACK,
-            "assumes": f"elementary functions of NumPy are within {rounding.LIBM_ULPS} floats",
+            "assumes": f"elementary functions of NumPy are within {rounding.LIBM_ULPS} units in the last place",
             **more,
         }
         return Verdict(Word.PROVED, statement, value, evidence)

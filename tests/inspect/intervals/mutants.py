@@ -235,6 +235,25 @@ def impostor(_rng: np.random.Generator) -> Mutant:
     return Mutant(_subject("impostor body", rule), truth, 49.9, 1.0)
 
 
+def hidden_liar(rng: np.random.Generator) -> Mutant:
+    """A wrong gradient under a function that the engine takes together with what is inside."""
+    square = jax.custom_jvp(lambda r: r * r)
+    square.defjvps(lambda tangent, _, r: tangent * 3 * r)
+    stopped: Loss = lambda r: jax.lax.stop_gradient(r * r)
+    exp = jax.custom_jvp(lambda r: jnp.exp(r))
+    exp.defjvps(lambda tangent, exp_r, r: tangent * exp_r * 0.5)
+    forms: list[Loss] = [
+        lambda r: jnp.sqrt(1 + square(r)) - 1,
+        lambda r: jnp.sqrt(1 + stopped(r)) - 1,
+        lambda r: jnp.abs(r) + jnp.log(1 + exp(-jnp.abs(r))) - jnp.log(jnp.asarray(2.0, r.dtype)),
+        lambda r: jnp.abs(r) + jnp.log1p(exp(-jnp.abs(r))) - jnp.log(jnp.asarray(2.0, r.dtype)),
+        lambda r: 1 / (1 + exp(-r)),
+        lambda r: jnp.sqrt(square(r)),
+    ]
+    at = rng.integers(len(forms))
+    return Mutant(_subject(f"hidden liar {at}", forms[at]), {"gradient": False, "lipschitz": True}, 0.2)
+
+
 def flat(rng: np.random.Generator) -> Mutant:
     """A parabola that is cut off."""
     a = _between(rng, 0.1, 40.0)
@@ -305,7 +324,7 @@ def nan_trap(rng: np.random.Generator) -> Mutant:
 
 
 KINDS = (
-    dent, ripple, steep_step, bump_on_hyperbola, kink, jump, island, straight_through, liar, impostor, flat,
+    dent, ripple, steep_step, bump_on_hyperbola, kink, jump, island, straight_through, liar, impostor, hidden_liar, flat,
     wrong_minimum, lower_of_two, rounded, fine_print, plateau, nan_trap, dent, kink, island,
 )  # fmt: skip
 
