@@ -200,9 +200,8 @@ def test_pictures() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", package.__all__)
-def test_examples(name: str) -> None:
+@pytest.mark.parametrize("name", [n for n in package.__all__ if callable(getattr(package, n)) and n != "FloatName"])
+def test_docstrings(name: str) -> None:
     member = getattr(package, name)
-    assert member.__doc__
-    if callable(member) and ">>>" in member.__doc__:
-        run_examples(member, name, {})
+    assert len(member.__doc__.split()) > 5
+    run_examples(member, name, {})
