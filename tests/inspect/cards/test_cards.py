@@ -12,11 +12,12 @@ import pytest
 
 import jaxloss
 from jaxloss.inspect import cards as package
-from jaxloss.inspect.cards import Card, card, cards, drift, find
+from jaxloss.inspect.cards import Card, View, card, cards, drift, examine, find
 from jaxloss.inspect.cards.__main__ import main
 from jaxloss.inspect.cards.examination import _weakest, program_hash
 from jaxloss.inspect.cards.record import plain
 from jaxloss.inspect.cards.table import all_losses
+from jaxloss.inspect.intervals import certify
 from jaxloss.inspect.subject import KINDS, Subject
 from jaxloss.inspect.verdict import Verdict, Word
 from tests.support import run_examples
@@ -110,6 +111,18 @@ def test_a_loss_of_ones_own() -> None:
     assert found.family == ""
     assert found.rows["convex"].word is Word.PROVED
     assert len(found.plot(my_loss).axes) == 3
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("sign", "word"), [(1, Word.TESTED), (-1, Word.REFUTED)])
+def test_where_the_proof_is_open_a_search_is_made(sign: int, word: Word) -> None:
+    larger = Subject("larger", lambda x: sign * jnp.sort(jnp.stack([x, -x]))[1], "residual")
+    rows = examine(View((larger,)), dtypes=())
+    assert rows["lipschitz"].word is Word.UNKNOWN  # nothing is proved about sorting
+    assert rows["convex"].word is word
+    assert rows["convex"].evidence["open"] == certify(larger)["convex"].statement
+    assert "bfloat16" not in rows
+    assert "predicts_gamma" not in rows  # it would need the loss of a prediction and a target
 
 
 def test_every_loss_has_a_committed_card() -> None:
