@@ -29,7 +29,7 @@ class _AnyWords(str):
 
 
 class Refused(TypeError, ValueError):
-    """An error of a user's loss, of whichever type; ``__cause__`` is that error."""
+    """Any error of a user's loss; ``__cause__`` is that error."""
 
     def __str__(self) -> str:
         return _AnyWords(f"{type(self.__cause__).__name__}: {self.__cause__}")
@@ -113,7 +113,7 @@ def _parts(fn: Callable[..., Any]) -> _Own:
         parameters = inspect.signature(fn).parameters.values()
     except ValueError:
         raise ValueError("fn must have a signature that can be read: wrap it in a lambda or a def") from None
-    tail = frozenset(p.name for p in parameters if p.name in TAIL)
+    tail = frozenset(p.name for p in parameters if p.name in TAIL and p.default is not p.empty)
     free = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in tail]
     if missing := [p.name for p in free if p.kind is p.KEYWORD_ONLY and p.default is p.empty]:
         raise ValueError(f"fn requires {', '.join(missing)}: fill it in with functools.partial")
@@ -126,7 +126,7 @@ def _parts(fn: Callable[..., Any]) -> _Own:
 
 
 def _worded(values: Callable[..., Any]) -> Callable[..., Any]:
-    """The same, with the errors of the user's function as `Refused`."""
+    """A function whose errors are raised as `Refused`."""
 
     def run(*data: Any, **kwargs: Any) -> Any:
         try:

@@ -18,7 +18,7 @@ SHOWN = 3
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What is known about a loss of one's own.
+    """What is known about your own loss.
 
     Attributes:
         name: Name of the function.

@@ -80,6 +80,12 @@ def test_part_of_the_tail_is_said_to_be_a_part() -> None:
     assert found.form.endswith("it takes where only, and the laws of masks need where, weights, reduction")
 
 
+def test_weights_without_a_default_are_data() -> None:
+    found = read(lambda weights: weights**2, "penalty")
+    assert found.loss(jnp.array([1.0, 3.0]), reduction="none").tolist() == [1.0, 9.0]
+    assert not found.whole
+
+
 def test_errors_of_the_function_are_refusals_in_its_own_words() -> None:
     found = read(losses.good, "residual")
     with pytest.raises(Refused, match="ValueError: .*shape") as raised:
