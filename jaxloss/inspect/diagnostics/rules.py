@@ -24,8 +24,8 @@ class Rule:
         name: Name of the failure.
         uses: Names of the readings, without the name of their state. The first one says which states the rule is about;
             the others are taken from the same state, or from the only other one that has them.
-        holds: From these readings, each ``[reads, ...]``, to a boolean ``[reads]``: where the effect is large enough. NaN
-            must give False.
+        holds: From these readings, each ``[reads, ...]``, to a boolean ``[reads]``: where the effect is large enough.
+            NaN must give False.
         evidence: What was found: from the readings at one read, and those at the first, to a sentence with the numbers.
         suggests: What to try: names of losses and other public functions.
         falsified_by: What would show that the alarm is wrong.

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxloss import combine
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import divide, sqrt
+from jaxloss._floor.mesh import varying_axes
 from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.inspect.diagnostics._entries import add, ratio
 
@@ -178,7 +179,11 @@ def recorded(aggregator: combine.Aggregator | None = None, *, every: int = 1) ->
 
     The one line in an objective is ``aggregate=diagnostics.terms.recorded()``; the record is
     ``aux.state.aggregator.terms``, in the order of the sorted names of the terms. It is that of the whole batch, over
-    devices and micro-batches. An aggregator takes one backward pass and the memory of one gradient per term.
+    devices and micro-batches. An aggregator takes one backward pass and the memory of one gradient per term. Where it
+    groups terms, such as by players, the record has one row per group.
+
+    The record grows until it is replaced: ``aggregator = state.aggregator``, then
+    ``state._replace(aggregator=aggregator._replace(terms=diagnostics.restart(aggregator.terms)))``.
 
     Args:
         aggregator: What makes one gradient of those of the terms, such as ``combine.upgrad()``; None adds them, which
@@ -211,15 +216,24 @@ def recorded(aggregator: combine.Aggregator | None = None, *, every: int = 1) ->
     every = checks.whole("every", every)
 
     def start(params: Any, names: Sequence[str], /) -> Recorded:
-        state = inner.init(params, names)
-        return Recorded(_weights(state, len(names)), state, init(len(names)))
+        state, groups = inner.init(params, names), len(inner.groups(names))
+        return Recorded(_weights(state, groups), state, init(groups))
 
     def step_of(
-        rows: Any, state: Recorded, /, *, values: Array, present: Array, step: Array, **extra: Any
+        rows: Any,
+        state: Recorded,
+        /,
+        *,
+        values: Array,
+        present: Array,
+        step: Array,
+        sharded: Sequence[tuple[str, ...]] | None = None,
+        **extra: Any,
     ) -> tuple[Any, Recorded]:
-        grads, own = inner.update(rows, state.inner, values=values, present=present, step=step, **extra)
-        here = _masked(rows, present)
-        terms = jax.lax.cond(step % every == 0, lambda: update(state.terms, combine.gramian(here)), lambda: state.terms)
+        known = {"values": values, "present": present, "step": step, "sharded": sharded, **extra}
+        grads, own = inner.update(rows, state.inner, **known)
+        here = [_masked(leaf, present) for leaf in jax.tree.leaves(rows)]
+        terms = jax.lax.cond(step % every == 0, lambda: update(state.terms, _gram(here, sharded)), lambda: state.terms)
         return grads, Recorded(_weights(own, len(values)), own, terms)
 
     return combine.Aggregator(start, step_of, inner.groups)
@@ -229,7 +243,16 @@ def _weights(state: Any, terms: int) -> Array:
     return state.weights if hasattr(state, "weights") else jnp.ones(terms)
 
 
-def _masked(rows: Any, present: Array) -> Any:
-    """The gradients, 0 for a term that takes no part in the step, whatever it holds."""
-    shape = lambda leaf: (-1, *([1] * (leaf.ndim - 1)))
-    return jax.tree.map(lambda leaf: jnp.where(jnp.reshape(present, shape(leaf)), leaf, 0), rows)
+def _masked(leaf: Array, present: Array) -> Array:
+    """Gradients, 0 for a term that takes no part in the step, whatever they hold."""
+    return jnp.where(jnp.reshape(present, (-1, *([1] * (leaf.ndim - 1)))), leaf, 0)
+
+
+def _gram(leaves: Sequence[Array], sharded: Sequence[tuple[str, ...]] | None) -> Array:
+    """The Gram matrix over all leaves; also over mesh axes that only the PartitionSpecs of the parameters tell."""
+    grams = []
+    for leaf, axes in zip(leaves, sharded or [()] * len(leaves), strict=True):
+        untold = tuple(axis for axis in axes if axis not in varying_axes(leaf))
+        gram = combine.gramian(leaf).astype(jnp.float32)
+        grams.append(jax.lax.psum(gram, untold) if untold else gram)
+    return jnp.sum(jnp.stack(grams), axis=0)
