@@ -12,7 +12,7 @@ from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, ArrayLike
 
-__all__ = ["add", "counted", "flat", "group_rows", "ratio", "shown"]
+__all__ = ["add", "by_group", "counted", "flat", "members", "ratio", "shown"]
 
 State = TypeVar("State", bound=tuple[Any, ...])
 
@@ -42,8 +42,10 @@ def shown(where: ArrayLike | None, array: Array) -> Array:
     return jnp.reshape(hide(where, array), (-1,))
 
 
-def group_rows(where: ArrayLike | None, groups: Any, batch: tuple[int, ...], number: int) -> tuple[Array, Array]:
-    """One-hot rows ``[examples, number]`` of the groups, 0 behind the mask, and which groups are legal.
+def members(where: ArrayLike | None, groups: Any, batch: tuple[int, ...], number: int) -> tuple[Array, Array]:
+    """Which examples are in which group, boolean ``[examples, number]``, and which groups are legal, ``[examples]``.
+
+    An illegal group is in all of them, so that its NaN is seen in each.
 
     Raises:
         TypeError: If ``groups`` is not integer.
@@ -52,8 +54,14 @@ def group_rows(where: ArrayLike | None, groups: Any, batch: tuple[int, ...], num
     (groups,) = checks.integer(groups=groups)
     checks.has_shape(batch, "one group per example", groups=groups)
     place = shown(where, checks.as_int32(groups))
-    keep = counted(where, batch)
-    return jax.nn.one_hot(place, number) * keep[:, None].astype(jnp.float32), (place >= 0) & (place < number)
+    legal = (place >= 0) & (place < number)
+    inside = (place[:, None] == jnp.arange(number)[None, :]) | ~legal[:, None]
+    return inside & counted(where, batch)[:, None], legal
+
+
+def by_group(inside: Array, values: Array) -> Array:
+    """Sums of values ``[examples]`` by group. A selection: a product with 0 would carry a NaN into other groups."""
+    return jnp.sum(jnp.where(inside, values[:, None], 0), axis=0)
 
 
 def add(state: State, *sums: Array | float) -> State:

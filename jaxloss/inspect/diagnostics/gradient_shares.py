@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import divide, norm, scale_of
 from jaxloss._floor.typing import Array, ArrayLike
-from jaxloss.inspect.diagnostics._entries import add, flat, group_rows, ratio
+from jaxloss.inspect.diagnostics._entries import add, by_group, flat, members, ratio
 
 __all__ = ["GradientShares", "agreement", "confidence_bins", "init", "read", "shares", "update"]
 
@@ -99,22 +99,21 @@ def update(
     batch = slopes.shape[:-1]
     number, outputs, width = state.gradients.shape
     checks.has_shape((*batch, outputs), "the outputs that init was told", slopes=slopes)
-    rows, legal = group_rows(where, groups, batch, number)
-    delta = flat(where, slopes, event_ndim=1)
-    delta = jnp.where(legal[:, None], delta, jnp.nan)
-    rows = rows.astype(delta.dtype)
-    by_group = jnp.reshape(rows[:, :, None] * delta[:, None, :], (delta.shape[0], number * outputs))
-    sums = jnp.reshape(jnp.sum(by_group, axis=0), (number, outputs, 1))
+    inside, legal = members(where, groups, batch, number)
+    delta = jnp.where(legal[:, None], flat(where, slopes, event_ndim=1), jnp.nan)
+    apart = jnp.where(inside[:, :, None], delta[:, None, :], 0)
+    sums = jnp.sum(apart, axis=0)[..., None]
     lengths = norm(delta)
     if features is not None or width > 1:
         (inputs,) = checks.floating(features=features)
         checks.has_shape((*batch, width - 1), "the features that init was told", features=inputs)
         inputs = flat(where, inputs, event_ndim=1)
-        products = jnp.matmul(by_group.T, inputs.astype(delta.dtype), precision="highest")
+        columns = jnp.reshape(apart, (apart.shape[0], number * outputs)).T
+        products = jnp.matmul(columns, inputs.astype(delta.dtype), precision="highest")
         sums = jnp.concatenate([jnp.reshape(products, (number, outputs, width - 1)), sums], axis=-1)
         lengths = lengths * jnp.hypot(norm(inputs).astype(delta.dtype), jnp.ones((), delta.dtype))
-    per_group = lambda values: jnp.matmul(values, rows, precision="highest")
-    return add(state, sums, per_group(lengths), per_group(jnp.square(lengths)), jnp.sum(rows, axis=0))
+    squares = by_group(inside, jnp.square(lengths))
+    return add(state, sums, by_group(inside, lengths), squares, jnp.sum(inside, axis=0))
 
 
 def confidence_bins(confidences: ArrayLike, bins: int = 10) -> Array:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.typing import Array, ArrayLike
-from jaxloss.inspect.diagnostics._entries import add, flat, group_rows, ratio
+from jaxloss.inspect.diagnostics._entries import add, by_group, flat, members, ratio
 
 __all__ = ["Groups", "init", "read", "update"]
 
@@ -82,12 +82,9 @@ def update(
     (losses,) = checks.floating(losses=losses)
     (hits,) = checks.numeric(hits=checks.marks(hits))
     checks.same_shape(losses=losses, hits=hits)
-    rows, legal = group_rows(where, groups, losses.shape, state.counts.shape[0])
-    values = jnp.where(legal, flat(where, losses), jnp.nan)
-    rows = rows.astype(values.dtype)
-    right = jnp.where(legal, flat(where, hits).astype(values.dtype), jnp.nan)
-    sums = (jnp.matmul(column, rows, precision="highest") for column in (values, right))
-    return add(state, *sums, jnp.sum(rows, axis=0))
+    inside, legal = members(where, groups, losses.shape, state.counts.shape[0])
+    sums = (by_group(inside, jnp.where(legal, flat(where, column), jnp.nan)) for column in (losses, hits))
+    return add(state, *sums, jnp.sum(inside, axis=0))
 
 
 def read(state: Groups) -> dict[str, Array]:

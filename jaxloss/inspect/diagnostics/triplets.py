@@ -79,8 +79,8 @@ def update(
     keep = counted(where, to_positives.shape)
     lead = flat(where, to_positives) - flat(where, to_negatives)
     margin = checks.scalar("margin", margin, lead.dtype, at_least=0)
-    known = jnp.where(jnp.isnan(lead), jnp.nan, keep.astype(lead.dtype))
-    number = lambda flags: jnp.sum(known * flags.astype(lead.dtype))
+    # A selection: a product with a flag becomes one inside a compiled program, and would lose the NaN.
+    number = lambda flags: jnp.sum(jnp.where(jnp.isnan(lead), jnp.nan, (flags & keep).astype(lead.dtype)))
     return add(state, number(lead + margin > 0), number(lead > 0), jnp.sum(keep))
 
 

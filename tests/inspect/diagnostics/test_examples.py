@@ -28,6 +28,7 @@ FUNCTIONS = {
 NAMES = {"diagnostics": diagnostics, "jax": jax, "jnp": jnp, "jaxloss": jaxloss}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_example_of_function(name: str) -> None:
     function = FUNCTIONS[name]
@@ -38,5 +39,6 @@ def test_example_of_function(name: str) -> None:
         assert f"{parameter}:" in text, f"{name}: {parameter} is not described"
 
 
+@pytest.mark.full
 def test_example_of_package() -> None:
     assert run_examples(diagnostics, "diagnostics", NAMES) >= 1

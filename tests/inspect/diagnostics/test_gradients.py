@@ -24,12 +24,9 @@ def network(params: dict[str, jax.Array], inputs: jax.Array) -> tuple[jax.Array,
 
 @pytest.fixture(scope="module")
 def model() -> tuple[dict[str, jax.Array], jax.Array, jax.Array, jax.Array]:
-    keys = jax.random.split(jax.random.key(0), 3)
-    params = {
-        "hidden": jax.random.normal(keys[0], (6, 8)),
-        "last": jax.random.normal(keys[1], (8, 5)),
-        "bias": jax.random.normal(keys[2], (5,)),
-    }
+    rng = np.random.default_rng(0)
+    shapes = {"hidden": (6, 8), "last": (8, 5), "bias": (5,)}
+    params = {name: jnp.asarray(rng.normal(size=shape), jnp.float32) for name, shape in shapes.items()}
     return params, jnp.asarray(DRAWN["other"]), jnp.asarray(DRAWN["labels"]), jnp.asarray(DRAWN["groups"])
 
 
@@ -38,20 +35,19 @@ def test_shares_are_those_of_whole_gradients_per_example(model: tuple) -> None:
     params, inputs, labels, groups = model
     loss = lambda logits, label: jaxloss.softmax_cross_entropy_with_integer_labels(logits, label)
     features, logits = network(params, inputs)
-    slopes = jax.grad(lambda z: loss(z, labels))(logits)
-    state = gradient_shares.update(gradient_shares.init(GROUPS, 5, 8), slopes, groups, features)
+    slopes = jax.jit(jax.grad(lambda z: loss(z, labels)))(logits)
+    state = jax.jit(gradient_shares.update)(gradient_shares.init(GROUPS, 5, 8), slopes, groups, features)
 
     def of_example(last: jax.Array, bias: jax.Array, x: jax.Array, label: jax.Array) -> jax.Array:
         return loss(network({**params, "last": last, "bias": bias}, x[None])[1], label[None]) / ROWS
 
-    grads = jax.vmap(jax.grad(of_example, argnums=(0, 1)), (None, None, 0, 0))(
-        params["last"], params["bias"], inputs, labels
-    )
+    per_example = jax.jit(jax.vmap(jax.grad(of_example, argnums=(0, 1)), (None, None, 0, 0)))
+    grads = per_example(params["last"], params["bias"], inputs, labels)
     rows = np.concatenate([np.asarray(g).reshape(ROWS, -1) for g in grads], axis=1).astype(np.float64)
     by_group = np.stack([rows[np.asarray(groups) == k].sum(0) for k in range(GROUPS)])
     total = rows.sum(0)
     lengths = np.linalg.norm(rows, axis=1)
-    found = gradient_shares.read(state)
+    found = jax.jit(gradient_shares.read)(state)
     np.testing.assert_allclose(found["share"], by_group @ total / (total @ total), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(jnp.sum(found["share"]), 1, rtol=1e-5)
     expected = [lengths[np.asarray(groups) == k].sum() / lengths.sum() for k in range(GROUPS)]
@@ -66,9 +62,8 @@ def test_shares_do_not_depend_on_the_scale_of_the_loss(scale: float) -> None:
     """Squares of small gradients underflow in float32; shares and cosines stay."""
     slopes, features = jnp.asarray(DRAWN["slopes"]), jnp.asarray(DRAWN["features"])
     groups = jnp.asarray(DRAWN["groups"])
-    shares = lambda c: gradient_shares.read(
-        gradient_shares.update(gradient_shares.init(GROUPS, 3, 6), c * slopes, groups, features)
-    )
+    update = jax.jit(gradient_shares.update)
+    shares = lambda c: gradient_shares.read(update(gradient_shares.init(GROUPS, 3, 6), c * slopes, groups, features))
     for name in ("share", "norm_share", "agreement"):
         np.testing.assert_allclose(shares(scale)[name], shares(1.0)[name], rtol=2e-5, atol=2e-6)
 

@@ -26,7 +26,10 @@ def close(found: object, expected: object, rtol: float = 2e-6) -> None:
 @functools.cache
 def whole(name: str) -> object:
     kind = KINDS[name]
-    return kind.update(kind.init(), **cast(kind.data, jnp.float32))
+    return jax.jit(kind.update)(kind.init(), **cast(kind.data, jnp.float32))
+
+
+read = jax.jit(lambda state: diagnostics.read({"x": state}))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -36,10 +39,10 @@ def test_starts_at_zero_and_counts_something(name: str) -> None:
     assert all(leaf.dtype == jnp.float32 and not leaf.any() for leaf in jax.tree.leaves(start))
     close(diagnostics.restart(whole(name)), start)
     assert all(np.isfinite(leaf).all() and leaf.any() for leaf in jax.tree.leaves(whole(name)))
-    readings = diagnostics.read({"x": whole(name)})
+    readings = read(whole(name))
     assert all(np.isfinite(value).all() for value in readings.values()), readings
     # Nothing counted is nothing known: no share of it is a number.
-    empty = diagnostics.read({"x": start})
+    empty = read(start)
     shares = [n for n, v in empty.items() if not n.endswith("count")]
     assert sum(bool(np.isnan(empty[n]).any()) for n in shares) >= len(shares) / 2, empty
 
@@ -52,7 +55,8 @@ def test_parts_merge_by_addition(name: str) -> None:
     found, _ = jax.lax.scan(lambda state, part: (kind.update(state, **part), None), kind.init(), parts)
     close(found, whole(name))
     first, second = ({n: x[rows] for n, x in kind.data.items()} for rows in (slice(0, 7), slice(7, None)))
-    merged = diagnostics.merge(kind.update(kind.init(), **first), kind.update(kind.init(), **second))
+    update = jax.jit(kind.update)
+    merged = diagnostics.merge(update(kind.init(), **first), update(kind.init(), **second))
     close(merged, whole(name))
 
 
@@ -60,7 +64,7 @@ def test_parts_merge_by_addition(name: str) -> None:
 def test_eight_devices_with_masks_of_their_own(name: str) -> None:
     kind = KINDS[name]
     data = spoiled(kind.data, KEEP)
-    expected = kind.update(kind.init(), where=jnp.asarray(KEEP), **data)
+    expected = jax.jit(kind.update)(kind.init(), where=jnp.asarray(KEEP), **data)
     options = {"axis_name": "data"} if kind.meets else {}
     mesh = Mesh(np.array(jax.devices()[:8]), ("data",))
 
@@ -82,12 +86,12 @@ def test_eight_devices_with_masks_of_their_own(name: str) -> None:
 def test_where_is_deletion(name: str) -> None:
     kind = KINDS[name]
     kept = {n: x[KEEP] for n, x in kind.data.items()}
-    expected = kind.update(kind.init(), **kept)
+    expected = jax.jit(kind.update)(kind.init(), **kept)
     for run in (kind.update, jax.jit(kind.update)):
         found = run(kind.init(), where=jnp.asarray(KEEP), **spoiled(kind.data, KEEP))
         close(found, expected)
     nothing = np.zeros(ROWS, bool)
-    close(kind.update(kind.init(), where=jnp.asarray(nothing), **spoiled(kind.data, nothing)), kind.init())
+    close(jax.jit(kind.update)(kind.init(), where=jnp.asarray(nothing), **spoiled(kind.data, nothing)), kind.init())
 
 
 @KIND
@@ -97,8 +101,8 @@ def test_a_nan_that_counts_is_seen(kind: Kind) -> None:
         data = cast(kind.data, jnp.float32)
         # Rows 0 to 2: one of them is wrong and of a group that is read.
         data[name] = data[name].at[:3].set(jnp.nan)
-        state = kind.update(kind.init(), **data)
-        assert any(np.isnan(value).any() for value in diagnostics.read({"x": state}).values()), name
+        state = jax.jit(kind.update)(kind.init(), **data)
+        assert any(np.isnan(value).any() for value in read(state).values()), name
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.label])
@@ -107,19 +111,20 @@ def test_a_label_out_of_range_is_seen(name: str) -> None:
     for bad in (-1, 5, 2**31 - 1):
         data = cast(kind.data, jnp.float32)
         data[kind.label] = data[kind.label].at[2].set(bad)
-        readings = diagnostics.read({"x": kind.update(kind.init(), **data)})
+        readings = read(jax.jit(kind.update)(kind.init(), **data))
         assert any(np.isnan(value).any() for value in readings.values()), bad
 
 
-@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, pytest.param(jnp.float16, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", KINDS)
 def test_sixteen_bits_accumulate_in_float32(name: str, dtype: jnp.dtype) -> None:
     kind = KINDS[name]
     rounded = cast(kind.data, dtype)
     exact = {n: x.astype(jnp.float32) if jnp.issubdtype(x.dtype, jnp.floating) else x for n, x in rounded.items()}
-    found = kind.update(kind.init(), **rounded)
+    update = jax.jit(kind.update)
+    found = update(kind.init(), **rounded)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(found))
-    close(found, kind.update(kind.init(), **exact))
+    close(found, update(kind.init(), **exact))
 
 
 @KIND
@@ -130,7 +135,7 @@ def test_nothing_enters_the_gradient(kind: Kind) -> None:
     def total(floats: dict[str, jax.Array]) -> jax.Array:
         return sum(jnp.sum(leaf) for leaf in jax.tree.leaves(kind.update(kind.init(), **floats, **rest)))
 
-    assert all(not slope.any() for slope in jax.tree.leaves(jax.grad(total)(floats)))
+    assert all(not slope.any() for slope in jax.tree.leaves(jax.jit(jax.grad(total))(floats)))
 
 
 @pytest.mark.full
