@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeVar
 
 import jax
@@ -23,18 +24,11 @@ def counted(where: ArrayLike | None, batch: tuple[int, ...]) -> Array:
     return jnp.reshape(keep, (-1,))
 
 
-def flat(where: ArrayLike | None, array: Array, *, event_ndim: int = 0, fill: Any = 0) -> Array:
-    """``array`` with one batch axis, ``fill`` behind the mask, in float32 at least; no gradient flows."""
+def flat(where: ArrayLike | None, array: Array, *, event_ndim: int = 0) -> Array:
+    """``array`` with one batch axis, 0 behind the mask, in float32 at least; no gradient flows."""
     batch, event = array.shape[: array.ndim - event_ndim], array.shape[array.ndim - event_ndim :]
-    (shown,) = promote(hide(where, jax.lax.stop_gradient(array), event_ndim=event_ndim, fill=fill))
-    return jnp.reshape(shown, (_size(batch), *event))
-
-
-def _size(batch: tuple[int, ...]) -> int:
-    size = 1
-    for axis in batch:
-        size *= axis
-    return size
+    (shown,) = promote(hide(where, jax.lax.stop_gradient(array), event_ndim=event_ndim))
+    return jnp.reshape(shown, (math.prod(batch), *event))
 
 
 def shown(where: ArrayLike | None, array: Array) -> Array:
@@ -55,7 +49,7 @@ def members(where: ArrayLike | None, groups: Any, batch: tuple[int, ...], number
     checks.has_shape(batch, "one group per example", groups=groups)
     place = shown(where, checks.as_int32(groups))
     legal = (place >= 0) & (place < number)
-    inside = (place[:, None] == jnp.arange(number)[None, :]) | ~legal[:, None]
+    inside = (place[:, None] == jnp.arange(number, dtype=place.dtype)[None, :]) | ~legal[:, None]
     return inside & counted(where, batch)[:, None], legal
 
 

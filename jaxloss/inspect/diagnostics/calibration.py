@@ -2,7 +2,8 @@
 
 A model is calibrated if, among predictions with confidence 0.8, eight of ten are right. The expected calibration error
 of a finite sample is above 0 even then, so it is judged against its own distribution under calibration, `null_ece`, and
-never against a fixed number.
+never against a fixed number. Use data that the model was not trained on: on its training data, an over-fitted model
+looks calibrated.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def update(state: Calibration, logits: ArrayLike, labels: ArrayLike, *, where: A
     scores, labels = flat(where, logits, event_ndim=1), shown(where, labels)
     peak = jnp.max(scores, axis=-1, keepdims=True)
     confidences = 1 / jnp.sum(jnp.exp(scores - peak), axis=-1)
-    hits = (jnp.argmax(scores, axis=-1) == labels).astype(jnp.float32)
+    hits = (jnp.argmax(scores, axis=-1).astype(labels.dtype) == labels).astype(jnp.float32)
     hits = jnp.where((labels >= 0) & (labels < classes), hits, jnp.nan)
     return _count(state, confidences, hits, counted(where, batch))
 

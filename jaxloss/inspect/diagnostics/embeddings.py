@@ -1,4 +1,8 @@
-"""Collapsed embeddings: whether representations still differ, and in how many directions."""
+"""Collapsed embeddings: whether representations still differ, and in how many directions.
+
+An update costs a matrix product ``[features, examples] x [examples, features]``; do it at some steps only, under
+``jax.lax.cond``, or on held-out data.
+"""
 
 from __future__ import annotations
 

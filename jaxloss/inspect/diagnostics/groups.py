@@ -76,7 +76,7 @@ def update(
         >>> state = diagnostics.groups.init(2)
         >>> losses, hits, groups = jnp.array([0.1, 0.3, 2.0]), jnp.array([1, 1, 0]), jnp.array([0, 0, 1])
         >>> state = diagnostics.groups.update(state, losses, hits, groups)
-        >>> diagnostics.groups.read(state)["accuracy"]
+        >>> diagnostics.groups.read(state)["group_accuracy"]
         Array([1., 0.], dtype=float32)
     """
     (losses,) = checks.floating(losses=losses)
@@ -97,9 +97,9 @@ def read(state: Groups) -> dict[str, Array]:
         state: The sums.
 
     Returns:
-        ``loss``, ``accuracy`` and ``count``, shape ``[groups]``, NaN in a group without examples; ``mean_accuracy``,
-        ``worst_accuracy`` and ``gap``, scalars over the groups that have examples; ``gap_error``, the standard error of
-        the accuracy of the worst group, with one hit and one miss added so that it is above 0.
+        ``group_loss``, ``group_accuracy`` and ``group_count``, shape ``[groups]``, NaN in a group without examples;
+        ``mean_accuracy``, ``worst_accuracy`` and ``gap``, scalars over the groups that have examples; ``gap_error``,
+        the standard error of the accuracy of the worst group, with one hit and one miss added so that it is above 0.
 
     Example:
         >>> state = diagnostics.groups.Groups(jnp.zeros(2), jnp.array([90.0, 2.0]), jnp.array([90.0, 10.0]))
@@ -120,9 +120,9 @@ def read(state: Groups) -> dict[str, Array]:
     size = state.counts[place] + 2
     near = (state.hits[place] + 1) / size
     return {
-        "loss": ratio(state.losses, state.counts),
-        "accuracy": accuracy,
-        "count": state.counts,
+        "group_loss": ratio(state.losses, state.counts),
+        "group_accuracy": accuracy,
+        "group_count": state.counts,
         "mean_accuracy": mean,
         "worst_accuracy": worst,
         "gap": mean - worst,

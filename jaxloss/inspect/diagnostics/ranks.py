@@ -1,7 +1,8 @@
 """Loss of plasticity: how many directions the features of a layer use.
 
 A rank that falls to a fraction of its own start is an early sign that a network learns new targets slowly. Confirm it
-with the probe of `plasticity`.
+with the probe of `plasticity`. An update costs a matrix product ``[features, examples] x [examples, features]``; do it
+at some steps only, under ``jax.lax.cond``, or on held-out data.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ def _saturated(r: Readings) -> np.ndarray:
 
 def _weakest_group(r: Readings) -> np.ndarray:
     """The group with the worst accuracy among those of less than half of the examples, by read."""
-    accuracy = np.where((r["population"] < 0.5) & ~np.isnan(r["accuracy"]), r["accuracy"], np.inf)
+    known = (r["population"] < 0.5) & ~np.isnan(r["group_accuracy"])
+    accuracy = np.where(known, r["group_accuracy"], np.inf)
     return np.argmin(accuracy, axis=-1)
 
 
@@ -59,14 +60,16 @@ def _of_group(values: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 
 def _easy_negatives(r: Readings) -> np.ndarray:
+    if r["share"].shape != r["group_accuracy"].shape:  # the accuracies are those of other groups
+        return np.zeros(len(r["share"]), bool)
     group = _weakest_group(r)
     small = _of_group(r["population"], group) < 0.5
-    return small & (_of_group(r["share"], group) < 0.15) & (_of_group(r["accuracy"], group) < 0.5)
+    return small & (_of_group(r["share"], group) < 0.15) & (_of_group(r["group_accuracy"], group) < 0.5)
 
 
 def _easy_negatives_evidence(r: Readings, _: Readings) -> str:
     group = _weakest_group(r)
-    share, accuracy, population = (_of_group(r[name], group) for name in ("share", "accuracy", "population"))
+    share, accuracy, population = (_of_group(r[name], group) for name in ("share", "group_accuracy", "population"))
     return (
         f"group {group}, {population:.1%} of the examples, has {share:.0%} of the gradient of the last layer and an "
         f"accuracy of {accuracy:.0%}"
@@ -124,7 +127,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "easy negatives",
-        ("share", "population", "accuracy"),
+        ("population", "share", "group_accuracy"),
         _easy_negatives,
         _easy_negatives_evidence,
         ("jaxloss.sigmoid_dice_loss", "jaxloss.sigmoid_tversky_loss", "jaxloss.class_balanced_weights"),
@@ -210,7 +213,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "one term dominates",
-        ("share", "cosines"),
+        ("cosines", "share"),
         lambda r: (np.max(r["share"], axis=-1) > 0.95) & (r["share"].shape[-1] > 1),
         lambda r, _: (
             f"term {int(np.argmax(r['share']))} of the sorted names has {np.max(r['share']):.0%} of the gradient"

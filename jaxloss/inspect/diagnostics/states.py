@@ -95,7 +95,7 @@ def read(states: Mapping[str, Any]) -> dict[str, Array]:
         states: Name to state, such as ``{"calibration": ..., "layer 1": ...}``.
 
     Returns:
-        ``name/reading`` to a small array: the readings of the module of each state.
+        ``name/reading`` to a small array: the readings of the module of each state. A share of nothing is NaN.
 
     Raises:
         TypeError: If a value is not a state of this package.
@@ -111,7 +111,9 @@ def read(states: Mapping[str, Any]) -> dict[str, Array]:
                 f"{name!r} must be a state of jaxloss.inspect.diagnostics, such as calibration.init(); found "
                 f"{type(state).__name__}. Add readings of your own to the result."
             )
-        readings |= {f"{name}/{reading}": value for reading, value in READERS[type(state)](state).items()}
+        with jax.debug_nans(False):  # what is not known is NaN on purpose
+            found = READERS[type(state)](state)
+        readings |= {f"{name}/{reading}": value for reading, value in found.items()}
     return readings
 
 
@@ -124,8 +126,8 @@ def read_every(states: Mapping[str, Any], step: Array, *, every: int) -> tuple[A
         every: Number of steps over which the states are summed.
 
     Returns:
-        ``(due, readings, states)``: whether the states were read; the readings of `read`, NaN if not; the states to go
-        on with.
+        ``(due, readings, states)``: whether the states were read; the readings of `read`, all 0 if not; the states to
+        go on with.
 
     Raises:
         TypeError: If a value is not a state of this package.
@@ -140,7 +142,8 @@ def read_every(states: Mapping[str, Any], step: Array, *, every: int) -> tuple[A
     every = checks.whole("every", every)
     given = dict(states)
     shapes = jax.eval_shape(read, given)
-    blank = lambda: jax.tree.map(lambda shape: jnp.full(shape.shape, jnp.nan, shape.dtype), shapes)
+    # Not NaN: it would end every run under `jax_debug_nans`.
+    blank = lambda: jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
     due = (jnp.asarray(step) + 1) % every == 0
     readings, kept = jax.lax.cond(due, lambda: (read(given), restart(given)), lambda: (blank(), given))
     return due, readings, kept

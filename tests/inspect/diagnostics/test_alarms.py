@@ -19,7 +19,7 @@ BAD = {
     "saturation": {"stuck": 0.9, "error": 0.5},
     "over-confidence": {"ece": 0.2, "null_ece": 0.04, "overconfidence": 0.19},
     "under-confidence": {"ece": 0.2, "null_ece": 0.04, "overconfidence": -0.19},
-    "easy negatives": {"share": [0.95, 0.05], "population": [0.99, 0.01], "accuracy": [1.0, 0.1]},
+    "easy negatives": {"share": [0.95, 0.05], "population": [0.99, 0.01], "group_accuracy": [1.0, 0.1]},
     "dead units": {"dead": 0.6},
     "dormant gradients": {"gradient_dormant": 0.6},
     "constant units": {"constant": 0.6},
@@ -39,7 +39,7 @@ GOOD = {
     "saturation": {"stuck": 0.04},
     "over-confidence": {"ece": 0.03},
     "under-confidence": {"overconfidence": -0.02},
-    "easy negatives": {"accuracy": [1.0, 0.7]},
+    "easy negatives": {"group_accuracy": [1.0, 0.7]},
     "dead units": {"dead": 0.2},
     "dormant gradients": {"gradient_dormant": 0.1},
     "constant units": {"constant": 0.1},
@@ -130,14 +130,36 @@ def test_readings_of_other_states_are_found_if_there_is_one() -> None:
     shares = {"last layer/share": [0.95, 0.05], "last layer/population": [0.99, 0.01]}
     found = None
     for step in range(5):
-        found = diagnostics.append(found, step, {**shares, "pixels/accuracy": [1.0, 0.1]})
+        found = diagnostics.append(found, step, {**shares, "pixels/group_accuracy": [1.0, 0.1]})
     (alarm,) = diagnostics.report(found)
     assert (alarm.name, alarm.state) == ("easy negatives", "last layer")
     assert "group 1, 1.0% of the examples" in alarm.evidence
     two = None
     for step in range(5):
-        two = diagnostics.append(two, step, {**shares, "a/accuracy": [1.0, 0.1], "b/accuracy": [1.0, 0.1]})
+        two = diagnostics.append(two, step, {**shares, "a/group_accuracy": [1.0, 0.1], "b/group_accuracy": [1.0, 0.1]})
     assert names(two) == []
+
+
+def test_rules_do_not_mix_what_different_states_call_alike() -> None:
+    """All kinds of states at once, by hand: ``share``, ``accuracy`` and ``count`` mean several things."""
+    found = None
+    for step in range(5):
+        readings = {
+            "examples/share": [0.99, 0.01],
+            "examples/population": [0.5, 0.5],
+            "examples/effective_share": 0.05,
+            "terms/share": [0.6, 0.4],
+            "terms/cosines": np.eye(2),
+            "terms/worst_cosine": 0.0,
+            "cue/share": 0.99,
+            "eval/accuracy": 0.1,
+            "eval/count": 100.0,
+            "groups/group_accuracy": [0.9, 0.9, 0.1],
+            "embeddings/variance": 0.9,
+            "embeddings/effective_share": 0.9,
+        }
+        found = diagnostics.append(found, step, readings)
+    assert names(found) == []
 
 
 def test_history_fills_what_was_not_read() -> None:

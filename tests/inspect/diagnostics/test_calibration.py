@@ -33,7 +33,7 @@ def predictions(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.
 
 @functools.cache
 def counted(size: int) -> calibration.Calibration:
-    return calibration.update(calibration.init(), *sample(size))
+    return jax.jit(calibration.update)(calibration.init(), *sample(size))
 
 
 def binned(confidences: np.ndarray, hits: np.ndarray, bins: int = BINS) -> list[tuple[int, float, float]]:
@@ -115,11 +115,12 @@ def test_null_is_the_error_of_calibrated_models() -> None:
     rng = np.random.default_rng(0)
     draws = rng.uniform(size=(400, 1000)) < confidences
     errors = [sum(n * abs(c - a) for n, c, a in binned(confidences, hits.astype(float))) / 1000 for hits in draws]
-    found = calibration.null_ece(counted(1000), jax.random.key(1), draws=400)
+    null = jax.jit(functools.partial(calibration.null_ece, draws=400))
+    found = null(counted(1000), jax.random.key(1))
     np.testing.assert_allclose(found, np.quantile(errors, 0.95), rtol=0.06)
     assert float(calibration.ece(counted(1000))) > 2 * float(found)
     calibrated = calibration.update(calibration.init(), *sample(1000, 1.0))
-    assert float(calibration.ece(calibrated)) < float(calibration.null_ece(calibrated, jax.random.key(1), draws=100))
+    assert float(calibration.ece(calibrated)) < float(null(calibrated, jax.random.key(1)))
 
 
 @pytest.mark.full
@@ -157,7 +158,7 @@ def test_temperature_is_the_optimum() -> None:
 
 
 def test_temperature_at_the_edges() -> None:
-    fit = calibration.fit_temperature
+    fit = jax.jit(calibration.fit_temperature)
     sure = jnp.array([[5.0, 0.0], [0.0, 5.0]])
     np.testing.assert_allclose(fit(sure, jnp.array([0, 1])), 0.01, rtol=1e-5)
     np.testing.assert_allclose(fit(sure, jnp.array([1, 0])), 100, rtol=1e-5)
@@ -169,7 +170,7 @@ def test_temperature_at_the_edges() -> None:
     labels = jnp.array([0, 0, 1, 1])
     np.testing.assert_allclose(fit(masked, labels), fit(masked[:, :2], labels), rtol=1e-6)
     with pytest.raises(ValueError, match="0 < lowest < highest"):
-        fit(sure, jnp.array([0, 1]), lowest=2.0, highest=1.0)
+        calibration.fit_temperature(sure, jnp.array([0, 1]), lowest=2.0, highest=1.0)
 
 
 def test_temperature_over_devices() -> None:

@@ -162,7 +162,7 @@ def test_read_every_reads_and_restarts_inside_a_scan() -> None:
 
     states, (due, readings) = jax.jit(lambda s: jax.lax.scan(step, s, jnp.arange(10)))({"train": kind.init()})
     assert due.tolist() == [i in (3, 7) for i in range(10)]
-    assert np.isnan(readings["train/error"]).tolist() == [i not in (3, 7) for i in range(10)]
+    assert (np.asarray(readings["train/error"]) == 0).tolist() == [i not in (3, 7) for i in range(10)]
     np.testing.assert_allclose(states["train"].counts, 2 * ROWS)
     history = diagnostics.append(None, np.arange(10), readings, due=due)
     assert history.steps.tolist() == [3, 7]
@@ -174,6 +174,35 @@ def test_a_step_that_is_not_read_costs_nothing() -> None:
     states = {"layer": diagnostics.ranks.init(16)}
     program = jax.jit(lambda s, n: diagnostics.read_every(s, n, every=100)).lower(states, 0).compile()
     assert "conditional" in program.as_text()
+
+
+@KIND
+def test_an_empty_batch_adds_nothing(kind: Kind) -> None:
+    close(kind.update(kind.init(), **{n: x[:0] for n, x in kind.data.items()}), kind.init())
+
+
+@pytest.mark.full
+def test_reading_passes_debug_nans() -> None:
+    """What is not known is NaN, and that must not end a run in which somebody looks for another NaN."""
+    with jax.debug_nans(True):
+        start = {name: kind.init() for name, kind in KINDS.items()}
+        assert diagnostics.read(start)
+        step = jax.jit(lambda states: diagnostics.read_every(states, 0, every=2))
+        due, _, _ = step({name: whole(name) for name in KINDS})
+    assert not due
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", KINDS)
+def test_double_precision(name: str) -> None:
+    """With x64 the states are float64, also of smaller inputs, and are read in it."""
+    kind, expected = KINDS[name], whole(name)
+    with jax.enable_x64(True):
+        for dtype in (jnp.float64, jnp.float32):
+            state = kind.update(kind.init(), **cast(kind.data, dtype))
+            assert all(leaf.dtype == jnp.float64 for leaf in jax.tree.leaves(state))
+            close(jax.tree.map(lambda leaf: leaf.astype(jnp.float32), state), expected)
+            assert all(np.isfinite(value).all() for value in diagnostics.read({"x": state}).values())
 
 
 def test_misuse_says_what_to_do() -> None:
