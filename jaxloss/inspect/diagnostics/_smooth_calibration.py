@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss._floor.reduction import plain_mean
 from jaxloss._floor.typing import Array
 
 __all__ = ["smooth_residual_mass"]
@@ -38,7 +39,7 @@ def smooth_residual_mass(residuals: Array) -> Array:
 
     def mass(width: Array) -> Array:
         damped = coefficients * jnp.exp(-jnp.square(frequencies * width) / 2)
-        return jnp.mean(jnp.abs(jnp.dot(damped, cosines, precision="highest")))
+        return plain_mean(jnp.abs(jnp.dot(damped, cosines, precision="highest")))
 
     def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends

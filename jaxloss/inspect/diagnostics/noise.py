@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.reduction import plain_mean
 from jaxloss._floor.typing import Array, AxisName
 from jaxloss.inspect.diagnostics._entries import add, ratio
 
@@ -86,7 +87,7 @@ def update(state: Noise, gradients: Any, *, part: int, axis_name: AxisName | Non
                 f"axis_name=...; found {[leaf.shape for leaf in leaves]}."
             )
         parts = leaves[0].shape[0]
-        small, large = square(leaves) / parts, square([jnp.mean(leaf, axis=0) for leaf in leaves])
+        small, large = square(leaves) / parts, square([plain_mean(leaf, 0) for leaf in leaves])
     if parts < 2:
         raise ValueError("gradients must be those of at least two parts of the batch; found one.")
     return add(state, small, large, part, parts, 1)

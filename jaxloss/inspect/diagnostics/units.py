@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.reduction import plain_mean
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 from jaxloss.inspect.diagnostics._entries import add, counted, flat, ratio
 
@@ -134,7 +135,7 @@ def update(
 
 def _low(sums: Array, threshold: Scalar) -> Array:
     """Which units have at most ``threshold`` times the mean over the layer."""
-    return sums <= threshold * jnp.mean(sums)
+    return sums <= threshold * plain_mean(sums)
 
 
 def dormant_units(state: Units, threshold: Scalar = 0.025) -> Array:
@@ -193,10 +194,10 @@ def read(state: Units) -> dict[str, Array]:
     count, units = state.counts, state.magnitudes.shape[0]
     mean = ratio(state.sums, jnp.broadcast_to(count, (units,)))
     variance = ratio(state.squares, jnp.broadcast_to(count, (units,))) - jnp.square(mean)
-    layer = jnp.mean(ratio(state.magnitudes, jnp.broadcast_to(count, (units,))))
+    layer = plain_mean(ratio(state.magnitudes, jnp.broadcast_to(count, (units,))))
     finite = 0 * jnp.sum(state.squares) + 0 * ratio(count, count)
     gradients = 0 * jnp.sum(state.slopes) + 0 * ratio(state.graded, state.graded)
-    share = lambda flags: jnp.mean(flags.astype(state.magnitudes.dtype))
+    share = lambda flags: plain_mean(flags.astype(state.magnitudes.dtype))
     return {
         "dormant": share(dormant_units(state)) + finite,
         "gradient_dormant": share(_low(state.slopes, 0.01)) + gradients,
