@@ -19,6 +19,7 @@ __all__ = [
     "diagram",
     "ece",
     "overconfidence",
+    "pooled",
     "smooth_ece",
 ]
 
@@ -51,7 +52,7 @@ class Diagram(NamedTuple):
     share: Array
 
 
-def _pooled(state: Calibration, bins: int) -> Calibration:
+def pooled(state: Calibration, bins: int) -> Calibration:
     """The histogram in fewer cells."""
     bins, cells = checks.whole("bins", bins), state.counts.shape[0]
     if cells % bins:
@@ -78,11 +79,11 @@ def diagram(state: Calibration, bins: int = 15) -> Diagram:
         >>> diagnostics.calibration.diagram(state, bins=2).accuracy
         Array([0., 1.], dtype=float32)
     """
-    pooled = _pooled(state, bins)
+    found = pooled(state, bins)
     return Diagram(
-        ratio(pooled.confidences, pooled.counts),
-        ratio(pooled.hits, pooled.counts),
-        ratio(pooled.counts, jnp.sum(pooled.counts)),
+        ratio(found.confidences, found.counts),
+        ratio(found.hits, found.counts),
+        ratio(found.counts, jnp.sum(found.counts)),
     )
 
 
@@ -111,8 +112,8 @@ def ece(state: Calibration, bins: int = 15) -> Array:
         Guo, Pleiss, Sun and Weinberger (2017), On Calibration of Modern Neural Networks.
         https://arxiv.org/abs/1706.04599
     """
-    pooled = _pooled(state, bins)
-    return ratio(jnp.sum(jnp.abs(pooled.confidences - pooled.hits)), jnp.sum(pooled.counts))
+    found = pooled(state, bins)
+    return ratio(jnp.sum(jnp.abs(found.confidences - found.hits)), jnp.sum(found.counts))
 
 
 def adaptive_ece(state: Calibration, bins: int = 15) -> Array:
@@ -177,7 +178,7 @@ def debiased_l2(state: Calibration, bins: int = 15) -> Array:
     Reference:
         Kumar, Liang and Ma (2019), Verified Uncertainty Calibration. https://arxiv.org/abs/1909.10155
     """
-    counts, confidences, hits = _pooled(state, bins)
+    counts, confidences, hits = pooled(state, bins)
     some = counts >= 2
     size = jnp.where(some, counts, 2)
     gap, accuracy = (confidences - hits) / size, hits / size

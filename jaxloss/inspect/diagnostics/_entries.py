@@ -27,8 +27,8 @@ def counted(where: ArrayLike | None, batch: tuple[int, ...]) -> Array:
 def flat(where: ArrayLike | None, array: Array, *, event_ndim: int = 0) -> Array:
     """``array`` with one batch axis, 0 behind the mask, in float32 at least; no gradient flows."""
     batch, event = array.shape[: array.ndim - event_ndim], array.shape[array.ndim - event_ndim :]
-    (shown,) = promote(hide(where, jax.lax.stop_gradient(array), event_ndim=event_ndim))
-    return jnp.reshape(shown, (math.prod(batch), *event))
+    (hidden,) = promote(hide(where, jax.lax.stop_gradient(array), event_ndim=event_ndim))
+    return jnp.reshape(hidden, (math.prod(batch), *event))
 
 
 def shown(where: ArrayLike | None, array: Array) -> Array:

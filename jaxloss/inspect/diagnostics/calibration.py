@@ -98,7 +98,8 @@ def update(state: Calibration, logits: ArrayLike, labels: ArrayLike, *, where: A
     peak = jnp.max(scores, axis=-1, keepdims=True)
     confidences = 1 / jnp.sum(jnp.exp(scores - peak), axis=-1)
     hits = (jnp.argmax(scores, axis=-1).astype(labels.dtype) == labels).astype(jnp.float32)
-    hits = jnp.where((labels >= 0) & (labels < classes), hits, jnp.nan)
+    known = (labels >= 0) & (labels < classes) & ~jnp.isnan(confidences)
+    hits = jnp.where(known, hits, jnp.nan)
     return _count(state, confidences, hits, counted(where, batch))
 
 

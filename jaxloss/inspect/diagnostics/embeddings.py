@@ -99,8 +99,8 @@ def covariance(state: Embeddings) -> Array:
         Array([[1., 0.],
                [0., 0.]], dtype=float32)
     """
-    mean = ratio(state.sums, jnp.broadcast_to(state.counts, state.sums.shape))
-    square = ratio(state.products, jnp.broadcast_to(state.counts, state.products.shape))
+    mean = ratio(state.sums, state.counts)
+    square = ratio(state.products, state.counts)
     return square - mean[:, None] * mean[None, :]
 
 

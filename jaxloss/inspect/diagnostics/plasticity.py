@@ -26,7 +26,8 @@ def probe(
     """Plasticity probe: losses of a few training steps on random labels, from a copy of the state of training.
 
     A network that has lost its plasticity reduces this loss less than it did at its start. Compare the probe with its
-    own first readings, on the same inputs. It costs ``steps`` training steps.
+    own first readings, on the same inputs. It costs ``steps`` training steps. For `report`, add it to the readings:
+    ``{"plasticity/probe": losses[-1]}``.
 
     Args:
         step: ``step(state, inputs, labels) -> (state, loss)``: one update of the optimiser, as in training.

@@ -108,7 +108,7 @@ def roots(products: Array) -> Array:
 
 def entropy_rank(values: Array) -> Array:
     """The exponential of the entropy of singular values that are divided by their sum; NaN if all are 0."""
-    shares = ratio(values, jnp.broadcast_to(jnp.sum(values), values.shape))
+    shares = ratio(values, jnp.sum(values))
     return jnp.exp(-jnp.sum(jnp.where(shares == 0, 0, shares * jnp.log(jnp.where(shares == 0, 1, shares)))))
 
 
@@ -160,7 +160,7 @@ def srank(state: Ranks, delta: Scalar = 0.01) -> Array:
     """
     values = singular_values(state)
     delta = checks.scalar("delta", delta, values.dtype, above=0, below=1)
-    shares = ratio(jnp.cumsum(values), jnp.broadcast_to(jnp.sum(values), values.shape))
+    shares = ratio(jnp.cumsum(values), jnp.sum(values))
     return jnp.sum(shares < 1 - delta).astype(values.dtype) + 1 + 0 * shares[-1]
 
 
@@ -181,7 +181,7 @@ def stable_rank(state: Ranks) -> Array:
         1.25
     """
     values = singular_values(state)
-    return jnp.sum(jnp.square(ratio(values, jnp.broadcast_to(values[0], values.shape))))
+    return jnp.sum(jnp.square(ratio(values, values[0])))
 
 
 def read(state: Ranks) -> dict[str, Array]:

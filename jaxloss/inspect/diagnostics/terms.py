@@ -122,8 +122,8 @@ def shares(state: Terms) -> Array:
         >>> diagnostics.terms.shares(state)
         Array([0.9, 0.1], dtype=float32)
     """
-    scaled = ratio(state.gram, jnp.broadcast_to(jnp.max(jnp.abs(state.gram)), state.gram.shape))
-    return ratio(jnp.sum(scaled, axis=1), jnp.broadcast_to(jnp.sum(scaled), scaled.shape[:1]))
+    scaled = ratio(state.gram, jnp.max(jnp.abs(state.gram)))
+    return ratio(jnp.sum(scaled, axis=1), jnp.sum(scaled))
 
 
 def cosines(state: Terms) -> Array:

@@ -174,9 +174,9 @@ def read(state: Units) -> dict[str, Array]:
 
     Returns:
         Scalars in [0, 1], NaN for what was not given to `update`: ``dormant``, see `dormant_units`;
-        ``gradient_dormant``, with gradients in place of activations and the threshold 0.01; ``dead``, not 0 on less
-        than 1 % of the examples; ``constant``, whose standard deviation is at most 1 % of the mean magnitude of the
-        layer; ``saturated``, the share of the activations near an end of their range.
+        ``gradient_dormant``, with gradients in place of activations and the threshold 0.01; ``dead``, other than 0 on
+        less than 1 % of the examples; ``constant``, whose standard deviation is at most 1 % of the mean magnitude of
+        the layer; ``saturated``, the share of the activations near an end of their range.
 
     Example:
         >>> state = diagnostics.units.update(diagnostics.units.init(2), jnp.array([[0.5, 1.0], [0.9, 1.0]]))
@@ -192,16 +192,16 @@ def read(state: Units) -> dict[str, Array]:
         https://doi.org/10.1038/s41586-024-07711-7
     """
     count, units = state.counts, state.magnitudes.shape[0]
-    mean = ratio(state.sums, jnp.broadcast_to(count, (units,)))
-    variance = ratio(state.squares, jnp.broadcast_to(count, (units,))) - jnp.square(mean)
-    layer = plain_mean(ratio(state.magnitudes, jnp.broadcast_to(count, (units,))))
-    finite = 0 * jnp.sum(state.squares) + 0 * ratio(count, count)
-    gradients = 0 * jnp.sum(state.slopes) + 0 * ratio(state.graded, state.graded)
+    variance = ratio(state.squares, count) - jnp.square(ratio(state.sums, count))
+    layer = plain_mean(ratio(state.magnitudes, count))
+    # A comparison hides a NaN, and a share of nothing is not known: both are carried over.
+    known = 0 * jnp.sum(state.squares) + 0 * ratio(count, count)
+    graded = 0 * jnp.sum(state.slopes) + 0 * ratio(state.graded, state.graded)
     share = lambda flags: plain_mean(flags.astype(state.magnitudes.dtype))
     return {
-        "dormant": share(dormant_units(state)) + finite,
-        "gradient_dormant": share(_low(state.slopes, 0.01)) + gradients,
-        "dead": share(state.active < 0.01 * count) + finite,
-        "constant": share(variance <= jnp.square(0.01 * layer)) + finite,
+        "dormant": share(dormant_units(state)) + known,
+        "gradient_dormant": share(_low(state.slopes, 0.01)) + graded,
+        "dead": share(state.active < 0.01 * count) + known,
+        "constant": share(variance <= jnp.square(0.01 * layer)) + known,
         "saturated": ratio(jnp.sum(state.saturated), state.bounded * units),
     }

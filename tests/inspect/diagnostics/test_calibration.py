@@ -71,6 +71,18 @@ def test_adaptive_error_is_that_of_sorted_confidences(size: int) -> None:
     np.testing.assert_allclose(found, expected, atol=2 * BINS / 960 if size < 1000 else 2e-3)
 
 
+def test_a_bin_of_two_counts_in_the_debiased_error_and_a_bin_of_one_does_not() -> None:
+    error = lambda *rows: float(
+        calibration.debiased_l2(
+            calibration.update_with_confidences(
+                calibration.init(), jnp.array([c for c, _ in rows]), jnp.array([h for _, h in rows])
+            )
+        )
+    )
+    np.testing.assert_allclose(error((1.0, 0), (1.0, 0)), 1, rtol=1e-6)
+    assert error((1.0, 0)) == 0
+
+
 def test_confidence_one_is_counted_in_the_last_bin() -> None:
     """Softmax in float32 reaches 1 all the time; left-closed bins drop it, or give it a bin of its own."""
     logits = jnp.array([[40.0, 0.0], [40.0, 0.0], [0.0, 0.1]])
@@ -208,3 +220,12 @@ def test_smooth_error_of_relplot(size: int) -> None:
     metrics = pytest.importorskip("relplot.metrics", reason="relplot is not installed")
     expected = metrics.smECE(*predictions(*sample(size)), eps=1e-4)
     np.testing.assert_allclose(calibration.smooth_ece(counted(size)), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("bad", [{"labels": 10}, {"logits": np.nan}])
+def test_every_reading_of_illegal_data_is_nan(bad: dict[str, float]) -> None:
+    data = dict(zip(("logits", "labels"), (x.copy() for x in sample(60)), strict=True))
+    for name, value in bad.items():
+        data[name][7] = value
+    readings = jax.jit(lambda data: calibration.read(calibration.update(calibration.init(), **data)))(data)
+    assert {name for name, value in readings.items() if not np.isnan(value)} <= {"count"}

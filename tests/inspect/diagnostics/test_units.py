@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxloss
-from jaxloss.inspect.diagnostics import embeddings, pairs, plasticity, ranks, saturation, triplets, units
+from jaxloss.inspect.diagnostics import cues, embeddings, groups, pairs, plasticity, ranks, saturation, triplets, units
 from tests.inspect.diagnostics.batches import DRAWN
 
 
@@ -169,3 +169,25 @@ def test_active_triplets_are_those_with_a_loss() -> None:
     found = triplets.read(triplets.update(triplets.init(), near, far, margin=0.2))
     np.testing.assert_allclose(found["active"], (losses > 0).mean(), rtol=1e-6)
     np.testing.assert_allclose(found["violating"], (DRAWN["near"] > DRAWN["far"]).mean(), rtol=1e-6)
+
+
+def test_the_worst_group_is_one_with_examples_and_its_error_is_above_zero() -> None:
+    """All right or all wrong in a few examples is no certainty: one hit and one miss are added."""
+    state = groups.Groups(jnp.array([0.0, 9.0, 2.0]), jnp.array([0.0, 18.0, 0.0]), jnp.array([0.0, 20.0, 4.0]))
+    found = groups.read(state)
+    np.testing.assert_allclose(found["group_accuracy"], [np.nan, 0.9, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(found["group_loss"], [np.nan, 0.45, 0.5], rtol=1e-6)
+    np.testing.assert_allclose([found["worst_accuracy"], found["gap"]], [0, 0.75], rtol=1e-6)
+    np.testing.assert_allclose(found["gap_error"], np.sqrt(1 / 6 * 5 / 6 / 6), rtol=1e-6)
+
+
+def test_attribution_is_gradient_times_input() -> None:
+    x, g = DRAWN["images"], DRAWN["image_slopes"]
+    inside = np.zeros((4, 4), bool)
+    inside[1, :2] = True
+    found = cues.read(cues.update(cues.init(), x, g, inside))
+    share = np.abs(x * g)[:, inside].sum() / np.abs(x * g).sum()
+    np.testing.assert_allclose(found["share"], share, rtol=1e-5)
+    np.testing.assert_allclose([found["area"], found["concentration"]], [1 / 8, 8 * share], rtol=1e-5)
+    each = np.tile(inside, (len(x), 1, 1))
+    np.testing.assert_allclose(cues.read(cues.update(cues.init(), x, g, each))["share"], share, rtol=1e-5)
