@@ -142,9 +142,8 @@ def confidence_bins(confidences: ArrayLike, bins: int = 10) -> Array:
 
 
 def _rows(state: GradientShares) -> Array:
-    """One gradient per group, divided by their largest entry so that squares stay in range."""
-    rows = jnp.reshape(state.gradients, (state.gradients.shape[0], -1))
-    return rows / scale_of(rows, axis=(0, 1))
+    """One gradient per group."""
+    return jnp.reshape(state.gradients, (state.gradients.shape[0], -1))
 
 
 def shares(state: GradientShares) -> Array:
@@ -167,7 +166,7 @@ def shares(state: GradientShares) -> Array:
     """
     rows = _rows(state)
     total = jnp.sum(rows, axis=0)
-    scale = scale_of(total)
+    scale = scale_of(total)  # the squares of small gradients would underflow
     return ratio(jnp.matmul(rows, total / scale, precision="highest") / scale, jnp.sum(jnp.square(total / scale)))
 
 
@@ -209,7 +208,8 @@ def read(state: GradientShares) -> dict[str, Array]:
 
     Returns:
         ``share``, ``norm_share`` and ``population`` (the share of the examples) per group; ``agreement``;
-        ``effective_examples`` and ``effective_share`` (of all examples), scalars.
+        ``effective_examples`` and ``effective_share`` (of all examples), scalars: a few examples carry the gradient if
+        they are small. Squared norms underflow below norms of 1e-19 in float32.
 
     Example:
         >>> state = diagnostics.gradient_shares.init(groups=2, outputs=1)
