@@ -105,13 +105,12 @@ def _found(history: History, state: str, reading: str) -> str | None:
 def _alarm(history: History, rule: Rule, state: str, held: int, of: int) -> Alarm | None:
     names = {reading: _found(history, state, reading) for reading in rule.uses}
     columns = {reading: history.readings[name] for reading, name in names.items() if name is not None}
-    first = columns[rule.uses[0]]
     # Steps at which this state was not read are no evidence, for or against. A NaN among numbers that were read is.
-    read = [~np.isnan(column.reshape(len(column), -1)).all(axis=-1) for column in columns.values()]
+    read = [~np.isnan(column).all(axis=tuple(range(1, column.ndim))) for column in columns.values()]
     given = np.any(np.stack(read), axis=0)
     columns = {reading: column[given] for reading, column in columns.items()}
     steps = history.steps[given]
-    if len(steps) < held or len(first) == 0:
+    if len(steps) < held:
         return None
     with np.errstate(invalid="ignore"):
         effects = np.asarray(rule.holds(columns), bool)

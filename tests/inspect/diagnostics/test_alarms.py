@@ -118,6 +118,18 @@ def test_an_alarm_needs_persistence() -> None:
         diagnostics.report(of("b"), persistence=(3, 2))
 
 
+def test_nothing_read_is_no_reason() -> None:
+    nothing = diagnostics.append(None, np.arange(3), {"x/ece": np.zeros(3)}, due=np.zeros(3, bool))
+    assert names(nothing) == []
+    # A name with a slash is a name like any other.
+    bad = BAD["no active triplets"]
+    found = None
+    for step in range(3):
+        found = diagnostics.append(found, step, {f"train/last/{name}": value for name, value in bad.items()})
+    (alarm,) = diagnostics.report(found)
+    assert alarm.state == "train/last"
+
+
 def test_saturation_needs_a_hundred_steps_and_an_error_that_does_not_fall() -> None:
     assert names(history(BAD["saturation"], every=10)) == []
     falling = None

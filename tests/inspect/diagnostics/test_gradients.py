@@ -229,3 +229,13 @@ def test_misuse_of_noise() -> None:
         noise.update(noise.init(), {"w": jnp.ones((2, 3)), "b": jnp.ones(3)}, part=4)
     with pytest.raises(ValueError, match="at least one array"):
         noise.update(noise.init(), {}, part=4)
+
+
+def test_what_an_absent_term_holds_is_not_recorded() -> None:
+    aggregator = terms.recorded()
+    rows = {"w": jnp.array([[1.0, 2.0], [jnp.nan, jnp.inf]])}
+    more = {"values": jnp.ones(2), "present": jnp.array([True, False]), "step": jnp.int32(0)}
+    grads, state = aggregator.update(rows, aggregator.init({"w": jnp.zeros(2)}, ("a", "b")), **more)
+    np.testing.assert_allclose(grads["w"], [1, 2])
+    np.testing.assert_allclose(state.terms.gram, [[5, 0], [0, 0]])
+    np.testing.assert_allclose(state.terms.counts, [[1, 0], [0, 0]])
