@@ -19,6 +19,7 @@ CAUSES: Mapping[str, str] = {
     "exception": "The function raises an error.",
     "not_scalar": "The function does not return one number.",
     "integer_loss": "The loss is an integer, which has no gradient.",
+    "no_gradient": "The value can be computed, and its gradient raises an error.",
     # The inputs are not what the loss takes.
     "nonfinite_parameters": "The parameters hold a NaN or an infinity before the loss is computed.",
     "nonfinite_targets": "The targets hold a NaN or an infinity.",

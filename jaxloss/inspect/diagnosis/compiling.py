@@ -10,7 +10,6 @@ from jax.experimental import checkify
 
 from jaxloss._floor import value_checks
 from jaxloss.inspect.diagnosis.arrays import is_number_array
-from jaxloss.inspect.diagnosis.recording import Call
 
 __all__ = ["compiled", "failed_check"]
 
@@ -31,15 +30,15 @@ def compiled(fn: Callable[..., Any], *trees: Any) -> Any:
         return fn(*trees)
 
 
-def failed_check(call: Call, **changes: Any) -> str | None:
-    """The message of the first value check that fails in a call with some arguments changed; None if all hold.
+def failed_check(fn: Callable[[Any], Any], given: Any) -> str | None:
+    """The message of the first value check of a loss that fails in ``fn(given)``; None if all hold.
 
     As under `jaxloss.checked`, but compiled, without anything but the checks.
     """
 
-    def error(arguments: dict[str, Any]) -> Any:
+    def error(given: Any) -> Any:
         with value_checks._checking(True):
-            return checkify.checkify(lambda given: call.run(**given), errors=checkify.user_checks)(arguments)[0]
+            return checkify.checkify(fn, errors=checkify.user_checks)(given)[0]
 
-    message = compiled(error, {**call.arguments, **changes}).get()
+    message = compiled(error, given).get()
     return None if message is None else message.split(" (`check` failed)")[0].splitlines()[0]

@@ -11,7 +11,7 @@ from typing import Any
 import chex
 import jax
 
-__all__ = ["is_of_jax", "line_of_error", "line_of_operation", "line_of_stack"]
+__all__ = ["is_of_jax", "is_ours", "line_of_error", "line_of_operation", "line_of_stack"]
 
 OURS = str(Path(__file__).parents[2])
 TOOLS = (str(Path(jax.__file__).parent), str(Path(chex.__file__).parent), "<")
@@ -22,6 +22,12 @@ PACKAGES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 def is_of_jax(source: str | None) -> bool:
     """Whether a function, of which JAX says ``name at file:line``, is one of JAX."""
     return source is not None and str(Path(jax.__file__).parent) in source
+
+
+def is_ours(source_info: Any) -> bool:
+    """Whether the innermost line outside of JAX that asks for an operation is one of jaxloss."""
+    frames = source_info.traceback.frames if source_info.traceback is not None else ()
+    return next((f.file_name.startswith(OURS) for f in frames if not f.file_name.startswith(TOOLS)), False)
 
 
 def line_of_operation(source_info: Any) -> str:

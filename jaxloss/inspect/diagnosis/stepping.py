@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from jaxloss.inspect.diagnosis.places import is_of_jax, line_of_operation
+from jaxloss.inspect.diagnosis.places import is_of_jax, is_ours, line_of_operation
 
 __all__ = ["Node", "Program", "Step", "step_through"]
 
@@ -37,6 +37,7 @@ class Step:
         outputs: What it made.
         line: Where the source asks for it.
         guarded: Whether a function with a derivative of its own contains it.
+        ours: Whether a loss of jaxloss contains it.
     """
 
     primitive: str
@@ -44,11 +45,13 @@ class Step:
     outputs: list[Node]
     line: str
     guarded: bool
+    ours: bool = False
 
     @property
     def where(self) -> str:
         """The operation and its line, for a finding."""
-        return f"{self.primitive} at {self.line}" if self.line else self.primitive
+        place = f"{self.primitive} in jaxloss" if self.ours else self.primitive
+        return f"{place} at {self.line}" if self.line else place
 
 
 @dataclasses.dataclass
@@ -86,19 +89,22 @@ class Place:
     Attributes:
         line: The line that calls a function of JAX, which contains them; empty outside of such functions.
         guarded: Whether a function with a derivative of its own contains them.
+        ours: Whether jaxloss asks for them.
     """
 
     line: str = ""
     guarded: bool = False
+    ours: bool = False
 
     def of(self, equation: JaxprEqn) -> Place:
         """The place of one operation: a function of JAX is traced once for all of its callers."""
-        return Place(self.line or line_of_operation(equation.source_info), self.guarded)
+        info = equation.source_info
+        return Place(self.line or line_of_operation(info), self.guarded, self.ours if self.line else is_ours(info))
 
     def inside(self, equation: JaxprEqn, jaxpr: Jaxpr) -> Place:
         """The place of the operations of a function that an operation calls."""
-        line = self.of(equation).line if is_of_jax(jaxpr.debug_info.func_src_info) else self.line
-        return Place(line, self.guarded or equation.primitive.name.startswith("custom_"))
+        place = self.of(equation) if is_of_jax(jaxpr.debug_info.func_src_info) else self
+        return dataclasses.replace(place, guarded=self.guarded or equation.primitive.name.startswith("custom_"))
 
 
 class _Stepper:
@@ -134,10 +140,10 @@ class _Stepper:
         results = equation.primitive.bind(*[node.value for node in inputs], **params)
         results = results if equation.primitive.multiple_results else [results]
         guarded = place.guarded or equation.primitive.name.startswith("custom_")
-        return self.note(equation.primitive.name, inputs, results, Place(place.line, guarded))
+        return self.note(equation.primitive.name, inputs, results, dataclasses.replace(place, guarded=guarded))
 
     def note(self, name: str, inputs: list[Node], results: Sequence[Any], place: Place) -> list[Node]:
-        step = Step(name, inputs, [], place.line, place.guarded)
+        step = Step(name, inputs, [], place.line, place.guarded, place.ours)
         step.outputs = [Node(result, step) for result in results]
         self.steps.append(step)
         return step.outputs

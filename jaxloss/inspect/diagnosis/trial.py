@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxloss.combine import Objective
 from jaxloss.combine.structure.terms import evaluated, lift, mean_of
-from jaxloss.inspect.diagnosis.arrays import is_floating, is_number_array
+from jaxloss.inspect.diagnosis.arrays import is_floating, is_number_array, numbers
 from jaxloss.inspect.diagnosis.compiling import compiled
 from jaxloss.inspect.diagnosis.recording import Call, Promotion, Record, recording
 from jaxloss.inspect.diagnosis.stepping import Program, step_through
@@ -51,11 +51,13 @@ class Trial:
     Attributes:
         leaves: All leaves of the arguments.
         error: What was raised; None if nothing was.
+        gradient_error: What the gradient raised, once it has been asked for.
         result: What was returned.
         calls: The calls of losses of jaxloss.
         promotions: The silent broadcasts.
         terms: Name to value of the terms, for an objective.
         direct: Whether ``fn`` is itself a loss of jaxloss.
+        traced: Whether it calls losses under a transformation, where their arguments are unknown.
         objective: The objective, if ``fn`` is one.
         aux: What an objective reports beside its value.
     """
@@ -67,6 +69,7 @@ class Trial:
         self.terms: dict[str, Any] = {}
         self.aux: Any = None
         self.error: Exception | None = None
+        self.gradient_error: Exception | None = None
         self.result: Any = None
         self.direct = _is_loss(fn)
         paths, self._structure = jax.tree.flatten_with_path((self.args, self.kwargs))
@@ -74,6 +77,7 @@ class Trial:
         record = self._run_loss() if self.direct else self._run()
         self.calls: list[Call] = record.calls
         self.promotions: list[Promotion] = record.promotions
+        self.traced = record.traced
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns, without what it returns beside the loss."""
@@ -152,9 +156,17 @@ class Trial:
         """The gradient by the leaves that are differentiated; None if there is none."""
         if not self.is_differentiable or not self.learning:
             return None
-        with contextlib.suppress(Exception):
+        try:
             return self.gradient_at([leaf.value for leaf in self.leaves])
+        except Exception as error:
+            self.gradient_error = error
         return None
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the value and the gradient are finite."""
+        slopes = self.gradient or []
+        return self.value is not None and all(np.all(np.isfinite(numbers(x))) for x in [self.value, *slopes])
 
     def _run_loss(self) -> Record:
         """Run a loss by itself: what it is called with is known, so it may be compiled."""

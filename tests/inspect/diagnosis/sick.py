@@ -182,6 +182,19 @@ def perfect_margins(params: Any, x: Any, y: Any) -> jax.Array:
     return jaxloss.hinge_loss(x @ params, y)
 
 
+def endless(params: Any, x: Any) -> jax.Array:
+    halve = lambda state: 0.5 * state
+    return jax.lax.while_loop(lambda state: state > 1.0, halve, jnp.sum(params * x) ** 2 + 2.0)
+
+
+def mapped(params: Any, x: Any, y: Any) -> jax.Array:
+    return jnp.mean(jax.vmap(lambda row, label: cross_entropy(row @ params["w"] + params["b"], label))(x, y))
+
+
+def inner_jit(params: Any, batch: Any) -> jax.Array:
+    return 1.0 * jax.jit(classify)(params, batch)
+
+
 signs = (2 * truth - 1).astype(np.float32)
 line = normal(D)
 separable = signs[:, None] * np.abs(features)
@@ -222,6 +235,7 @@ SICK: dict[str, Sick] = {
     "not reduced": Sick("not_scalar", not_reduced, (params, batch)),
     "several terms": Sick("not_scalar", lambda params, x: {"a": jnp.sum(params["w"])}, (params, features)),
     "count": Sick("integer_loss", count_of_errors, (params, batch)),
+    "while": Sick("no_gradient", endless, (line, line)),
     # inputs
     "broken parameters": Sick(
         "nonfinite_parameters",
@@ -265,6 +279,20 @@ SICK: dict[str, Sick] = {
     "widths": Sick("box_format", jaxloss.giou_loss, (corners, corners + 0.5)),
     "bytes": Sick("data_range", jaxloss.psnr_loss, (255 * images, 255 * images), {"data_range": 1.0}),
     "negative variances": Sick("outside_domain", jaxloss.gaussian_nll, (targets, -np.ones(N, np.float32), targets)),
+    "labels under vmap": Sick("labels_out_of_range", mapped, (params, features, labels + 1), place="mapped, labels"),
+    "labels under jit": Sick("labels_out_of_range", inner_jit, (params, {**batch, "y": labels + 1}), place="labels["),
+    "infinite mask": Sick(
+        "infinity_minus_infinity",
+        lambda params, x: jnp.mean(jax.nn.softmax(params * jnp.abs(x) - jnp.inf)),
+        (line, features[0]),
+    ),
+    "infinite feature": Sick("nonfinite_input", classify, (params, {**batch, "x": broken(features, (2, 1), np.inf)})),
+    "NaN behind where": Sick(
+        "nonfinite_input",
+        lambda params, x: jnp.mean(jnp.where(jnp.isnan(x), 0.0, params * x)),
+        (np.float32(2), broken(targets, 3, np.nan)),
+        place="x[3]",
+    ),
     # masks
     "nothing counts": Sick("all_masked", cross_entropy, (logits, labels), {"where": np.zeros(N, bool)}, "where"),
     "nothing weighs": Sick(

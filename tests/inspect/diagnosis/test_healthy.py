@@ -15,6 +15,7 @@ from jaxloss.inspect.calls import cast, cast_hypers, generator, settings
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.diagnosis import diagnose
 from tests.cases import all_cases
+from tests.inspect.diagnosis.lookalikes import HEALTHY
 
 EVERY = 12
 """One Case in so many is in the default tier."""
@@ -35,6 +36,15 @@ def test_nothing_is_found_at_legal_inputs(case: Case) -> None:
     assert not diagnosis, diagnosis.text()
     assert diagnosis.value is not None
     assert diagnosis.text().startswith("Nothing found")
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_nothing_is_found_in_what_looks_sick(name: str) -> None:
+    fn, args, kwargs = HEALTHY[name]
+    diagnosis = diagnose(fn, *args, **kwargs)
+    assert not diagnosis, diagnosis.text()
+    assert diagnosis.value is not None
+    assert np.isfinite(diagnosis.value)
 
 
 def network(params: Any, x: jax.Array) -> jax.Array:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxloss.inspect.diagnosis.arrays import first_index, numbers
@@ -31,32 +32,36 @@ WORDS = (
 
 
 def failed_checks(trial: Trial) -> Iterator[Finding]:
-    """The first value check that fails in each call."""
+    """The first value check that fails in each call, or in the function, if it maps or scans its losses."""
     for call in trial.calls:
-        if call.result is not None and (message := _message(call)):
-            yield _finding(call, message)
+        if call.result is not None:
+            message = _message(lambda given, call=call: call.run(**given), call.arguments)
+            yield from [_finding(call, message)] if message else []
+    if trial.traced and trial.error is None:
+        message = _message(lambda given: trial.fn(*given[0], **given[1]), (trial.args, trial.kwargs))
+        yield from [_finding(Call(trial.fn, {}), message)] if message else []
 
 
-def _message(call: Call) -> str:
-    """The message of the check that fails; empty if none does, or the loss cannot be traced."""
-    with contextlib.suppress(Exception):
-        return failed_check(call) or ""
-    return ""
+def _message(fn: Callable[[Any], Any], given: Any) -> str:
+    """The message of the check that fails; empty if none does, or the function cannot be traced."""
+    try:
+        return failed_check(fn, given) or ""
+    except jax.errors.JAXTypeError:  # the function asks for values while it is traced
+        return ""
 
 
 def _finding(call: Call, message: str) -> Finding:
     name = message.split()[0].rstrip(",")
-    names = list(call.arguments)
     where, values = f"{call.where}, {name}", call.array(name)
     evidence: dict[str, Any] = {"check": message}
     array = None if values is None else numbers(values)
     if array is not None and array.size:
         evidence |= {"least": float(np.min(array)), "greatest": float(np.max(array))}
-    if name == names[1] and (pair := swapped_call(call)):
+    if [name] == list(call.arguments)[1:2] and (pair := swapped_call(call)):
         remedy = f"swap {pair[0]} and {pair[1]}: then every check holds."
         return Finding("swapped_arguments", where, evidence, remedy)
-    if "must lie in [0, " in message and array is not None:
-        return _labels(where, array, int(message.split("[0, ")[1].split(")")[0].split("]")[0]), evidence)
+    if (classes := re.search(r"must lie in \[0, (\d+)\)", message)) is not None:
+        return _labels(where, array, int(classes[1]), evidence)
     if "must be probabilities in [0, 1]" in message and array is not None:
         return _probabilities(name, where, array, evidence)
     cause = next((cause for words, cause in WORDS if words in message), "outside_domain")
@@ -64,7 +69,10 @@ def _finding(call: Call, message: str) -> Finding:
     return Finding(cause, where, evidence, f"{advice or f'give {name} values in the domain of the loss: {message}'}.")
 
 
-def _labels(where: str, labels: np.ndarray, classes: int, evidence: dict[str, Any]) -> Finding:
+def _labels(where: str, labels: np.ndarray | None, classes: int, evidence: dict[str, Any]) -> Finding:
+    remedy = f"give labels in [0, {classes}), or a score for every class; mask padding with where=."
+    if labels is None:
+        return Finding("labels_out_of_range", where, evidence, remedy)
     outside = (labels < 0) | (labels >= classes)
     index = first_index(outside) or ()
     evidence |= {"classes": classes, "value": float(labels[index]), "count": int(outside.sum())}
@@ -74,9 +82,7 @@ def _labels(where: str, labels: np.ndarray, classes: int, evidence: dict[str, An
         return Finding("unmasked_padding", where, evidence, f"mask the padding: where=labels != {value}.")
     if labels.min() == 1 and labels.max() == classes:
         return Finding("labels_out_of_range", where, evidence, "labels count from 0 here: pass labels - 1.")
-    return Finding(
-        "labels_out_of_range", where, evidence, f"give labels in [0, {classes}), or a score for every class."
-    )
+    return Finding("labels_out_of_range", where, evidence, remedy)
 
 
 def _probabilities(name: str, where: str, values: np.ndarray, evidence: dict[str, Any]) -> Finding:

@@ -64,7 +64,7 @@ def swapped_call(call: Call) -> tuple[str, str] | None:
             first, second = (call.arguments[name] for name in data)
             other = {data[0]: second, data[1]: first}
             result = jax.tree.leaves(call.run(**other))[0]
-            if np.all(np.isfinite(np.asarray(result))) and failed_check(call, **other) is None:
+            if np.all(np.isfinite(np.asarray(result))) and failed_check(lambda given: call.run(**given), other) is None:
                 return data[0], data[1]
     return None
 
@@ -123,4 +123,13 @@ def not_a_loss(trial: Trial) -> Iterator[Finding]:
         yield Finding("integer_loss", name, evidence, remedy)
 
 
-RULES = (raised, not_a_loss)
+def no_gradient(trial: Trial) -> Iterator[Finding]:
+    """A gradient that raises an error although the value does not."""
+    if trial.error is None and trial.gradient is None and trial.gradient_error is not None:
+        error = trial.gradient_error
+        evidence = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+        remedy = "use operations with a derivative: lax.scan or a bounded lax.fori_loop instead of lax.while_loop."
+        yield Finding("no_gradient", line_of_error(error) or "the gradient", evidence, remedy)
+
+
+RULES = (no_gradient, raised, not_a_loss)

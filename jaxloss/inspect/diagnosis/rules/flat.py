@@ -38,7 +38,7 @@ def flat_arguments(trial: Trial) -> Iterator[Finding]:
     if trial.value is None or not np.isfinite(trial.value) or trial.gradient is None:
         return
     flat = [_is_flat(leaf, slope, trial.value) for leaf, slope in zip(trial.learning, trial.gradient, strict=True)]
-    if not any(flat) or (trial.direct and not flat[0]):
+    if not any(flat) or (trial.direct and not all(flat)):
         return
     reasons: dict[tuple[str, str], list[str]] = {}
     for leaf, reason in _reasons(trial, flat):
@@ -61,6 +61,8 @@ def _reasons(trial: Trial, flat: list[bool]) -> Iterator[tuple[Leaf, tuple[str, 
         if not flat[place]:
             continue
         cause, step = _structural(program, place) if program else ("", "")
+        if cause == "gradient_stopped" and not all(flat) and "in jaxloss" in step:
+            continue  # a target network, or the other side of a codebook, that a loss is made for
         if not cause and all(flat) and abs(trial.value or 0.0) == 0:
             cause, step = "satisfied", ""
         if not cause and program and not trial.starts_at_zero:

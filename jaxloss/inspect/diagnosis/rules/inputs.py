@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxloss.inspect.diagnosis.arrays import first_index, is_floating, numbers
@@ -12,13 +14,14 @@ from jaxloss.inspect.diagnosis.trial import Leaf, Trial
 
 __all__ = ["RULES"]
 
+LARGE = 1e4
 TARGETS = ("targets", "target", "labels", "label", "y", "y_true", "truth")
 """What people call what a model should predict."""
 
 
 def nonfinite_leaves(trial: Trial) -> Iterator[Finding]:
-    """NaN and infinity among the inputs, unless they leave the loss finite, as behind a mask."""
-    if trial.value is not None and np.isfinite(trial.value):
+    """NaN and infinity among the inputs, unless they leave the loss and its gradient finite, as behind a mask."""
+    if trial.is_finite:
         return
     for leaf in trial.leaves:
         if not is_floating(leaf.value):
@@ -26,14 +29,18 @@ def nonfinite_leaves(trial: Trial) -> Iterator[Finding]:
         values = numbers(leaf.value)
         # An infinity may be meant, as the logit of an absent class; a NaN never is.
         index = first_index(np.isnan(values)) or first_index(~np.isfinite(values))
-        if index is None or _is_meant(leaf, values):
+        if index is None or (not np.isnan(values).any() and not _breaks(trial, leaf, values)):
             continue
         evidence = {"value": float(values[index]), "count": int(np.sum(~np.isfinite(values))), "of": int(values.size)}
         yield Finding(_cause(leaf), f"{leaf.where}{list(index) if index else ''}", evidence, _remedy(leaf))
 
 
-def _is_meant(leaf: Leaf, values: np.ndarray) -> bool:
-    return "logit" in leaf.where and not np.isnan(values).any() and not (values == np.inf).any()
+def _breaks(trial: Trial, leaf: Leaf, values: np.ndarray) -> bool:
+    """Whether the infinities of an input break the loss: large numbers in their place do not."""
+    large = jnp.asarray(np.clip(values, -LARGE, LARGE), leaf.value.dtype)
+    with contextlib.suppress(Exception):
+        return bool(np.isfinite(trial.at([large if other is leaf else other.value for other in trial.leaves])))
+    return True
 
 
 def _cause(leaf: Leaf) -> str:
