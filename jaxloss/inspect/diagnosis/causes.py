@@ -18,6 +18,7 @@ CAUSES: Mapping[str, str] = {
     "wrong_dtype": "An argument has the wrong dtype.",
     "exception": "The function raises an error.",
     "not_scalar": "The function does not return one number.",
+    "integer_parameters": "The parameters are integers, which have no gradient.",
     "integer_loss": "The loss is an integer, which has no gradient.",
     "no_gradient": "The value can be computed, and its gradient raises an error.",
     # The inputs are not what the loss takes.
@@ -35,10 +36,12 @@ CAUSES: Mapping[str, str] = {
     "data_range": "Images span more than their declared range.",
     "outside_domain": "An input lies outside the domain of the loss.",
     # Nothing is left to learn from.
+    "empty_batch": "There are no examples.",
     "all_masked": "The mask removes every entry.",
     "zero_weights": "The weights sum to 0.",
     "negative_weights": "A weight is negative.",
     # The value is not finite, for a reason inside.
+    "index_out_of_range": "An index, such as a label, lies outside the axis that it points into.",
     "log_of_zero": "A logarithm of 0.",
     "log_of_negative": "A logarithm of a negative number.",
     "root_of_negative": "A square root of a negative number.",

@@ -102,6 +102,13 @@ def siamese(params: Any, x: Any) -> jax.Array:
     return jaxloss.byol_loss(x @ params["online"], x @ params["target"])
 
 
+def padded_by_hand(params: Any, x: Any, y: Any) -> jax.Array:
+    """Padding of -1 that points at the last class and is masked."""
+    values = jax.nn.log_softmax(model(params, x))[jnp.arange(N), y]
+    keep = y >= 0
+    return -jnp.sum(jnp.where(keep, values, 0.0)) / jnp.sum(keep.astype(jnp.float32))
+
+
 half_dead = {
     "w0": normal(D, 8),
     "b0": np.asarray([-99, 0, 0, 0, -99, 0, 0, 0], np.float32),
@@ -118,6 +125,8 @@ HEALTHY: dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] =
         (broken(targets, 3, np.nan), targets + 1),
         {"where": np.arange(N) != 3},
     ),
+    "padding masked by hand": (padded_by_hand, (params, features, np.where(mask, labels, -1).astype(np.int32)), {}),
+    "indices of tokens": (lambda table, i: jnp.mean(jnp.square(table[i])), (normal(7, 3), labels), {}),
     "a mask with its own mean": (mean_of_kept, (params, {**batch, "mask": mask}), {}),
     "auxiliary output": (with_accuracy, (params, batch), {}),
     "a jitted function": (jax.jit(classify), (params, batch), {}),

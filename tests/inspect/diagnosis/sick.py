@@ -195,6 +195,14 @@ def inner_jit(params: Any, batch: Any) -> jax.Array:
     return 1.0 * jax.jit(classify)(params, batch)
 
 
+def indexed(params: Any, x: Any, y: Any) -> jax.Array:
+    return -jnp.mean(jax.nn.log_softmax(model(params, x))[jnp.arange(N), y])
+
+
+def taken(params: Any, x: Any, y: Any) -> jax.Array:
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(model(params, x)), y[:, None], axis=-1))
+
+
 signs = (2 * truth - 1).astype(np.float32)
 line = normal(D)
 separable = signs[:, None] * np.abs(features)
@@ -236,6 +244,12 @@ SICK: dict[str, Sick] = {
     "several terms": Sick("not_scalar", lambda params, x: {"a": jnp.sum(params["w"])}, (params, features)),
     "count": Sick("integer_loss", count_of_errors, (params, batch)),
     "while": Sick("no_gradient", endless, (line, line)),
+    "integer parameters": Sick(
+        "integer_parameters",
+        lambda params, x: jnp.mean(x * params.astype(jnp.float32)),
+        (labels, targets),
+        place="params",
+    ),
     # inputs
     "broken parameters": Sick(
         "nonfinite_parameters",
@@ -293,7 +307,11 @@ SICK: dict[str, Sick] = {
         (np.float32(2), broken(targets, 3, np.nan)),
         place="x[3]",
     ),
+    "padding that wraps": Sick(
+        "unmasked_padding", indexed, (params, features, np.where(mask, labels, -1).astype(np.int32)), place="y"
+    ),
     # masks
+    "no examples": Sick("empty_batch", classify, (params, {"x": features[:0], "y": labels[:0]}), place="batch['x']"),
     "nothing counts": Sick("all_masked", cross_entropy, (logits, labels), {"where": np.zeros(N, bool)}, "where"),
     "nothing weighs": Sick(
         "zero_weights", cross_entropy, (logits, labels), {"weights": np.zeros(N, np.float32)}, "weights"
@@ -306,6 +324,7 @@ SICK: dict[str, Sick] = {
         "weights[3]",
     ),
     # intermediates
+    "index": Sick("index_out_of_range", taken, (params, features, broken(labels, 3, 7)), place="gather at sick.py:"),
     "log of softmax": Sick("log_of_zero", hand_written, (large_params, features, labels), place="log at sick.py:"),
     "log of negative": Sick(
         "log_of_negative",

@@ -15,7 +15,7 @@ from jaxloss.inspect.diagnosis.flow import ancestors, flow_from
 from jaxloss.inspect.diagnosis.stepping import LONG, step_through
 from tests.cases import all_cases
 
-EVERY = 60
+EVERY = 100
 
 
 def loop(x: jax.Array) -> jax.Array:
@@ -49,7 +49,7 @@ PROGRAMS = [loop, branch, switch, inside, until, mapped, jax.grad(lambda x: insi
 
 
 @pytest.mark.parametrize("fn", PROGRAMS, ids=["loop", "branch", "switch", "inside", "until", "mapped", "gradient"])
-@pytest.mark.parametrize("size", [3, LONG + 2])
+@pytest.mark.parametrize("size", [3, pytest.param(LONG + 2, marks=pytest.mark.full)])
 def test_steps_give_the_value(fn: Any, size: int) -> None:
     x = jnp.asarray(np.random.default_rng(3).normal(size=size), jnp.float32)
     program = step_through(fn, x)

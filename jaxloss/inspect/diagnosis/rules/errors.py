@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss.inspect.diagnosis.arrays import is_number_array
 from jaxloss.inspect.diagnosis.compiling import failed_check
 from jaxloss.inspect.diagnosis.places import line_of_error
 from jaxloss.inspect.diagnosis.recording import Call
 from jaxloss.inspect.diagnosis.report import Finding
-from jaxloss.inspect.diagnosis.trial import Trial
+from jaxloss.inspect.diagnosis.trial import Leaf, Trial
 
 __all__ = ["RULES", "swapped_call"]
 
@@ -31,6 +32,9 @@ WORDS = (
     ("ncompatible shapes", "shapes_differ", "print the shapes in the line above the error"),
 )
 """Words of a message, the cause that they mean, and what to write."""
+
+
+READ = "read the message of the error, which says what was expected and found."
 
 
 def raised(trial: Trial) -> Iterator[Finding]:
@@ -50,10 +54,15 @@ def raised(trial: Trial) -> Iterator[Finding]:
         return
     for words, cause, remedy in WORDS:
         if words in str(error):
-            yield Finding(cause, where, evidence, f"{remedy}.")
+            yield Finding(cause, where, evidence, _advice(error) if failing else f"{remedy}.")
             return
     cause = "wrong_dtype" if isinstance(error, TypeError) and "must be " in str(error) and failing else "exception"
-    yield Finding(cause, where, evidence, "read the message of the error, which says what was expected and found.")
+    yield Finding(cause, where, evidence, _advice(error) if cause == "wrong_dtype" else READ)
+
+
+def _advice(error: Exception) -> str:
+    """What a message of jaxloss advises, which stands behind what it says was found."""
+    return str(error).partition("; found ")[2].partition(". ")[2] or READ
 
 
 def swapped_call(call: Call) -> tuple[str, str] | None:
@@ -117,10 +126,18 @@ def not_a_loss(trial: Trial) -> Iterator[Finding]:
     elif trial.values.ndim:
         evidence = {"shape": list(trial.values.shape)}
         yield Finding("not_scalar", name, evidence, "use the default reduction, or return jnp.mean of the losses.")
+    elif trial.leaves and not trial.learning and (integers := _integer_parameters(trial)):
+        remedy = "convert the parameters to floats before training."
+        yield Finding("integer_parameters", integers[0].where, {"dtype": str(integers[0].value.dtype)}, remedy)
     elif not trial.is_differentiable:
         evidence = {"dtype": str(trial.values.dtype)}
         remedy = "convert counts to floats, and use a loss with a derivative instead of a count of errors."
         yield Finding("integer_loss", name, evidence, remedy)
+
+
+def _integer_parameters(trial: Trial) -> list[Leaf]:
+    """The integers that the function would differentiate, if nothing else is there to learn."""
+    return [leaf for leaf in trial.leaves if leaf.parameter and is_number_array(leaf.value)]
 
 
 def no_gradient(trial: Trial) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from jaxloss.inspect.diagnosis.trial import Trial
 __all__ = ["RULES", "culprit", "explained", "origin"]
 
 REMEDIES = {
+    "index_out_of_range": "give indices from 0 to the size of the axis minus 1, and mask padding.",
     "log_of_zero": "compute the logarithm of a probability from logits (jax.nn.log_softmax, jax.nn.log_sigmoid), or "
     "keep the argument away from 0.",
     "log_of_negative": "make the argument positive, for example with jax.nn.softplus, or use the log of its magnitude.",
@@ -93,11 +94,14 @@ def explained(step: Step, prefix: str = "") -> Finding:
     evidence = {"gives": float(made[index]) if index is not None else "a finite number", "at": list(index or ())}
     inputs = [numbers(node.value) for node in step.inputs if is_floating(node.value)]
     if index is not None:
-        evidence["of"] = [
-            float(x[index] if x.shape == made.shape else x) for x in inputs if x.shape in ((), made.shape)
-        ]
+        alike = [x for x in inputs if x.ndim in (0, made.ndim) and all(map(_fits, x.shape, made.shape))]
+        evidence["of"] = [float(np.broadcast_to(x, made.shape)[index]) for x in alike]
     cause = culprit(step)
     return Finding(cause, prefix + step.where, evidence, REMEDIES[cause])
+
+
+def _fits(size: int, other: int) -> bool:
+    return size in (1, other)
 
 
 def culprit(step: Step) -> str:
@@ -107,6 +111,8 @@ def culprit(step: Step) -> str:
     made = next(numbers(node.value) for node in step.outputs if is_floating(node.value))
     bad, first = ~np.isfinite(made), inputs[0] if inputs else np.zeros(())
     name = step.primitive
+    if name in ("gather", "dynamic_slice"):
+        return "index_out_of_range"
     if name in ("log", "log1p"):
         edge = first + (name == "log1p")
         return "log_of_negative" if (edge < 0).any() else "log_of_zero"

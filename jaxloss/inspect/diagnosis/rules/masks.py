@@ -6,11 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxloss.inspect.diagnosis.arrays import first_index, numbers
+from jaxloss.inspect.diagnosis.arrays import first_index, is_number_array, numbers
 from jaxloss.inspect.diagnosis.report import Finding
 from jaxloss.inspect.diagnosis.trial import Trial
 
 __all__ = ["RULES"]
+
+
+def no_examples(trial: Trial) -> Iterator[Finding]:
+    """Data without an entry."""
+    for leaf in trial.leaves:
+        if not leaf.parameter and is_number_array(leaf.value) and np.size(leaf.value) == 0:
+            evidence = {"shape": list(np.shape(leaf.value))}
+            yield Finding("empty_batch", leaf.where, evidence, "skip batches without examples: their mean is 0 / 0.")
 
 
 def empty_masks(trial: Trial) -> Iterator[Finding]:
@@ -39,4 +47,4 @@ def senseless_weights(trial: Trial) -> Iterator[Finding]:
             yield Finding("zero_weights", f"{call.where}, weights", {"sum": 0.0, "of": int(values.size)}, remedy)
 
 
-RULES = (empty_masks, senseless_weights)
+RULES = (no_examples, empty_masks, senseless_weights)

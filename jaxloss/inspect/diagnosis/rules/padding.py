@@ -70,4 +70,40 @@ def _plain_mean(program: Program, mask: Node) -> Step | None:
     return None
 
 
-RULES = (masks_by_hand,)
+def negative_indices(trial: Trial) -> Iterator[Finding]:
+    """Labels of -1 or -100 that mark padding and are used as indices, where they mean the last entry."""
+    marked = [leaf for leaf in trial.leaves if _marks_padding(leaf)]
+    if trial.direct or trial.value is None or not marked:
+        return
+    program = step_through(lambda some: _with(trial, marked, some), [jnp.asarray(leaf.value) for leaf in marked])
+    for leaf, node in zip(marked, program.inputs if program else (), strict=False):
+        if program and _is_index(program, node):
+            values = numbers(leaf.value)
+            evidence = {"padding": int(values.min()), "count": int(np.sum(values < 0)), "of": int(values.size)}
+            remedy = f"mask the padding: where={leaf.where} != {int(values.min())}."
+            yield Finding("unmasked_padding", leaf.where, evidence, remedy)
+
+
+def _marks_padding(leaf: Leaf) -> bool:
+    """Whether an input is made of indices and one negative number in place of some."""
+    if leaf.parameter or not is_number_array(leaf.value) or not jnp.issubdtype(leaf.value.dtype, jnp.signedinteger):
+        return False
+    values = numbers(leaf.value)
+    return np.unique(values[values < 0]).tolist() in ([-1.0], [-100.0]) and bool((values >= 0).any())
+
+
+def _is_index(program: Program, labels: Node) -> bool:
+    """Whether labels choose entries of an array, and no comparison, as for a mask, looks at them."""
+    shaped, chooses = {labels}, False
+    for step in program.steps:
+        if not any(node in shaped for node in step.inputs):
+            continue
+        if step.primitive in ("ne", "eq", "ge", "gt", "le", "max", "clamp"):
+            return False
+        chooses = chooses or (step.primitive == "gather" and step.inputs[1] in shaped)
+        if step.primitive in (*SHAPING, "add", "select_n", "concatenate"):
+            shaped.update(step.outputs)
+    return chooses
+
+
+RULES = (masks_by_hand, negative_indices)
