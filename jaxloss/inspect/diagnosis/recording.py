@@ -128,7 +128,8 @@ def _noting_calls(record: Record) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.setprofile(before)
+        # Python 3.11's own profiler is not a function: it is switched on again by its method.
+        getattr(before, "enable", lambda: sys.setprofile(before))()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import functools
 import json
 import sys
@@ -100,6 +101,18 @@ def test_nothing_is_left_behind() -> None:
     finally:
         sys.setprofile(before)
     assert jax.config.jax_numpy_rank_promotion == "raise"
+
+
+def test_a_run_may_be_profiled() -> None:
+    profile = cProfile.Profile()
+    profile.enable()
+    try:
+        assert not diagnose(lambda x: jnp.sum(x * x), jnp.ones(2))
+        len([])
+    finally:
+        profile.disable()
+    calls = {entry.code for entry in profile.getstats() if isinstance(entry.code, str)}
+    assert "<built-in method builtins.len>" in calls, "the profiler was not switched on again"
 
 
 def test_warnings_of_the_function_are_shown() -> None:
