@@ -114,18 +114,24 @@ class Trial:
 
     def total(self, learning: list[Any]) -> jax.Array:
         """The summed loss as a function of the leaves that are differentiated."""
-        return self.at(self.with_learning(learning, [leaf.value for leaf in self.leaves]))
+        return self.in_one_piece(self.with_learning(learning, [leaf.value for leaf in self.leaves]))
 
     def at(self, leaves: list[Any]) -> jax.Array:
         """The summed loss as a function of all leaves."""
         args, kwargs = jax.tree.unflatten(self._structure, leaves)
         return jnp.sum(self.evaluate(*args, **kwargs))
 
+    def in_one_piece(self, leaves: list[Any]) -> jax.Array:
+        """As `at`, but for an objective the weighted sum of its terms over the whole batch, which is not split."""
+        if self.objective is None:
+            return self.at(leaves)
+        means = self.term_means(*jax.tree.unflatten(self._structure, leaves))
+        return sum((self.aux.weights.get(name, 1.0) * mean for name, mean in means.items()), start=jnp.zeros(()))
+
     def term_total(self, term: str, learning: list[Any]) -> jax.Array:
         """The mean of one term of an objective as a function of the leaves that are differentiated."""
         leaves = self.with_learning(learning, [leaf.value for leaf in self.leaves])
-        args, _ = jax.tree.unflatten(self._structure, leaves)
-        return self.term_means(args[0])[term]
+        return self.term_means(*jax.tree.unflatten(self._structure, leaves))[term]
 
     def with_learning(self, learning: list[Any], values: list[Any]) -> list[Any]:
         """The values of all leaves, those that are differentiated replaced."""
@@ -202,7 +208,7 @@ class Trial:
         for call in calls:
             call.term = next((name for name, term in self.result.items() if term is call.result), "")
         try:
-            self.terms = compiled(self.term_means, self.args[0])
+            self.terms = compiled(self.term_means, self.args, self.kwargs)
             self.result, self.aux = compiled(lambda args, kwargs: self.fn(*args, **kwargs), self.args, self.kwargs)
         except Exception as error:
             self.error = error
@@ -210,9 +216,9 @@ class Trial:
     def _named_terms(self) -> Any:
         return _named(self.objective, self.args[0], *self.args[2:], **self.kwargs)
 
-    def term_means(self, params: Any) -> dict[str, jax.Array]:
-        """Name to mean of the terms of an objective, before its transformations, as a function of the parameters."""
-        named = _named(self.objective, params, *self.args[2:], **self.kwargs)
+    def term_means(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, jax.Array]:
+        """Name to mean of the terms of an objective, before its transformations."""
+        named = _named(self.objective, args[0], *args[2:], **kwargs)
         return {name: mean_of(evaluated(name, part)) for name, part in lift(named).items()}
 
     def _leaf(self, path: tuple[Any, ...], value: Any) -> Leaf:

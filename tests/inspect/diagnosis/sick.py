@@ -399,6 +399,21 @@ SICK: dict[str, Sick] = {
     # flat
     "stop_gradient": Sick("gradient_stopped", stopped, (params, batch), place="stop_gradient at sick.py:"),
     "argmax": Sick("not_differentiable", accuracy, (params, batch), place="argmax at sick.py:"),
+    "stop_gradient in a split batch": Sick(
+        "gradient_stopped",
+        *objective_of(lambda params, x, y: {"ce": stopped(params, {"x": x, "y": y})}, features, labels, microbatches=2),
+        place="stop_gradient at sick.py:",
+    ),
+    "norm in a term": Sick(
+        "zero_norm",
+        *objective_of(
+            lambda params, x, y: {"fit": distance(x[:1] + 0.0 * params["b"][0], x)},
+            features,
+            labels,
+            aggregate=combine.upgrad(),
+        ),
+        place="through sqrt at sick.py:",
+    ),
     "round": Sick("not_differentiable", rounded, (line, features, targets), place="round at sick.py:"),
     "forgotten bias": Sick("unused_argument", half_used, (params, batch), place="params['b']"),
     "margins": Sick("satisfied", perfect_margins, (np.full(D, 9, np.float32), separable, signs)),

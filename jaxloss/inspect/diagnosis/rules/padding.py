@@ -23,7 +23,8 @@ SHAPING = ("convert_element_type", "broadcast_in_dim", "reshape", "squeeze", "ex
 
 def masks_by_hand(trial: Trial) -> Iterator[Finding]:
     """Masks among the inputs that nothing depends on, or that set losses to 0 in front of a plain mean."""
-    masks = [leaf for leaf in trial.leaves if _is_mask(leaf)]
+    given = {id(value) for call in trial.calls for value in call.arguments.values()}
+    masks = [leaf for leaf in trial.leaves if _is_mask(leaf) and id(leaf.value) not in given]
     if trial.direct or trial.value is None or not masks:
         return
     program = step_through(lambda some: _with(trial, masks, some), [jnp.asarray(leaf.value) for leaf in masks])
@@ -49,7 +50,7 @@ def _is_mask(leaf: Leaf) -> bool:
 def _with(trial: Trial, masks: list[Leaf], given: list[jnp.ndarray]) -> jnp.ndarray:
     """The loss as a function of its masks."""
     replaced = {id(leaf): value for leaf, value in zip(masks, given, strict=True)}
-    return trial.at([replaced.get(id(leaf), leaf.value) for leaf in trial.leaves])
+    return trial.in_one_piece([replaced.get(id(leaf), leaf.value) for leaf in trial.leaves])
 
 
 def _plain_mean(program: Program, mask: Node) -> Step | None:
