@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -15,34 +13,13 @@ import numpy as np
 
 from jaxloss.combine import Objective
 from jaxloss.combine.structure.terms import evaluated, lift, mean_of
+from jaxloss.inspect.diagnosis.arguments import NOT_LEARNING, Leaf, argument_name, bound, is_loss
 from jaxloss.inspect.diagnosis.arrays import is_floating, is_number_array, numbers
 from jaxloss.inspect.diagnosis.compiling import compiled
 from jaxloss.inspect.diagnosis.recording import Call, Promotion, Record, recording
 from jaxloss.inspect.diagnosis.stepping import Program, step_through
 
-__all__ = ["Leaf", "Trial"]
-
-TAIL = ("where", "weights", "reduction")
-NOT_LEARNING = (*TAIL, "state")
-"""Arguments of a loss that are not differentiated."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Leaf:
-    """One array, or other value, among the arguments.
-
-    Attributes:
-        where: Its argument and its path in it, as one writes it in Python.
-        value: What was given.
-        learns: Whether the gradient with respect to it matters: it is an array of floats in the first argument of a
-            function, or in any positional argument of a loss of jaxloss.
-        parameter: Whether it belongs to the first argument of a function that is not a loss of jaxloss.
-    """
-
-    where: str
-    value: Any
-    learns: bool
-    parameter: bool
+__all__ = ["Trial"]
 
 
 class Trial:
@@ -71,7 +48,7 @@ class Trial:
         self.error: Exception | None = None
         self.gradient_error: Exception | None = None
         self.result: Any = None
-        self.direct = _is_loss(fn)
+        self.direct = is_loss(fn)
         paths, self._structure = jax.tree.flatten_with_path((self.args, self.kwargs))
         self.leaves: list[Leaf] = [self._leaf(path, value) for path, value in paths]
         record = self._run_loss() if self.direct else self._run()
@@ -178,7 +155,7 @@ class Trial:
         """Run a loss by itself: what it is called with is known, so it may be compiled."""
         record = Record()
         try:
-            record.calls.append(Call(*_bound(self.fn, self.args, self.kwargs)))
+            record.calls.append(Call(*bound(self.fn, self.args, self.kwargs)))
             result = compiled(lambda args, kwargs: self.fn(*args, **kwargs), self.args, self.kwargs)
             record.calls[0].result, self.result = result, result[0] if isinstance(result, tuple) else result
         except Exception as error:
@@ -189,9 +166,14 @@ class Trial:
         with recording() as record:
             self._evaluate_once()
         if record.traced:
+            first = self.result, self.error
             with jax.disable_jit(), recording() as plain:
                 self._evaluate_once()
-            record = plain if plain.calls and not plain.traced else record
+            # What cannot run without jit is judged by its first run.
+            if plain.traced or (self.error is not None and first[1] is None):
+                self.result, self.error = first
+            else:
+                record = plain
         if self.objective is not None and self.error is None:
             self._evaluate_objective(record.calls)
         return record
@@ -205,9 +187,9 @@ class Trial:
 
     def _evaluate_objective(self, calls: list[Call]) -> None:
         """Give each call the name of the term that it returned, and evaluate the objective, also of a split batch."""
-        for call in calls:
-            call.term = next((name for name, term in self.result.items() if term is call.result), "")
         try:
+            for call in calls:
+                call.term = next((name for name, term in self.result.items() if term is call.result), "")
             self.terms = compiled(self.term_means, self.args, self.kwargs)
             self.result, self.aux = compiled(lambda args, kwargs: self.fn(*args, **kwargs), self.args, self.kwargs)
         except Exception as error:
@@ -223,20 +205,11 @@ class Trial:
 
     def _leaf(self, path: tuple[Any, ...], value: Any) -> Leaf:
         positional, place = path[0].idx == 0, path[1]
-        name = _argument_name(self.fn, place.idx) if positional else place.key
+        name = argument_name(self.fn, place.idx) if positional else place.key
         first = positional and place.idx == 0
         learns = (is_floating(value) or isinstance(value, float)) and (first or (self.direct and positional))
         learns = learns and name not in NOT_LEARNING
         return Leaf(name + jax.tree_util.keystr(path[2:]), value, learns, first and not self.direct)
-
-
-def _bound(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """The loss in a function and the arguments that it is called with."""
-    while isinstance(fn, functools.partial):
-        fn, args, kwargs = fn.func, (*fn.args, *args), {**fn.keywords, **kwargs}
-    bound = inspect.signature(fn).bind(*args, **kwargs)
-    bound.apply_defaults()
-    return fn, dict(bound.arguments)
 
 
 def _named(objective: Objective | None, params: Any, *args: Any, **kwargs: Any) -> Mapping[str, Any]:
@@ -245,23 +218,3 @@ def _named(objective: Objective | None, params: Any, *args: Any, **kwargs: Any) 
         return {}
     returned = objective.plan.losses(params, *args, **kwargs)
     return returned[0] if objective.plan.has_aux else returned
-
-
-def _is_loss(fn: Callable[..., Any]) -> bool:
-    """Whether a function is a loss with our tail of arguments, of this package or made by `jaxloss.elementwise`."""
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    with contextlib.suppress(TypeError, ValueError):
-        return set(TAIL) <= set(inspect.signature(fn).parameters)
-    return False
-
-
-def _argument_name(fn: Callable[..., Any], place: int) -> str:
-    """The name of a positional argument, or ``argument 0`` where it has none."""
-    names: Iterator[str] = iter(())
-    with contextlib.suppress(TypeError, ValueError):
-        parameters = inspect.signature(fn).parameters.values()
-        names = (p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
-    if isinstance(fn, Objective):
-        names = iter(("params", "state", *list(inspect.signature(fn.plan.losses).parameters)[1:]))
-    return next((name for index, name in enumerate(names) if index == place), f"argument {place}")

@@ -19,6 +19,7 @@ from jaxloss import combine
 from jaxloss.inspect.diagnosis import CAUSES, Diagnosis, Finding, diagnose
 from jaxloss.inspect.diagnosis.causes import rank
 from jaxloss.inspect.diagnosis.recording import recording
+from jaxloss.inspect.examples import failures
 from tests.inspect.diagnosis.sick import batch, classify, cross_entropy, labels, logits, model, params
 
 
@@ -78,6 +79,12 @@ def test_an_unknown_cause_is_an_error() -> None:
 def test_what_is_not_diagnosed_is_an_error(fn: Any, args: tuple[Any, ...], words: str) -> None:
     with pytest.raises(TypeError, match=words):
         diagnose(fn, *args)
+
+
+def test_the_example_runs() -> None:
+    tried, broken = failures(diagnose, "diagnose", {"jnp": jnp, "jax": jax, "jaxloss": jaxloss})
+    assert tried == 4
+    assert not broken, "\n".join(broken)
 
 
 def test_traced_arguments_are_an_error() -> None:

@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss.inspect.diagnosis.arguments import Leaf
 from jaxloss.inspect.diagnosis.arrays import is_number_array
 from jaxloss.inspect.diagnosis.compiling import failed_check
 from jaxloss.inspect.diagnosis.places import line_of_error
 from jaxloss.inspect.diagnosis.recording import Call
 from jaxloss.inspect.diagnosis.report import Finding
-from jaxloss.inspect.diagnosis.trial import Leaf, Trial
+from jaxloss.inspect.diagnosis.trial import Trial
 
 __all__ = ["RULES", "swapped_call"]
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from jaxloss.inspect.diagnosis.arguments import Leaf
 from jaxloss.inspect.diagnosis.arrays import is_floating, numbers
 from jaxloss.inspect.diagnosis.flow import ancestors, flow_from
 from jaxloss.inspect.diagnosis.report import Finding
 from jaxloss.inspect.diagnosis.stepping import Node, Program, Step
-from jaxloss.inspect.diagnosis.trial import Leaf, Trial
+from jaxloss.inspect.diagnosis.trial import Trial
 
 __all__ = ["RULES"]
 

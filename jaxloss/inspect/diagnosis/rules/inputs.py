@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss.inspect.diagnosis.arguments import Leaf
 from jaxloss.inspect.diagnosis.arrays import first_index, is_floating, numbers
 from jaxloss.inspect.diagnosis.report import Finding
-from jaxloss.inspect.diagnosis.trial import Leaf, Trial
+from jaxloss.inspect.diagnosis.trial import Trial
 
 __all__ = ["RULES"]
 

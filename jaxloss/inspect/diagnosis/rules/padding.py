@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss.inspect.diagnosis.arguments import Leaf
 from jaxloss.inspect.diagnosis.arrays import is_number_array, numbers
 from jaxloss.inspect.diagnosis.flow import ancestors
 from jaxloss.inspect.diagnosis.report import Finding
 from jaxloss.inspect.diagnosis.stepping import Node, Program, Step, step_through
-from jaxloss.inspect.diagnosis.trial import Leaf, Trial
+from jaxloss.inspect.diagnosis.trial import Trial
 
 __all__ = ["RULES"]
 
