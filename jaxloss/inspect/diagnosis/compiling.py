@@ -37,7 +37,7 @@ def failed_check(fn: Callable[[Any], Any], given: Any) -> str | None:
     """
 
     def error(given: Any) -> Any:
-        with value_checks._checking(True):
+        with value_checks.checking(True):
             return checkify.checkify(fn, errors=checkify.user_checks)(given)[0]
 
     message = compiled(error, given).get()
