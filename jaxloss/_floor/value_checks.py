@@ -14,7 +14,7 @@ from jax.experimental import checkify
 from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.typing import Array
 
-__all__ = ["checked", "ensure", "ensure_labels", "ensure_logits", "ensure_probabilities", "within_domain"]
+__all__ = ["checked", "checking", "ensure", "ensure_labels", "ensure_logits", "ensure_probabilities", "within_domain"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,12 +26,12 @@ MANY = 64
 """How many scores lie between 0 and 1 by chance less than once in a life."""
 
 # Part of the jit cache key: a function that was compiled unchecked is traced anew under `checked`.
-_checking = jax.make_user_context(False)
+checking = jax.make_user_context(False)
 
 
 def ensure(condition: Callable[[], Array], message: str) -> None:
     """Check ``condition`` at run time if `checked` is in force; otherwise add nothing to the program."""
-    if _checking.value:
+    if checking.value:
         checkify.check(jnp.all(condition()), message)
 
 
@@ -126,7 +126,7 @@ def checked(fn: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(fn)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _checking(True):
+        with checking(True):
             error, result = checkify.checkify(fn, errors=checkify.user_checks)(*args, **kwargs)
         if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(error)):
             jax.debug.callback(fail, error)
