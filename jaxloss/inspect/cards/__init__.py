@@ -1,0 +1,44 @@
+"""Property cards: what a loss does, before one trains with it.
+
+`card` examines a loss now; `all_cards` reads the committed cards of all losses, and `find` searches them.
+"""
+
+from jaxloss.inspect.cards.cost import cost_rows
+from jaxloss.inspect.cards.examination import card
+from jaxloss.inspect.cards.falsifier import falsify_convexity
+from jaxloss.inspect.cards.floats import DEFECTS, Enumeration, FloatName, enumerate_floats, float_verdict
+from jaxloss.inspect.cards.influence import influence_rows
+from jaxloss.inspect.cards.predicting import predicted, predicting_rows
+from jaxloss.inspect.cards.pushing import bounded_gradient, pushing_rows, wrong_but_flat
+from jaxloss.inspect.cards.record import Card
+from jaxloss.inspect.cards.reporting import reported, reporting_rows
+from jaxloss.inspect.cards.table import all_cards, drift, find
+from jaxloss.inspect.cards.vectors import VectorView, vector_view
+from jaxloss.inspect.cards.views import View, view
+
+__all__ = [
+    "DEFECTS",
+    "Card",
+    "Enumeration",
+    "FloatName",
+    "VectorView",
+    "View",
+    "all_cards",
+    "bounded_gradient",
+    "card",
+    "cost_rows",
+    "drift",
+    "enumerate_floats",
+    "falsify_convexity",
+    "find",
+    "float_verdict",
+    "influence_rows",
+    "predicted",
+    "predicting_rows",
+    "pushing_rows",
+    "reported",
+    "reporting_rows",
+    "vector_view",
+    "view",
+    "wrong_but_flat",
+]

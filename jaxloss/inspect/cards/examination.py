@@ -1,0 +1,129 @@
+"""The card of one loss, made live: every engine that applies, one after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import jaxloss
+from jaxloss.inspect.cards.cost import cost_rows
+from jaxloss.inspect.cards.falsifier import falsify_convexity
+from jaxloss.inspect.cards.floats import FloatName, enumerate_floats, float_verdict
+from jaxloss.inspect.cards.influence import influence_rows
+from jaxloss.inspect.cards.predicting import predicting_rows
+from jaxloss.inspect.cards.pushing import bounded_gradient, pushing_rows
+from jaxloss.inspect.cards.record import Card, plain
+from jaxloss.inspect.cards.reporting import reporting_rows
+from jaxloss.inspect.cards.vectors import SIZE, vector_view
+from jaxloss.inspect.cards.views import View, settings_of, view
+from jaxloss.inspect.intervals import certify
+from jaxloss.inspect.subject import Subject
+from jaxloss.inspect.verdict import Verdict, Word
+
+__all__ = ["card", "loss_named", "program_hash"]
+
+HALVES: tuple[FloatName, ...] = ("bfloat16", "float16")
+STRENGTH = (Word.REFUTED, Word.UNKNOWN, Word.NOT_APPLICABLE, Word.TESTED, Word.LEMMA, Word.PROVED)
+"""From the weakest: a loss with several subjects has the weakest verdict of any of them."""
+
+
+def card(loss: str | Callable[..., Any], **parameters: Any) -> Card:
+    """The property card of a loss, computed now.
+
+    A loss of one number per example gets all rows: what is proved on an interval, every bfloat16 and float16 input,
+    influence, efficiency, what it reports or predicts, and its cost. A loss of a vector gets a search for a
+    counterexample to convexity. Other losses get a card without rows. `all_cards` reads the committed table instead.
+
+    Args:
+        loss: A loss of the library, its name, or a function with its conventions.
+        parameters: Hyperparameters off their defaults. A number that has no default is 1.
+
+    Returns:
+        The card. A card of several fixed targets or classes has the weakest verdict of them in every row.
+
+    Raises:
+        ValueError: If no loss has this name, or the loss has no hyperparameter of a given name.
+
+    Example:
+        >>> from jaxloss.inspect.cards import card
+        >>> found = card("huber_loss", delta=1.345)
+        >>> found.rows["efficiency"].value, found.rows["bfloat16"].word.value
+        (0.95, 'PROVED')
+    """
+    fn = loss_named(loss) if isinstance(loss, str) else loss
+    if found := view(fn, **parameters):
+        first = found.subjects[0]
+        return _card(fn, parameters, first.kind, first.domain, program_hash(first.fn, ()), _rows(found))
+    if vector := vector_view(fn, **parameters):
+        rows = {"convex": falsify_convexity(vector.fn, SIZE)}
+        return _card(fn, parameters, "vector", None, program_hash(vector.fn, (SIZE,)), rows)
+    return _card(fn, parameters, "none", None, "", {})
+
+
+def loss_named(name: str) -> Callable[..., Any]:
+    """The loss of the library with a name.
+
+    Raises:
+        ValueError: If there is none; the message names the closest ones.
+    """
+    if name in jaxloss.__all__ and callable(fn := getattr(jaxloss, name)):
+        return fn
+    close = difflib.get_close_matches(name, jaxloss.__all__, 3)
+    raise ValueError(f"no loss is named {name!r}; close: {', '.join(close) or 'none, see jaxloss.__all__'}")
+
+
+def program_hash(fn: Callable[..., Any], shape: tuple[int, ...]) -> str:
+    """A hash of the program of a loss at one float32 input, without the addresses of functions in it."""
+    text = str(jax.make_jaxpr(fn)(jax.ShapeDtypeStruct(shape, jnp.float32)))
+    return hashlib.sha256(re.sub(r"0x[0-9a-f]+|<function .*?>", "", text).encode()).hexdigest()[:12]
+
+
+def _card(
+    fn: Callable[..., Any],
+    parameters: Mapping[str, Any],
+    kind: str,
+    domain: tuple[float, float] | None,
+    program: str,
+    rows: Mapping[str, Verdict],
+) -> Card:
+    module = inspect.getmodule(fn)
+    folders = module.__name__.split(".") if module else [""]
+    family = folders[1] if folders[0] == "jaxloss" and len(folders) > 2 else ""
+    versions = {"jaxloss": jaxloss.__version__, "jax": jax.__version__}
+    settings = plain(settings_of(fn, parameters))
+    kept = {name: dataclasses.replace(row, evidence=plain(row.evidence)) for name, row in rows.items()}
+    return Card(fn.__name__, family, kind, domain, settings, program, versions, kept)
+
+
+def _rows(found: View) -> dict[str, Verdict]:
+    rows = _weakest([_of_subject(subject, found.legal) for subject in found.subjects], found.subjects)
+    first = found.subjects[0]
+    rows |= influence_rows(first) | reporting_rows(first, found.link) | predicting_rows(found.pair)
+    return rows | cost_rows(first.fn)
+
+
+def _of_subject(subject: Subject, legal: tuple[float, float]) -> dict[str, Verdict]:
+    rows = dict(certify(subject))
+    for dtype in HALVES:
+        rows[dtype] = float_verdict(enumerate_floats(subject, dtype, legal=legal))
+    return rows | {"bounded_gradient": bounded_gradient(subject, legal)} | pushing_rows(subject)
+
+
+def _weakest(many: list[dict[str, Verdict]], subjects: Sequence[Subject]) -> dict[str, Verdict]:
+    """Row by row the weakest verdict, with the name of its subject if there are several."""
+    if len(many) == 1:
+        return many[0]
+    rows = {}
+    for name in many[0]:
+        found = [(subject.name, rows_of[name]) for subject, rows_of in zip(subjects, many, strict=True)]
+        subject, verdict = min(found, key=lambda item: STRENGTH.index(item[1].word))
+        rows[name] = dataclasses.replace(verdict, evidence={**verdict.evidence, "subject": subject})
+    return rows

@@ -1,0 +1,93 @@
+"""A search for a chord that lies below a loss of a vector: it can refute that the loss is convex, never prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss.inspect.verdict import Verdict, Word
+
+__all__ = ["CUT", "falsify_convexity"]
+
+CUT = 1e3
+"""Rounding units from which a gap is a counterexample; convex losses stay below 1."""
+SCALES = 10.0 ** np.arange(-3.0, 2.0)
+STARTS = 24
+"""Pairs of points per pair of scales: how far out the chord lies, and how long it is."""
+STEPS = 40
+REACH = 50.0
+Climb = tuple[jax.Array, jax.Array, jax.Array]
+"""Both ends, the best ends until now, and their gap."""
+
+
+def falsify_convexity(fn: Callable[[jax.Array], jax.Array], size: int) -> Verdict:
+    r"""Look for two points whose midpoint has a larger loss than the mean of both.
+
+    The gap :math:`\ell(\tfrac{x + y}{2}) - \tfrac12 (\ell(x) + \ell(y))` is maximised in float64 from starts of all
+    scales, in rounding units: the spacing of doubles at the size of the three losses and of the points. The best pair
+    is rounded to float32 and evaluated again, on its own.
+
+    Args:
+        fn: From a vector to one loss, in the dtype of the vector.
+        size: Length of the vector.
+
+    Returns:
+        REFUTED with the two points as witness, if their gap is at least a thousand units both times; TESTED otherwise.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> from jaxloss.inspect.cards import falsify_convexity
+        >>> falsify_convexity(jax.nn.logsumexp, 3).word.value
+        'TESTED'
+        >>> falsify_convexity(lambda x: jnp.log1p(jnp.sum(x * x)), 3).word.value
+        'REFUTED'
+    """
+    gap = jax.jit(lambda ends: _gap(fn, ends))
+    with jax.enable_x64(True):
+        starts = jnp.asarray(_starts(size))
+        ends, units = jax.jit(jax.vmap(lambda ends: _climb(fn, ends)))(starts)
+        units = np.where(np.isfinite(units), units, -np.inf)
+        best = np.asarray(ends[int(np.argmax(units))], np.float32)
+        checked = float(gap(jnp.asarray(best, jnp.float64)))
+    points = len(starts) * (STEPS + 1)
+    if not (np.max(units) >= CUT and checked >= CUT):
+        return Verdict(Word.TESTED, "no chord below the loss was found", evidence={"points": points})
+    witness = {f"{name}_{i}": float(v) for name, row in zip("xy", best, strict=True) for i, v in enumerate(row)}
+    statement = f"not convex: a midpoint is {checked:.1g} rounding units above its chord"
+    return Verdict(Word.REFUTED, statement, evidence={"points": points, "witness": witness})
+
+
+def _starts(size: int) -> np.ndarray:
+    """Pairs of points, ``[starts, 2, size]``."""
+    rng = np.random.default_rng(20240607)
+    shape = (STARTS, SCALES.size, SCALES.size, size)
+    middle = rng.normal(size=shape) * SCALES[:, None, None]
+    half = rng.normal(size=shape) * SCALES[:, None]
+    return np.clip(np.stack([middle - half, middle + half], -2).reshape(-1, 2, size), -REACH, REACH)
+
+
+def _gap(fn: Callable[[jax.Array], jax.Array], ends: jax.Array) -> jax.Array:
+    """By how many rounding units the midpoint lies above its chord."""
+    first, second, middle = (fn(x) for x in (ends[0], ends[1], 0.5 * (ends[0] + ends[1])))
+    size = 1 + jnp.abs(first) + jnp.abs(second) + jnp.abs(middle) + jnp.max(jnp.abs(ends))
+    return (middle - 0.5 * (first + second)) / (float(np.finfo(np.float64).eps) * jax.lax.stop_gradient(size))
+
+
+def _climb(fn: Callable[[jax.Array], jax.Array], ends: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Both ends after some steps uphill, whose length is a share of the chord; the best pair on the way."""
+
+    def step(carry: Climb, _: None) -> tuple[Climb, None]:
+        ends, best, most = carry
+        value, slope = jax.value_and_grad(lambda ends: _gap(fn, ends))(ends)
+        better = value > most
+        best, most = jnp.where(better, ends, best), jnp.where(better, value, most)
+        length = 0.1 * jnp.linalg.norm(ends[1] - ends[0]) / (jnp.linalg.norm(slope) + 1e-300)
+        moved = jnp.clip(ends + length * slope, -REACH, REACH)
+        return (jnp.where(jnp.isfinite(moved), moved, ends), best, most), None
+
+    start = ends, ends, jnp.asarray(-jnp.inf, ends.dtype)
+    (_, best, most), _ = jax.lax.scan(step, start, length=STEPS)
+    return best, most

@@ -1,0 +1,119 @@
+"""What the rows of a certificate are written from: a loss, its program, its tiling, and what happens at its kinks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxloss.inspect.intervals import rounding
+from jaxloss.inspect.intervals.arrays import Bools, Floats
+from jaxloss.inspect.intervals.interpreter import Program
+from jaxloss.inspect.intervals.search import Tiling
+from jaxloss.inspect.intervals.tolerances import ROUNDING, SLACK
+from jaxloss.inspect.subject import Subject
+from jaxloss.inspect.verdict import Verdict, Word
+
+__all__ = ["Findings", "place"]
+
+
+def place(x: float) -> str:
+    """A number of the input, as text."""
+    return f"{x:.6g}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """A loss and what the engine knows of it."""
+
+    subject: Subject
+    program: Program
+    tiling: Tiling
+
+    @property
+    def domain(self) -> str:
+        low, high = self.subject.domain
+        return f"[{place(low)}, {place(high)}]"
+
+    def proved(self, statement: str, value: float | None = None, **more: Any) -> Verdict:
+        """A row that holds on every box."""
+        evidence: Mapping[str, Any] = {
+            "engine": "intervals",
+            "domain": list(self.subject.domain),
+            "dtype": "float64",
+            "boxes": self.tiling.looked_at,
+            "kinks": [float(x) for x in self.tiling.kinks],
+            "rounding": ROUNDING,
+            "slack": SLACK,
+            "assumes": f"elementary functions of NumPy are within {rounding.LIBM_ULPS} floats",
+            **more,
+        }
+        return Verdict(Word.PROVED, statement, value, evidence)
+
+    def refuted(self, statement: str, witness: Mapping[str, Any], value: float | None = None) -> Verdict:
+        """A row with a witness, which was evaluated again."""
+        evidence = {"engine": "intervals", "domain": list(self.subject.domain), "dtype": "float64", "witness": witness}
+        return Verdict(Word.REFUTED, statement, value, evidence)
+
+    def unknown(self, why: str) -> Verdict:
+        evidence = {"engine": "intervals", "domain": list(self.subject.domain), "boxes": self.tiling.looked_at}
+        return Verdict(Word.UNKNOWN, why, None, evidence)
+
+    def first(self, which: Bools) -> str:
+        """The first of some boxes, in words."""
+        index = int(np.argmax(which))
+        boxes = self.tiling.boxes
+        return f"[{boxes.low[index]:.17g}, {boxes.high[index]:.17g}]"
+
+    def jumps_at_kinks(self) -> Floats:
+        """Enclosures ``[2, 2, K]`` of the steps of the value from the left of each kink to it, and on to the right."""
+        tiling = self.tiling
+        steps = [_gap(tiling.before.value, tiling.at.value), _gap(tiling.at.value, tiling.after.value)]
+        return np.stack(steps)
+
+    def broken_at_kinks(self) -> Bools:
+        """Kinks at which the value may jump by more than rounding."""
+        tiling = self.tiling
+        slope = np.maximum(np.abs(tiling.before.slope).max(0), np.abs(tiling.after.slope).max(0))
+        near = self._jump_allowed() + 4 * np.spacing(np.abs(tiling.kinks)) * np.nan_to_num(slope, posinf=0.0)
+        return np.abs(self.jumps_at_kinks()).max((0, 1), initial=0.0) > near
+
+    def torn_at_kinks(self) -> Bools:
+        """Kinks at which the value jumps by more than rounding for certain."""
+        steps = self.jumps_at_kinks()
+        return (np.maximum(steps[:, 0], -steps[:, 1]).max(0, initial=-np.inf)) > 4 * self._jump_allowed()
+
+    def _jump_allowed(self) -> Floats:
+        tiling = self.tiling
+        return tiling.tolerances.jump(np.abs(tiling.at.value).max(0))
+
+    def bends_at_kinks(self) -> Floats:
+        """Enclosures of the slope on the right of each kink minus that on the left: ``[2, K]``."""
+        return _gap(self.tiling.before.slope, self.tiling.after.slope)
+
+    def bend_allowed(self) -> Floats:
+        """How much of a bend at each kink is rounding."""
+        slopes = np.maximum(np.abs(self.tiling.before.slope).min(0), np.abs(self.tiling.after.slope).min(0))
+        return self.tiling.tolerances.bend(slopes)
+
+    def discontinuity(self) -> str | None:
+        """Where the value may jump, in words; None if it is continuous to rounding."""
+        broken = self.broken_at_kinks()
+        if broken.any():
+            return f"the value may jump at {self.tiling.kinks[int(np.argmax(broken))]:.17g}"
+        rough = ~self.tiling.tolerances.continuous(self.tiling.boxes)
+        return f"the value may jump in {self.first(rough)}" if rough.any() else None
+
+
+def _gap(left: Floats, right: Floats) -> Floats:
+    """Enclosures of ``right - left``."""
+    with np.errstate(invalid="ignore"):
+        low, high = rounding.below(right[0] - left[1]), rounding.above(right[1] - left[0])
+    return np.stack(
+        [
+            np.nan_to_num(low, nan=-np.inf, posinf=np.inf, neginf=-np.inf),
+            np.nan_to_num(high, nan=np.inf, posinf=np.inf, neginf=-np.inf),
+        ]
+    )

@@ -1,0 +1,173 @@
+"""The row about gradients: what `jax.grad` returns is the derivative of the value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxloss.inspect.intervals.arrays import Bools, Floats
+from jaxloss.inspect.intervals.boxes import Boxes
+from jaxloss.inspect.intervals.findings import Findings, place
+from jaxloss.inspect.intervals.interpreter import trace
+from jaxloss.inspect.intervals.rules import Missing
+from jaxloss.inspect.verdict import Verdict, Word
+
+__all__ = ["gradient"]
+
+_MOST_POINTS = 512
+_FLOATS_WIDE = 8
+"""A box of so many floats is as good as one kink."""
+
+_MARGIN = 1e-9
+"""How far a gradient must be from the derivative, relative to both, to be another one."""
+
+
+def gradient(findings: Findings) -> Verdict:
+    """Proved where every step has JAX's own rule or a verified one; else compared at points."""
+    boxes = findings.tiling.boxes
+    points, kinks = _points(findings), findings.tiling.kinks
+    claimed = _by_jax(findings, np.concatenate([points.low, kinks]))
+    witness = _lie(findings, points, claimed[: points.size]) or _lie_at_a_kink(findings, claimed[points.size :])
+    if witness is not None:
+        at, found, right = witness["points"][0], witness["gradient"], witness["slope"]
+        return findings.refuted(f"the gradient at {place(at)} is {found:.6g}, the slope is {right}", witness)
+    broken = findings.discontinuity()
+    if broken is not None:
+        return findings.unknown(f"whether the gradient is the derivative is open: {broken}")
+    unverified = _unverified(findings)
+    reason = f"unverified: {', '.join(unverified)}" if unverified else _blind_spot(findings)
+    if reason is None:
+        return findings.proved(
+            f"the gradient is the derivative on {findings.domain}: every step has a verified rule", points=points.size
+        )
+    if not np.isfinite(boxes.slope).all():
+        return findings.unknown(f"whether the gradient is the derivative is open; {reason}")
+    text = f"the gradient agrees with the derivative at {points.size} points; {reason}"
+    return Verdict(Word.TESTED, text, None, {"points": points.size, "domain": list(findings.subject.domain)})
+
+
+def _points(findings: Findings) -> Boxes:
+    """Middles of clean boxes, at most a few hundred, the same for every run."""
+    boxes = findings.tiling.boxes
+    boxes = boxes.take(boxes.clean & np.isfinite(boxes.middle_slope).all(0) & (boxes.middle > boxes.low))
+    chosen = (
+        np.unique(np.linspace(0, max(boxes.size - 1, 0), _MOST_POINTS).astype(int)) if boxes.size else np.zeros(0, int)
+    )
+    boxes = boxes.take(chosen)
+    middle = boxes.middle
+    return Boxes(
+        middle,
+        middle,
+        middle,
+        boxes.middle_value,
+        boxes.middle_slope,
+        boxes.middle_curvature,
+        0 * boxes.jumps,
+        0 * boxes.bends,
+        boxes.middle_value,
+        boxes.middle_slope,
+        boxes.middle_curvature,
+        boxes.opaque,
+    )
+
+
+def _by_jax(findings: Findings, points: Floats) -> Floats:
+    with jax.enable_x64(True):
+        return np.asarray(jax.jit(jax.vmap(jax.grad(findings.subject.fn)))(jnp.asarray(points, jnp.float64)))
+
+
+def _enclosures(findings: Findings, low: Floats, high: Floats) -> Floats | None:
+    """What the program of the gradient computes, in exact arithmetic; None if it has steps without a rule."""
+    try:
+        value = trace(jax.grad(findings.subject.fn)).constant_on(low, high).value
+    except Missing:
+        return None
+    return np.stack([np.broadcast_to(value.low, low.shape), np.broadcast_to(value.high, low.shape)])
+
+
+def _lie(findings: Findings, points: Boxes, claimed: Floats) -> Mapping[str, Any] | None:
+    """A point at which the gradient is not a number, or another number than the slope."""
+    slope = points.slope
+    size = np.abs(slope).max(0)
+    lost = ~np.isfinite(claimed) & (size < 1e300)
+    if lost.any():
+        return _witness(points, claimed, int(np.argmax(lost)))
+    exact = _enclosures(findings, points.low, points.low)
+    if exact is None:
+        exact = np.stack([claimed, claimed])
+    need = _MARGIN * (size + np.abs(claimed) + 1e-3 * min(1.0, findings.tiling.tolerances.steepest))
+    with np.errstate(invalid="ignore"):
+        proven_gap = np.maximum(exact[0] - slope[1], slope[0] - exact[1])
+        seen_gap = np.maximum(claimed - slope[1], slope[0] - claimed)
+        score = np.nan_to_num(np.minimum(proven_gap, 2 * seen_gap) / need, nan=-np.inf, neginf=-np.inf)
+    best = int(np.argmax(score)) if score.size else 0
+    return _witness(points, claimed, best) if score.size and score[best] > 1 else None
+
+
+def _witness(points: Boxes, claimed: Floats, index: int) -> Mapping[str, Any]:
+    middle = 0.5 * (points.slope[0, index] + points.slope[1, index])
+    return {
+        "points": [float(points.low[index])],
+        "gradient": float(claimed[index]),
+        "slope": f"{middle:.6g}",
+        "slope_between": [float(points.slope[0, index]), float(points.slope[1, index])],
+    }
+
+
+def _lie_at_a_kink(findings: Findings, claimed: Floats) -> Mapping[str, Any] | None:
+    """A kink at which the gradient is not between the slopes of both sides."""
+    tiling = findings.tiling
+    if not tiling.kinks.size:
+        return None
+    low = np.minimum(tiling.before.slope[0], tiling.after.slope[0])
+    high = np.maximum(tiling.before.slope[1], tiling.after.slope[1])
+    near = _MARGIN * (np.abs(low) + np.abs(high) + min(1.0, tiling.tolerances.steepest))
+    sound = np.isfinite(low) & np.isfinite(high) & ~findings.broken_at_kinks()
+    with np.errstate(invalid="ignore"):
+        wrong = sound & ~((claimed >= low - near) & (claimed <= high + near))
+    if not wrong.any():
+        return None
+    index = int(np.argmax(wrong))
+    return {
+        "points": [float(tiling.kinks[index])],
+        "gradient": float(claimed[index]),
+        "slope": f"between {low[index]:.6g} and {high[index]:.6g}",
+        "slope_between": [float(low[index]), float(high[index])],
+    }
+
+
+def _unverified(findings: Findings) -> list[str]:
+    """What the loss passes through whose rule nobody verified."""
+    low, high = findings.tiling.boxes.low, findings.tiling.boxes.high
+    kinks = findings.tiling.kinks
+    jet = findings.program(low, high, np.isin(low, kinks), np.isin(high, kinks))
+    return sorted(name for name, mask in jet.opaque.items() if mask.any())
+
+
+def _finite(ends: Floats) -> Bools:
+    return np.isfinite(ends[0]) & np.isfinite(ends[1])
+
+
+def _blind_spot(findings: Findings) -> str | None:
+    """Why the gradient may be no number somewhere, in words; None if it is finite everywhere."""
+    boxes = findings.tiling.boxes
+    wide = ~boxes.clean & (
+        boxes.high - boxes.low > _FLOATS_WIDE * np.spacing(np.maximum(np.abs(boxes.low), np.abs(boxes.high)))
+    )
+    if wide.any():
+        return f"there may be kinks in {findings.first(wide)}"
+    if not np.isfinite(boxes.slope).all():
+        return f"the slope may be infinite in {findings.first(~_finite(boxes.slope))}"
+    inner_low, inner_high = (
+        np.where(boxes.clean, boxes.low, boxes.middle),
+        np.where(boxes.clean, boxes.high, boxes.middle),
+    )
+    exact = _enclosures(findings, inner_low, inner_high)
+    if exact is None:
+        return "the gradient has steps without a rule"
+    lost = ~_finite(exact)
+    return f"the gradient may be no number in {findings.first(lost)}" if lost.any() else None

@@ -1,0 +1,119 @@
+"""Runs a traced function on enclosures: the program that JAX sees, with one rule for each of its steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend import core
+
+from jaxloss.inspect.intervals import interval as iv
+from jaxloss.inspect.intervals import jets, known, truth
+from jaxloss.inspect.intervals.arrays import Bools, Floats
+from jaxloss.inspect.intervals.jets import Jet
+from jaxloss.inspect.intervals.rules import RULES, Missing, Value, Watch
+from jaxloss.inspect.intervals.truth import Truth
+
+__all__ = ["Program", "trace"]
+
+_CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "remat2": "jaxpr", "checkpoint": "jaxpr"}
+"""Primitives that call another program, and the parameter that holds it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A function of one float64, traced."""
+
+    closed: core.ClosedJaxpr
+
+    def __call__(
+        self, low: Floats, high: Floats, low_open: Bools, high_open: Bools, margins: list[Floats] | None = None
+    ) -> Jet:
+        """Enclosures over boxes; with ``margins``, a list to which the margin of every comparison is added."""
+        box = iv.Interval(low, high, low_open, high_open)
+        with np.errstate(all="ignore"):
+            (result,) = _run(self.closed.jaxpr, self.closed.consts, [Jet(box, slope=iv.point(1.0))], Watch(margins))
+        if isinstance(result, Truth):
+            raise Missing("a loss that is a truth value")
+        return result
+
+    def constant_on(self, low: Floats, high: Floats) -> Jet:
+        """Enclosures of the value alone."""
+        closed = np.zeros(low.shape, bool)
+        with np.errstate(all="ignore"):
+            (result,) = _run(
+                self.closed.jaxpr, self.closed.consts, [jets.plain(iv.Interval(low, high, closed, closed))], Watch()
+            )
+        if isinstance(result, Truth):
+            raise Missing("a loss that is a truth value")
+        return result
+
+
+def trace(fn: Callable[[jax.Array], jax.Array]) -> Program:
+    """The program of a function of one number, in float64."""
+    with jax.enable_x64(True):
+        return Program(jax.make_jaxpr(fn)(jnp.zeros((), jnp.float64)))
+
+
+def _constant(value: Any) -> Value:
+    number = np.asarray(value)
+    if number.size != 1:
+        raise Missing(f"a constant array of shape {number.shape}")
+    if number.dtype == np.bool_:
+        return truth.of_constant(bool(number.item()))
+    return jets.constant(float(number.item()))
+
+
+def _run(jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Value], watch: Watch) -> list[Value]:
+    held: dict[core.Var, Value] = dict(zip(jaxpr.invars, inputs, strict=True))
+    held.update(zip(jaxpr.constvars, (_constant(c) for c in consts), strict=True))
+
+    def read(variable: Any) -> Value:
+        return _constant(variable.val) if isinstance(variable, core.Literal) else held[variable]
+
+    for step in jaxpr.eqns:
+        for variable in step.outvars:
+            shape = variable.aval.shape if isinstance(variable.aval, jax.core.ShapedArray) else (0,)
+            if math.prod(shape) != 1:
+                raise Missing(f"{step.primitive.name} of an array of shape {shape}")
+        held.update(zip(step.outvars, _step(step, [read(v) for v in step.invars], watch), strict=True))
+    return [read(variable) for variable in jaxpr.outvars]
+
+
+def _step(step: core.JaxprEqn, inputs: list[Value], watch: Watch) -> list[Value]:
+    name = step.primitive.name
+    if name in _CALLS:
+        return _call(step.params[_CALLS[name]], inputs, watch)
+    if name in ("custom_jvp_call", "custom_vjp_call"):
+        return _custom(step, inputs, watch)
+    if name not in RULES:
+        raise Missing(f"the primitive {name}")
+    return [RULES[name](watch, step.params, *inputs)]
+
+
+def _call(program: Any, inputs: list[Value], watch: Watch) -> list[Value]:
+    if isinstance(program, core.ClosedJaxpr):
+        return _run(program.jaxpr, program.consts, inputs, watch)
+    return _run(program, (), inputs, watch)
+
+
+def _custom(step: core.JaxprEqn, inputs: list[Value], watch: Watch) -> list[Value]:
+    """By the closed form if the function is known, else by what its body does; its own derivative rule is not used."""
+    entry = known.find(step)
+    outputs = None if entry is None else entry.form(*(a for a in inputs if isinstance(a, Jet)))
+    if outputs is None:
+        outputs = _call(step.params["call_jaxpr"], inputs, watch)
+    if entry is not None and known.keeps_its_rule(step, entry):
+        return list(outputs)
+    return [_opaque(known.name_of(step), output) for output in outputs]
+
+
+def _opaque(name: str, output: Value) -> Value:
+    if isinstance(output, Truth) or (output.slope is None and output.jumps is None):
+        return output
+    return dataclasses.replace(output, opaque={**output.opaque, name: np.ones(output.value.low.shape, bool)})
