@@ -32,7 +32,7 @@ def values(fn: Callable[..., jax.Array], *columns: np.ndarray) -> np.ndarray:
     """A function of single numbers at many of them, in float64."""
     with jax.enable_x64(True):
         flat = [jnp.asarray(np.ravel(column), jnp.float64) for column in columns]
-        return np.asarray(jax.vmap(fn)(*flat))
+        return np.asarray(jax.jit(jax.vmap(fn))(*flat))
 
 
 def equal(found: np.ndarray, expected: np.ndarray) -> bool:

@@ -16,7 +16,7 @@ __all__ = ["Card", "plain"]
 NARROWEST = 60
 WORD_COLUMN = 9
 ROW_COLUMN = 24
-SHOWN = 3
+SHOWN = 2
 """Numbers of a witness that the text shows."""
 
 
@@ -116,11 +116,12 @@ class Card:
         return picture.plot_card(self, loss)
 
     @classmethod
-    def from_json(cls, text: str) -> Card:
+    def from_json(cls, line: str) -> Card:
         """Read what `json` wrote."""
-        fields = json.loads(text)
+        fields = json.loads(line)
         pool = fields.pop("evidence")
-        rows = {name: Verdict(Word(word), *more, pool[at]) for name, (word, *more, at) in fields.pop("rows").items()}
+        found = fields.pop("rows").items()
+        rows = {name: Verdict(Word(word), text, value, pool[at]) for name, (word, text, value, at) in found}
         domain = fields.pop("domain")
         return cls(**fields, domain=tuple(domain) if domain else None, rows=rows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from jaxloss.inspect.choosing.asking import Question, traits_implied, understand, understand_task
@@ -79,12 +80,14 @@ def choose(task: str, traits: Sequence[str] = (), **numbers: float) -> Choice:
     question = understand(task, traits, numbers)
     entries = entries_for(question.task)
     chosen = ranked(entries, question.traits)
+    options = tuple(_option(entry, question) for entry in chosen)
+    inputs = {**question.task.inputs, **{k: v for k, v in common().inputs.items() if k not in question.task.inputs}}
     return Choice(
         task=question.task.name,
         traits=question.traits,
         numbers=question.numbers,
-        options=tuple(_option(entry, question) for entry in chosen),
-        inputs={**common().inputs, **question.task.inputs},
+        options=options,
+        inputs={name: says for name, says in inputs.items() if _is_used(name, options)},
         notes=tuple(_notes(question, entries, chosen)),
     )
 
@@ -115,6 +118,10 @@ def _option(entry: Entry, question: Question) -> Option:
     )
 
 
+def _is_used(name: str, options: Sequence[Option]) -> bool:
+    return any(re.search(rf"\b{name}\b(?!=)", option.code) for option in options)
+
+
 def _notes(question: Question, entries: Sequence[Entry], chosen: Sequence[Entry]) -> Iterator[str]:
     for name in question.traits:
         trait = all_traits()[name]
@@ -124,7 +131,7 @@ def _notes(question: Question, entries: Sequence[Entry], chosen: Sequence[Entry]
         if trait.note:
             yield trait.note
         elif not _changes(name, entries):
-            where = [task.name for task in all_tasks().values() if _changes(name, task.entries)]
+            where = [task.name for task in all_tasks().values() if _changes(name, entries_for(task))]
             yield f"'{name}' changes nothing for {question.task.name}; there is advice on it for {', '.join(where)}."
     for name, value in question.numbers.items():
         if not traits_implied(name, value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 from jaxloss.inspect.choosing.tables import Number, Task, all_numbers, all_tasks, all_traits
 from jaxloss.inspect.choosing.words import find, plain
@@ -81,7 +82,7 @@ def _known(name: str) -> bool:
 
 
 def _checked(number: Number, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{number.name} must be a number; found {value!r}, a {type(value).__name__}")
     if not (math.isfinite(value) and number.low <= value <= number.high):
         raise ValueError(

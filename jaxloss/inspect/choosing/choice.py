@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = ["Choice", "Citation", "Option"]
 
+NARROWEST = 60
 CODE, FURTHER = " " * 4, " " * 8
 """Where a code line starts, and where it goes on."""
 
@@ -69,7 +70,7 @@ class Choice:
         traits: The traits that were considered, by their names in the table.
         numbers: The numbers that were given, by name.
         options: The losses, the best first.
-        inputs: What the code lines need: by name, the shape and what the array holds.
+        inputs: What the code lines need: by name, its shape and what it holds.
         notes: What holds for all of them.
     """
 
@@ -87,11 +88,16 @@ class Choice:
         """The short list for a terminal.
 
         Args:
-            width: Columns. Only a link, which stands on a line of its own, may be longer.
+            width: Columns, at least 60. Only a link, which stands on a line of its own, may be longer.
 
         Returns:
             Lines of text, without a newline at the end.
+
+        Raises:
+            ValueError: If ``width`` is below 60.
         """
+        if width < NARROWEST:
+            raise ValueError(f"width must be at least {NARROWEST}; found {width}")
         lines = _filled(f"Which loss for {self.task}?", width)
         if self.traits:
             lines += _filled(f"Traits: {', '.join(self.traits)}", width)
@@ -101,10 +107,8 @@ class Choice:
             lines += ["", *_described(place, option, width)]
         if self.notes:
             lines += ["", "Notes", *(line for note in self.notes for line in _filled(note, width, "- ", "  "))]
-        used = {name: says for name, says in self.inputs.items() if self._uses(name)}
-        if used:
-            given = (line for name, says in used.items() for line in _filled(f"{name}: {says}", width, "  ", "    "))
-            lines += ["", "The code lines need", *given]
+        given = (line for name, says in self.inputs.items() for line in _filled(f"{name}: {says}", width, "  ", "    "))
+        lines += ["", "The code lines need", *given]
         return "\n".join(lines)
 
     def json(self, indent: int | None = 2) -> str:
@@ -117,9 +121,6 @@ class Choice:
             fields["card"] = None if option.card is None else {"row": option.card[0], "holds": option.card[1]}
         whole = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {**whole, "numbers": dict(self.numbers), "inputs": dict(self.inputs), "options": options}
-
-    def _uses(self, name: str) -> bool:
-        return any(re.search(rf"\b{name}\b(?!=)", option.code) for option in self.options)
 
 
 def _filled(text: str, width: int, first: str = "", rest: str = "") -> list[str]:

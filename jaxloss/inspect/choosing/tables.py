@@ -47,6 +47,8 @@ class Entry:
     """A key of `experiments`; empty if there is none."""
     cites: tuple[str, ...]
     """Keys of `citations` beside the one of the loss."""
+    tasks: tuple[str, ...]
+    """Of a common entry, the tasks that it is for; all if empty."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +107,7 @@ def _entries(rows: list[dict[str, Any]]) -> tuple[Entry, ...]:
             card=(row["card"]["row"], row["card"]["holds"]) if "card" in row else None,
             experiment=row.get("experiment", ""),
             cites=tuple(row.get("cites", ())),
+            tasks=tuple(row.get("tasks", ())),
         )
         for row in rows
     )
@@ -130,9 +133,10 @@ def common() -> Task:
 
 
 def entries_for(task: Task) -> tuple[Entry, ...]:
-    """The entries of a task, and the common ones for losses that it has no entry for."""
+    """The entries of a task, and the common ones that fit it, for losses that it has no entry for."""
     own = {entry.loss for entry in task.entries}
-    return (*task.entries, *(entry for entry in common().entries if entry.loss not in own))
+    fitting = [entry for entry in common().entries if not entry.tasks or task.name in entry.tasks]
+    return (*task.entries, *(entry for entry in fitting if entry.loss not in own))
 
 
 @functools.cache

@@ -144,23 +144,9 @@ def gap(p: Jet, q: Jet, _difference: Jet) -> Outputs:
     return (compose(_GAP, jets.divide(p, q)),)
 
 
-def _log_cosh_of_size(a: Interval) -> Interval:
-    half = el.sinh(times(0.5, a))
-    near = el.log1p(times(2.0, iv.square(half)))
-    far = iv.subtract(iv.add(a, el.log1p(el.exp(times(-2.0, a)))), el.number(math.log(2.0)))
-    return iv.where(a.high < 1, near, far)
-
-
-def _sech_squared(a: Interval) -> Interval:
-    return SMOOTH["tanh"].slope(a)
-
-
-_LOG_COSH = Smooth(lambda a: even_by_ends(a, _log_cosh_of_size), el.tanh, _sech_squared)
-
-
 def log_cosh(x: Jet) -> Outputs:
     """``log(cosh(x))``."""
-    return (compose(_LOG_COSH, x),)
+    return (compose(SMOOTH["log_cosh"], x),)
 
 
 _ARC = el.hyperbola(1.0)

@@ -238,6 +238,14 @@ def integer_power_of(exponent: int) -> Smooth:
 
 _LOG2 = math.log(2.0)
 
+
+def _log_cosh_of_size(a: Interval) -> Interval:
+    half = sinh(times(0.5, a))
+    near = log1p(times(2.0, iv.square(half)))
+    far = iv.subtract(iv.add(a, log1p(exp(times(-2.0, a)))), number(_LOG2))
+    return iv.where(a.high < 1, near, far)
+
+
 SMOOTH: Mapping[str, Smooth] = {
     "exp": Smooth(exp, exp, exp),
     "exp2": Smooth(
@@ -274,6 +282,6 @@ SMOOTH: Mapping[str, Smooth] = {
     "erf": Smooth(erf, _gauss, lambda a: times(-2.0, iv.multiply(a, _gauss(a)))),
     "sin": Smooth(sin, cos, lambda a: iv.negative(sin(a))),
     "cos": Smooth(cos, lambda a: iv.negative(sin(a)), lambda a: iv.negative(cos(a))),
-    "square": integer_power_of(2),
+    "log_cosh": Smooth(lambda a: even_by_ends(a, _log_cosh_of_size), tanh, _sech_squared),
 }
-"""The smooth primitives of JAX by name, and ``softplus``."""
+"""The smooth primitives of JAX by name, and two of their combinations."""

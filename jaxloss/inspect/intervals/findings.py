@@ -70,7 +70,7 @@ class Findings:
     def jumps_at_kinks(self) -> Floats:
         """Enclosures ``[2, 2, K]`` of the steps of the value from the left of each kink to it, and on to the right."""
         tiling = self.tiling
-        steps = [_gap(tiling.before.value, tiling.at.value), _gap(tiling.at.value, tiling.after.value)]
+        steps = [_gap(tiling.before.value, tiling.at), _gap(tiling.at, tiling.after.value)]
         return np.stack(steps)
 
     def broken_at_kinks(self) -> Bools:
@@ -87,7 +87,7 @@ class Findings:
 
     def _jump_allowed(self) -> Floats:
         tiling = self.tiling
-        return tiling.tolerances.jump(np.abs(tiling.at.value).max(0))
+        return tiling.tolerances.jump(np.abs(tiling.at).max(0))
 
     def bends_at_kinks(self) -> Floats:
         """Enclosures of the slope on the right of each kink minus that on the left: ``[2, K]``."""

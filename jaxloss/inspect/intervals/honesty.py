@@ -14,13 +14,15 @@ from jaxloss.inspect.intervals.boxes import Boxes
 from jaxloss.inspect.intervals.findings import Findings, place
 from jaxloss.inspect.intervals.interpreter import trace
 from jaxloss.inspect.intervals.rules import Missing
+from jaxloss.inspect.intervals.search import FINEST
+from jaxloss.inspect.intervals.witnesses import at_points
 from jaxloss.inspect.verdict import Verdict, Word
 
 __all__ = ["gradient"]
 
 _MOST_POINTS = 512
-_FLOATS_WIDE = 8
-"""A box of so many floats is as good as one kink."""
+_AT_ONCE = 16
+"""How many gradients JAX computes together."""
 
 _MARGIN = 1e-9
 """How far a gradient must be from the derivative, relative to both, to be another one."""
@@ -28,10 +30,8 @@ _MARGIN = 1e-9
 
 def gradient(findings: Findings) -> Verdict:
     """Proved where every step has JAX's own rule or a verified one; else compared at points."""
-    boxes = findings.tiling.boxes
-    points, kinks = _points(findings), findings.tiling.kinks
-    claimed = _by_jax(findings, np.concatenate([points.low, kinks]))
-    witness = _lie(findings, points, claimed[: points.size]) or _lie_at_a_kink(findings, claimed[points.size :])
+    points = _points(findings)
+    witness = _lie(findings, points) or _lie_at_a_kink(findings)
     if witness is not None:
         at, found, right = witness["points"][0], witness["gradient"], witness["slope"]
         return findings.refuted(f"the gradient at {place(at)} is {found:.6g}, the slope is {right}", witness)
@@ -44,7 +44,7 @@ def gradient(findings: Findings) -> Verdict:
         return findings.proved(
             f"the gradient is the derivative on {findings.domain}: every step has a verified rule", points=points.size
         )
-    if not np.isfinite(boxes.slope).all():
+    if not np.isfinite(findings.tiling.boxes.slope).all() or not points.size:
         return findings.unknown(f"whether the gradient is the derivative is open; {reason}")
     text = f"the gradient agrees with the derivative at {points.size} points; {reason}"
     return Verdict(Word.TESTED, text, None, {"points": points.size, "domain": list(findings.subject.domain)})
@@ -76,8 +76,12 @@ def _points(findings: Findings) -> Boxes:
 
 
 def _by_jax(findings: Findings, points: Floats) -> Floats:
+    """The gradient in float64, by JAX; the number of points is padded, so that all losses share compiled steps."""
+    if not points.size:
+        return points
+    padded = np.resize(points, -(-points.size // _AT_ONCE) * _AT_ONCE)
     with jax.enable_x64(True):
-        return np.asarray(jax.jit(jax.vmap(jax.grad(findings.subject.fn)))(jnp.asarray(points, jnp.float64)))
+        return np.asarray(jax.vmap(jax.grad(findings.subject.fn))(jnp.asarray(padded, jnp.float64)))[: points.size]
 
 
 def _enclosures(findings: Findings, low: Floats, high: Floats) -> Floats | None:
@@ -89,40 +93,65 @@ def _enclosures(findings: Findings, low: Floats, high: Floats) -> Floats | None:
     return np.stack([np.broadcast_to(value.low, low.shape), np.broadcast_to(value.high, low.shape)])
 
 
-def _lie(findings: Findings, points: Boxes, claimed: Floats) -> Mapping[str, Any] | None:
+def _lie(findings: Findings, points: Boxes) -> Mapping[str, Any] | None:
     """A point at which the gradient is not a number, or another number than the slope."""
+    if not points.size:
+        return None
     slope = points.slope
-    size = np.abs(slope).max(0)
-    lost = ~np.isfinite(claimed) & (size < 1e300)
-    if lost.any():
-        return _witness(points, claimed, int(np.argmax(lost)))
     exact = _enclosures(findings, points.low, points.low)
     if exact is None:
-        exact = np.stack([claimed, claimed])
-    need = _MARGIN * (size + np.abs(claimed) + 1e-3 * min(1.0, findings.tiling.tolerances.steepest))
+        middle = _by_jax(findings, points.low)
+        exact = np.stack([middle, middle])
+    size = np.abs(slope).max(0)
+    need = _MARGIN * (2 * size + 1e-3 * min(1.0, findings.tiling.tolerances.steepest))
     with np.errstate(invalid="ignore"):
-        proven_gap = np.maximum(exact[0] - slope[1], slope[0] - exact[1])
-        seen_gap = np.maximum(claimed - slope[1], slope[0] - claimed)
-        score = np.nan_to_num(np.minimum(proven_gap, 2 * seen_gap) / need, nan=-np.inf, neginf=-np.inf)
-    best = int(np.argmax(score)) if score.size else 0
-    return _witness(points, claimed, best) if score.size and score[best] > 1 else None
+        gap = np.maximum(exact[0] - slope[1], slope[0] - exact[1])
+        lost = ~_finite(exact)
+        score = np.where(lost & (size < 1e300), np.inf, np.nan_to_num(gap / need, nan=-np.inf, neginf=-np.inf))
+    # The worst ones, and some others on the way.
+    worst = np.argsort(-score, kind="stable")[: _AT_ONCE // 2]
+    chosen = np.concatenate([worst, np.linspace(0, points.size - 1, _AT_ONCE // 2).astype(int)])
+    claimed = _by_jax(findings, points.low[chosen])
+    for index, found in zip(chosen, claimed, strict=True):
+        if not np.isfinite(found):
+            return _witness(points, float(found), index)
+        apart = max(found - slope[1, index], slope[0, index] - found)
+        if (
+            score[index] > 1
+            and apart > 0.5 * min(gap[index], apart) > need[index]
+            and _seen(findings, points, index, apart)
+        ):
+            return _witness(points, float(found), index)
+    return None
 
 
-def _witness(points: Boxes, claimed: Floats, index: int) -> Mapping[str, Any]:
+def _seen(findings: Findings, points: Boxes, index: int, apart: float) -> bool:
+    """Whether a secant of the loss, as JAX evaluates it, agrees with the slope and not with the gradient."""
+    x, (low, high) = float(points.low[index]), points.slope[:, index]
+    for reach in max(1.0, abs(x)) * 2.0 ** -np.arange(8.0, 28.0, 2.0):
+        before, after = at_points(findings, x - reach, x + reach)
+        secant = (after - before) / ((x + reach) - (x - reach))
+        if low - 0.25 * apart <= secant <= high + 0.25 * apart:
+            return True
+    return False
+
+
+def _witness(points: Boxes, found: float, index: int) -> Mapping[str, Any]:
     middle = 0.5 * (points.slope[0, index] + points.slope[1, index])
     return {
         "points": [float(points.low[index])],
-        "gradient": float(claimed[index]),
+        "gradient": found,
         "slope": f"{middle:.6g}",
         "slope_between": [float(points.slope[0, index]), float(points.slope[1, index])],
     }
 
 
-def _lie_at_a_kink(findings: Findings, claimed: Floats) -> Mapping[str, Any] | None:
+def _lie_at_a_kink(findings: Findings) -> Mapping[str, Any] | None:
     """A kink at which the gradient is not between the slopes of both sides."""
     tiling = findings.tiling
     if not tiling.kinks.size:
         return None
+    claimed = _by_jax(findings, tiling.kinks)
     low = np.minimum(tiling.before.slope[0], tiling.after.slope[0])
     high = np.maximum(tiling.before.slope[1], tiling.after.slope[1])
     near = _MARGIN * (np.abs(low) + np.abs(high) + min(1.0, tiling.tolerances.steepest))
@@ -155,9 +184,7 @@ def _finite(ends: Floats) -> Bools:
 def _blind_spot(findings: Findings) -> str | None:
     """Why the gradient may be no number somewhere, in words; None if it is finite everywhere."""
     boxes = findings.tiling.boxes
-    wide = ~boxes.clean & (
-        boxes.high - boxes.low > _FLOATS_WIDE * np.spacing(np.maximum(np.abs(boxes.low), np.abs(boxes.high)))
-    )
+    wide = ~boxes.clean & (boxes.high - boxes.low > FINEST * np.abs(boxes.middle))
     if wide.any():
         return f"there may be kinks in {findings.first(wide)}"
     if not np.isfinite(boxes.slope).all():

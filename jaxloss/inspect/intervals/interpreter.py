@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import ShapedArray
 from jax.extend import core
 
 from jaxloss.inspect.intervals import interval as iv
@@ -78,7 +79,7 @@ def _run(jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Value], watc
 
     for step in jaxpr.eqns:
         for variable in step.outvars:
-            shape = variable.aval.shape if isinstance(variable.aval, jax.core.ShapedArray) else (0,)
+            shape = variable.aval.shape if isinstance(variable.aval, ShapedArray) else (0,)
             if math.prod(shape) != 1:
                 raise Missing(f"{step.primitive.name} of an array of shape {shape}")
         held.update(zip(step.outvars, _step(step, [read(v) for v in step.invars], watch), strict=True))

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxloss.inspect.intervals import interval as iv
 from jaxloss.inspect.intervals.arrays import Bools
-from jaxloss.inspect.intervals.elementary import Smooth
+from jaxloss.inspect.intervals.elementary import SMOOTH, Smooth
 from jaxloss.inspect.intervals.interval import Interval
 from jaxloss.inspect.intervals.truth import Truth
 
@@ -42,6 +42,19 @@ Opaque = Mapping[str, Bools]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A number as ``constant + form(of)``, for the forms ``"square"``, ``"exp"`` and ``"cosh"``.
+
+    Functions of these, such as ``sqrt(1 + u**2)`` and ``log(1 + exp(u))``, have derivatives that cancel when they are
+    put together from their parts.
+    """
+
+    form: str
+    of: Jet
+    constant: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Jet:
     """Enclosures over each box.
 
@@ -52,8 +65,7 @@ class Jet:
         jumps: Of every jump of the value inside the box, 0 included.
         bends: Of every jump of the slope inside the box, 0 included.
         opaque: Where the gradient of JAX may be another one.
-        square_of: The number that this is the square of, if it was made so.
-        arc: ``(c, u)`` if this was made as ``c + u**2``.
+        made: How it was made, where that matters to what is made of it.
     """
 
     value: Interval
@@ -62,8 +74,7 @@ class Jet:
     jumps: Part = None
     bends: Part = None
     opaque: Opaque = dataclasses.field(default_factory=dict)
-    square_of: Jet | None = None
-    arc: tuple[float, Jet] | None = None
+    made: Made | None = None
 
     @property
     def number(self) -> float | None:
@@ -128,10 +139,10 @@ def negative(a: Jet) -> Jet:
 
 
 def add(a: Jet, b: Jet) -> Jet:
-    arc = None
+    made = None
     for one, other in ((a, b), (b, a)):
-        if one.square_of is not None and other.number is not None and other.number > 0:
-            arc = (other.number, one.square_of)
+        if one.made is not None and one.made.constant == 0 and other.number is not None:
+            made = dataclasses.replace(one.made, constant=other.number)
     return Jet(
         iv.add(a.value, b.value),
         _add(a.slope, b.slope),
@@ -140,7 +151,7 @@ def add(a: Jet, b: Jet) -> Jet:
         _both_jump(a.jumps, b.jumps),
         _both_jump(a.bends, b.bends),
         merge_opaque(a, b),
-        arc=arc,
+        made=made,
     )
 
 
@@ -157,7 +168,7 @@ def subtract(a: Jet, b: Jet) -> Jet:
 def multiply(a: Jet, b: Jet) -> Jet:
     if a is b:
         squared = compose(SQUARE, a)
-        return dataclasses.replace(squared, square_of=a)
+        return dataclasses.replace(squared, made=Made("square", a))
     if 0 in (a.number, b.number):
         # Only a finite partner: 0 times infinity is NaN.
         partner = b.value if a.number == 0 else a.value
@@ -184,6 +195,8 @@ def divide(a: Jet, b: Jet) -> Jet:
     if b.slope is None and b.jumps is None and b.curvature is None:
         parts = (None if p is None else iv.divide(p, b.value) for p in (a.slope, a.curvature, a.jumps, a.bends))
         return Jet(iv.divide(a.value, b.value), *parts, opaque=merge_opaque(a, b))
+    if a.number == 1 and b.made is not None and b.made.form == "exp" and b.made.constant == 1:
+        return compose(LOGISTIC, negative(b.made.of))
     inverse = compose(INVERSE, b)
     product = multiply(a, inverse)
     value = iv.divide(a.value, b.value)
@@ -296,6 +309,7 @@ def absolute(a: Jet, condition: Truth) -> Jet:
 _CLOSED = (np.zeros((), bool), np.zeros((), bool))
 
 SQUARE = Smooth(iv.square, lambda a: iv.multiply(iv.point(2.0), a), lambda _: iv.point(2.0))
+LOGISTIC = SMOOTH["logistic"]
 INVERSE = Smooth(
     lambda a: iv.divide(iv.point(1.0), a),
     lambda a: iv.divide(iv.point(-1.0), iv.square(a)),

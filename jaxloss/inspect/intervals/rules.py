@@ -57,7 +57,15 @@ def _smooth(name: str) -> Rule:
     return lambda _watch, _params, a: jets.compose(elementary.SMOOTH[name], a)
 
 
-RULES.update({name: _smooth(name) for name in elementary.SMOOTH if name not in ("softplus", "square", "sqrt")})
+def _remembered(name: str) -> Rule:
+    def rule(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
+        return dataclasses.replace(jets.compose(elementary.SMOOTH[name], a), made=jets.Made(name, a))
+
+    return rule
+
+
+_PRIMITIVES = ("exp2", "expm1", "tanh", "logistic", "rsqrt", "sinh", "asinh", "atan", "erf", "sin", "cos")
+RULES.update({name: _smooth(name) for name in _PRIMITIVES}, exp=_remembered("exp"), cosh=_remembered("cosh"))
 RULES.update(
     add=_simple(jets.add),
     add_any=_simple(jets.add),
@@ -99,9 +107,28 @@ def _stop_gradient(_watch: Watch, _params: Mapping[str, Any], a: Value) -> Value
 
 @_rule("sqrt")
 def _sqrt(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
-    if a.arc is not None:
-        return jets.compose(elementary.hyperbola(a.arc[0]), a.arc[1])
+    made = a.made
+    if made is not None and made.form == "square" and made.constant > 0:
+        return jets.compose(elementary.hyperbola(made.constant), made.of)
     return jets.compose(elementary.SMOOTH["sqrt"], a)
+
+
+@_rule("log")
+def _log(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
+    made = a.made
+    if made is not None and made.form == "exp" and made.constant == 1:
+        return jets.compose(elementary.SMOOTH["softplus"], made.of)
+    if made is not None and made.form == "cosh" and made.constant == 0:
+        return jets.compose(elementary.SMOOTH["log_cosh"], made.of)
+    return jets.compose(elementary.SMOOTH["log"], a)
+
+
+@_rule("log1p")
+def _log1p(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
+    made = a.made
+    if made is not None and made.form == "exp" and made.constant == 0:
+        return jets.compose(elementary.SMOOTH["softplus"], made.of)
+    return jets.compose(elementary.SMOOTH["log1p"], a)
 
 
 @_rule("integer_pow")

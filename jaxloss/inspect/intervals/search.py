@@ -13,16 +13,28 @@ from jaxloss.inspect.intervals.kinks import flips
 from jaxloss.inspect.intervals.tolerances import Tolerances
 from jaxloss.inspect.subject import Subject
 
-__all__ = ["Tiling", "explore", "points_of"]
+__all__ = ["Tiling", "explore", "values_at"]
 
 _FIRST_BOXES = 256
 _SCALES = 36
 """How many powers of two towards a declared kink the first boxes have."""
 
-_ROUNDS = 64
-_ROUNDS_BETWEEN_SEARCHES = 6
+_ROUNDS = 48
+_SEARCHES = (2, 4, 8, 16)
+"""The rounds in which flips are looked for between the ends of boxes with kinks inside."""
+
+_AROUND_A_FLIP = 2.0 ** np.asarray([4, 8, 14])
+"""How many floats beside a flip that no float hits the boxes around it end, so that rounding stays between them."""
+
+FINEST = 2.0**-42
+"""Boxes with kinks inside are cut down to this width, relative to where they are."""
+
 _MOST_BOXES = 12_000
 """How many boxes may be undecided at once; a row that needs more stays unknown."""
+
+_MANY_WAYS = 8
+_FEW_BOXES = 256
+"""Fewer boxes are cut into many parts each, which saves rounds, and more into two, which saves boxes."""
 
 _BUDGET = 120_000
 """How many boxes are looked at in all."""
@@ -35,7 +47,7 @@ class Tiling:
     Attributes:
         boxes: They tile the domain, from left to right.
         kinks: Where they are open: the declared kinks, those that were found, and the best point.
-        at: The boxes of the kinks themselves: one point each.
+        at: The ends ``[2, K]`` of the value at the kinks.
         before: The boxes between each kink and the float below.
         after: The boxes between each kink and the float above.
         looked_at: Number of boxes in all.
@@ -44,16 +56,17 @@ class Tiling:
 
     boxes: Boxes
     kinks: Floats
-    at: Boxes
+    at: Floats
     before: Boxes
     after: Boxes
     looked_at: int
     tolerances: Tolerances
 
 
-def points_of(program: Program, points: Floats) -> Boxes:
-    """Boxes of one point each."""
-    return enclose(program, points, points, np.zeros(0))
+def values_at(program: Program, points: Floats) -> Floats:
+    """The ends ``[2, N]`` of enclosures of the value at single points."""
+    value = program.constant_on(points, points).value
+    return np.stack([np.broadcast_to(value.low, points.shape), np.broadcast_to(value.high, points.shape)])
 
 
 def _first_points(subject: Subject, kinks: Floats) -> Floats:
@@ -74,19 +87,28 @@ def _neighbours(program: Program, kinks: Floats) -> tuple[Boxes, Boxes]:
 
 def _exact(program: Program, kinks: Floats) -> Floats:
     """The kinks that are exactly at a float: nothing jumps beside them."""
+    if not kinks.size:
+        return kinks
     before, after = _neighbours(program, kinks)
     return kinks[before.clean & after.clean]
 
 
+def _around(pairs: Floats) -> Floats:
+    """The neighbours between which something flips, and points farther out."""
+    reach = np.spacing(np.abs(pairs))[:, None] * np.concatenate([_AROUND_A_FLIP, -_AROUND_A_FLIP])
+    return np.concatenate([pairs, (pairs[:, None] + reach).ravel()])
+
+
 def _split(boxes: Boxes, which: Bools, points: Floats) -> tuple[Floats, Floats]:
-    """The ends of the halves of some boxes, cut at the new points that they hold, else in the middle."""
+    """The ends of the parts of some boxes, cut at the new points that they hold, else evenly."""
     low, high = boxes.low[which], boxes.high[which]
     held = (
         points[(np.searchsorted(low, points, "right") > np.searchsorted(high, points, "left"))] if low.size else points
     )
-    middle = boxes.middle[which]
+    ways = _MANY_WAYS if low.size < _FEW_BOXES else 2
+    middle = low[:, None] + (high - low)[:, None] * (np.arange(1, ways) / ways)
     first, last = np.searchsorted(points, low, "right"), np.searchsorted(points, high, "left")
-    cuts = np.concatenate([middle[first >= last], held])
+    cuts = np.concatenate([middle[first >= last].ravel(), held])
     ends = np.unique(np.concatenate([low, high, cuts]))
     left, right = ends[:-1], ends[1:]
     inside = np.searchsorted(low, left, "right") > np.searchsorted(high, left, "right")
@@ -102,7 +124,8 @@ def explore(subject: Subject, program: Program) -> Tiling:
     candidates = np.unique(np.concatenate([wanted, exact]))
     candidates = candidates[(candidates > low) & (candidates < high)]
     kinks = _exact(program, candidates)
-    points = np.unique(np.concatenate([points, candidates, pairs[(pairs > low) & (pairs < high)]]) + 0.0)
+    points = np.concatenate([points, candidates, _around(pairs)])
+    points = np.unique(points[(points >= low) & (points <= high)] + 0.0)
     boxes = enclose(program, points[:-1], points[1:], kinks)
     tolerances = Tolerances.of(boxes)
     looked_at = boxes.size
@@ -112,13 +135,14 @@ def explore(subject: Subject, program: Program) -> Tiling:
         if not undecided.any() or undecided.sum() > _MOST_BOXES or looked_at > _BUDGET:
             break
         new = np.zeros(0)
-        if round_ % _ROUNDS_BETWEEN_SEARCHES == _ROUNDS_BETWEEN_SEARCHES - 1:
+        if round_ in _SEARCHES:
             dirty = boxes.take(undecided & ~boxes.clean)
             exact, pairs = flips(program, np.unique(np.concatenate([dirty.low, dirty.high])))
             exact = np.setdiff1d(exact[(exact > low) & (exact < high)], kinks)
             fresh = _exact(program, exact)
             kinks = np.union1d(kinks, fresh)
-            new = np.unique(np.concatenate([exact, pairs]))
+            around = _around(pairs)
+            new = np.unique(np.concatenate([exact, around[(around > low) & (around < high)]]))
             # A kink at the end of a box opens the boxes on both sides.
             undecided |= np.isin(boxes.low, fresh) | np.isin(boxes.high, fresh)
             undecided |= np.searchsorted(new, boxes.low, "right") < np.searchsorted(new, boxes.high, "left")
@@ -128,13 +152,12 @@ def explore(subject: Subject, program: Program) -> Tiling:
         boxes = join(boxes.take(~undecided), halves)
         tolerances = tolerances.with_more(halves)
     before, after = _neighbours(program, kinks)
-    return Tiling(boxes, kinks, points_of(program, kinks), before, after, looked_at, tolerances)
+    return Tiling(boxes, kinks, values_at(program, kinks), before, after, looked_at, tolerances)
 
 
 def _undecided(subject: Subject, boxes: Boxes, tolerances: Tolerances) -> Bools:
     """The boxes that some row has to look into, and that are not yet found to break it."""
-    width = np.spacing(np.maximum(np.abs(boxes.low), np.abs(boxes.high)))
-    rough = ~boxes.clean & (boxes.high - boxes.low > 2 * width) | ~tolerances.continuous(boxes)
+    rough = (~boxes.clean & (boxes.high - boxes.low > FINEST * np.abs(boxes.middle))) | ~tolerances.continuous(boxes)
     down, bent = boxes.curvature[0] < -tolerances.curvature, ~tolerances.bends_upwards(boxes)
     broken = boxes.clean & (boxes.curvature[1] < -tolerances.curvature)
     # One box that is concave through and through decides convexity.

@@ -9,7 +9,7 @@ import numpy as np
 from jaxloss.inspect.intervals.boxes import Boxes
 from jaxloss.inspect.intervals.findings import Findings, place
 from jaxloss.inspect.intervals.rounding import below
-from jaxloss.inspect.intervals.search import points_of
+from jaxloss.inspect.intervals.search import values_at
 from jaxloss.inspect.intervals.witnesses import above_its_chord, at_points, falls_away
 from jaxloss.inspect.verdict import Verdict
 
@@ -63,9 +63,9 @@ def pseudo_convex(findings: Findings) -> Verdict:
     known = np.unique(
         np.concatenate([boxes.middle, boxes.low, boxes.high, np.nextafter(kinks, np.inf), np.nextafter(kinks, -np.inf)])
     )
-    points = points_of(findings.program, known[(known >= bottom) & (known <= top)])
-    for sign, side in ((-1, points.low <= best), (1, points.low >= best)):
-        witness = falls_away(findings, points.take(side), sign)
+    known = known[(known >= bottom) & (known <= top)]
+    for sign, side in ((-1, known[known <= best]), (1, known[known >= best])):
+        witness = falls_away(findings, side, sign)
         if witness is not None:
             near, far = witness["points"]
             return findings.refuted(f"rises towards {towards}: from {place(far)} to {place(near)}", witness)
@@ -76,21 +76,22 @@ def pseudo_convex(findings: Findings) -> Verdict:
 
 def _least(findings: Findings) -> float:
     """A lower bound of the loss over the domain: box by box, or along the slope from the best point."""
-    tolerances, (_, top) = findings.tiling.tolerances, findings.subject.domain
-    left, right = _sides(findings)
+    tiling, (_, top) = findings.tiling, findings.subject.domain
     start_at = top if findings.subject.falling else findings.subject.best
-    start = float(points_of(findings.program, np.asarray([start_at])).value[0, 0])
-    least = start
-    for boxes, sign in ((left, -1), (right, 1)):
+    start = float(values_at(findings.program, np.asarray([start_at]))[0, 0])
+    least = min(start, float(tiling.at[0].min(initial=np.inf)))
+    torn = tiling.kinks[findings.broken_at_kinks()]
+    for boxes, sign in zip(_sides(findings), (-1, 1), strict=True):
         reached = start
         order = np.argsort(sign * boxes.middle, kind="stable")
-        smooth = tolerances.continuous(boxes)
+        # Nothing is known of the value beyond a jump from the value before it.
+        joined = tiling.tolerances.continuous(boxes) & ~np.isin(boxes.low if sign > 0 else boxes.high, torn)
         away = boxes.slope[0] if sign > 0 else -boxes.slope[1]
         with np.errstate(invalid="ignore"):
             change = below(np.minimum(away, 0.0) * (boxes.high - boxes.low) * (1 + 1e-15))
         for index in order:
             floor = float(boxes.value[0, index])
-            reached = max(floor, math.nextafter(reached + float(change[index]), -math.inf)) if smooth[index] else floor
+            reached = max(floor, math.nextafter(reached + float(change[index]), -math.inf)) if joined[index] else floor
             least = min(least, reached)
     return least
 
@@ -110,7 +111,7 @@ def minimum(findings: Findings) -> Verdict:
         return _infimum(findings, tolerance)
     if not bottom <= best <= top:
         return findings.unknown(f"the best point {place(best)} lies outside the domain {findings.domain}")
-    at_best = points_of(findings.program, np.asarray([best])).value[:, 0]
+    at_best = values_at(findings.program, np.asarray([best]))[:, 0]
     if at_best[0] > tolerance or at_best[1] < -tolerance:
         (value,) = at_points(findings, best)
         if abs(value) > 0.5 * tolerance:
@@ -121,7 +122,7 @@ def minimum(findings: Findings) -> Verdict:
             f"the value at {place(best)} is known only to lie in [{at_best[0]:.3g}, {at_best[1]:.3g}]"
         )
     least = _least(findings)
-    if findings.discontinuity() is None and least >= -tolerance:
+    if least >= -tolerance:
         return findings.proved(f"never negative on {findings.domain}, and 0 at {place(best)}", 0.0)
     return findings.unknown(f"no negative value is known, but only that none is below {least:.3g}")
 
@@ -133,7 +134,7 @@ _NEARLY_NOTHING = 1e-6
 def _infimum(findings: Findings, tolerance: float) -> Verdict:
     """For margins and logits: never negative, falling, and next to nothing at the end of the domain."""
     top = findings.subject.domain[1]
-    end = points_of(findings.program, np.asarray([top])).value[:, 0]
+    end = values_at(findings.program, np.asarray([top]))[:, 0]
     boxes = findings.tiling.boxes
     lowest = int(np.argmin(boxes.middle_value[1]))
     lead = float(end[0] - boxes.middle_value[1, lowest])
@@ -144,7 +145,7 @@ def _infimum(findings: Findings, tolerance: float) -> Verdict:
             witness = {"points": points, "values": values}
             return findings.refuted(f"smaller at {place(points[0])} than at {place(top)}", witness)
     least = _least(findings)
-    if findings.discontinuity() is not None or not least >= -tolerance:
+    if not least >= -tolerance:
         return findings.unknown(f"no negative value is known, but only that none is below {least:.3g}")
     small = _NEARLY_NOTHING * min(1.0, findings.tiling.tolerances.largest)
     if end[1] > small:

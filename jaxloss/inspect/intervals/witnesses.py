@@ -10,9 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss.inspect.intervals.arrays import Floats
-from jaxloss.inspect.intervals.boxes import Boxes
 from jaxloss.inspect.intervals.findings import Findings
-from jaxloss.inspect.intervals.search import points_of
+from jaxloss.inspect.intervals.search import values_at
 
 __all__ = ["above_its_chord", "at_points", "falls_away", "jump", "sharp_bend"]
 
@@ -57,7 +56,7 @@ def above_its_chord(findings: Findings) -> Mapping[str, Any] | None:
     low, middle, high = low[fits], middle[fits], high[fits]
     if not middle.size:
         return None
-    ends, inner = (points_of(findings.program, x).value for x in (np.concatenate([low, high]), middle))
+    ends, inner = (values_at(findings.program, x) for x in (np.concatenate([low, high]), middle))
     left, right = ends[:, : low.size], ends[:, low.size :]
     size = np.maximum(np.abs(inner).max(0), np.maximum(np.abs(left).max(0), np.abs(right).max(0)))
     with np.errstate(invalid="ignore", over="ignore"):
@@ -74,15 +73,15 @@ def above_its_chord(findings: Findings) -> Mapping[str, Any] | None:
     return {"points": points, "values": values, "excess": again}
 
 
-def falls_away(findings: Findings, points: Boxes, sign: int) -> Mapping[str, Any] | None:
+def falls_away(findings: Findings, points: Floats, sign: int) -> Mapping[str, Any] | None:
     """Two points on one side of the best one, of which the farther has the lower loss.
 
-    ``points`` are boxes of one point each on that side, from left to right; ``sign`` is 1 for the right side.
+    ``points`` are on that side; ``sign`` is 1 for the right side.
     """
     if points.size < 2:
         return None
-    order = np.argsort(sign * points.low, kind="stable")
-    x, low, high = points.low[order], points.value[0][order], points.value[1][order]
+    x = points[np.argsort(sign * points, kind="stable")]
+    low, high = values_at(findings.program, x)
     low = np.where(np.isfinite(low) & np.isfinite(high), low, -np.inf)
     highest = np.maximum.accumulate(low)
     where = np.asarray([0, *np.where(low[1:] > highest[:-1], np.arange(1, low.size), 0)])

@@ -6,16 +6,18 @@ import ast
 import dataclasses
 import itertools
 import json
+import re
 import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 from jaxloss.inspect.choosing import Choice, choose, tasks, traits
 from jaxloss.inspect.choosing import advice as advice_module
 from jaxloss.inspect.choosing.scoring import ranked, score
-from jaxloss.inspect.choosing.tables import all_numbers, all_tasks, all_traits, entries_for
+from jaxloss.inspect.choosing.tables import all_numbers, all_tasks, all_traits, common, entries_for
 from jaxloss.inspect.examples import failures
 
 PAIRS = [(task, trait) for task in tasks() for trait in all_traits()]
@@ -166,6 +168,23 @@ def test_the_text_says_what_an_entry_stands_on() -> None:
     assert "Measured" not in alone
 
 
+def test_a_terminal_that_is_too_narrow_is_refused() -> None:
+    choice = choose("classification")
+    assert max(map(len, choice.text(width=100).splitlines())) > 60
+    with pytest.raises(ValueError, match="width must be at least 60; found 59"):
+        choice.text(width=59)
+
+
+def test_the_inputs_are_those_of_the_code_lines() -> None:
+    assert list(choose("regression").inputs) == ["predictions", "targets"]
+    for task, trait in PAIRS[::7]:
+        choice = choose(task, [trait])
+        words = set(itertools.chain(*(re.findall(r"\w+", option.code) for option in choice.options)))
+        described = {**common().inputs, **all_tasks()[task].inputs}
+        assert set(choice.inputs) <= words
+        assert {name for name in words & set(described) if f"{name}=" not in str(choice.options)} <= set(choice.inputs)
+
+
 def test_json_has_everything() -> None:
     choice = choose("segmentation", ["thin structures"], imbalance=0.01)
     read = json.loads(choice.json())
@@ -196,6 +215,7 @@ def test_numbers_imply_traits_and_go_into_the_code() -> None:
     assert choose("representation", batch=8).traits == ("tiny batch",)
     assert choose("representation", batch=32768).traits == ("huge batch",)
     assert choose("regression", ["intervals"], coverage=0.9).traits == ("intervals",)
+    assert choose("regression", outliers=np.float32(0.25)).numbers == {"outliers": 0.25}
     for number in all_numbers().values():
         assert choose("regression", **{number.name: number.low}).numbers == {number.name: number.low}
         assert choose("regression", **{number.name: number.high}).numbers == {number.name: number.high}
