@@ -1,10 +1,10 @@
 """Property cards: what a loss does, before one trains with it.
 
-`card` examines a loss now; `all_cards` reads the committed cards of all losses, and `find` searches them.
+`card` examines a loss now; `cards` reads the committed cards of all losses, and `find` searches them.
 """
 
 from jaxloss.inspect.cards.cost import cost_rows
-from jaxloss.inspect.cards.examination import card
+from jaxloss.inspect.cards.examination import card, examine
 from jaxloss.inspect.cards.falsifier import falsify_convexity
 from jaxloss.inspect.cards.floats import DEFECTS, Enumeration, FloatName, enumerate_floats, float_verdict
 from jaxloss.inspect.cards.influence import influence_rows
@@ -12,7 +12,7 @@ from jaxloss.inspect.cards.predicting import predicted, predicting_rows
 from jaxloss.inspect.cards.pushing import bounded_gradient, pushing_rows, wrong_but_flat
 from jaxloss.inspect.cards.record import Card
 from jaxloss.inspect.cards.reporting import reported, reporting_rows
-from jaxloss.inspect.cards.table import all_cards, drift, find
+from jaxloss.inspect.cards.table import cards, drift, find
 from jaxloss.inspect.cards.vectors import VectorView, vector_view
 from jaxloss.inspect.cards.views import View, view
 
@@ -23,12 +23,13 @@ __all__ = [
     "FloatName",
     "VectorView",
     "View",
-    "all_cards",
     "bounded_gradient",
     "card",
+    "cards",
     "cost_rows",
     "drift",
     "enumerate_floats",
+    "examine",
     "falsify_convexity",
     "find",
     "float_verdict",

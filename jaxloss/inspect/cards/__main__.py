@@ -7,7 +7,7 @@ import sys
 import time
 
 from jaxloss.inspect.cards.examination import card
-from jaxloss.inspect.cards.table import PATH, all_cards, all_losses, drift, write_table
+from jaxloss.inspect.cards.table import PATH, all_losses, cards, drift, write_table
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := sorted(set(options.losses) - set(losses)):
         parser.error(f"no loss is named {unknown[0]!r}")
     names = options.losses or list(losses)
-    committed = dict(all_cards()) if PATH.exists() else {}
+    committed = dict(cards()) if PATH.exists() else {}
     found, drifted, start = {}, [], time.monotonic()
     for place, name in enumerate(names, 1):
         found[name] = card(name)

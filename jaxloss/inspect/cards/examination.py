@@ -28,7 +28,7 @@ from jaxloss.inspect.intervals import certify
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Verdict, Word
 
-__all__ = ["card", "loss_named", "program_hash"]
+__all__ = ["card", "examine", "loss_named", "program_hash"]
 
 HALVES: tuple[FloatName, ...] = ("bfloat16", "float16")
 STRENGTH = (Word.REFUTED, Word.UNKNOWN, Word.NOT_APPLICABLE, Word.TESTED, Word.LEMMA, Word.PROVED)
@@ -40,7 +40,8 @@ def card(loss: str | Callable[..., Any], **parameters: Any) -> Card:
 
     A loss of one number per example gets all rows: what is proved on an interval, every bfloat16 and float16 input,
     influence, efficiency, what it reports or predicts, and its cost. A loss of a vector gets a search for a
-    counterexample to convexity. Other losses get a card without rows. `all_cards` reads the committed table instead.
+    counterexample to convexity; so does one of a number whose convexity is neither proved nor refuted. Other losses get
+    a card without rows. `cards` reads the committed table instead.
 
     Args:
         loss: A loss of the library, its name, or a function with its conventions.
@@ -59,13 +60,17 @@ def card(loss: str | Callable[..., Any], **parameters: Any) -> Card:
         (0.95, 'PROVED')
     """
     fn = loss_named(loss) if isinstance(loss, str) else loss
-    if found := view(fn, **parameters):
+    found, vector = view(fn, **parameters), vector_view(fn, **parameters)
+    rows = examine(found) if found else {}
+    if vector:
+        of_vector = falsify_convexity(vector.fn, SIZE)
+        rows["convex"] = min(rows.get("convex", of_vector), of_vector, key=_strength)
+    if found:
         first = found.subjects[0]
-        return _card(fn, parameters, first.kind, first.domain, program_hash(first.fn, ()), _rows(found))
-    if vector := vector_view(fn, **parameters):
-        rows = {"convex": falsify_convexity(vector.fn, SIZE)}
+        return _card(fn, parameters, first.kind, first.domain, program_hash(first.fn, ()), rows)
+    if vector:
         return _card(fn, parameters, "vector", None, program_hash(vector.fn, (SIZE,)), rows)
-    return _card(fn, parameters, "none", None, "", {})
+    return _card(fn, parameters, "none", None, "", rows)
 
 
 def loss_named(name: str) -> Callable[..., Any]:
@@ -103,18 +108,37 @@ def _card(
     return Card(fn.__name__, family, kind, domain, settings, program, versions, kept)
 
 
-def _rows(found: View) -> dict[str, Verdict]:
-    rows = _weakest([_of_subject(subject, found.legal) for subject in found.subjects], found.subjects)
+def examine(found: View, *, dtypes: Sequence[FloatName] = HALVES) -> dict[str, Verdict]:
+    """Every row that applies to a loss of one number.
+
+    Args:
+        found: The loss: of the library, from `view`, or made by hand from a `jaxloss.inspect.subject.Subject`.
+        dtypes: The dtypes whose every number is an input; ``"float32"`` takes some minutes.
+
+    Returns:
+        Name of a row to its verdict, the weakest of those of all subjects.
+    """
+    many = []
+    for subject in found.subjects:
+        rows = dict(certify(subject))
+        if rows["convex"].word is Word.UNKNOWN:
+            rows["convex"] = _searched(subject, rows["convex"])
+        rows |= {dtype: float_verdict(enumerate_floats(subject, dtype, legal=found.legal)) for dtype in dtypes}
+        many.append(rows | {"bounded_gradient": bounded_gradient(subject, found.legal)} | pushing_rows(subject))
     first = found.subjects[0]
+    rows = _weakest(many, found.subjects)
     rows |= influence_rows(first) | reporting_rows(first, found.link) | predicting_rows(found.pair)
     return rows | cost_rows(first.fn)
 
 
-def _of_subject(subject: Subject, legal: tuple[float, float]) -> dict[str, Verdict]:
-    rows = dict(certify(subject))
-    for dtype in HALVES:
-        rows[dtype] = float_verdict(enumerate_floats(subject, dtype, legal=legal))
-    return rows | {"bounded_gradient": bounded_gradient(subject, legal)} | pushing_rows(subject)
+def _searched(subject: Subject, unknown: Verdict) -> Verdict:
+    """What a search for a counterexample says where the proof is open."""
+    found = falsify_convexity(lambda x: subject.fn(x[0]), 1, domain=subject.domain)
+    return dataclasses.replace(found, evidence={**found.evidence, "open": unknown.statement})
+
+
+def _strength(verdict: Verdict) -> int:
+    return STRENGTH.index(verdict.word)
 
 
 def _weakest(many: list[dict[str, Verdict]], subjects: Sequence[Subject]) -> dict[str, Verdict]:
@@ -124,6 +148,6 @@ def _weakest(many: list[dict[str, Verdict]], subjects: Sequence[Subject]) -> dic
     rows = {}
     for name in many[0]:
         found = [(subject.name, rows_of[name]) for subject, rows_of in zip(subjects, many, strict=True)]
-        subject, verdict = min(found, key=lambda item: STRENGTH.index(item[1].word))
+        subject, verdict = min(found, key=lambda item: _strength(item[1]))
         rows[name] = dataclasses.replace(verdict, evidence={**verdict.evidence, "subject": subject})
     return rows

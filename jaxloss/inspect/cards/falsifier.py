@@ -18,12 +18,13 @@ SCALES = 10.0 ** np.arange(-3.0, 2.0)
 STARTS = 24
 """Pairs of points per pair of scales: how far out the chord lies, and how long it is."""
 STEPS = 40
-REACH = 50.0
 Climb = tuple[jax.Array, jax.Array, jax.Array]
 """Both ends, the best ends until now, and their gap."""
 
 
-def falsify_convexity(fn: Callable[[jax.Array], jax.Array], size: int) -> Verdict:
+def falsify_convexity(
+    fn: Callable[[jax.Array], jax.Array], size: int, *, domain: tuple[float, float] = (-50.0, 50.0)
+) -> Verdict:
     r"""Look for two points whose midpoint has a larger loss than the mean of both.
 
     The gap :math:`\ell(\tfrac{x + y}{2}) - \tfrac12 (\ell(x) + \ell(y))` is maximised in float64 from starts of all
@@ -33,6 +34,7 @@ def falsify_convexity(fn: Callable[[jax.Array], jax.Array], size: int) -> Verdic
     Args:
         fn: From a vector to one loss, in the dtype of the vector.
         size: Length of the vector.
+        domain: The interval in which all its numbers stay.
 
     Returns:
         REFUTED with the two points as witness, if their gap is at least a thousand units both times; TESTED otherwise.
@@ -47,8 +49,8 @@ def falsify_convexity(fn: Callable[[jax.Array], jax.Array], size: int) -> Verdic
     """
     gap = jax.jit(lambda ends: _gap(fn, ends))
     with jax.enable_x64(True):
-        starts = jnp.asarray(_starts(size))
-        ends, units = jax.jit(jax.vmap(lambda ends: _climb(fn, ends)))(starts)
+        starts = jnp.asarray(_starts(size, domain))
+        ends, units = jax.jit(jax.vmap(lambda ends: _climb(fn, ends, domain)))(starts)
         units = np.where(np.isfinite(units), units, -np.inf)
         best = np.asarray(ends[int(np.argmax(units))], np.float32)
         checked = float(gap(jnp.asarray(best, jnp.float64)))
@@ -60,13 +62,13 @@ def falsify_convexity(fn: Callable[[jax.Array], jax.Array], size: int) -> Verdic
     return Verdict(Word.REFUTED, statement, evidence={"points": points, "witness": witness})
 
 
-def _starts(size: int) -> np.ndarray:
+def _starts(size: int, domain: tuple[float, float]) -> np.ndarray:
     """Pairs of points, ``[starts, 2, size]``."""
     rng = np.random.default_rng(20240607)
     shape = (STARTS, SCALES.size, SCALES.size, size)
     middle = rng.normal(size=shape) * SCALES[:, None, None]
     half = rng.normal(size=shape) * SCALES[:, None]
-    return np.clip(np.stack([middle - half, middle + half], -2).reshape(-1, 2, size), -REACH, REACH)
+    return np.clip(np.stack([middle - half, middle + half], -2).reshape(-1, 2, size), *domain)
 
 
 def _gap(fn: Callable[[jax.Array], jax.Array], ends: jax.Array) -> jax.Array:
@@ -76,7 +78,9 @@ def _gap(fn: Callable[[jax.Array], jax.Array], ends: jax.Array) -> jax.Array:
     return (middle - 0.5 * (first + second)) / (float(np.finfo(np.float64).eps) * jax.lax.stop_gradient(size))
 
 
-def _climb(fn: Callable[[jax.Array], jax.Array], ends: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _climb(
+    fn: Callable[[jax.Array], jax.Array], ends: jax.Array, domain: tuple[float, float]
+) -> tuple[jax.Array, jax.Array]:
     """Both ends after some steps uphill, whose length is a share of the chord; the best pair on the way."""
 
     def step(carry: Climb, _: None) -> tuple[Climb, None]:
@@ -85,7 +89,7 @@ def _climb(fn: Callable[[jax.Array], jax.Array], ends: jax.Array) -> tuple[jax.A
         better = value > most
         best, most = jnp.where(better, ends, best), jnp.where(better, value, most)
         length = 0.1 * jnp.linalg.norm(ends[1] - ends[0]) / (jnp.linalg.norm(slope) + 1e-300)
-        moved = jnp.clip(ends + length * slope, -REACH, REACH)
+        moved = jnp.clip(ends + length * slope, *domain)
         return (jnp.where(jnp.isfinite(moved), moved, ends), best, most), None
 
     start = ends, ends, jnp.asarray(-jnp.inf, ends.dtype)

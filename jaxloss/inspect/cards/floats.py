@@ -27,8 +27,8 @@ SMALL_SLOPE = 1e-4
 """Slopes below are small: a gradient of 0 there is not counted as lost, and has no relative error worth a report."""
 MANY_ULPS = 32.0
 """Units in the last place of the input's dtype from which a gradient is called wrong."""
-SMALLEST = float(np.finfo(np.float32).tiny)
-"""Inputs below are flushed to zero by most processors, so that their gradient is not judged."""
+SMALLEST = 2.0**-120
+"""Below, inputs or intermediate results are flushed to zero by most processors, so that gradients are not judged."""
 ROUNDING = -1e-9
 """Lowest float64 value of a loss that is >= 0: naive formulas round to a little below 0 in float64, too."""
 

@@ -14,7 +14,7 @@ import jaxloss
 from jaxloss.inspect.cards.record import Card
 from jaxloss.inspect.verdict import Verdict, Word
 
-__all__ = ["all_cards", "all_losses", "drift", "find", "write_table"]
+__all__ = ["all_losses", "cards", "drift", "find", "write_table"]
 
 PATH = Path(str(resources.files("jaxloss.inspect.cards"))) / "table.json"
 BY_COMPILER = ("cost",)
@@ -31,26 +31,26 @@ def all_losses() -> dict[str, Callable[..., Any]]:
 
 
 @functools.cache
-def all_cards() -> Mapping[str, Card]:
+def cards() -> Mapping[str, Card]:
     """The committed card of every loss at its default hyperparameters, by name.
 
     Returns:
         Name to card. Numbers that have no default are 1 in it; ``parameters`` of the card says so.
 
     Example:
-        >>> from jaxloss.inspect.cards import all_cards
-        >>> all_cards()["squared_error"].rows["predicts_lognormal"].evidence["statistic"]
+        >>> from jaxloss.inspect.cards import cards
+        >>> cards()["squared_error"].rows["predicts_lognormal"].evidence["statistic"]
         'mean'
     """
     read = (Card.from_json(line.rstrip(",")) for line in PATH.read_text().splitlines()[1:-1])
     return MappingProxyType({found.name: found for found in read})
 
 
-def write_table(cards: Mapping[str, Card]) -> None:
+def write_table(found: Mapping[str, Card]) -> None:
     """Replace the committed table: a JSON list with one card a line, so that changes can be read."""
-    lines = ",\n".join(cards[name].json() for name in sorted(cards))
+    lines = ",\n".join(found[name].json() for name in sorted(found))
     PATH.write_text(f"[\n{lines}\n]\n")
-    all_cards.cache_clear()
+    cards.cache_clear()
 
 
 def find(*, task: str | None = None, **rows: bool) -> list[str]:
@@ -72,14 +72,14 @@ def find(*, task: str | None = None, **rows: bool) -> list[str]:
         >>> find(task="regression", redescending=True)
         ['cauchy_loss', 'geman_mcclure_loss', 'tukey_biweight_loss', 'welsch_loss']
     """
-    cards = all_cards().values()
-    families = {found.family for found in cards}
+    known_cards = cards().values()
+    families = {found.family for found in known_cards}
     if task is not None and task not in families:
         raise ValueError(f"task must be one of {', '.join(sorted(families))}; found {task!r}")
-    known = {name for found in cards for name in found.rows}
+    known = {name for found in known_cards for name in found.rows}
     if unknown := sorted(set(rows) - known):
         raise ValueError(f"no card has a row {unknown[0]!r}; rows are {', '.join(sorted(known))}")
-    chosen = [found for found in cards if task is None or found.family == task]
+    chosen = [found for found in known_cards if task is None or found.family == task]
     return sorted(found.name for found in chosen if all(_says(found.rows.get(name), yes) for name, yes in rows.items()))
 
 

@@ -161,7 +161,10 @@ def _probability(loss: _Loss) -> View | None:
 
 
 def _two_probabilities(loss: _Loss) -> View | None:
-    of_class = [_of_two(loss.fn, lambda p: 1 - p, label) for label in LABELS]
+    # Half precision would round 1 - p and blame the loss for it.
+    wide = lambda p: p.astype(jnp.promote_types(p.dtype, jnp.float32))
+    exact = [_of_two(loss.fn, lambda p: 1 - p, label) for label in LABELS]
+    of_class = [lambda p, fn=fn: fn(wide(p)) for fn in exact]
     return _of_probability(loss, of_class[1], of_class[0]) if takes_numbers(of_class[1], 1) else None
 
 

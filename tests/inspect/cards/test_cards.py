@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import pytest
 
 import jaxloss
-from jaxloss.inspect import cards
-from jaxloss.inspect.cards import Card, all_cards, card, drift, find
+from jaxloss.inspect import cards as package
+from jaxloss.inspect.cards import Card, card, cards, drift, find
 from jaxloss.inspect.cards.__main__ import main
 from jaxloss.inspect.cards.examination import _weakest, program_hash
+from jaxloss.inspect.cards.record import plain
 from jaxloss.inspect.cards.table import all_losses
 from jaxloss.inspect.subject import KINDS, Subject
 from jaxloss.inspect.verdict import Verdict, Word
@@ -30,16 +31,14 @@ def made_up(**changes) -> Card:
         "convex": Verdict(
             Word.PROVED, "convex", None, {"engine": "intervals", "domain": [-50.0, 50.0], "dtype": "float64"}
         ),
-        "bfloat16": Verdict(
-            Word.REFUTED, "NaN value: 3 inputs; worst gradient 0.5 ulp", 0.5, cards.record.plain(witness)
-        ),
+        "bfloat16": Verdict(Word.REFUTED, "NaN value: 3 inputs; worst gradient 0.5 ulp", 0.5, plain(witness)),
         "gross_error_sensitivity": Verdict(
             Word.TESTED, "one outlier of n moves the estimate by 2 / n", 2.0, {"points": 7}
         ),
         "efficiency": Verdict(Word.NOT_APPLICABLE, "not symmetric: it estimates no centre of a normal distribution"),
     }
-    plain = {"kind": "residual", "domain": (-50.0, 50.0), "parameters": {"delta": 1.345}, "jaxpr": "0123456789ab"}
-    card = Card("made_up_loss", "regression", **plain, versions={"jaxloss": "1", "jax": "2"}, rows=rows)
+    fields = {"kind": "residual", "domain": (-50.0, 50.0), "parameters": {"delta": 1.345}, "jaxpr": "0123456789ab"}
+    card = Card("made_up_loss", "regression", **fields, versions={"jaxloss": "1", "jax": "2"}, rows=rows)
     return dataclasses.replace(card, **changes)
 
 
@@ -114,15 +113,15 @@ def test_a_loss_of_ones_own() -> None:
 
 
 def test_every_loss_has_a_committed_card() -> None:
-    assert set(all_cards()) == set(all_losses())
-    for name, found in all_cards().items():
+    assert set(cards()) == set(all_losses())
+    for name, found in cards().items():
         assert found.kind in {*KINDS, "vector", "none"}
         assert bool(found.rows) == (found.kind != "none"), name
         assert found.family in jaxloss.__name__ or getattr(jaxloss, name).__module__.split(".")[1] == found.family
 
 
 def test_sampling_never_proves() -> None:
-    for found in all_cards().values():
+    for found in cards().values():
         for name, row in found.rows.items():
             if row.word is Word.PROVED:
                 assert row.evidence["engine"] == {True: "intervals", False: "enumeration"}[name in PROOFS]
@@ -130,7 +129,7 @@ def test_sampling_never_proves() -> None:
 
 
 def test_what_committed_cards_say() -> None:
-    rows = all_cards()
+    rows = cards()
     assert rows["squared_error"].rows["bounded_gradient"].word is Word.REFUTED
     assert rows["absolute_error"].rows["smooth"].word is Word.REFUTED
     assert rows["mean_absolute_percentage_error"].rows["predicts_lognormal"].value == pytest.approx(0.368, abs=1e-3)
@@ -173,9 +172,9 @@ def test_drift_is_seen() -> None:
 @pytest.mark.full
 def test_a_sample_of_the_table_is_current() -> None:
     """Another sample every day; the command with ``--check`` compares all."""
-    names = sorted(name for name, found in all_cards().items() if found.rows)
+    names = sorted(name for name, found in cards().items() if found.rows)
     for name in random.Random(datetime.date.today().toordinal()).sample(names, 4):
-        assert list(drift(all_cards()[name], card(name))) == []
+        assert list(drift(cards()[name], card(name))) == []
 
 
 @pytest.mark.full
@@ -190,20 +189,20 @@ def test_the_command_checks(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.full
 def test_pictures() -> None:
     pytest.importorskip("matplotlib", reason="pictures need Matplotlib")
-    figure = all_cards()["varifocal_loss"].plot()
+    figure = cards()["varifocal_loss"].plot()
     assert len(figure.axes) == 6  # three of each class
     labels = {label for axis in figure.axes for label in axis.get_legend_handles_labels()[1]}
     assert labels == {"not convex"}
-    figure = all_cards()["huber_loss"].plot()
+    figure = cards()["huber_loss"].plot()
     assert {round(line.get_xdata()[0]) for line in figure.axes[0].lines if line.get_linestyle() == ":"} == {-1, 1}
     with pytest.raises(ValueError, match="ssim_loss is no function of one number"):
-        all_cards()["ssim_loss"].plot()
+        cards()["ssim_loss"].plot()
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", cards.__all__)
+@pytest.mark.parametrize("name", package.__all__)
 def test_examples(name: str) -> None:
-    member = getattr(cards, name)
+    member = getattr(package, name)
     assert member.__doc__
     if callable(member) and ">>>" in member.__doc__:
         run_examples(member, name, {})
