@@ -40,6 +40,18 @@ def test_every_task_and_every_pair_of_task_and_trait_has_a_list() -> None:
         assert brought or choice.notes, f"{task} with {trait}: nothing says what it changes"
 
 
+def test_lists_are_as_long_as_useful() -> None:
+    assert losses(choose("survival")) == ["cox_efron_nll", "cox_breslow_nll", "sigmoid_binary_cross_entropy"]
+    assert max(len(choose(task, [trait]).options) for task, trait in PAIRS) == 5
+
+
+def test_common_advice_is_for_the_tasks_that_it_fits() -> None:
+    assert "linear_softmax_cross_entropy" in losses(choose("classification", ["huge vocabulary"]))
+    audio = choose("audio", ["huge vocabulary"])
+    assert losses(audio) == losses(choose("audio"))
+    assert "calibration, classification, distillation, language modelling" in audio.notes[0]
+
+
 def test_a_trait_brings_its_entry_or_says_that_it_changes_nothing() -> None:
     for task, trait in PAIRS:
         helped = any(entry.traits.get(trait, 0) > 0 for entry in entries_for(all_tasks()[task]))
@@ -168,6 +180,15 @@ def test_the_text_says_what_an_entry_stands_on() -> None:
     assert "Measured" not in alone
 
 
+def test_the_text_repeats_the_question() -> None:
+    asked = choose("yes or no", ["noisy labels"], imbalance=0.01).text().splitlines()
+    assert asked[:3] == [
+        "Which loss for binary classification?",
+        "Traits: label noise, imbalance",
+        "Numbers: imbalance = 0.01",
+    ]
+
+
 def test_a_terminal_that_is_too_narrow_is_refused() -> None:
     choice = choose("classification")
     assert max(map(len, choice.text(width=100).splitlines())) > 60
@@ -212,6 +233,8 @@ def test_numbers_imply_traits_and_go_into_the_code() -> None:
     balanced = choose("binary classification", imbalance=0.4)
     assert balanced.traits == ()
     assert balanced.notes[0].startswith("imbalance = 0.4 adds no trait")
+    assert choose("binary classification", imbalance=0.2).traits == ("imbalance",)
+    assert choose("binary classification", imbalance=0.21).traits == ()
     assert choose("representation", batch=8).traits == ("tiny batch",)
     assert choose("representation", batch=32768).traits == ("huge batch",)
     assert choose("regression", ["intervals"], coverage=0.9).traits == ("intervals",)
@@ -257,6 +280,7 @@ def _doubled(words: list[str]) -> int:
         (3, [], {}, TypeError, "a task must be a string; found 3, a int"),
         ("regression", ["inbalance"], {}, ValueError, "found 'inbalance', near: 'imbalance'"),
         ("regression", ["noise in labels"], {}, ValueError, "'label noise'"),
+        ("regression", ["my censored customers"], {}, ValueError, "near: 'censoring'"),
         ("regression", [7], {}, TypeError, "a trait must be a string"),
         ("regression", "outliers", {}, TypeError, "write ['outliers']"),
         ("regression", ["tiny batch", "huge batch"], {}, ValueError, "found 'tiny batch' and 'huge batch': drop one"),
