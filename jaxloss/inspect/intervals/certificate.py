@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import numpy as np
 
 from jaxloss.inspect.intervals import honesty, shape, steepness
 from jaxloss.inspect.intervals.findings import Findings
@@ -27,7 +28,7 @@ def certify(subject: Subject) -> dict[str, Verdict]:
     The rows are statements about the value, in real arithmetic with the float64 constants of the program, to within
     rounding: jumps of value and slope up to :math:`2^{-44}` and wrong signs of slope and curvature up to
     :math:`10^{-12}`, both relative to the size of the loss, are forgiven. Elementary functions of NumPy are assumed to
-    be within 4 floats. Nothing is said of numbers outside the domain.
+    be within 4 units in the last place. Nothing is said of numbers outside the domain.
 
     Args:
         subject: The loss; ``subject.fn`` is traced in float64.
@@ -59,7 +60,7 @@ def certify(subject: Subject) -> dict[str, Verdict]:
     Reference:
         Moore, Kearfott and Cloud (2009), Introduction to Interval Analysis. https://doi.org/10.1137/1.9780898717716
     """
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), np.errstate(all="ignore"):
         try:
             program = trace(subject.fn)
             findings = Findings(subject, program, explore(subject, program))

@@ -101,11 +101,11 @@ def miss(z: Jet, target: Jet) -> Outputs:
 def log1p_difference(x: Jet, y: Jet) -> Outputs:
     """``log1p(x) - log1p(y)``, for a constant on one side ``log1p`` of the relative gap to it."""
     for moving, fixed, sign in ((x, y, 1.0), (y, x, -1.0)):
-        if fixed.number is not None:
+        if fixed.number is not None and fixed.number > -1:
             base = jets.add(jets.constant(1.0), fixed)
             apart = compose(SMOOTH["log1p"], jets.divide(jets.subtract(moving, fixed), base))
             return (jets.multiply(jets.constant(sign), apart),)
-    return (jets.subtract(compose(SMOOTH["log1p"], x), compose(SMOOTH["log1p"], y)),)
+    return None
 
 
 def _valley(bottom: float, side: Callable[[Interval], Interval]) -> Callable[[Interval], Interval]:

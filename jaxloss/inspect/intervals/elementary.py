@@ -1,7 +1,7 @@
 """Elementary functions of intervals, and with them the first two derivatives of the smooth ones.
 
-NumPy's functions are assumed to be off by at most four floats. Where they are exact, such as ``exp(0) = 1``, the result
-is kept exact, so that a minimum at 0 stays at 0.
+NumPy's functions are assumed to be off by at most four units in the last place. Where they are exact, such as
+``exp(0) = 1``, the result is kept exact, so that a minimum at 0 stays at 0.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Findings:
             "kinks": [float(x) for x in self.tiling.kinks],
             "rounding": ROUNDING,
             "slack": SLACK,
-            "assumes": f"elementary functions of NumPy are within {rounding.LIBM_ULPS} floats",
+            "assumes": f"elementary functions of NumPy are within {rounding.LIBM_ULPS} units in the last place",
             **more,
         }
         return Verdict(Word.PROVED, statement, value, evidence)
@@ -73,12 +73,27 @@ class Findings:
         steps = [_gap(tiling.before.value, tiling.at), _gap(tiling.at, tiling.after.value)]
         return np.stack(steps)
 
-    def broken_at_kinks(self) -> Bools:
-        """Kinks at which the value may jump by more than rounding."""
+    def jump_allowed(self) -> Floats:
+        """How much of a jump at each kink is rounding."""
         tiling = self.tiling
         slope = np.maximum(np.abs(tiling.before.slope).max(0), np.abs(tiling.after.slope).max(0))
-        near = self._jump_allowed() + 4 * np.spacing(np.abs(tiling.kinks)) * np.nan_to_num(slope, posinf=0.0)
-        return np.abs(self.jumps_at_kinks()).max((0, 1), initial=0.0) > near
+        return self._jump_allowed() + 4 * np.spacing(np.abs(tiling.kinks)) * np.nan_to_num(slope, posinf=0.0)
+
+    def broken_at_kinks(self) -> Bools:
+        """Kinks at which the value may jump by more than rounding."""
+        return np.abs(self.jumps_at_kinks()).max((0, 1), initial=0.0) > self.jump_allowed()
+
+    def jumps_towards_best(self) -> str | None:
+        """Where the value may jump up on the way to the best point, in words; None if it jumps down only."""
+        best, tiling, allowed = self.subject.best, self.tiling, self.jump_allowed()
+        (before, after), kinks = self.jumps_at_kinks(), tiling.kinks
+        wrong = np.where(kinks <= best, before[1] > allowed, before[0] < -allowed)
+        wrong |= np.where(kinks < best, after[1] > allowed, after[0] < -allowed)
+        if wrong.any():
+            return f"the value may jump at {kinks[int(np.argmax(wrong))]:.17g}"
+        boxes, allowed = tiling.boxes, tiling.tolerances.jump_inside(tiling.boxes)
+        wrong = np.where(boxes.low >= best, boxes.jumps[0] < -allowed, boxes.jumps[1] > allowed)
+        return f"the value may jump in {self.first(wrong)}" if wrong.any() else None
 
     def torn_at_kinks(self) -> Bools:
         """Kinks at which the value jumps by more than rounding for certain."""
@@ -109,8 +124,7 @@ class Findings:
 
 def _gap(left: Floats, right: Floats) -> Floats:
     """Enclosures of ``right - left``."""
-    with np.errstate(invalid="ignore"):
-        low, high = rounding.below(right[0] - left[1]), rounding.above(right[1] - left[0])
+    low, high = rounding.below(right[0] - left[1]), rounding.above(right[1] - left[0])
     return np.stack(
         [
             np.nan_to_num(low, nan=-np.inf, posinf=np.inf, neginf=-np.inf),

@@ -104,10 +104,9 @@ def _lie(findings: Findings, points: Boxes) -> Mapping[str, Any] | None:
         exact = np.stack([middle, middle])
     size = np.abs(slope).max(0)
     need = _MARGIN * (2 * size + 1e-3 * min(1.0, findings.tiling.tolerances.steepest))
-    with np.errstate(invalid="ignore"):
-        gap = np.maximum(exact[0] - slope[1], slope[0] - exact[1])
-        lost = ~_finite(exact)
-        score = np.where(lost & (size < 1e300), np.inf, np.nan_to_num(gap / need, nan=-np.inf, neginf=-np.inf))
+    gap = np.maximum(exact[0] - slope[1], slope[0] - exact[1])
+    lost = ~_finite(exact)
+    score = np.where(lost & (size < 1e300), np.inf, np.nan_to_num(gap / need, nan=-np.inf, neginf=-np.inf))
     # The worst ones, and some others on the way.
     worst = np.argsort(-score, kind="stable")[: _AT_ONCE // 2]
     chosen = np.concatenate([worst, np.linspace(0, points.size - 1, _AT_ONCE // 2).astype(int)])
@@ -156,8 +155,7 @@ def _lie_at_a_kink(findings: Findings) -> Mapping[str, Any] | None:
     high = np.maximum(tiling.before.slope[1], tiling.after.slope[1])
     near = _MARGIN * (np.abs(low) + np.abs(high) + min(1.0, tiling.tolerances.steepest))
     sound = np.isfinite(low) & np.isfinite(high) & ~findings.broken_at_kinks()
-    with np.errstate(invalid="ignore"):
-        wrong = sound & ~((claimed >= low - near) & (claimed <= high + near))
+    wrong = sound & ~((claimed >= low - near) & (claimed <= high + near))
     if not wrong.any():
         return None
     index = int(np.argmax(wrong))

@@ -32,6 +32,7 @@ __all__ = [
     "negative",
     "plain",
     "subtract",
+    "unverified",
 ]
 
 Part = Interval | None
@@ -89,6 +90,14 @@ def constant(value: float) -> Jet:
 def plain(value: Interval) -> Jet:
     """A constant that is known to lie in an interval."""
     return Jet(value)
+
+
+def unverified(a: Jet, name: str, where: Bools) -> Jet:
+    """The same number, whose gradient in JAX may be another one in some boxes.
+
+    How it was made is forgotten: what is made of it must not go back to before.
+    """
+    return dataclasses.replace(a, made=None, opaque={**a.opaque, name: where})
 
 
 def _add(*parts: Part) -> Part:

@@ -119,7 +119,7 @@ def _own_rule(rule: _Rule) -> str:
     """The program of the derivative of a step."""
     step = rule.step
     inner = step.params["call_jaxpr"].jaxpr
-    alone = core.Jaxpr((), inner.invars, step.outvars, [step.replace(invars=inner.invars)])
+    alone = inner.replace(constvars=[], outvars=step.outvars, eqns=[step.replace(invars=inner.invars)])
     call = core.jaxpr_as_fun(core.ClosedJaxpr(alone, ()))
     with jax.enable_x64(True):
         numbers = tuple(jnp.zeros(v.aval.shape, v.aval.dtype) for v in inner.invars)

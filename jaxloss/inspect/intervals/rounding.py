@@ -15,7 +15,7 @@ _SAFE_LOW, _SAFE_HIGH = 1e-250, 1e250
 """Between these magnitudes no error term of a product underflows or overflows."""
 
 LIBM_ULPS = 4
-"""By how many floats the elementary functions of NumPy and SciPy are assumed to be off at most."""
+"""By how many units in the last place elementary functions of NumPy and SciPy are assumed to be off at most."""
 
 
 def below(x: Floats) -> Floats:
@@ -57,7 +57,10 @@ def is_exact_quotient(a: Floats, b: Floats, quotient: Floats) -> Bools:
 
 
 def widen(low: Floats, high: Floats, ulps: int = LIBM_ULPS) -> tuple[Floats, Floats]:
-    """Both ends moved outwards by ``ulps`` floats."""
-    for _ in range(ulps):
+    """Both ends moved outwards by ``ulps`` units in the last place.
+
+    These are two floats each: below a power of 2 floats are half as far apart.
+    """
+    for _ in range(2 * ulps):
         low, high = below(low), above(high)
     return low, high

@@ -77,7 +77,7 @@ RULES.update(
 )
 
 
-@_rule("copy", "copy_p", "reshape", "squeeze", "broadcast_in_dim", "expand_dims", "optimization_barrier")
+@_rule("copy", "copy_p", "reshape", "squeeze", "broadcast_in_dim", "expand_dims")
 def _same(_watch: Watch, _params: Mapping[str, Any], a: Value) -> Value:
     return a
 
@@ -92,9 +92,11 @@ def _convert(_watch: Watch, params: Mapping[str, Any], a: Value) -> Value:
     dtype = np.dtype(params["new_dtype"])
     if isinstance(a, Truth):
         return a if dtype == np.bool_ else jets.choose(a, jets.constant(1.0), jets.constant(0.0))
-    if dtype != np.float64 and a.number is None:
+    if dtype == np.float64:
+        return a
+    if a.number is None:
         raise Missing(f"conversion to {dtype.name}, which rounds")
-    return a
+    return jets.constant(float(np.asarray(a.number).astype(dtype)))
 
 
 @_rule("stop_gradient")
@@ -102,12 +104,14 @@ def _stop_gradient(_watch: Watch, _params: Mapping[str, Any], a: Value) -> Value
     if isinstance(a, Truth) or a.slope is None:
         return a
     moving = np.broadcast_to(a.slope.size > 0, a.value.low.shape)
-    return dataclasses.replace(a, opaque={**a.opaque, "stop_gradient": moving})
+    return jets.unverified(a, "stop_gradient", moving)
 
 
 @_rule("sqrt")
-def _sqrt(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
+def _sqrt(watch: Watch, params: Mapping[str, Any], a: Jet) -> Jet:
     made = a.made
+    if made is not None and made.form == "square" and made.constant == 0:
+        return _abs(watch, params, made.of)
     if made is not None and made.form == "square" and made.constant > 0:
         return jets.compose(elementary.hyperbola(made.constant), made.of)
     return jets.compose(elementary.SMOOTH["sqrt"], a)
@@ -166,10 +170,12 @@ def _erfc(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
 _ZERO = jets.constant(0.0)
 
 
-@_rule("abs")
 def _abs(watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
     watch.note(a, _ZERO)
     return jets.absolute(a, truth.greater(a.value, _ZERO.value, or_equal=True))
+
+
+RULES["abs"] = _abs
 
 
 @_rule("sign")

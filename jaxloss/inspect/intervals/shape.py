@@ -54,7 +54,7 @@ def pseudo_convex(findings: Findings) -> Verdict:
     boxes, tolerances = findings.tiling.boxes, findings.tiling.tolerances
     right = boxes.low >= best
     wrong = ~np.where(right, boxes.slope[0] >= -tolerances.slope, boxes.slope[1] <= tolerances.slope)
-    broken = findings.discontinuity()
+    broken = findings.jumps_towards_best()
     towards = "infinity" if findings.subject.falling else place(best)
     if broken is None and not wrong.any():
         sign = "slope <= 0" if findings.subject.falling else f"slope <= 0 below {towards} and >= 0 above"
@@ -87,8 +87,7 @@ def _least(findings: Findings) -> float:
         # Nothing is known of the value beyond a jump from the value before it.
         joined = tiling.tolerances.continuous(boxes) & ~np.isin(boxes.low if sign > 0 else boxes.high, torn)
         away = boxes.slope[0] if sign > 0 else -boxes.slope[1]
-        with np.errstate(invalid="ignore"):
-            change = below(np.minimum(away, 0.0) * (boxes.high - boxes.low) * (1 + 1e-15))
+        change = below(np.minimum(away, 0.0) * (boxes.high - boxes.low) * (1 + 1e-15))
         for index in order:
             floor = float(boxes.value[0, index])
             reached = max(floor, math.nextafter(reached + float(change[index]), -math.inf)) if joined[index] else floor

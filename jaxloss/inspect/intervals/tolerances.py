@@ -69,12 +69,15 @@ class Tolerances:
         """How large a jump of the slope may be, beside slopes of this size."""
         return ROUNDING * (np.abs(slopes) + min(1.0, self.steepest))
 
-    def continuous(self, boxes: Boxes) -> Bools:
-        """Where no jump of the value inside is larger than rounding."""
+    def jump_inside(self, boxes: Boxes) -> np.ndarray:
+        """How large a jump of the value inside each box may be."""
         # A step of a few floats of the input is below what the input resolves.
         step = 4 * np.spacing(np.maximum(np.abs(boxes.low), np.abs(boxes.high))) * np.abs(boxes.slope).max(0)
-        with np.errstate(invalid="ignore"):
-            return np.abs(boxes.jumps).max(0) <= self.jump(np.abs(boxes.value).min(0)) + np.nan_to_num(step, posinf=0)
+        return self.jump(np.abs(boxes.value).min(0)) + np.nan_to_num(step, posinf=0)
+
+    def continuous(self, boxes: Boxes) -> Bools:
+        """Where no jump of the value inside is larger than rounding."""
+        return np.abs(boxes.jumps).max(0) <= self.jump_inside(boxes)
 
     def bends_upwards(self, boxes: Boxes) -> Bools:
         """Where no jump of the slope inside goes down by more than rounding."""

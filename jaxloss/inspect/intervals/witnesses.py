@@ -35,8 +35,11 @@ def _needed(findings: Findings, values: np.ndarray) -> np.ndarray:
 def _centres(findings: Findings) -> Floats:
     """Points around which the loss may lie above its chords."""
     boxes, tiling = findings.tiling.boxes, findings.tiling
-    order = np.argsort(boxes.middle_curvature[1], kind="stable")[:_MOST_CENTRES]
-    concave = boxes.middle[order][boxes.middle_curvature[1][order] < 0]
+    order = np.argsort(boxes.middle_curvature[1], kind="stable")
+    order = order[boxes.middle_curvature[1][order] < 0]
+    # The sharpest ones, and some of all places: the sharpest may be too flat to show.
+    spread = np.sort(order)[np.linspace(0, max(order.size - 1, 0), min(order.size, _MOST_CENTRES)).astype(int)]
+    concave = boxes.middle[np.concatenate([order[:_MOST_CENTRES], spread])]
     bent = ~(tiling.tolerances.bends_upwards(boxes) & tiling.tolerances.continuous(boxes))
     sharp = np.concatenate([boxes.low[bent], boxes.middle[bent], boxes.high[bent]])[:_MOST_CENTRES]
     beside = np.concatenate([np.nextafter(tiling.kinks, -np.inf), tiling.kinks, np.nextafter(tiling.kinks, np.inf)])
@@ -59,9 +62,8 @@ def above_its_chord(findings: Findings) -> Mapping[str, Any] | None:
     ends, inner = (values_at(findings.program, x) for x in (np.concatenate([low, high]), middle))
     left, right = ends[:, : low.size], ends[:, low.size :]
     size = np.maximum(np.abs(inner).max(0), np.maximum(np.abs(left).max(0), np.abs(right).max(0)))
-    with np.errstate(invalid="ignore", over="ignore"):
-        excess = inner[0] - 0.5 * (left[1] + right[1])
-        score = np.nan_to_num(excess / _needed(findings, size), nan=-np.inf, posinf=-np.inf)
+    excess = inner[0] - 0.5 * (left[1] + right[1])
+    score = np.nan_to_num(excess / _needed(findings, size), nan=-np.inf, posinf=-np.inf)
     best = int(np.argmax(score))
     if not score[best] > 1:
         return None
@@ -86,9 +88,8 @@ def falls_away(findings: Findings, points: Floats, sign: int) -> Mapping[str, An
     highest = np.maximum.accumulate(low)
     where = np.asarray([0, *np.where(low[1:] > highest[:-1], np.arange(1, low.size), 0)])
     where = np.maximum.accumulate(where)
-    with np.errstate(invalid="ignore"):
-        drop = highest - high
-        score = np.nan_to_num(drop / _needed(findings, np.maximum(np.abs(highest), np.abs(high))), nan=-np.inf)
+    drop = highest - high
+    score = np.nan_to_num(drop / _needed(findings, np.maximum(np.abs(highest), np.abs(high))), nan=-np.inf)
     last = int(np.argmax(score))
     if not score[last] > 1:
         return None

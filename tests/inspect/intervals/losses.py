@@ -49,7 +49,15 @@ def of_prediction(loss: Callable[..., jax.Array], target: float, **hypers: Any) 
 
 
 def _known(
-    name: str, fn: Loss, kind: Kind, convex: bool, slope: float, *, best: float | None = None, domain: Any = None, **truth: Any
+    name: str,
+    fn: Loss,
+    kind: Kind,
+    convex: bool,
+    slope: float,
+    *,
+    best: float | None = None,
+    domain: Any = None,
+    **truth: Any,
 ) -> Known:
     best = best if best is not None else 0.0 if kind in ("residual", "penalty") else math.inf
     return Known(Subject(name, fn, kind, domain=domain or (-50.0, 50.0), best=best), convex, slope, **truth)

@@ -70,7 +70,7 @@ def dent(rng: np.random.Generator) -> Mutant:
     c, w = _place(rng), _between(rng, 1e-12, 1.0)
     ratio = float(rng.choice([_between(rng, 1e-2, 0.9), _between(rng, 1.4, 1e4)]))
     h = min(ratio * w * w, 0.3 * c * c)
-    bump = lambda u: np.exp(-u * u)  # noqa: E731
+    bump = lambda u: np.exp(-u * u)
     truth, steepest, strongest = _by_formula(
         lambda x: x + 2 * h / w * ((x - c) / w) * bump((x - c) / w),
         lambda x: 1 + h / w**2 * (2 - 4 * ((x - c) / w) ** 2) * bump((x - c) / w),
@@ -78,7 +78,7 @@ def dent(rng: np.random.Generator) -> Mutant:
     )
     if abs(c) > 30 * w:
         truth["minimum"] = True
-    fn = lambda r: 0.5 * r * r - h * jnp.exp(-jnp.square((r - c) / w))  # noqa: E731
+    fn = lambda r: 0.5 * r * r - h * jnp.exp(-jnp.square((r - c) / w))
     return Mutant(_subject(f"dent c={c!r} w={w!r} h={h!r}", fn), truth, steepest, strongest)
 
 
@@ -89,7 +89,7 @@ def ripple(rng: np.random.Generator) -> Mutant:
     truth = {"convex": ratio < 1, "minimum": True, "smooth": True, "lipschitz": True, "gradient": True}
     if not 0.95 < ratio * 0.21723 < 1.05:
         truth["pseudo_convex"] = ratio * 0.21723 < 1
-    fn = lambda r: 0.5 * r * r + h * (1 - jnp.cos(r / w))  # noqa: E731
+    fn = lambda r: 0.5 * r * r + h * (1 - jnp.cos(r / w))
     return Mutant(_subject(f"ripple w={w!r} ratio={ratio!r}", fn), truth, 50 - h / w, max(1 + 0.99 * ratio, 1.0))
 
 
@@ -101,7 +101,7 @@ def steep_step(rng: np.random.Generator) -> Mutant:
         lambda x: 1 - 2 * h / w**2 * np.tanh((x - c) / w) / np.cosh(np.clip((x - c) / w, -300, 300)) ** 2,
         _grid(c, w),
     )
-    fn = lambda r: 0.5 * r * r + h * jnp.tanh((r - c) / w)  # noqa: E731
+    fn = lambda r: 0.5 * r * r + h * jnp.tanh((r - c) / w)
     return Mutant(_subject(f"step c={c!r} w={w!r} h={h!r}", fn), truth, steepest, strongest)
 
 
@@ -114,7 +114,7 @@ def bump_on_hyperbola(rng: np.random.Generator) -> Mutant:
         lambda x: (1 + x * x) ** -1.5 + h / w**2 * (4 * ((x - c) / w) ** 2 - 2) * np.exp(-(((x - c) / w) ** 2)),
         _grid(c, w),
     )
-    fn = lambda r: jnp.sqrt(1 + r * r) - 1 + h * jnp.exp(-jnp.square((r - c) / w))  # noqa: E731
+    fn = lambda r: jnp.sqrt(1 + r * r) - 1 + h * jnp.exp(-jnp.square((r - c) / w))
     return Mutant(_subject(f"bump c={c!r} w={w!r} h={h!r}", fn), truth, steepest, strongest)
 
 
@@ -146,7 +146,7 @@ def kink(rng: np.random.Generator) -> Mutant:
         truth["minimum"] = True
     if form != "sqrt":
         truth["gradient"] = True
-    fn = lambda r: 0.5 * r * r + s * ramp(r)  # noqa: E731
+    fn = lambda r: 0.5 * r * r + s * ramp(r)
     return Mutant(_subject(f"kink {form} c={c!r} s={s!r}", fn, declared), truth, max(50.0, 50 + s) * 0.999)
 
 
@@ -164,7 +164,7 @@ def jump(rng: np.random.Generator) -> Mutant:
     if h > 0:
         truth["minimum"] = True
     declared = (c,) if rng.random() < 0.5 else ()
-    fn = lambda r: 0.5 * r * r + forms[at](r)  # noqa: E731
+    fn = lambda r: 0.5 * r * r + forms[at](r)
     return Mutant(_subject(f"jump form={at} c={c!r} h={h!r}", fn, declared), truth, np.inf)
 
 
@@ -181,7 +181,7 @@ def island(rng: np.random.Generator) -> Mutant:
         truth.pop("pseudo_convex", None)
     truth["minimum"] = True
     inside: Loss = (lambda r: jnp.abs(r - c) < w) if w else (lambda r: r == c)
-    fn = lambda r: 0.5 * r * r + jnp.where(inside(r), h, 0.0)  # noqa: E731
+    fn = lambda r: 0.5 * r * r + jnp.where(inside(r), h, 0.0)
     return Mutant(_subject(f"island c={c!r} w={w!r} h={h!r}", fn), truth, np.inf)
 
 
@@ -191,7 +191,7 @@ def straight_through(rng: np.random.Generator) -> Mutant:
     truth: dict[str, bool] = {"gradient": False, "smooth": True, "lipschitz": True, "pseudo_convex": False}
     if not 0.9 < 0.7698 * k < 1.1:
         truth["convex"] = 0.7698 * k < 1
-    fn = lambda r: 0.5 * r * r + jax.lax.stop_gradient(k * jnp.tanh(r))  # noqa: E731
+    fn = lambda r: 0.5 * r * r + jax.lax.stop_gradient(k * jnp.tanh(r))
     return Mutant(_subject(f"straight through k={k!r}", fn), truth, 49.0, 1.0)
 
 
@@ -235,11 +235,37 @@ def impostor(_rng: np.random.Generator) -> Mutant:
     return Mutant(_subject("impostor body", rule), truth, 49.9, 1.0)
 
 
+def hidden_liar(rng: np.random.Generator) -> Mutant:
+    """A wrong gradient under a function that the engine takes together with what is inside."""
+    square = jax.custom_jvp(lambda r: r * r)
+    square.defjvps(lambda tangent, _, r: tangent * 3 * r)
+    stopped: Loss = lambda r: jax.lax.stop_gradient(r * r)
+    exp = jax.custom_jvp(lambda r: jnp.exp(r))
+    exp.defjvps(lambda tangent, exp_r, r: tangent * exp_r * 0.5)
+    forms: list[Loss] = [
+        lambda r: jnp.sqrt(1 + square(r)) - 1,
+        lambda r: jnp.sqrt(1 + stopped(r)) - 1,
+        lambda r: jnp.abs(r) + jnp.log(1 + exp(-jnp.abs(r))) - jnp.log(jnp.asarray(2.0, r.dtype)),
+        lambda r: jnp.abs(r) + jnp.log1p(exp(-jnp.abs(r))) - jnp.log(jnp.asarray(2.0, r.dtype)),
+        lambda r: 1 / (1 + exp(-r)),
+        lambda r: jnp.sqrt(square(r)),
+    ]
+    at = rng.integers(len(forms))
+    return Mutant(_subject(f"hidden liar {at}", forms[at]), {"gradient": False, "lipschitz": True}, 0.2)
+
+
 def flat(rng: np.random.Generator) -> Mutant:
     """A parabola that is cut off."""
     a = _between(rng, 0.1, 40.0)
-    truth = {"convex": False, "pseudo_convex": True, "minimum": True, "lipschitz": True, "smooth": False, "gradient": True}
-    fn = lambda r: 0.5 * jnp.square(jnp.clip(r, -a, a))  # noqa: E731
+    truth = {
+        "convex": False,
+        "pseudo_convex": True,
+        "minimum": True,
+        "lipschitz": True,
+        "smooth": False,
+        "gradient": True,
+    }
+    fn = lambda r: 0.5 * jnp.square(jnp.clip(r, -a, a))
     return Mutant(_subject(f"flat a={a!r}", fn), truth, 0.999 * a)
 
 
@@ -248,7 +274,7 @@ def wrong_minimum(rng: np.random.Generator) -> Mutant:
     m, b = _between(rng, 1e-9, 10.0) * float(rng.choice([0, 1])), _between(rng, 1e-9, 1.0)
     b *= float(rng.choice([-1, 1]))
     truth = {"convex": True, "pseudo_convex": m == 0, "minimum": False, "smooth": True, "gradient": True}
-    fn = lambda r: 0.5 * jnp.square(r - m) + b  # noqa: E731
+    fn = lambda r: 0.5 * jnp.square(r - m) + b
     return Mutant(_subject(f"wrong minimum m={m!r} b={b!r}", fn), truth, 50.0, 1.0)
 
 
@@ -256,7 +282,7 @@ def lower_of_two(rng: np.random.Generator) -> Mutant:
     """The smaller of two parabolas."""
     m, b = _place(rng), _between(rng, 1e-6, 0.04)
     truth = {"convex": False, "pseudo_convex": False, "minimum": True, "lipschitz": True, "smooth": False}
-    fn = lambda r: jnp.minimum(0.5 * r * r, 0.5 * jnp.square(r - m) + b)  # noqa: E731
+    fn = lambda r: jnp.minimum(0.5 * r * r, 0.5 * jnp.square(r - m) + b)
     return Mutant(_subject(f"lower of two m={m!r} b={b!r}", fn), truth, 19.0)
 
 
@@ -265,7 +291,7 @@ def rounded(rng: np.random.Generator) -> Mutant:
     k = _between(rng, 0.1, 1e6)
     rounding = (jnp.round, jnp.floor, jnp.ceil)[rng.integers(3)]
     truth = {"convex": False, "smooth": False, "lipschitz": False, "gradient": False}
-    fn = lambda r: 0.5 * jnp.square(rounding(r * k) / k)  # noqa: E731
+    fn = lambda r: 0.5 * jnp.square(rounding(r * k) / k)
     return Mutant(_subject(f"rounded k={k!r}", fn), truth, np.inf)
 
 
@@ -273,15 +299,15 @@ def fine_print(rng: np.random.Generator) -> Mutant:
     """A parabola of an argument in less precision: a staircase."""
     dtype = (jnp.float32, jnp.bfloat16)[rng.integers(2)]
     truth = {"convex": False, "smooth": False, "lipschitz": False, "gradient": False}
-    fn = lambda r: 0.5 * jnp.square(r.astype(dtype).astype(r.dtype))  # noqa: E731
+    fn = lambda r: 0.5 * jnp.square(r.astype(dtype).astype(r.dtype))
     return Mutant(_subject(f"in {dtype.__name__}", fn), truth, np.inf)
 
 
 def plateau(rng: np.random.Generator) -> Mutant:
     """Nested maxima and minima whose kinks coincide or hide behind each other."""
     c, t = _between(rng, 0.5, 20.0), _between(rng, 0.05, 0.4)
-    rise: Loss = lambda r: jnp.maximum(jnp.maximum(jnp.abs(r), c) - c, 0.0)  # noqa: E731
-    cut: Loss = lambda r: jnp.minimum(rise(r), t * c)  # noqa: E731
+    rise: Loss = lambda r: jnp.maximum(jnp.maximum(jnp.abs(r), c) - c, 0.0)
+    cut: Loss = lambda r: jnp.minimum(rise(r), t * c)
     convex = bool(rng.random() < 0.5)
     truth = {"convex": convex, "pseudo_convex": True, "minimum": True, "lipschitz": True, "smooth": False}
     return Mutant(_subject(f"plateau c={c!r} t={t!r}", rise if convex else cut), truth, 1.0)
@@ -291,12 +317,14 @@ def nan_trap(rng: np.random.Generator) -> Mutant:
     """A value that is fine everywhere, with a gradient that is NaN where the other branch has none."""
     c = _between(rng, 0.1, 20.0)
     truth = {"convex": False, "pseudo_convex": True, "gradient": False}
-    fn = lambda r: jnp.where(jnp.abs(r) > c, jnp.log(jnp.maximum(jnp.abs(r) / c, 0 * r)) * jnp.sqrt(jnp.abs(r) - c), 0.0)  # noqa: E731
+    fn = lambda r: jnp.where(
+        jnp.abs(r) > c, jnp.log(jnp.maximum(jnp.abs(r) / c, 0 * r)) * jnp.sqrt(jnp.abs(r) - c), 0.0
+    )
     return Mutant(_subject(f"NaN trap c={c!r}", fn), truth)
 
 
 KINDS = (
-    dent, ripple, steep_step, bump_on_hyperbola, kink, jump, island, straight_through, liar, impostor, flat,
+    dent, ripple, steep_step, bump_on_hyperbola, kink, jump, island, straight_through, liar, impostor, hidden_liar, flat,
     wrong_minimum, lower_of_two, rounded, fine_print, plateau, nan_trap, dent, kink, island,
 )  # fmt: skip
 

@@ -1,0 +1,206 @@
+"""Certificates of real losses say what textbooks say; and what each row says where it cannot decide."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxloss.inspect.intervals import ROWS, certify
+from jaxloss.inspect.subject import Subject
+from jaxloss.inspect.verdict import Word
+from tests.inspect.intervals import losses
+from tests.inspect.intervals.losses import Known
+
+
+def of(fn, best=0.0, **more):
+    return certify(Subject("loss", fn, "margin" if best == math.inf else "residual", best=best, **more))
+
+
+def wrong(known: Known) -> list[str]:
+    """Where a certificate is not what the textbook says."""
+    rows = certify(known.subject)
+    wanted = {
+        "convex": known.convex,
+        "minimum": known.minimum,
+        "pseudo_convex": known.pseudo,
+        "lipschitz": True,
+        "gradient": True,
+    }
+    if known.curvature is not None:
+        wanted["smooth"] = True
+    found = [
+        f"{row}: {rows[row].word}, {rows[row].statement}"
+        for row, truth in wanted.items()
+        if rows[row].word is not (Word.PROVED if truth else Word.REFUTED)
+    ]
+    numbers = {"lipschitz": (known.slope, 1.02), "smooth": (known.curvature, 1.05)}
+    for row, (number, loose) in numbers.items():
+        value = rows[row].value
+        if number is not None and not (value is not None and number * (1 - 1e-9) <= value <= loose * number):
+            found.append(f"{row}: {value} instead of {number}")
+    return found
+
+
+TIER_A = [known for known in losses.ALL if known.tier_a]
+
+
+@pytest.mark.parametrize("known", TIER_A, ids=lambda known: known.subject.name)
+def test_losses_that_everybody_expects(known):
+    assert not wrong(known)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("known", [k for k in losses.ALL if not k.tier_a], ids=lambda known: known.subject.name)
+def test_other_losses(known):
+    assert not wrong(known)
+
+
+def test_every_row_is_there_and_can_be_written_as_json():
+    for fn in (jnp.abs, lambda r: jnp.minimum(r * r, 1.0), jnp.round):
+        rows = of(fn)
+        assert tuple(rows) == ROWS
+        for verdict in rows.values():
+            assert json.loads(json.dumps(dict(verdict.evidence))) == dict(verdict.evidence)
+
+
+def test_kinks_are_found_to_the_float():
+    evidence = of(lambda r: jnp.abs(r - 0.1234567) + jnp.maximum(0.0, 1.345 - r) + r)["convex"].evidence
+    assert {0.1234567, 1.345} <= set(evidence["kinks"])
+
+
+def test_kinks_between_floats_are_kept_apart():
+    """Where 0.7 r = 0.1 has no float, the kink stays inside a box of a few floats."""
+    rows = of(lambda r: jnp.maximum(0.7 * r - 0.1, 0.0))
+    assert [rows[row].word for row in ("convex", "lipschitz", "minimum", "pseudo_convex")] == [Word.PROVED] * 4
+    assert rows["lipschitz"].value == pytest.approx(0.7, abs=1e-15)
+    assert rows["smooth"].word is Word.UNKNOWN
+    assert of(lambda r: -jnp.maximum(0.7 * r - 0.1, 0.0))["convex"].word is Word.REFUTED
+
+
+def test_a_kink_that_flips_twice_inside_a_box_is_no_secret():
+    fn = lambda r: jnp.where(jnp.abs(r - 3.3) < 1e-12, 0.5 * r * r + 1.0, 0.5 * r * r)
+    rows = of(fn)
+    assert rows["convex"].word is Word.REFUTED
+    assert rows["lipschitz"].word is not Word.PROVED
+    assert rows["gradient"].word is not Word.PROVED
+
+
+def test_refutations_come_with_points_that_anybody_can_check():
+    rows = of(lambda r: jnp.minimum(0.5 * r * r, 0.5 * (r - 2) ** 2 + 0.1))
+    low, middle, high = rows["convex"].evidence["witness"]["points"]
+    fn = lambda x: min(0.5 * x * x, 0.5 * (x - 2) ** 2 + 0.1)
+    assert middle == 0.5 * (low + high)
+    assert fn(middle) > 0.5 * (fn(low) + fn(high))
+    near, far = rows["pseudo_convex"].evidence["witness"]["points"]
+    assert 0 <= near < far
+    assert fn(far) < fn(near)
+
+
+def test_a_strongly_convex_loss_has_its_constant():
+    rows = of(lambda r: 0.5 * r * r + jnp.sqrt(1 + r * r))
+    assert rows["curvature"].value == pytest.approx(1, rel=1e-4)
+    assert rows["curvature"].evidence["high"] == pytest.approx(2, rel=1e-3)
+    assert of(jnp.abs)["curvature"].value == 0
+    assert of(lambda r: jnp.minimum(r * r, 1.0))["curvature"].value is None
+
+
+def test_a_jump_of_the_value_has_no_slope():
+    rows = of(lambda r: 0.5 * r * r + jnp.where(r > 0.3, 1e-6, 0.0))
+    assert rows["lipschitz"].word is Word.REFUTED
+    left, right = rows["lipschitz"].evidence["witness"]["points"]
+    assert right == np.nextafter(left, np.inf)
+    assert rows["pseudo_convex"].word is Word.PROVED
+    assert rows["minimum"].word is Word.PROVED
+
+
+@pytest.mark.parametrize(
+    ("fn", "named"),
+    [
+        (jnp.round, "round"),
+        (lambda r: r.astype(jnp.float32).astype(r.dtype), "float32"),
+        (lambda r: jnp.sum(jnp.stack([r, r * r])), "shape (1,)"),
+        (jax.lax.lgamma, "lgamma"),
+    ],
+)
+def test_what_has_no_rule_is_named(fn, named):
+    rows = of(lambda r: fn(r) ** 2)
+    assert {verdict.word for verdict in rows.values()} == {Word.UNKNOWN}
+    assert named.split(" ")[0] in rows["convex"].statement
+
+
+def test_a_loss_without_bound_of_the_slope():
+    rows = of(lambda r: jnp.sqrt(jnp.abs(r)))
+    assert rows["lipschitz"].word is Word.UNKNOWN
+    assert rows["convex"].word is Word.REFUTED
+    assert rows["pseudo_convex"].word is Word.PROVED
+
+
+def test_outside_the_domain_of_a_logarithm_nothing_is_claimed():
+    rows = of(lambda r: -jnp.log(r), best=math.inf)
+    for row in ("convex", "lipschitz", "minimum", "gradient"):
+        assert rows[row].word not in (Word.PROVED, Word.TESTED), row
+
+
+def test_the_minimum_of_margins_is_an_infimum():
+    rows = of(lambda z: jax.nn.softplus(-z), math.inf)
+    assert "infimum 0 towards infinity" in rows["minimum"].statement
+    assert of(lambda z: jax.nn.softplus(-z) + 0.1, math.inf)["minimum"].word is Word.UNKNOWN
+    assert of(lambda z: 0.9 * jax.nn.softplus(-z) + 0.1 * jax.nn.softplus(z), math.inf)["minimum"].word is Word.REFUTED
+    assert of(lambda z: 1 - z, math.inf)["minimum"].word is Word.REFUTED
+
+
+def test_a_best_point_outside_the_domain():
+    rows = of(jnp.square, best=3.0, domain=(-1.0, 1.0))
+    assert rows["minimum"].word is Word.UNKNOWN
+    assert "outside" in rows["minimum"].statement
+    assert rows["pseudo_convex"].word is Word.UNKNOWN
+
+
+def test_a_gradient_that_is_no_number():
+    """The value of the root is 0 at 0, its gradient 0 times infinity; and where() does not help in a whole half."""
+    rows = of(lambda r: jnp.sqrt(r * r))
+    assert rows["gradient"].word is Word.REFUTED
+    assert rows["gradient"].evidence["witness"]["points"] == [0.0]
+    assert math.isnan(rows["gradient"].evidence["witness"]["gradient"])
+    assert of(lambda r: jnp.where(r > 1, jnp.log(r), 0.0) ** 2)["gradient"].word is not Word.PROVED
+
+
+def test_subgradients_at_kinks_are_honest():
+    assert of(jnp.abs)["gradient"].word is Word.PROVED
+    assert of(lambda r: r * jnp.sign(r))["gradient"].word is Word.PROVED
+    flat_at_one_point = lambda r: jax.nn.relu(r) - jax.nn.relu(-r)
+    assert of(flat_at_one_point)["gradient"].word is Word.REFUTED, "0 at 0, where the slope is 1"
+
+
+def test_float32_around_does_not_matter():
+    """The certificate is the same with and without 64 bits switched on."""
+    fn = lambda r: jnp.where(jnp.abs(r) <= 1.345, 0.5 * r * r, 1.345 * (jnp.abs(r) - 0.6725))
+    outside = of(fn)
+    with jax.enable_x64(True):
+        inside = of(fn)
+    assert {row: (v.word, v.value) for row, v in outside.items()} == {
+        row: (v.word, v.value) for row, v in inside.items()
+    }
+
+
+ONCE_FALSE = {
+    "-abs, undeclared": (lambda r: -jnp.abs(r - 0.1234567), (), "convex"),
+    "-abs, declared": (lambda r: -jnp.abs(r), (0.0,), "convex"),
+    "jump, declared": (lambda r: jnp.where(r < 0.3, 0.0 * r, 0.0 * r + 1), (0.3,), "lipschitz"),
+    "jump, undeclared": (lambda r: jnp.where(r < 0.3, 0.0 * r, 0.0 * r + 1), (), "lipschitz"),
+    "dent of 1e-9": (lambda r: 0.5 * r * r - 1e-9 * jnp.exp(-(((r - 3.3) / 1e-5) ** 2)), (), "convex"),
+    "narrow select": (lambda r: jnp.where(jnp.abs(r - 3.3) < 1e-7, 0.5 * r * r + 1.0, 0.5 * r * r), (), "convex"),
+    "ripple": (lambda r: 0.5 * r * r + 1e-7 * jnp.tanh(4e4 * (r - 1.7)), (), "convex"),
+    "straight-through": (lambda r: jax.lax.stop_gradient(jnp.sign(r) - r) + r + 0.5 * r * r, (), "gradient"),
+}
+
+
+@pytest.mark.parametrize("name", ONCE_FALSE)
+def test_what_fooled_earlier_engines(name):
+    fn, kinks, row = ONCE_FALSE[name]
+    assert of(fn, kinks=kinks)[row].word not in (Word.PROVED, Word.TESTED)
