@@ -10,11 +10,12 @@ from jaxloss.inspect.cards.floats import DEFECTS, Enumeration, FloatName, enumer
 from jaxloss.inspect.cards.influence import influence_rows
 from jaxloss.inspect.cards.predicting import predicted, predicting_rows
 from jaxloss.inspect.cards.pushing import bounded_gradient, pushing_rows, wrong_but_flat
+from jaxloss.inspect.cards.readings import View
 from jaxloss.inspect.cards.record import Card
 from jaxloss.inspect.cards.reporting import reported, reporting_rows
 from jaxloss.inspect.cards.table import cards, drift, find
 from jaxloss.inspect.cards.vectors import VectorView, vector_view
-from jaxloss.inspect.cards.views import View, view
+from jaxloss.inspect.cards.views import view
 
 __all__ = [
     "DEFECTS",

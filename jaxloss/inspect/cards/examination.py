@@ -20,10 +20,11 @@ from jaxloss.inspect.cards.floats import FloatName, enumerate_floats, float_verd
 from jaxloss.inspect.cards.influence import influence_rows
 from jaxloss.inspect.cards.predicting import predicting_rows
 from jaxloss.inspect.cards.pushing import bounded_gradient, pushing_rows
+from jaxloss.inspect.cards.readings import View
 from jaxloss.inspect.cards.record import Card, plain
 from jaxloss.inspect.cards.reporting import reporting_rows
 from jaxloss.inspect.cards.vectors import SIZE, vector_view
-from jaxloss.inspect.cards.views import View, settings_of, view
+from jaxloss.inspect.cards.views import settings_of, view
 from jaxloss.inspect.intervals import certify
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Verdict, Word

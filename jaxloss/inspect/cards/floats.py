@@ -87,7 +87,7 @@ def enumerate_floats(
 
     Args:
         subject: The loss as a function of one number.
-        dtype: ``"bfloat16"`` or ``"float16"``, 65,536 inputs each, or ``"float32"``, 2^32 inputs in some minutes.
+        dtype: ``"bfloat16"`` or ``"float16"``, 65,536 numbers each, or ``"float32"``, 2^32 numbers in some minutes.
         legal: The closed interval on which the loss is defined; inputs outside are not evaluated.
         progress: Called with the finished share, from 0 to 1, after every million inputs.
 
@@ -148,11 +148,15 @@ def _inputs(dtype: Any, legal: tuple[float, float]) -> Iterator[tuple[float, np.
     unsigned = np.dtype(f"uint{8 * np.dtype(dtype).itemsize}")
     total = 1 << (8 * unsigned.itemsize)
     for start in range(0, total, CHUNK):
-        bits = np.arange(start, min(start + CHUNK, total), dtype=np.uint64).astype(unsigned)
-        numbers = bits.view(dtype)
+        bits = np.arange(min(CHUNK, total), dtype=np.uint32) + np.uint32(start)
+        numbers, share = bits.astype(unsigned).view(dtype), (start + bits.size) / total
         with np.errstate(invalid="ignore"):  # half of the NaNs are signalling ones
+            ends = numbers[[0, -1]].astype(np.float64)  # chunks of float32 are monotone
+            if np.max(ends) < legal[0] or np.min(ends) > legal[1]:
+                yield share, numbers[:0]
+                continue
             wide = numbers.astype(np.float64)
-        yield (start + bits.size) / total, numbers[np.isfinite(wide) & (wide >= legal[0]) & (wide <= legal[1])]
+        yield share, numbers[np.isfinite(wide) & (wide >= legal[0]) & (wide <= legal[1])]
 
 
 class _Tally:

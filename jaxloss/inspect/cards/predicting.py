@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss.inspect.cards.readings import PairLoss
 from jaxloss.inspect.cards.sampling import rounded, tested
-from jaxloss.inspect.cards.views import PairLoss
 from jaxloss.inspect.verdict import Verdict
 
 __all__ = ["LAWS", "predicted", "predicting_rows"]

@@ -130,17 +130,18 @@ def _words(verdict: Verdict) -> str:
     """Statement and evidence in one sentence."""
     evidence = verdict.evidence
     if verdict.word is Word.PROVED:
-        where = evidence["domain"]
-        where = f"on [{where[0]:g}, {where[1]:g}]" if isinstance(where, list | tuple) else f"for {where}"
-        return f"{verdict.statement} ({where})"
+        where = _short(evidence["domain"])
+        return verdict.statement if where in verdict.statement else f"{verdict.statement} (on {where})"
     if verdict.word is Word.LEMMA:
         return f"{verdict.statement} ({evidence['lemma']})"
     if verdict.word is Word.REFUTED:
-        witness = evidence["witness"]
-        items = [f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in _pairs(witness)]
+        items = [f"{name} {_short(value)}" for name, value in evidence["witness"].items()]
         return f"{verdict.statement} (witness: {', '.join(items[:SHOWN])}{', ...' if len(items) > SHOWN else ''})"
     return f"{verdict.statement} ({evidence['points']} points)" if "points" in evidence else verdict.statement
 
 
-def _pairs(witness: Any) -> list[tuple[str, Any]]:
-    return list(witness.items()) if isinstance(witness, Mapping) else [("at", witness)]
+def _short(value: Any) -> str:
+    """A number or a list of numbers with six digits; other values as they are."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_short, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

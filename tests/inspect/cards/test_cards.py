@@ -12,11 +12,12 @@ import pytest
 
 import jaxloss
 from jaxloss.inspect import cards as package
-from jaxloss.inspect.cards import Card, card, cards, drift, find
+from jaxloss.inspect.cards import Card, View, card, cards, drift, examine, find
 from jaxloss.inspect.cards.__main__ import main
 from jaxloss.inspect.cards.examination import _weakest, program_hash
 from jaxloss.inspect.cards.record import plain
 from jaxloss.inspect.cards.table import all_losses
+from jaxloss.inspect.intervals import certify
 from jaxloss.inspect.subject import KINDS, Subject
 from jaxloss.inspect.verdict import Verdict, Word
 from tests.support import run_examples
@@ -112,6 +113,18 @@ def test_a_loss_of_ones_own() -> None:
     assert len(found.plot(my_loss).axes) == 3
 
 
+@pytest.mark.full
+@pytest.mark.parametrize(("sign", "word"), [(1, Word.TESTED), (-1, Word.REFUTED)])
+def test_where_the_proof_is_open_a_search_is_made(sign: int, word: Word) -> None:
+    larger = Subject("larger", lambda x: sign * jnp.sort(jnp.stack([x, -x]))[1], "residual")
+    rows = examine(View((larger,)), dtypes=())
+    assert rows["lipschitz"].word is Word.UNKNOWN  # nothing is proved about sorting
+    assert rows["convex"].word is word
+    assert rows["convex"].evidence["open"] == certify(larger)["convex"].statement
+    assert "bfloat16" not in rows
+    assert "predicts_gamma" not in rows  # it would need the loss of a prediction and a target
+
+
 def test_every_loss_has_a_committed_card() -> None:
     assert set(cards()) == set(all_losses())
     for name, found in cards().items():
@@ -200,9 +213,8 @@ def test_pictures() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", package.__all__)
-def test_examples(name: str) -> None:
+@pytest.mark.parametrize("name", [n for n in package.__all__ if callable(getattr(package, n)) and n != "FloatName"])
+def test_docstrings(name: str) -> None:
     member = getattr(package, name)
-    assert member.__doc__
-    if callable(member) and ">>>" in member.__doc__:
-        run_examples(member, name, {})
+    assert len(member.__doc__.split()) > 5
+    run_examples(member, name, {})
