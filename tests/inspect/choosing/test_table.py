@@ -176,7 +176,7 @@ def test_cards_say_what_is_cited() -> None:
     for entry in ENTRIES:
         if entry.card:
             row, holds = entry.card
-            verdict = cards.all_cards()[entry.loss].rows[row]
+            verdict = cards.cards()[entry.loss].rows[row]
             assert verdict.holds if holds else verdict.word == "REFUTED", (
                 f"{without_task(entry)}: {row} is {verdict.word}"
             )
