@@ -46,7 +46,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 HERE = Path(__file__).parent
-SHARED = {"combine", "floor"}
+SHARED = {"combine", "floor", "inspect"}
 """Folders of tests that are not about a family of losses."""
 DEAR = {
     "test_aggregation.py",

@@ -422,10 +422,37 @@ def _axis_last(predictions, targets, *, scale=1.0, where=None, weights=None, red
 
 KEPT: list[Any] = []
 
+
+@jax.custom_jvp
+def _gap(x, y):
+    return jax.lax.stop_gradient(x - y)
+
+
+_gap.defjvp(lambda primals, tangents: (_gap(*primals), tangents[0] - tangents[1]))
+
+
+@jax.custom_jvp
+def _half_square_of_gap(x, y):
+    return 0.5 * jnp.square(x - y)
+
+
+_half_square_of_gap.defjvp(lambda p, t: (_half_square_of_gap(*p), _gap(*p) * (t[0] - t[1])))
+
+
+def _square_by_rule(predictions, targets, scale):
+    return scale * _half_square_of_gap(predictions, targets)
+
+
 FORM = {
     "a branch on values": ("one_trace_for_all_hyperparameters", case(loss(_branches))),
     "other numbers when not compiled": ("eager_equals_jit", case(loss(_eager_twice))),
     "no lists": ("lists_are_accepted", case(loss(prepare=_no_lists))),
+    # JAX 0.12 keeps the rule.
+    **(
+        {"a rule that a scan forgets": ("second_derivatives_pass_through_scan", case(loss(_square_by_rule)))}
+        if jax.__version_info__ < (0, 11)
+        else {}
+    ),
     "a number that recompiles": (
         "one_trace_for_all_hyperparameters",
         case(loss(hyper=lambda s, d: float(s))),

@@ -105,7 +105,7 @@ def si_sdr_loss(
     predictions, targets = blank(where, predictions, targets)
     epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
     mass, present = relative_mass(where, weights, predictions)
-    estimate, signal = _near_one(predictions), _near_one(targets)
+    estimate, signal = (x / numerics.binary_scale_of(x) for x in (predictions, targets))
     energy = pool_sum(jnp.square(estimate), mass)
     power = pool_sum(jnp.square(signal), mass)
     along = numerics.divide(jnp.square(pool_sum(estimate * signal, mass)), energy * power)
@@ -116,12 +116,6 @@ def si_sdr_loss(
     if not predictions.shape[-1]:
         values = jnp.zeros_like(values)
     return reduce(values, where=present, reduction=reduction)
-
-
-def _near_one(signal: Array) -> Array:
-    """The signal times the power of two that takes its largest sample near 1, which is exact."""
-    exponent = jnp.frexp(numerics.scale_of(signal))[1]
-    return jnp.ldexp(signal, jnp.broadcast_to(-exponent, signal.shape))
 
 
 def _residual(estimate: Array, signal: Array, power: Array, mass: Array | None) -> Array:

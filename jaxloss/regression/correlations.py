@@ -19,15 +19,6 @@ def _total(x: Array, mass: Array | None) -> Array:
     return jnp.sum(x, axis=-1) if mass is None else pool_mean(x, mass)
 
 
-def _exponent(x: Array) -> Array:
-    """The power of two near the largest magnitude on the last axis: over it no square overflows, and it is exact."""
-    return jnp.frexp(numerics.scale_of(x))[1]
-
-
-def _times_power(x: Array, exponent: Array) -> Array:
-    return jnp.ldexp(x, jnp.broadcast_to(exponent, x.shape))
-
-
 def _one_minus_cosine(x: Array, y: Array, mass: Array | None, *, half_gap: Array | None = None) -> Array:
     """Half the squared chord between the directions; 1, flat, where one of them has none.
 
@@ -35,11 +26,11 @@ def _one_minus_cosine(x: Array, y: Array, mass: Array | None, *, half_gap: Array
     where a difference of two roundings, fused into the divisions, need not be. ``half_gap`` is ``(x - y) / 2`` where
     the caller knows it better than the difference of the two.
     """
-    scale_x, scale_y = _exponent(x), _exponent(y)
-    x, y = _times_power(x, -scale_x), _times_power(y, -scale_y)
+    scale_x, scale_y = numerics.binary_scale_of(x), numerics.binary_scale_of(y)
+    x, y = x / scale_x, y / scale_y
     gap = x - y
     if half_gap is not None:
-        gap = jnp.where(scale_x == scale_y, _times_power(half_gap, 1 - scale_x), gap)
+        gap = jnp.where(scale_x == scale_y, 2 * (half_gap / scale_x), gap)
     both = jnp.stack([x, y])
     lengths = numerics.sqrt(_total(jnp.square(both), None if mass is None else jnp.broadcast_to(mass, both.shape)))
     inverse = 1 / jnp.where(lengths == 0, jnp.ones((), x.dtype), lengths)

@@ -18,9 +18,9 @@ __all__ = ["mean_squared_log_error", "root_mean_squared_log_error"]
 def _log1p_difference(x: Array, y: Array) -> Array:
     """``log1p(x) - log1p(y)`` without the cancellation: ``log1p`` of the relative gap to the smaller of the two."""
     low, high = jnp.minimum(x, y), jnp.maximum(x, y)
-    gap = (high - low) / (1 + low)
-    apart = jnp.where(gap < 2.0**64, jnp.log1p(gap), jnp.log1p(high) - jnp.log1p(low))
-    return jnp.sign(x - y) * apart
+    sign = jnp.where(x < y, -jnp.ones((), x.dtype), jnp.ones((), x.dtype))
+    gap = sign * (x - y) / (1 + low)
+    return sign * jnp.where(gap < 2.0**64, jnp.log1p(gap), jnp.log1p(high) - jnp.log1p(low))
 
 
 @_log1p_difference.defjvp

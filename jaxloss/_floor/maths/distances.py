@@ -30,7 +30,7 @@ def squared_distances(x: Array, keep: Array | None, axis_name: AxisName | None) 
     equal rows are at distance 0. The scale ``s``, a constant of differentiation, keeps the squares from overflowing.
     """
     everybody = columns(axis_name, x, -2)
-    scale = _scale_of_rows(everybody)
+    scale = numerics.binary_scale_of(everybody, (-2, -1))
     mass = None if keep is None else jnp.broadcast_to(keep[..., None], x.shape)
     centre = _constant(mean_over(axis_name, x / scale, mass, -2))
     size = x.shape[-2]
@@ -49,7 +49,7 @@ def squared_distances_of_two(
     The rows are taken relative to the centre of their own sample, with shares ``a [..., N]`` and ``b [..., M]`` of its
     mass, so that the products keep their digits at any distance between the samples.
     """
-    scale = _scale_of_rows(jnp.concatenate([x, y], axis=-2))
+    scale = numerics.binary_scale_of(jnp.concatenate([x, y], axis=-2), (-2, -1))
     x, y = x / scale, y / scale
     here, there = (_constant(jnp.sum(s[..., None] * z, axis=-2)) for z, s in ((x, a), (y, b)))
     everybody = jnp.concatenate([x - here, y - there], axis=-2)
@@ -65,12 +65,6 @@ def squared_distances_of_two(
     lean = across * jnp.sum(jnp.square(gap), axis=-1, keepdims=True) + 2 * between
     squares = _of_rows(own(everybody, -2), everybody, place, axis_name)
     return numerics.positive_part(squares + across * lean), scale
-
-
-def _scale_of_rows(x: Array) -> Array:
-    """A power of two, by which division is exact: what is subtracted afterwards has not been rounded before."""
-    scale = numerics.scale_of(x, axis=(-2, -1))
-    return jax.lax.reduce_precision(scale, exponent_bits=jnp.finfo(x.dtype).nexp, mantissa_bits=0)
 
 
 def _constant(centre: Array) -> Array:

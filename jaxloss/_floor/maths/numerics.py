@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxloss._floor.typing import Array, Scalar
 
 __all__ = [
+    "binary_scale_of",
     "difference",
     "divide",
     "exp_excess",
@@ -64,9 +65,12 @@ def difference(x: Array, y: Array) -> Array:
     """``x - y``, exactly 0 for equal finite arguments.
 
     A plain subtraction is not, inside a compiled program: a product in front of it is fused into one multiply-add,
-    which subtracts the rounded ``y`` from the unrounded ``x``.
+    which subtracts the rounded ``y`` from the unrounded ``x``. What that leaves is taken off, as a constant, so that
+    the slope is right even where JAX forgets the rule below.
     """
-    return jnp.where((x == y) & jnp.isfinite(x), jnp.zeros((), x.dtype), x - y)
+    gap = x - y
+    residue = jnp.where((x == y) & jnp.isfinite(x), gap, jnp.zeros((), gap.dtype))
+    return gap - jax.lax.stop_gradient(residue)
 
 
 difference.defjvp(lambda primals, tangents: (difference(*primals), tangents[0] - tangents[1]))
@@ -109,6 +113,13 @@ def scale_of(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
     largest = jnp.max(jnp.abs(jax.lax.stop_gradient(x)), axis=axis, keepdims=True, initial=0)
     largest = jnp.where((largest > 0) & jnp.isfinite(largest), largest, jnp.ones((), x.dtype))
     return jnp.minimum(largest, 1 / float(jnp.finfo(x.dtype).tiny))
+
+
+def binary_scale_of(x: Array, axis: int | tuple[int, ...] = -1) -> Array:
+    """The power of two near `scale_of`, by which division is exact: what is subtracted afterwards was not rounded."""
+    info = jnp.finfo(x.dtype)
+    scale = jax.lax.reduce_precision(scale_of(x, axis), exponent_bits=info.nexp, mantissa_bits=0)
+    return jnp.maximum(scale, float(info.tiny))
 
 
 def norm(x: Array, axis: int | tuple[int, ...] = -1, keepdims: bool = False) -> Array:

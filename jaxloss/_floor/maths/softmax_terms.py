@@ -97,12 +97,12 @@ def _is_label(labels: Array, logits: Array) -> Array:
 def _sum_without_label(below: Array, labels: Array) -> Array:
     """``sum(exp(below))`` over the classes other than the label.
 
-    An exponential is at most 1 and the squared distance of another index at least 1, so the smaller of the two
+    An exponential is at most 1 and twice the squared distance of another index at least 2, so the smaller of the two
     is the exponential, and 0 at the label. XLA on CPU fuses this into the sum; a comparison it would not.
     """
     index = jnp.arange(below.shape[-1], dtype=below.dtype)
     distance = jnp.expand_dims(index, tuple(range(labels.ndim))) - labels[..., None].astype(below.dtype)
-    return jnp.sum(jnp.minimum(jnp.exp(below), jnp.square(distance)), axis=-1)
+    return jnp.sum(jnp.minimum(jnp.exp(below), 2 * jnp.square(distance)), axis=-1)
 
 
 @jax.custom_jvp

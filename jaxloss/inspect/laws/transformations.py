@@ -14,7 +14,17 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxloss import reductions
 from jaxloss.inspect import programs
-from jaxloss.inspect.calls import call, cast, cast_hypers, differentiable, generator, of_floats, settings
+from jaxloss.inspect.calls import (
+    call,
+    cast,
+    cast_hypers,
+    differentiable,
+    direction,
+    free_settings,
+    generator,
+    of_floats,
+    settings,
+)
 from jaxloss.inspect.case import Case, floats
 from jaxloss.inspect.findings import differences, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
@@ -26,6 +36,7 @@ __all__ = [
     "lists_are_accepted",
     "no_nan_is_made_of_legal_inputs",
     "one_trace_for_all_hyperparameters",
+    "second_derivatives_pass_through_scan",
     "sharded_equals_single_device",
     "vmap_and_scan_equal_a_loop",
 ]
@@ -67,6 +78,33 @@ def no_nan_is_made_of_legal_inputs(case: Case) -> Iterator[str]:
                 jax.block_until_ready(run(at))
         except FloatingPointError as error:
             yield f"{how}: {str(error).splitlines()[0]}"
+
+
+@law(full=True)
+def second_derivatives_pass_through_scan(case: Case) -> Iterator[str]:
+    """Hessian times vector inside `jax.lax.scan` is that outside, at drawn inputs and at perfect ones.
+
+    JAX 0.10 forgets the rule of a function with its own derivative where that rule calls the function again, in the
+    second derivative of a scan. What is differentiated then is the code of the function, so that must be right too.
+    """
+    for kind, draw in {"drawn": case.draw, "perfect": case.perfect}.items():
+        if draw is None:
+            continue
+        with jax.enable_x64(True):
+            inputs = cast(draw(generator(), (4,)), np.float64)
+            fn, at = of_floats(case, inputs, **cast_hypers(free_settings(case), np.float64))
+            if not at:
+                raise DoesNotApply("no input is differentiated")
+
+            def scanned(some: Any, fn: Any = fn) -> Any:
+                add = lambda total, step: (total + fn(step), None)
+                return jax.lax.scan(add, jnp.zeros(()), jax.tree.map(lambda x: x[None], some))[0]
+
+            along = direction(generator(), at)
+            # With the gradient added, a Hessian of 0 may have the rounding of a gradient.
+            bend = lambda f, at=at, along=along: jax.tree.map(jnp.add, *jax.jvp(jax.grad(f), (at,), (along,)))
+            plain, inside = jax.jit(lambda bend=bend, fn=fn, scanned=scanned: (bend(fn), bend(scanned)))()
+            yield from tree_differences(inside, plain, 1e-6, f"{kind} inputs")
 
 
 @law(full=True)
