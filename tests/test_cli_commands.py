@@ -69,11 +69,10 @@ def test_the_started_command_runs() -> None:
     assert "jaxloss.half_squared_error" in done.stdout
 
 
-@pytest.mark.parametrize("words", [["names"], ["list", "--json"]])
-def test_a_closed_pipe_is_no_traceback(words: list[str]) -> None:
+def test_a_closed_pipe_is_no_traceback() -> None:
     read, write = os.pipe()
     os.close(read)
-    program = [sys.executable, "-m", "jaxloss", *words]
+    program = [sys.executable, "-m", "jaxloss", "names"]
     with os.fdopen(write, "wb") as pipe:
         done = subprocess.run(program, stdout=pipe, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert (done.returncode, done.stderr) == (141, "")

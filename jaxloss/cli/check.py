@@ -14,7 +14,7 @@ from jaxloss.cli.card import STYLES
 from jaxloss.cli.output import print_json, print_text, width, working
 from jaxloss.cli.wrong_use import WrongUse, what_users_say
 from jaxloss.inspect.checking import Report, check_loss
-from jaxloss.inspect.checking.inputs import INPUTS
+from jaxloss.inspect.checking.inputs import INPUTS, OwnKind
 
 __all__ = ["run"]
 
@@ -28,13 +28,13 @@ def run(
     thorough: bool,
     json: bool,
 ) -> int:
-    known = next((each for each in INPUTS if each == kind), None)
-    if known is None:
+    kinds: dict[str, OwnKind] = {each: each for each in INPUTS}
+    if kind not in kinds:
         listed = "\n".join(f"  {name}: {inputs.meaning}" for name, inputs in INPUTS.items())
         raise WrongUse(f"--kind says what the first argument of the loss is; found {kind!r}, kinds are\n{listed}")
     fn = user_function(loss)
     with what_users_say(), working(f"checking {fn.__name__}"):
-        report = check_loss(fn, kind=known, kinks=kinks, domain=domain, thorough=thorough)
+        report = check_loss(fn, kind=kinds[kind], kinks=kinks, domain=domain, thorough=thorough)
         failures = _failures(report, require)
     if json:
         print_json(_fields(report, failures))
