@@ -65,6 +65,9 @@ def join(*parts: Boxes) -> Boxes:
     return whole.take(np.argsort(whole.low, kind="stable"))
 
 
+_WHOLE_LINE = np.asarray([[-np.inf], [np.inf]])
+
+
 def _ends(part: Interval | None, size: int) -> Floats:
     if part is None:
         return np.zeros((2, size))
@@ -77,14 +80,10 @@ def _as_interval(ends: Floats) -> Interval:
 
 
 def parts(jet: Jet, size: int) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """The ends of value, slope, curvature, jumps and bends."""
-    return (
-        _ends(jet.value, size),
-        _ends(jet.slope, size),
-        _ends(jet.curvature, size),
-        _ends(jet.jumps, size),
-        _ends(jet.bends, size),
-    )
+    """The ends of value, slope, curvature, jumps and bends; the whole line where the number may be NaN."""
+    ends = (_ends(part, size) for part in (jet.value, jet.slope, jet.curvature))
+    value, slope, curvature = (np.where(jet.undefined, _WHOLE_LINE, part) for part in ends)
+    return value, slope, curvature, _ends(jet.jumps, size), _ends(jet.bends, size)
 
 
 def enclose(program: Program, low: Floats, high: Floats, kinks: Floats) -> Boxes:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxloss.inspect.intervals import rounding
 from jaxloss.inspect.intervals.arrays import Bools, Floats
 from jaxloss.inspect.intervals.interpreter import Program
+from jaxloss.inspect.intervals.interval import Interval, subtract
 from jaxloss.inspect.intervals.search import Tiling
 from jaxloss.inspect.intervals.tolerances import ROUNDING, SLACK
 from jaxloss.inspect.subject import Subject
@@ -36,6 +37,11 @@ class Findings:
     def domain(self) -> str:
         low, high = self.subject.domain
         return f"[{place(low)}, {place(high)}]"
+
+    def values_at(self, points: Floats | float) -> Floats:
+        """The ends ``[2, N]`` of enclosures of the value at single points."""
+        points = np.atleast_1d(np.asarray(points, np.float64))
+        return self.program.value_on(points, points)
 
     def proved(self, statement: str, value: float | None = None, **more: Any) -> Verdict:
         """A row that holds on every box."""
@@ -85,6 +91,8 @@ class Findings:
 
     def jumps_towards_best(self) -> str | None:
         """Where the value may jump up on the way to the best point, in words; None if it jumps down only."""
+        if (lost := self.undefined()) is not None:
+            return lost
         best, tiling, allowed = self.subject.best, self.tiling, self.jump_allowed()
         (before, after), kinks = self.jumps_at_kinks(), tiling.kinks
         wrong = np.where(kinks <= best, before[1] > allowed, before[0] < -allowed)
@@ -113,8 +121,16 @@ class Findings:
         slopes = np.maximum(np.abs(self.tiling.before.slope).min(0), np.abs(self.tiling.after.slope).min(0))
         return self.tiling.tolerances.bend(slopes)
 
+    def undefined(self) -> str | None:
+        """Where the value may be no finite number, in words."""
+        value = self.tiling.boxes.value
+        lost = ~(np.isfinite(value[0]) & np.isfinite(value[1]))
+        return f"the value may be no finite number in {self.first(lost)}" if lost.any() else None
+
     def discontinuity(self) -> str | None:
-        """Where the value may jump, in words; None if it is continuous to rounding."""
+        """Where the value may jump or be no number, in words; None if it is continuous to rounding."""
+        if (lost := self.undefined()) is not None:
+            return lost
         broken = self.broken_at_kinks()
         if broken.any():
             return f"the value may jump at {self.tiling.kinks[int(np.argmax(broken))]:.17g}"
@@ -124,10 +140,6 @@ class Findings:
 
 def _gap(left: Floats, right: Floats) -> Floats:
     """Enclosures of ``right - left``."""
-    low, high = rounding.below(right[0] - left[1]), rounding.above(right[1] - left[0])
-    return np.stack(
-        [
-            np.nan_to_num(low, nan=-np.inf, posinf=np.inf, neginf=-np.inf),
-            np.nan_to_num(high, nan=np.inf, posinf=np.inf, neginf=-np.inf),
-        ]
-    )
+    closed = np.zeros((), bool)
+    gap = subtract(Interval(right[0], right[1], closed, closed), Interval(left[0], left[1], closed, closed))
+    return np.stack([gap.low, gap.high])

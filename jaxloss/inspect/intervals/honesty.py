@@ -87,10 +87,9 @@ def _by_jax(findings: Findings, points: Floats) -> Floats:
 def _enclosures(findings: Findings, low: Floats, high: Floats) -> Floats | None:
     """What the program of the gradient computes, in exact arithmetic; None if it has steps without a rule."""
     try:
-        value = trace(jax.grad(findings.subject.fn)).constant_on(low, high).value
+        return trace(jax.grad(findings.subject.fn)).value_on(low, high)
     except Missing:
         return None
-    return np.stack([np.broadcast_to(value.low, low.shape), np.broadcast_to(value.high, low.shape)])
 
 
 def _lie(findings: Findings, points: Boxes) -> Mapping[str, Any] | None:

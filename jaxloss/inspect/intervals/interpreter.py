@@ -26,6 +26,9 @@ _CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "remat2"
 """Primitives that call another program, and the parameter that holds it."""
 
 _CUSTOM = ("custom_jvp_call", "custom_vjp_call")
+_PICKING = ("select_n", "optimization_barrier", *_CALLS, *_CUSTOM)
+"""What may leave an operand out; whether the outcome is NaN is then known from the outcome."""
+
 _WITHOUT_ROUNDING = (
     "convert_element_type",
     "broadcast_in_dim",
@@ -56,16 +59,16 @@ class Program:
             raise Missing("a loss that is a truth value")
         return result
 
-    def constant_on(self, low: Floats, high: Floats) -> Jet:
-        """Enclosures of the value alone."""
+    def value_on(self, low: Floats, high: Floats) -> Floats:
+        """The ends ``[2, N]`` of enclosures of the value alone; the whole line where it may be NaN."""
         closed = np.zeros(low.shape, bool)
         with np.errstate(all="ignore"):
-            (result,) = _run(
-                self.closed.jaxpr, self.closed.consts, [jets.plain(iv.Interval(low, high, closed, closed))], Watch()
-            )
+            box = Jet(iv.Interval(low, high, closed, closed))
+            (result,) = _run(self.closed.jaxpr, self.closed.consts, [box], Watch())
         if isinstance(result, Truth):
             raise Missing("a loss that is a truth value")
-        return result
+        ends = np.stack([np.broadcast_to(result.value.low, low.shape), np.broadcast_to(result.value.high, low.shape)])
+        return np.where(result.undefined, np.asarray([[-np.inf], [np.inf]]), ends)
 
 
 def trace(fn: Callable[[jax.Array], jax.Array]) -> Program:
@@ -80,7 +83,7 @@ def _constant(value: Any) -> Value:
         raise Missing(f"a constant array of shape {number.shape}")
     if number.dtype == np.bool_:
         return truth.of_constant(bool(number.item()))
-    return jets.constant(float(number.item()))
+    return _spread_undefined(jets.constant(float(number.item())), ())
 
 
 def _run(jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Value], watch: Watch) -> list[Value]:
@@ -92,8 +95,27 @@ def _run(jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Value], watc
 
     for step in jaxpr.eqns:
         _check(step)
-        held.update(zip(step.outvars, _step(step, [read(v) for v in step.invars], watch), strict=True))
+        operands = [read(v) for v in step.invars]
+        outputs = _step(step, operands, watch)
+        if step.primitive.name not in _PICKING:
+            outputs = [_spread_undefined(output, operands) for output in outputs]
+        held.update(zip(step.outvars, outputs, strict=True))
     return [read(variable) for variable in jaxpr.outvars]
+
+
+def _spread_undefined(output: Value, operands: Sequence[Value]) -> Value:
+    """NaN makes NaN of everything that is computed from it, and a comparison with it has any answer.
+
+    It is born where an enclosure is the whole line, which later steps may make narrow again.
+    """
+    undefined = np.zeros((), bool)
+    for operand in operands:
+        if isinstance(operand, Jet):
+            undefined = undefined | operand.undefined
+    if isinstance(output, Truth):
+        return truth.unsure(output, undefined) if undefined.any() else output
+    undefined = undefined | output.undefined | np.isneginf(output.value.low) & np.isposinf(output.value.high)
+    return dataclasses.replace(output, undefined=undefined) if undefined.any() else output
 
 
 def _check(step: core.JaxprEqn) -> None:
@@ -136,6 +158,8 @@ def _custom(step: core.JaxprEqn, inputs: list[Value], watch: Watch) -> list[Valu
     outputs = None if entry is None else entry.form(*(a for a in inputs if isinstance(a, Jet)))
     if outputs is None:
         outputs = _call(step.params["call_jaxpr"], inputs, watch)
+    else:
+        outputs = [_spread_undefined(output, inputs) for output in outputs]
     if entry is not None and known.keeps_its_rule(step, entry):
         return list(outputs)
     return [_opaque(known.name_of(step), output) for output in outputs]

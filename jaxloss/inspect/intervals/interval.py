@@ -126,6 +126,7 @@ def multiply(a: Interval, b: Interval) -> Interval:
         return _scaled(a.low, b)
     low, high, low_open, high_open = _over_corners(_product, a, b)
     lost = (_is_zero(a) & _is_endless(b)) | (_is_zero(b) & _is_endless(a))
+    lost = lost | (_is_infinite(a) & (b.low <= 0) & (b.high >= 0)) | (_is_infinite(b) & (a.low <= 0) & (a.high >= 0))
     low, high = np.where(lost, -np.inf, low), np.where(lost, np.inf, high)
     return bounded(low, high, low_open & ~lost, high_open & ~lost)
 
@@ -153,6 +154,10 @@ def _over_corners(corner: Corner, a: Interval, b: Interval) -> tuple[Floats, Flo
 
 def _is_zero(a: Interval) -> Bools:
     return (a.low == 0) & (a.high == 0)
+
+
+def _is_infinite(a: Interval) -> Bools:
+    return np.isinf(a.low) & (a.low == a.high)
 
 
 def _is_endless(a: Interval) -> Bools:

@@ -30,13 +30,14 @@ __all__ = [
     "minimum",
     "multiply",
     "negative",
-    "plain",
     "subtract",
     "unverified",
 ]
 
 Part = Interval | None
 """An enclosure; None where the number is 0 in every box."""
+
+_NOWHERE: Bools = np.zeros((), bool)
 
 Opaque = Mapping[str, Bools]
 """In which boxes the number has passed something of this name, whose derivative in JAX nobody has verified."""
@@ -67,6 +68,7 @@ class Jet:
         bends: Of every jump of the slope inside the box, 0 included.
         opaque: Where the gradient of JAX may be another one.
         made: How it was made, where that matters to what is made of it.
+        undefined: Where it may be NaN.
     """
 
     value: Interval
@@ -76,6 +78,7 @@ class Jet:
     bends: Part = None
     opaque: Opaque = dataclasses.field(default_factory=dict)
     made: Made | None = None
+    undefined: Bools = dataclasses.field(default_factory=lambda: _NOWHERE)
 
     @property
     def number(self) -> float | None:
@@ -85,11 +88,6 @@ class Jet:
 
 def constant(value: float) -> Jet:
     return Jet(iv.point(value))
-
-
-def plain(value: Interval) -> Jet:
-    """A constant that is known to lie in an interval."""
-    return Jet(value)
 
 
 def unverified(a: Jet, name: str, where: Bools) -> Jet:
@@ -265,6 +263,7 @@ def choose(condition: Truth, if_true: Jet, if_false: Jet) -> Jet:
         jumps,
         bends,
         opaque,
+        undefined=(if_true.undefined & ~second) | (if_false.undefined & ~first),
     )
 
 

@@ -13,7 +13,7 @@ from jaxloss.inspect.intervals.kinks import flips
 from jaxloss.inspect.intervals.tolerances import Tolerances
 from jaxloss.inspect.subject import Subject
 
-__all__ = ["Tiling", "explore", "values_at"]
+__all__ = ["Tiling", "explore"]
 
 _FIRST_BOXES = 256
 _SCALES = 36
@@ -61,12 +61,6 @@ class Tiling:
     after: Boxes
     looked_at: int
     tolerances: Tolerances
-
-
-def values_at(program: Program, points: Floats) -> Floats:
-    """The ends ``[2, N]`` of enclosures of the value at single points."""
-    value = program.constant_on(points, points).value
-    return np.stack([np.broadcast_to(value.low, points.shape), np.broadcast_to(value.high, points.shape)])
 
 
 def _first_points(subject: Subject, kinks: Floats) -> Floats:
@@ -131,6 +125,8 @@ def explore(subject: Subject, program: Program) -> Tiling:
     looked_at = boxes.size
     for round_ in range(_ROUNDS):
         undecided = _undecided(subject, boxes, tolerances)
+        # Where even a point has no finite value, smaller boxes have none either.
+        undecided &= np.isfinite(boxes.middle_value).all(0)
         undecided &= (boxes.middle > boxes.low) & (boxes.middle < boxes.high)
         if not undecided.any() or undecided.sum() > _MOST_BOXES or looked_at > _BUDGET:
             break
@@ -152,7 +148,7 @@ def explore(subject: Subject, program: Program) -> Tiling:
         boxes = join(boxes.take(~undecided), halves)
         tolerances = tolerances.with_more(halves)
     before, after = _neighbours(program, kinks)
-    return Tiling(boxes, kinks, values_at(program, kinks), before, after, looked_at, tolerances)
+    return Tiling(boxes, kinks, program.value_on(kinks, kinks), before, after, looked_at, tolerances)
 
 
 def _undecided(subject: Subject, boxes: Boxes, tolerances: Tolerances) -> Bools:

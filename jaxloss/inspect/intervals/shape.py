@@ -9,7 +9,6 @@ import numpy as np
 from jaxloss.inspect.intervals.boxes import Boxes
 from jaxloss.inspect.intervals.findings import Findings, place
 from jaxloss.inspect.intervals.rounding import below
-from jaxloss.inspect.intervals.search import values_at
 from jaxloss.inspect.intervals.witnesses import above_its_chord, at_points, falls_away
 from jaxloss.inspect.verdict import Verdict
 
@@ -68,7 +67,7 @@ def pseudo_convex(findings: Findings) -> Verdict:
         witness = falls_away(findings, side, sign)
         if witness is not None:
             near, far = witness["points"]
-            return findings.refuted(f"rises towards {towards}: from {place(far)} to {place(near)}", witness)
+            return findings.refuted(f"rises towards {towards}: from {far!r} to {near!r}", witness)
     if broken is not None:
         return findings.unknown(f"the way towards {towards} is open: {broken}")
     return findings.unknown(f"the way towards {towards} is open: the sign of the slope in {findings.first(wrong)}")
@@ -78,7 +77,7 @@ def _least(findings: Findings) -> float:
     """A lower bound of the loss over the domain: box by box, or along the slope from the best point."""
     tiling, (_, top) = findings.tiling, findings.subject.domain
     start_at = top if findings.subject.falling else findings.subject.best
-    start = float(values_at(findings.program, np.asarray([start_at]))[0, 0])
+    start = float(findings.values_at(start_at)[0, 0])
     least = min(start, float(tiling.at[0].min(initial=np.inf)))
     torn = tiling.kinks[findings.broken_at_kinks()]
     for boxes, sign in zip(_sides(findings), (-1, 1), strict=True):
@@ -110,7 +109,7 @@ def minimum(findings: Findings) -> Verdict:
         return _infimum(findings, tolerance)
     if not bottom <= best <= top:
         return findings.unknown(f"the best point {place(best)} lies outside the domain {findings.domain}")
-    at_best = values_at(findings.program, np.asarray([best]))[:, 0]
+    at_best = findings.values_at(best)[:, 0]
     if at_best[0] > tolerance or at_best[1] < -tolerance:
         (value,) = at_points(findings, best)
         if abs(value) > 0.5 * tolerance:
@@ -133,7 +132,7 @@ _NEARLY_NOTHING = 1e-6
 def _infimum(findings: Findings, tolerance: float) -> Verdict:
     """For margins and logits: never negative, falling, and next to nothing at the end of the domain."""
     top = findings.subject.domain[1]
-    end = values_at(findings.program, np.asarray([top]))[:, 0]
+    end = findings.values_at(top)[:, 0]
     boxes = findings.tiling.boxes
     lowest = int(np.argmin(boxes.middle_value[1]))
     lead = float(end[0] - boxes.middle_value[1, lowest])

@@ -33,6 +33,8 @@ def lipschitz(findings: Findings) -> Verdict:
 def curvature(findings: Findings, convexity: Verdict) -> Verdict:
     """The range of the second derivative off the kinks; its lower end makes a convex loss strongly convex."""
     boxes = findings.tiling.boxes
+    if (lost := findings.undefined()) is not None:
+        return findings.unknown(f"no bound of the second derivative: {lost}")
     low, high = float(boxes.curvature[0].min()), float(boxes.curvature[1].max())
     if not (np.isfinite(low) and np.isfinite(high)):
         endless = ~(np.isfinite(boxes.curvature[0]) & np.isfinite(boxes.curvature[1]))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jaxloss.inspect.intervals.arrays import Bools
 from jaxloss.inspect.intervals.interval import Interval
 
-__all__ = ["Truth", "both", "either", "equal", "greater", "inverse", "of_constant", "same"]
+__all__ = ["Truth", "both", "either", "equal", "greater", "inverse", "of_constant", "same", "unsure"]
 
 Turns: TypeAlias = NDArray[np.int_]
 _ANY_TURN: Turns = np.zeros((), int)
@@ -42,6 +42,11 @@ def of_constant(value: bool) -> Truth:
 
 def inverse(a: Truth) -> Truth:
     return Truth(a.may_fail, a.may_hold, -a.turn)
+
+
+def unsure(a: Truth, where: Bools) -> Truth:
+    """With any answer in some boxes."""
+    return Truth(a.may_hold | where, a.may_fail | where, np.where(where, 0, a.turn))
 
 
 def both(a: Truth, b: Truth) -> Truth:

@@ -11,12 +11,14 @@ import numpy as np
 
 from jaxloss.inspect.intervals.arrays import Floats
 from jaxloss.inspect.intervals.findings import Findings
-from jaxloss.inspect.intervals.search import values_at
 
 __all__ = ["above_its_chord", "at_points", "falls_away", "jump", "sharp_bend"]
 
 _MARGIN = 2.0**-42
 """How far beyond rounding a contradiction must be, relative to the values."""
+
+_BESIDE = np.concatenate([[0.0], 2.0 ** -np.arange(10.0, 50.0, 10.0), -(2.0 ** -np.arange(10.0, 50.0, 10.0))])
+"""Distances from a kink of the points that may lie above the chord over it."""
 
 _MOST_CENTRES = 64
 _SCALES = 2.0 ** np.arange(-52.0, 7.0)
@@ -42,7 +44,7 @@ def _centres(findings: Findings) -> Floats:
     concave = boxes.middle[np.concatenate([order[:_MOST_CENTRES], spread])]
     bent = ~(tiling.tolerances.bends_upwards(boxes) & tiling.tolerances.continuous(boxes))
     sharp = np.concatenate([boxes.low[bent], boxes.middle[bent], boxes.high[bent]])[:_MOST_CENTRES]
-    beside = np.concatenate([np.nextafter(tiling.kinks, -np.inf), tiling.kinks, np.nextafter(tiling.kinks, np.inf)])
+    beside = (tiling.kinks[:, None] + _BESIDE).ravel()
     return np.unique(np.concatenate([concave, sharp, beside]))
 
 
@@ -59,7 +61,7 @@ def above_its_chord(findings: Findings) -> Mapping[str, Any] | None:
     low, middle, high = low[fits], middle[fits], high[fits]
     if not middle.size:
         return None
-    ends, inner = (values_at(findings.program, x) for x in (np.concatenate([low, high]), middle))
+    ends, inner = (findings.values_at(x) for x in (np.concatenate([low, high]), middle))
     left, right = ends[:, : low.size], ends[:, low.size :]
     size = np.maximum(np.abs(inner).max(0), np.maximum(np.abs(left).max(0), np.abs(right).max(0)))
     excess = inner[0] - 0.5 * (left[1] + right[1])
@@ -83,7 +85,7 @@ def falls_away(findings: Findings, points: Floats, sign: int) -> Mapping[str, An
     if points.size < 2:
         return None
     x = points[np.argsort(sign * points, kind="stable")]
-    low, high = values_at(findings.program, x)
+    low, high = findings.values_at(x)
     low = np.where(np.isfinite(low) & np.isfinite(high), low, -np.inf)
     highest = np.maximum.accumulate(low)
     where = np.asarray([0, *np.where(low[1:] > highest[:-1], np.arange(1, low.size), 0)])

@@ -204,3 +204,35 @@ ONCE_FALSE = {
 def test_what_fooled_earlier_engines(name):
     fn, kinks, row = ONCE_FALSE[name]
     assert of(fn, kinks=kinks)[row].word not in (Word.PROVED, Word.TESTED)
+
+
+NOT_A_NUMBER = {
+    "a constant": lambda r: r * r + jnp.nan,
+    "asked for": lambda r: jnp.where(jnp.isnan(jnp.sqrt(r)), 0.0, r * r),
+    "squashed": lambda r: jnp.tanh(jnp.sqrt(r)) ** 2,
+    "clipped": lambda r: jnp.clip(jnp.sqrt(r), 0.0, 1.0),
+    "of a sign": lambda r: jnp.sign(jnp.log(r)) + r * r,
+    "divided": lambda r: r / r,
+    "times zero": lambda r: r * r + 0.0 * jnp.log(r),
+    "compared": lambda r: jnp.where(jnp.tanh(jnp.sqrt(r)) <= 2.0, r * r, -r),
+}
+
+
+@pytest.mark.parametrize("name", NOT_A_NUMBER)
+def test_where_a_value_may_be_nan_nothing_is_proved(name):
+    rows = of(NOT_A_NUMBER[name])
+    for row in ("convex", "pseudo_convex", "lipschitz", "smooth", "gradient"):
+        assert rows[row].word is not Word.PROVED, row
+    if name not in ("asked for", "compared"):
+        assert rows["minimum"].word is not Word.PROVED
+
+
+def test_whole_numbers_and_less_precision_are_refused():
+    for fn in (
+        lambda r: (r.astype(jnp.int32) ** 2).astype(r.dtype),
+        lambda r: jnp.square(r.astype(jnp.bfloat16)).astype(r.dtype),
+    ):
+        assert of(fn)["convex"].word is Word.UNKNOWN
+    in_float32 = lambda r: r * r * (jnp.float32(0.1) * jnp.float32(3)).astype(r.dtype)
+    assert of(in_float32)["curvature"].word in (Word.UNKNOWN, Word.PROVED)
+    assert of(lambda r: r * r * jnp.asarray(7 // 2, jnp.int32).astype(r.dtype))["curvature"].value == 6
