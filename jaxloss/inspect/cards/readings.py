@@ -98,7 +98,7 @@ def _probability(loss: ReadLoss) -> View | None:
 
 def _two_probabilities(loss: ReadLoss) -> View | None:
     # Half precision would round 1 - p and blame the loss for it.
-    wide = lambda p: p.astype(jnp.promote_types(p.dtype, jnp.float32))
+    wide = lambda p: p if p.dtype.itemsize >= 4 else p.astype(jnp.float32)
     exact = [_of_two(loss.fn, lambda p: 1 - p, label) for label in LABELS]
     of_class = [lambda p, fn=fn: fn(wide(p)) for fn in exact]
     return _of_probability(loss, of_class[1], of_class[0]) if takes_numbers(of_class[1], 1) else None
