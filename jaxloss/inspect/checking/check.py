@@ -54,7 +54,8 @@ def check_loss(
             the loss is defined.
         dtypes: The dtypes whose every number is tried.
         thorough: Whether to try every float32 number, too, which takes minutes.
-        case: Legal inputs, edges and an oracle of one's own, in place of what ``kind`` says.
+        case: A Case of one's own, in place of the one that ``kind`` gives: legal inputs under the names that the
+            library gives to data, edges, hyperparameters, an oracle. Its ``fn`` is ``fn``.
 
     Returns:
         The report. ``verdicts`` and ``laws`` are for programs, ``text()`` for readers, ``assert_()`` for tests.
@@ -90,7 +91,10 @@ def _examined(
 ) -> Report:
     card = own_card(reading, kinks, domain, dtypes)
     minimum = card.rows.get("minimum")
-    judgement = judge(reading, case or case_of(reading, non_negative=minimum is not None and minimum.holds))
+    known = case_of(reading, non_negative=minimum is not None and minimum.holds)
+    if case is not None:
+        known = dataclasses.replace(case, fn=known.fn, exempt={**known.exempt, **case.exempt})
+    judgement = judge(reading, known)
     report = Report(reading.loss.__name__, reading.form, card, judgement.broken, judgement.skipped, (), reading.loss)
     return dataclasses.replace(report, advice=advise(report.verdicts, report.broken))
 

@@ -37,6 +37,7 @@ from jaxloss.inspect.cards.views import settings_of
 from jaxloss.inspect.checking.inputs import INPUTS
 from jaxloss.inspect.checking.reading import Reading
 from jaxloss.inspect.intervals import certify
+from jaxloss.inspect.programs import AS_WRITTEN
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Verdict, Word
 
@@ -140,7 +141,8 @@ def _at_edges(reading: Reading, before: Verdict | None, dtypes: Sequence[FloatNa
         return before
     about = INPUTS[reading.kind]
     first, points = about.data[0], 0
-    both = jax.jit(_value_and_gradient(reading.loss, first))
+    # The compiler may turn a product of 0 and infinity into 0.
+    both = jax.jit(_value_and_gradient(reading.loss, first), compiler_options=AS_WRITTEN)
     for name, inputs in {"drawn inputs": about.draw(generator(), (64,)), **about.extremes}.items():
         for dtype in ("float32", *dtypes):
             value, gradient = (np.asarray(x, np.float64) for x in both(cast(inputs, jnp.dtype(dtype))))

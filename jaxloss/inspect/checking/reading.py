@@ -153,7 +153,10 @@ def _loss(
             return values(*data, **given, where=where, weights=weights, reduction=reduction)
         if where is not None or weights is not None:
             raise DoesNotApply("the function does not take where, weights and reduction")
-        return jaxloss.reduce(values(*data, **given), reduction=reduction)
+        found = values(*data, **given)
+        if not hasattr(found, "shape"):
+            raise ValueError(f"fn must return one loss per entry, as an array; found {type(found).__name__}")
+        return jaxloss.reduce(found, reduction=reduction)
 
     loss.__name__ = own.name if kind != "penalty" or "penalty" in own.name else f"{own.name} (penalty)"
     loss.__module__ = getattr(own.fn, "__module__", None) or "__main__"

@@ -104,17 +104,17 @@ class Report:
             raise AssertionError(f"{self.name}:\n" + "\n".join(failures))
 
     def _failures(self, name: str) -> list[str]:
-        if name in self.laws:
-            return [f"  {name} is broken: {found}" for found in self.laws[name][:SHOWN]]
-        if name in self.skipped:
+        """What contradicts a name, which may be that of a property and that of a law."""
+        if name not in self.verdicts and name in self.skipped:
             raise ValueError(f"the law {name!r} was not asked: {self.skipped[name]}")
-        if name not in self.verdicts:
+        if name not in self.verdicts and name not in self.laws:
             raise ValueError(f"no property or law is named {name!r}; there are {self._known()}")
-        verdict = self.verdicts[name]
-        if verdict.holds:
-            return []
-        witness = f"; witness: {verdict.evidence['witness']}" if verdict.word is Word.REFUTED else ""
-        return [f"  {name} is {verdict.word}: {verdict.statement}{witness}"]
+        found = [f"  {name} is broken: {sentence}" for sentence in self.laws.get(name, [])[:SHOWN]]
+        verdict = self.verdicts.get(name)
+        if verdict and not verdict.holds:
+            witness = f"; witness: {verdict.evidence['witness']}" if verdict.word is Word.REFUTED else ""
+            found.append(f"  {name} is {verdict.word}: {verdict.statement}{witness}")
+        return found
 
     def _known(self) -> str:
         return f"the properties {', '.join(self.verdicts)}; and the laws {', '.join(self.laws)}"
