@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import os
 import subprocess
@@ -300,6 +301,23 @@ def test_a_fault_of_the_program_has_a_traceback(monkeypatch) -> None:
     monkeypatch.setattr(names, "answer", broken)
     with pytest.raises(ValueError, match="not the user's"):
         cli.main(["names", "x"])
+
+
+def test_an_interrupt_is_no_traceback(monkeypatch, capsys) -> None:
+    from jaxloss.cli import names
+
+    def interrupted(path: str) -> tuple[bool, str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(names, "answer", interrupted)
+    assert said("names x", capsys, code=130) == ""
+
+
+def test_letters_that_a_terminal_lacks_are_replaced(monkeypatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert cli.main(["show", "weighted_ape"]) == 0
+    assert b"Kolassa and Sch?tz" in written.getvalue()
 
 
 def test_missing_packages_are_named_with_their_extra(monkeypatch, capsys, tmp_path) -> None:

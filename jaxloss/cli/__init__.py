@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     """Run the command that was parsed; see `main`."""
     words = vars(options)
     command = words.pop("command")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every terminal has the letters in the names of authors
     try:
         code = importlib.import_module(f"jaxloss.cli.{command}").run(**words)
         sys.stdout.flush()

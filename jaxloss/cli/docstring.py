@@ -55,14 +55,14 @@ def _block(lines: list[str], width: int) -> Iterator[str]:
 
 
 def _entries(lines: list[str]) -> Iterator[str]:
-    """Lines joined to the entries and sentences that they belong to; a link begins a line and ends one."""
+    """Lines joined to the entries and sentences that they belong to; a link ends a line."""
     least = min((len(line) - len(line.lstrip()) for line in lines), default=0)
     joined = ""
     for line in lines:
         deeper = len(line) - len(line.lstrip()) > least
         link = line.lstrip().startswith("http")
         begins = least > 0 and not deeper and (link or re.match(r"\s+(\*\*)?[\w, *]+: ", line) is not None)
-        begins |= joined.lstrip().startswith("http") or joined.rstrip().endswith(("https://", "/"))
+        begins |= re.search(r"https?://\S+$", joined) is not None
         if joined and begins:
             yield joined
             joined = line

@@ -38,7 +38,7 @@ def nothing_found(asked: str) -> int:
 
 
 def print_text(text: str, styles: Mapping[str, str]) -> None:
-    """Print lines as they stand; at a terminal, what matches a regular expression has its style."""
+    """Print lines as they stand, so that code can be copied; at a terminal, what matches a pattern has its style."""
     if not sys.stdout.isatty():
         print(text)
         return
@@ -47,7 +47,7 @@ def print_text(text: str, styles: Mapping[str, str]) -> None:
     coloured = Text(text)
     for pattern, style in styles.items():
         coloured.highlight_regex(pattern, style)
-    _print_rich(coloured)
+    _print_rich(coloured, soft_wrap=True)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, fixed: int | None = None) -> None:
@@ -97,11 +97,11 @@ def _literal(cell: str) -> Any:
     return Text(cell)
 
 
-def _print_rich(what: Any) -> None:
+def _print_rich(what: Any, *, soft_wrap: bool = False) -> None:
     """Written by one call of Python's own, so that a pipe that closes is one error in one place."""
     from rich.console import Console
 
-    console = Console(width=width(), soft_wrap=False, highlight=False)
+    console = Console(width=width(), soft_wrap=soft_wrap, highlight=False)
     with console.capture() as captured:
         console.print(what)
     sys.stdout.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
