@@ -211,6 +211,7 @@ def test_find_is_find(capsys) -> None:
 
 
 def test_plot_draws_value_slope_and_curvature(tmp_path: Path, monkeypatch, capsys) -> None:
+    pytest.importorskip("matplotlib")
     drawn: list[plot.Line] = []
     draw = plot._draw
     monkeypatch.setattr(plot, "_draw", lambda lines, *more: (drawn.extend(lines), draw(lines, *more)))
@@ -231,6 +232,7 @@ def test_plot_draws_value_slope_and_curvature(tmp_path: Path, monkeypatch, capsy
 
 
 def test_plot_takes_several_losses_of_one_axis(tmp_path: Path, capsys) -> None:
+    pytest.importorskip("matplotlib")
     picture = tmp_path / "scores.png"
     found = as_json(f"plot hinge_loss sigmoid_binary_cross_entropy --domain=-3,3 --out {picture}", capsys)
     assert found["curves"] == ["hinge_loss", "sigmoid_binary_cross_entropy"]

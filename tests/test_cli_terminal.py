@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+import jaxloss
 from jaxloss import cli
-from jaxloss.cli import output
+from jaxloss.cli import check, output
 from jaxloss.inspect.cards import cards
+from jaxloss.inspect.checking import Report
 
 pytest.importorskip("rich")
 
@@ -103,6 +105,21 @@ def test_colours_are_for_terminals_that_want_them(session: Session, monkeypatch,
     piped = capsys.readouterr().out
     assert "\x1b" not in piped
     assert ESCAPE.sub("", plain) == piped
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_what_check_finds_fits_the_terminal(columns: int, session: Session, monkeypatch, tmp_path: Path) -> None:
+    card = cards()["welsch_loss"]
+    report = Report("loss", "a loss " * 20, card, {"law": ["it broke " * 20]}, {}, ("mend " * 30,), jaxloss.welsch_loss)
+    monkeypatch.setattr(check, "check_loss", lambda *_, **__: report)
+    (tmp_path / "own.py").write_text("def loss(r):\n    return r\n")
+    words = f"check {tmp_path}/own.py:loss --kind residual --require convex --require gross_error_sensitivity"
+    code, sent = session(words, columns)
+    assert code == 1
+    page = re.split("checking loss", ESCAPE.sub("", sent))[-1]
+    assert "REQUIRED convex is REFUTED" in page
+    assert "BROKEN   law: it broke" in page
+    assert max(map(len, page.splitlines())) <= columns
 
 
 def test_columns_overrule_the_terminal(session: Session, monkeypatch) -> None:

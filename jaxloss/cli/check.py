@@ -6,6 +6,7 @@ import difflib
 import importlib.util
 import json as json_module
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from jaxloss.inspect.checking import Report, check_loss
 from jaxloss.inspect.checking.inputs import INPUTS, OwnKind
 
 __all__ = ["run"]
+
+MORE_STYLES = {r"(?m)^(BROKEN|REQUIRED)": "red", r"(?m)^ADVICE": "bold"}
 
 
 def run(
@@ -39,10 +42,9 @@ def run(
     if json:
         print_json(_fields(report, failures))
     else:
-        print_text(
-            "\n".join([report.text(width()), *failures]),
-            {**STYLES, "(?m)^(BROKEN|REQUIRED)": "red", "(?m)^ADVICE": "bold"},
-        )
+        columns = width()
+        wrapped = [textwrap.fill(line, columns, subsequent_indent=" " * len("REQUIRED ")) for line in failures]
+        print_text("\n".join([report.text(columns), *wrapped]), STYLES | MORE_STYLES)
     return 1 if report.broken or failures else 0
 
 
