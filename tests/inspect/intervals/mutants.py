@@ -236,12 +236,14 @@ def impostor(_rng: np.random.Generator) -> Mutant:
 
 
 def hidden_liar(rng: np.random.Generator) -> Mutant:
-    """A wrong gradient under a function that the engine takes together with what is inside."""
+    """A wrong gradient, in one place or everywhere, under a function that the engine takes together with what is inside."""
+    c, w = _place(rng), float(rng.choice([1e-7, 100.0]))
+    factor: Loss = lambda r: jnp.where(jnp.abs(r - c) < w, 1.5, 1.0)
     square = jax.custom_jvp(lambda r: r * r)
-    square.defjvps(lambda tangent, _, r: tangent * 3 * r)
+    square.defjvps(lambda tangent, _, r: tangent * 2 * r * factor(r))
     stopped: Loss = lambda r: jax.lax.stop_gradient(r * r)
     exp = jax.custom_jvp(lambda r: jnp.exp(r))
-    exp.defjvps(lambda tangent, exp_r, r: tangent * exp_r * 0.5)
+    exp.defjvps(lambda tangent, exp_r, r: tangent * exp_r * factor(jnp.abs(r) * jnp.sign(c)))
     forms: list[Loss] = [
         lambda r: jnp.sqrt(1 + square(r)) - 1,
         lambda r: jnp.sqrt(1 + stopped(r)) - 1,
