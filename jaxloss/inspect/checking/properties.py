@@ -13,30 +13,13 @@ import numpy as np
 
 import jaxloss
 from jaxloss.inspect.calls import cast, generator
-from jaxloss.inspect.cards import (
-    Card,
-    Enumeration,
-    FloatName,
-    View,
-    bounded_gradient,
-    cost_rows,
-    enumerate_floats,
-    falsify_convexity,
-    float_verdict,
-    influence_rows,
-    predicting_rows,
-    pushing_rows,
-    reporting_rows,
-    vector_view,
-    view,
-)
-from jaxloss.inspect.cards.examination import STRENGTH, program_hash
+from jaxloss.inspect.cards import Card, FloatName, View, examine, falsify_convexity, vector_view, view
+from jaxloss.inspect.cards.examination import program_hash
 from jaxloss.inspect.cards.record import plain
 from jaxloss.inspect.cards.vectors import SIZE
 from jaxloss.inspect.cards.views import settings_of
 from jaxloss.inspect.checking.inputs import INPUTS
 from jaxloss.inspect.checking.reading import Reading
-from jaxloss.inspect.intervals import certify
 from jaxloss.inspect.programs import AS_WRITTEN
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Verdict, Word
@@ -45,7 +28,7 @@ __all__ = ["own_card"]
 
 NOT_FINITE = ("nan_value", "nan_gradient", "infinite_value", "infinite_gradient")
 Domain = tuple[float, float]
-Rows = dict[str, Verdict]
+Rows = Mapping[str, Verdict]
 
 
 def own_card(reading: Reading, kinks: Sequence[float], domain: Domain | None, dtypes: Sequence[FloatName]) -> Card:
@@ -58,33 +41,32 @@ def own_card(reading: Reading, kinks: Sequence[float], domain: Domain | None, dt
         dtypes: The dtypes whose every number is tried.
 
     Returns:
-        The card.
+        The card. Beside the rows of the library's cards it has ``finite_gradient``, and ``same_shapes`` for a function
+        of predictions and targets.
 
     Raises:
         ValueError: If the loss is not what ``reading.kind`` says.
     """
-    loss, settings = reading.loss, settings_of(reading.loss, {})
+    loss, kind, interval, rows, hashed = reading.loss, "vector", None, {}, ""
     found = None if reading.kind == "vectors" else view(loss)
     _fits(reading, found)
-    rows: Rows = {}
-    kind, hashed, interval = "vector", "", None
     if found:
-        subjects = tuple(_adjusted(subject, kinks, domain) for subject in found.subjects)
-        first = subjects[0]
-        rows |= _weakest([_of_subject(subject, found.legal, dtypes) for subject in subjects], subjects)
-        rows |= influence_rows(first) | reporting_rows(first, found.link) | predicting_rows(found.pair)
-        rows |= cost_rows(first.fn)
+        found = dataclasses.replace(found, subjects=tuple(_adjusted(s, kinks, domain) for s in found.subjects))
+        first = found.subjects[0]
         kind, interval, hashed = first.kind, first.domain, program_hash(first.fn, ())
+        rows = examine(found, dtypes=dtypes)
+        rows |= _finite(rows, dtypes)
     if reading.kind in ("classes", "vectors"):
         if of_vector := vector_view(loss):
-            rows["convex"] = falsify_convexity(of_vector.fn, SIZE)
             hashed = hashed or program_hash(of_vector.fn, (SIZE,))
+            if "convex" not in rows or rows["convex"].word is not Word.REFUTED:
+                rows["convex"] = falsify_convexity(of_vector.fn, SIZE)
         rows["finite_gradient"] = _at_edges(reading, rows.get("finite_gradient"), dtypes)
     if not (reading.one or reading.whole) and len(INPUTS[reading.kind].data) > 1:
         rows["same_shapes"] = _same_shapes(reading)
     versions = {"jaxloss": jaxloss.__version__, "jax": jax.__version__}
     kept = {name: dataclasses.replace(row, evidence=plain(row.evidence)) for name, row in rows.items()}
-    return Card(loss.__name__, "", kind, interval, plain(settings), hashed, versions, kept)
+    return Card(loss.__name__, "", kind, interval, plain(settings_of(loss, {})), hashed, versions, kept)
 
 
 def _fits(reading: Reading, found: View | None) -> None:
@@ -111,28 +93,24 @@ def _adjusted(subject: Subject, kinks: Sequence[float], domain: Domain | None) -
     return dataclasses.replace(subject, domain=(float(low), float(high)), kinks=tuple(sorted(inner)))
 
 
-def _of_subject(subject: Subject, legal: Domain, dtypes: Sequence[FloatName]) -> Rows:
-    rows = dict(certify(subject))
-    enumerations = [enumerate_floats(subject, dtype, legal=legal) for dtype in dtypes]
-    rows |= {found.dtype: float_verdict(found) for found in enumerations}
-    if enumerations:
-        rows["finite_gradient"] = _finite(enumerations)
-    return rows | {"bounded_gradient": bounded_gradient(subject, legal)} | pushing_rows(subject)
+def _finite(rows: Rows, dtypes: Sequence[FloatName]) -> Rows:
+    """Whether value and gradient are finite at every number of the dtypes at which the exact ones are.
 
-
-def _finite(enumerations: Sequence[Enumeration]) -> Verdict:
-    """Whether value and gradient are finite at every number of the dtypes at which the exact ones are."""
-    for found in enumerations:
-        for defect in NOT_FINITE:
-            if defect in found.witnesses:
-                witness = {"dtype": found.dtype, **found.witnesses[defect], "defect": defect}
-                what = defect.replace("_", " ").replace("nan", "NaN")
-                statement = f"{what} at the {found.dtype} input {witness['input']:g}"
-                return Verdict(Word.REFUTED, statement, evidence={"witness": witness})
-    names = " and ".join(found.dtype for found in enumerations)
-    points = sum(found.points for found in enumerations)
+    The witness of a row about a dtype is that of its first defect, and defects that are not finite come first.
+    """
+    for dtype in dtypes:
+        witness = rows[dtype].evidence.get("witness", {})
+        if witness.get("defect") in NOT_FINITE:
+            what = witness["defect"].replace("_", " ").replace("nan", "NaN")
+            evidence = {"witness": {"dtype": dtype, **witness}}
+            statement = f"{what} at the {dtype} input {witness['input']:g}"
+            return {"finite_gradient": Verdict(Word.REFUTED, statement, evidence=evidence)}
+    if not dtypes:
+        return {}
+    names, points = " and ".join(dtypes), sum(rows[dtype].evidence["points"] for dtype in dtypes)
     evidence = {"engine": "enumeration", "domain": f"{points} finite {names}", "dtype": names, "points": points}
-    return Verdict(Word.PROVED, "value and gradient are finite wherever the exact ones are", evidence=evidence)
+    statement = "value and gradient are finite wherever the exact ones are"
+    return {"finite_gradient": Verdict(Word.PROVED, statement, evidence=evidence)}
 
 
 def _at_edges(reading: Reading, before: Verdict | None, dtypes: Sequence[FloatName]) -> Verdict:
@@ -184,15 +162,3 @@ def _same_shapes(reading: Reading) -> Verdict:
     witness = {first: list(column.shape), second: list(drawn[second].shape), "losses": list(found.shape)}
     statement = f"{first} of shape {witness[first]} are broadcast against {second} of shape {witness[second]}"
     return Verdict(Word.REFUTED, statement, float(math.prod(found.shape)), {"witness": witness})
-
-
-def _weakest(many: Sequence[Rows], subjects: Sequence[Subject]) -> Rows:
-    """Row by row the weakest verdict, with the name of its subject if there are several."""
-    if len(many) == 1:
-        return many[0]
-    rows = {}
-    for name in many[0]:
-        found = [(subject.name, rows_of[name]) for subject, rows_of in zip(subjects, many, strict=True)]
-        subject, verdict = min(found, key=lambda item: STRENGTH.index(item[1].word))
-        rows[name] = dataclasses.replace(verdict, evidence={**verdict.evidence, "subject": subject})
-    return rows

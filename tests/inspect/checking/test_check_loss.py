@@ -289,6 +289,8 @@ def test_the_example_of_the_docstring_runs() -> None:
 
 
 PLAIN = """
+    import sys
+    sys.modules["tests"] = None
     import jax, jax.numpy as jnp, jaxloss
     from jaxloss.inspect.checking import check_loss
 
@@ -319,3 +321,21 @@ def test_a_plain_process_needs_no_flags_and_no_tests(tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     assert "PROVED   convex" in done.stdout
     assert done.stderr == ""
+
+
+OWN = {
+    "huber_loss": "residual",
+    "hinge_loss": "margin",
+    "sigmoid_binary_cross_entropy": "logit",
+    "binary_cross_entropy": "probability",
+    "softmax_cross_entropy_with_integer_labels": "classes",
+    "cosine_distance": "vectors",
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_losses_of_the_library_break_nothing(name: str) -> None:
+    """Whatever a user's loss is told, ours are not."""
+    found = check_loss(getattr(jaxloss, name), kind=OWN[name], dtypes=())
+    assert not found.broken
