@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +19,8 @@ from sklearn.model_selection import train_test_split
 
 import jaxloss
 from jaxloss import combine, reductions
+from jaxloss.cli.output import print_json
+from jaxloss.cli.pictures import writable
 
 BATCH = 128
 LATENT = 16
@@ -119,22 +120,30 @@ def train(data: Digits, steps: int, seed: int, console: Console) -> tuple[Any, A
     return carry[0], graph, jax.device_get(history), aux
 
 
-def report(aux: combine.Aux, accuracy: float, steps: int, console: Console) -> None:
-    """A table of every named term at the last step, and the test accuracy."""
-    table = Table(title=f"Terms of the objective at step {steps}", title_justify="left")
-    for heading in ("term", "raw value", "weight", "weighted value", "valid count"):
-        table.add_column(heading, justify="left" if heading == "term" else "right")
+def numbers(aux: combine.Aux) -> dict[str, dict[str, float]]:
+    """What is reported of every named term at the last step."""
     weights: dict[str, Any] = aux.weights
-    for name, term in aux.terms.items():
-        table.add_row(
-            name,
-            f"{float(term.values):.5f}",
-            f"{float(weights[name]):.5f}",
-            f"{float(aux.contributions[name]):.5f}",
-            f"{float(term.weights):.0f}",
-        )
+    return {
+        name: {
+            "raw value": float(term.values),
+            "weight": float(weights[name]),
+            "weighted value": float(aux.contributions[name]),
+            "valid count": float(term.weights),
+        }
+        for name, term in aux.terms.items()
+    }
+
+
+def report(terms: Mapping[str, Mapping[str, float]], accuracy: float, steps: int, console: Console) -> None:
+    """A table of the terms, and the test accuracy."""
+    table = Table(title=f"Terms of the objective at step {steps}", title_justify="left")
+    table.add_column("term")
+    for heading in next(iter(terms.values())):
+        table.add_column(heading, justify="right")
+    for name, (raw, weight, weighted, count) in ((name, term.values()) for name, term in terms.items()):
+        table.add_row(name, f"{raw:.5f}", f"{weight:.5f}", f"{weighted:.5f}", f"{count:.0f}")
     table.add_section()
-    table.add_row("sum", "", "", f"{sum(float(c) for c in aux.contributions.values()):.5f}", "")
+    table.add_row("sum", "", "", f"{sum(term['weighted value'] for term in terms.values()):.5f}", "")
     console.print(table)
     console.print(f"test accuracy: {accuracy:.2%}")
 
@@ -169,32 +178,20 @@ def draw(history: list[dict[str, Any]], test: Digits, predicted: np.ndarray, reb
     pyplot.close(figure)
 
 
-def writable_png(text: str) -> Path:
-    """The path of the picture, shown to be writable before any work is done; an OSError that says why not."""
-    path = Path(text)
-    if path.suffix.lower() != ".png":
-        raise OSError(errno.EINVAL, "the picture must be a .png file", text)
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "the picture cannot be a folder", text)
-    new = not path.exists()
-    with path.open("ab"):
-        pass
-    if new:
-        os.remove(path)
-    return path
-
-
-def run(steps: int, seed: int, out: str) -> int:
-    """Train, report, draw; returns the exit code."""
-    picture = writable_png(out)
-    console = Console()
+def run(steps: int, seed: int, out: str, json: bool) -> int:
+    """Train, report, draw; returns the exit code. With ``json`` the words for people go to stderr."""
+    picture = writable(out)
+    console = Console(stderr=json)
     train_set, test_set = read_digits(seed)
     console.print(f"{len(train_set.labels)} images to train on, {len(test_set.labels)} to test on")
     params, graph, history, aux = train(train_set, steps, seed, console)
     silent = jnp.zeros((len(test_set.labels), LATENT))
     logits, pixels, _, _ = jax.jit(lambda p, x: nnx.merge(graph, p)(x, silent))(params, test_set.images)
     predicted = np.argmax(logits, axis=-1)
-    report(aux, float(np.mean(predicted == test_set.labels)), steps, console)
+    terms, accuracy = numbers(aux), float(np.mean(predicted == test_set.labels))
+    report(terms, accuracy, steps, console)
     draw(history, test_set, predicted, np.asarray(jax.nn.sigmoid(pixels)), picture)
     console.print(f"picture: {picture}")
+    if json:
+        print_json({"steps": steps, "terms": terms, "test_accuracy": accuracy, "picture": str(picture)})
     return 0
