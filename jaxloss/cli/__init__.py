@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import io
 import os
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 from jaxloss.cli.parser import parse
 from jaxloss.cli.wrong_use import WrongUse
 
-__all__ = ["main", "run"]
+__all__ = ["main"]
 
 EXTRAS = {"rich": "cli"}
 """Optional package to the extra that brings it; the others are in ``demo``."""
@@ -30,12 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 for a check that failed or nothing found, or 2 for an error that the user can mend, said
         without a traceback.
     """
-    return run(parse(arguments))
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run the command that was parsed; see `main`."""
-    words = vars(options)
+    words = vars(parse(arguments))
     command = words.pop("command")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # not every terminal has the letters in the names of authors

@@ -1,4 +1,4 @@
-"""The words of the command line. Imports neither jax nor jaxloss, so that ``--help`` and ``--version`` are quick."""
+"""The words of the command line."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ def differences(actual: Any, expected: Any, what: str, *, rtol: float = 0.0, ato
     if same.all():
         return []
     where = tuple(int(i) for i in np.argwhere(~same)[0])
-    return [f"{what}: {a[where]!r}, expected {e[where]!r} at {where}; {np.sum(~same)} of {same.size} entries differ"]
+    found, wanted = float(a[where]), float(e[where])
+    return [f"{what}: {found!r}, expected {wanted!r} at {where}; {np.sum(~same)} of {same.size} entries differ"]
 
 
 def tree_differences(actual: Any, expected: Any, rtol: float, what: str) -> list[str]:
