@@ -198,7 +198,10 @@ def _rising(loss: ReadLoss, kind: Kind, ones: OneNumber, zeros: OneNumber) -> Vi
 def _penalty(loss: ReadLoss) -> View | None:
     if not takes_numbers(loss.fn, 1):
         return None
-    if np.all(np.diff(values(loss.fn, PROBES)) > 0):  # a barrier: the best is towards minus infinity
+    steps = np.diff(values(loss.fn, PROBES))
+    if not np.any(steps):
+        return None
+    if np.all(steps > 0):  # a barrier: the best is towards minus infinity
         return View((loss.subject(lambda x: loss.fn(-x), "penalty", math.inf, name=f"{loss.name}, sign changed"),))
     return View((loss.subject(loss.fn, "penalty", 0.0),))
 

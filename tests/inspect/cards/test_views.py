@@ -45,7 +45,14 @@ def test_names_and_behaviour_decide(name: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["root_mean_squared_error", "ssim_loss", "infonce_loss", "sigmoid_dice_loss", "coral_ordinal_loss", "ctc_loss"],
+    [
+        "root_mean_squared_error",
+        "ssim_loss",
+        "infonce_loss",
+        "sigmoid_dice_loss",
+        "coral_ordinal_loss",
+        "weight_orthogonality_penalty",
+    ],
 )
 def test_losses_of_more_than_one_number_have_no_view(name: str) -> None:
     assert view(getattr(jaxloss, name)) is None
