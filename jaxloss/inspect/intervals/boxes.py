@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from jaxloss.inspect.intervals import interval as iv
+from jaxloss.inspect.intervals import products as pr
 from jaxloss.inspect.intervals.arrays import Bools, Floats
 from jaxloss.inspect.intervals.interpreter import Program
 from jaxloss.inspect.intervals.interval import Interval
@@ -113,6 +114,6 @@ def enclose(program: Program, low: Floats, high: Floats, kinks: Floats) -> Boxes
 
 def _tightened(ends: Floats, at_middle: Floats, slope: Floats, offset: Interval, sound: Bools) -> Floats:
     """The part of an enclosure that its slope can reach from the middle."""
-    reach = iv.add(_as_interval(at_middle), iv.multiply(_as_interval(slope), offset))
+    reach = iv.add(_as_interval(at_middle), pr.multiply(_as_interval(slope), offset))
     met = iv.meet(_as_interval(ends), reach)
     return np.where(sound, np.stack([met.low, met.high]), ends)

@@ -5,7 +5,6 @@ Each is the real function that the formulas compute to within rounding, with its
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
@@ -14,13 +13,14 @@ import numpy as np
 from jaxloss.inspect.intervals import elementary as el
 from jaxloss.inspect.intervals import interval as iv
 from jaxloss.inspect.intervals import jets
-from jaxloss.inspect.intervals.elementary import SMOOTH, Smooth, by_ends, even_by_ends, plus, times
+from jaxloss.inspect.intervals import products as pr
+from jaxloss.inspect.intervals.elementary import by_ends, even_by_ends, plus, times
 from jaxloss.inspect.intervals.interval import Interval
 from jaxloss.inspect.intervals.jets import Jet, compose
+from jaxloss.inspect.intervals.smooth import SMOOTH, Smooth, hyperbola, power_of
 
 __all__ = [
-    "barron",
-    "barron_mass",
+    "WELSCH",
     "by_its_body",
     "difference",
     "exp_excess",
@@ -63,7 +63,7 @@ def power(x: Jet, exponent: Jet) -> Outputs:
     number = exponent.number
     if number is None or (x.value.low < 0).any():
         return None
-    return (compose(el.power_of(number), x),)
+    return (compose(power_of(number), x),)
 
 
 def softplus(x: Jet) -> Outputs:
@@ -127,8 +127,8 @@ _EXP_EXCESS = Smooth(_valley(0.0, lambda a: iv.subtract(el.expm1(a), a)), el.exp
 
 _GAP = Smooth(
     _valley(1.0, lambda a: iv.subtract(plus(-1.0, a), el.log(a))),
-    lambda a: iv.divide(plus(-1.0, a), a),
-    lambda a: el.inverse(iv.square(a)),
+    lambda a: pr.divide(plus(-1.0, a), a),
+    lambda a: el.inverse(pr.square(a)),
 )
 
 
@@ -149,10 +149,10 @@ def log_cosh(x: Jet) -> Outputs:
     return (compose(SMOOTH["log_cosh"], x),)
 
 
-_ARC = el.hyperbola(1.0)
+_ARC = hyperbola(1.0)
 
 _UNIT_PSEUDO_HUBER = Smooth(
-    lambda a: even_by_ends(a, lambda u: iv.divide(iv.square(u), plus(1.0, _ARC.value(u)))), _ARC.slope, _ARC.curvature
+    lambda a: even_by_ends(a, lambda u: pr.divide(pr.square(u), plus(1.0, _ARC.value(u)))), _ARC.slope, _ARC.curvature
 )
 
 
@@ -164,13 +164,13 @@ def pseudo_huber(residual: Jet, delta: Jet) -> Outputs:
 
 
 def _shifted_square(a: Interval) -> Interval:
-    return plus(4.0, iv.square(a))
+    return plus(4.0, pr.square(a))
 
 
 _GEMAN_MCCLURE = Smooth(
-    lambda a: even_by_ends(a, lambda u: by_ends(iv.square(u), lambda s: times(2.0, iv.divide(s, plus(4.0, s))))),
-    lambda a: iv.divide(times(16.0, a), iv.square(_shifted_square(a))),
-    lambda a: iv.divide(plus(64.0, times(-48.0, iv.square(a))), iv.integer_power(_shifted_square(a), 3)),
+    lambda a: even_by_ends(a, lambda u: by_ends(pr.square(u), lambda s: times(2.0, pr.divide(s, plus(4.0, s))))),
+    lambda a: pr.divide(times(16.0, a), pr.square(_shifted_square(a))),
+    lambda a: pr.divide(plus(64.0, times(-48.0, pr.square(a))), pr.integer_power(_shifted_square(a), 3)),
 )
 
 
@@ -180,95 +180,33 @@ def geman_mcclure(u: Jet) -> Outputs:
 
 
 def _bell(a: Interval) -> Interval:
-    return el.exp(times(-0.5, iv.square(a)))
+    return el.exp(times(-0.5, pr.square(a)))
 
 
-_WELSCH = Smooth(
-    lambda a: iv.negative(el.expm1(times(-0.5, iv.square(a)))),
-    lambda a: iv.multiply(a, _bell(a)),
-    lambda a: iv.multiply(plus(1.0, iv.negative(iv.square(a))), _bell(a)),
+WELSCH = Smooth(
+    lambda a: iv.negative(el.expm1(times(-0.5, pr.square(a)))),
+    lambda a: pr.multiply(a, _bell(a)),
+    lambda a: pr.multiply(plus(1.0, iv.negative(pr.square(a))), _bell(a)),
 )
 
 
 def welsch(u: Jet) -> Outputs:
     """``1 - exp(-u**2 / 2)``."""
-    return (compose(_WELSCH, u),)
+    return (compose(WELSCH, u),)
 
 
 def _tukey_of_square(s: Interval) -> Interval:
-    inner = plus(3.0, iv.negative(iv.multiply(s, plus(3.0, iv.negative(s)))))
-    return iv.divide(iv.multiply(s, inner), iv.point(6.0))
+    inner = plus(3.0, iv.negative(pr.multiply(s, plus(3.0, iv.negative(s)))))
+    return pr.divide(pr.multiply(s, inner), iv.point(6.0))
 
 
 _TUKEY = Smooth(
-    lambda a: by_ends(iv.square(a), _tukey_of_square),
-    lambda a: iv.multiply(a, iv.square(plus(1.0, iv.negative(iv.square(a))))),
-    lambda a: iv.multiply(plus(1.0, iv.negative(iv.square(a))), plus(1.0, times(-5.0, iv.square(a)))),
+    lambda a: by_ends(pr.square(a), _tukey_of_square),
+    lambda a: pr.multiply(a, pr.square(plus(1.0, iv.negative(pr.square(a))))),
+    lambda a: pr.multiply(plus(1.0, iv.negative(pr.square(a))), plus(1.0, times(-5.0, pr.square(a)))),
 )
 
 
 def tukey(u: Jet) -> Outputs:
     """``(1 - (1 - u**2)**3) / 6``."""
     return (compose(_TUKEY, u),)
-
-
-def barron_mass(residual: Jet, scale: Jet, gap_: Jet) -> Outputs:
-    """``b log(1 + u**2 / b)`` with ``u = residual / scale``; ``u**2`` for an infinite ``b``."""
-    if scale.number is None or gap_.number is None:
-        return None
-    u = jets.divide(residual, scale)
-    if math.isinf(gap_.number):
-        return (jets.multiply(u, u),)
-    return (jets.multiply(gap_, compose(SMOOTH["log1p"], jets.divide(jets.multiply(u, u), gap_))),)
-
-
-def barron(residual: Jet, scale: Jet, alpha: Jet) -> Outputs:
-    """The general robust loss of ``u = residual / scale``."""
-    if scale.number is None or alpha.number is None:
-        return None
-    return (compose(_unit_barron(alpha.number), jets.divide(residual, scale)),)
-
-
-def _unit_barron(alpha: float) -> Smooth:
-    if alpha == 2:
-        return Smooth(lambda a: times(0.5, iv.square(a)), lambda a: a, lambda _: iv.point(1.0))
-    if alpha == -math.inf:
-        return _WELSCH
-    if alpha == math.inf:
-        return _STEEPEST
-    b = iv.absolute(iv.subtract(iv.point(alpha), iv.point(2.0)))
-    half = times(0.5, iv.point(alpha))
-
-    def spread(a: Interval) -> Interval:
-        return el.log1p(iv.divide(iv.square(a), b))
-
-    def raised(a: Interval, less: float) -> Interval:
-        """``(1 + u**2 / b) ** (alpha / 2 - less)``."""
-        return even_by_ends_either_way(a, lambda u: el.exp(iv.multiply(plus(-less, half), spread(u))))
-
-    def of_size(u: Interval) -> Interval:
-        if alpha == 0:
-            return spread(u)
-        return iv.divide(iv.multiply(b, el.expm1(iv.multiply(half, spread(u)))), iv.point(alpha))
-
-    def curvature(a: Interval) -> Interval:
-        factor = plus(1.0, iv.divide(iv.multiply(plus(-1.0, iv.point(alpha)), iv.square(a)), b))
-        return iv.multiply(factor, raised(a, 2.0))
-
-    return Smooth(lambda a: even_by_ends(a, of_size), lambda a: iv.multiply(a, raised(a, 1.0)), curvature)
-
-
-def even_by_ends_either_way(a: Interval, fn: Callable[[Interval], Interval]) -> Interval:
-    """A function of ``|a|`` that rises or falls with it all the way."""
-    size = iv.absolute(a)
-    closed = np.zeros((), bool)
-    near = fn(Interval(size.low, size.low, closed, closed))
-    far = fn(Interval(size.high, size.high, closed, closed))
-    return dataclasses.replace(iv.hull(near, far), low_open=closed, high_open=closed)
-
-
-_STEEPEST = Smooth(
-    lambda a: el.expm1(times(0.5, iv.square(a))),
-    lambda a: iv.multiply(a, el.exp(times(0.5, iv.square(a)))),
-    lambda a: iv.multiply(plus(1.0, iv.square(a)), el.exp(times(0.5, iv.square(a)))),
-)

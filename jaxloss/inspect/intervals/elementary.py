@@ -1,4 +1,4 @@
-"""Elementary functions of intervals, and with them the first two derivatives of the smooth ones.
+"""Elementary functions of intervals.
 
 NumPy's functions are assumed to be off by at most four units in the last place. Where they are exact, such as
 ``exp(0) = 1``, the result is kept exact, so that a minimum at 0 stays at 0.
@@ -6,44 +6,43 @@ NumPy's functions are assumed to be off by at most four units in the last place.
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Callable, Mapping
-from fractions import Fraction
+from collections.abc import Callable
 
 import numpy as np
 
 from jaxloss.inspect.intervals import interval as iv
+from jaxloss.inspect.intervals import products as pr
 from jaxloss.inspect.intervals import rounding
 from jaxloss.inspect.intervals.arrays import Floats
 from jaxloss.inspect.intervals.interval import Interval
 
 __all__ = [
-    "SMOOTH",
-    "Smooth",
+    "Function",
+    "arcsinh",
+    "arctan",
     "by_ends",
+    "cos",
+    "cosh",
+    "erf",
     "even_by_ends",
     "exp",
     "expm1",
-    "hyperbola",
+    "inverse",
     "log",
     "log1p",
     "logistic",
+    "number",
+    "plus",
     "power",
+    "sin",
+    "sinh",
+    "softplus",
     "sqrt",
     "tanh",
+    "times",
 ]
 
 Function = Callable[[Interval], Interval]
-
-
-@dataclasses.dataclass(frozen=True)
-class Smooth:
-    """A function with its first and second derivative, each from an enclosure of the argument to one of the result."""
-
-    value: Function
-    slope: Function
-    curvature: Function
 
 
 def _rising(
@@ -105,7 +104,7 @@ arcsinh = _rising(np.arcsinh, exact=(0.0, 0.0))
 arctan = _rising(np.arctan, exact=(0.0, 0.0))
 erf = _rising(_erf, exact=(0.0, 0.0), least=-1.0, most=1.0)
 logistic = _rising(_sigmoid, exact=(0.0, 0.5), least=0.0, most=1.0, ulps=2 * rounding.LIBM_ULPS)
-_softplus = _rising(lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), least=0.0, ulps=3 * rounding.LIBM_ULPS)
+softplus = _rising(lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), least=0.0, ulps=3 * rounding.LIBM_ULPS)
 
 
 def cosh(a: Interval) -> Interval:
@@ -131,7 +130,7 @@ def power(a: Interval, exponent: float) -> Interval:
     if exponent == 0:
         return iv.point(1.0)
     if exponent < 0:
-        return iv.divide(iv.point(1.0), power(a, -exponent))
+        return pr.divide(iv.point(1.0), power(a, -exponent))
     least = _rising(lambda x: np.power(x, exponent), exact=(0.0, 0.0), least=0.0, start=0.0)(a)
     return iv.where(a.low == 1, iv.Interval(np.ones(()), least.high, a.low_open, least.high_open), least)
 
@@ -165,7 +164,7 @@ def number(value: float) -> Interval:
 
 
 def times(factor: float, a: Interval) -> Interval:
-    return iv.multiply(iv.point(factor), a)
+    return pr.multiply(iv.point(factor), a)
 
 
 def plus(constant: float, a: Interval) -> Interval:
@@ -173,115 +172,4 @@ def plus(constant: float, a: Interval) -> Interval:
 
 
 def inverse(a: Interval) -> Interval:
-    return iv.divide(iv.point(1.0), a)
-
-
-def _sides(a: Interval) -> Interval:
-    """``logistic(a) * logistic(-a)``, which falls with ``|a|``."""
-    far = iv.negative(iv.absolute(a))
-    return by_ends(far, lambda x: iv.multiply(logistic(x), logistic(iv.negative(x))))
-
-
-def _sech_squared(a: Interval) -> Interval:
-    return times(4.0, _sides(times(2.0, a)))
-
-
-def _gauss(a: Interval) -> Interval:
-    return iv.multiply(number(2 / math.sqrt(math.pi)), exp(iv.negative(iv.square(a))))
-
-
-def _one_plus_square(a: Interval) -> Interval:
-    return plus(1.0, iv.square(a))
-
-
-def hyperbola(constant: float) -> Smooth:
-    """``sqrt(constant + x**2)``, whose curvature would cancel if it were put together from its parts."""
-
-    def value(a: Interval) -> Interval:
-        return sqrt(plus(constant, iv.square(a)))
-
-    def slope(a: Interval) -> Interval:
-        return by_ends(a, lambda x: iv.divide(x, value(x)))
-
-    def curvature(a: Interval) -> Interval:
-        return iv.divide(iv.point(constant), iv.integer_power(value(a), 3))
-
-    return Smooth(value, slope, curvature)
-
-
-def _power_less(a: Interval, exponent: float, less: int) -> Interval:
-    """``a ** (exponent - less)``, also where the difference is no float."""
-    rest = exponent - less
-    if Fraction(rest) == Fraction(exponent) - less:
-        return power(a, rest)
-    return iv.hull(power(a, math.nextafter(rest, -math.inf)), power(a, math.nextafter(rest, math.inf)))
-
-
-def power_of(exponent: float) -> Smooth:
-    """``x ** exponent`` for ``x >= 0``, to any power; for whole powers of any ``x``, `integer_power_of`."""
-    return Smooth(
-        lambda a: power(a, exponent),
-        lambda a: times(exponent, _power_less(a, exponent, 1)),
-        lambda a: iv.multiply(
-            iv.multiply(iv.point(exponent), plus(-1.0, iv.point(exponent))), _power_less(a, exponent, 2)
-        ),
-    )
-
-
-def integer_power_of(exponent: int) -> Smooth:
-    return Smooth(
-        lambda a: iv.integer_power(a, exponent),
-        lambda a: times(float(exponent), iv.integer_power(a, exponent - 1)),
-        lambda a: times(float(exponent * (exponent - 1)), iv.integer_power(a, exponent - 2)),
-    )
-
-
-_LOG2 = math.log(2.0)
-
-
-def _log_cosh_of_size(a: Interval) -> Interval:
-    half = sinh(times(0.5, a))
-    near = log1p(times(2.0, iv.square(half)))
-    far = iv.subtract(iv.add(a, log1p(exp(times(-2.0, a)))), number(_LOG2))
-    return iv.where(a.high < 1, near, far)
-
-
-SMOOTH: Mapping[str, Smooth] = {
-    "exp": Smooth(exp, exp, exp),
-    "exp2": Smooth(
-        lambda a: exp(iv.multiply(number(_LOG2), a)),
-        lambda a: iv.multiply(number(_LOG2), exp(iv.multiply(number(_LOG2), a))),
-        lambda a: iv.multiply(iv.square(number(_LOG2)), exp(iv.multiply(number(_LOG2), a))),
-    ),
-    "expm1": Smooth(expm1, exp, exp),
-    "log": Smooth(log, inverse, lambda a: iv.negative(inverse(iv.square(a)))),
-    "log1p": Smooth(log1p, lambda a: inverse(plus(1.0, a)), lambda a: iv.negative(inverse(iv.square(plus(1.0, a))))),
-    "tanh": Smooth(tanh, _sech_squared, lambda a: times(-2.0, iv.multiply(tanh(a), _sech_squared(a)))),
-    "logistic": Smooth(logistic, _sides, lambda a: iv.negative(iv.multiply(_sides(a), tanh(times(0.5, a))))),
-    "softplus": Smooth(_softplus, logistic, _sides),
-    "sqrt": Smooth(
-        sqrt, lambda a: iv.divide(iv.point(0.5), sqrt(a)), lambda a: iv.divide(iv.point(-0.25), power(a, 1.5))
-    ),
-    "rsqrt": Smooth(
-        lambda a: inverse(sqrt(a)),
-        lambda a: iv.divide(iv.point(-0.5), power(a, 1.5)),
-        lambda a: iv.divide(iv.point(0.75), power(a, 2.5)),
-    ),
-    "sinh": Smooth(sinh, cosh, sinh),
-    "cosh": Smooth(cosh, sinh, cosh),
-    "asinh": Smooth(
-        arcsinh,
-        lambda a: inverse(sqrt(_one_plus_square(a))),
-        lambda a: iv.negative(iv.divide(a, power(_one_plus_square(a), 1.5))),
-    ),
-    "atan": Smooth(
-        arctan,
-        lambda a: inverse(_one_plus_square(a)),
-        lambda a: iv.divide(times(-2.0, a), iv.square(_one_plus_square(a))),
-    ),
-    "erf": Smooth(erf, _gauss, lambda a: times(-2.0, iv.multiply(a, _gauss(a)))),
-    "sin": Smooth(sin, cos, lambda a: iv.negative(sin(a))),
-    "cos": Smooth(cos, lambda a: iv.negative(sin(a)), lambda a: iv.negative(cos(a))),
-    "log_cosh": Smooth(lambda a: even_by_ends(a, _log_cosh_of_size), tanh, _sech_squared),
-}
-"""The smooth primitives of JAX by name, and two of their combinations."""
+    return pr.divide(iv.point(1.0), a)

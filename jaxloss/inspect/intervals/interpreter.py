@@ -16,6 +16,7 @@ from jax.extend import core
 from jaxloss.inspect.intervals import interval as iv
 from jaxloss.inspect.intervals import jets, known, truth
 from jaxloss.inspect.intervals.arrays import Bools, Floats
+from jaxloss.inspect.intervals.comparisons import COMPARISONS
 from jaxloss.inspect.intervals.jets import Jet
 from jaxloss.inspect.intervals.rules import RULES, Missing, Value, Watch
 from jaxloss.inspect.intervals.truth import Truth
@@ -141,9 +142,10 @@ def _step(step: core.JaxprEqn, inputs: list[Value], watch: Watch) -> list[Value]
         return _call(step.params[_CALLS[name]], inputs, watch)
     if name in _CUSTOM:
         return _custom(step, inputs, watch)
-    if name not in RULES:
+    rule = RULES.get(name) or COMPARISONS.get(name)
+    if rule is None:
         raise Missing(f"the primitive {name}")
-    return [RULES[name](watch, step.params, *inputs)]
+    return [rule(watch, step.params, *inputs)]
 
 
 def _call(program: Any, inputs: list[Value], watch: Watch) -> list[Value]:

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
+from jaxloss.inspect.intervals import barron_forms
 from jaxloss.inspect.intervals import closed_forms as forms
 from jaxloss.inspect.intervals.jets import Jet
 
@@ -63,8 +64,8 @@ KNOWN: Mapping[str, Known] = {
         Known("jaxloss.regression.redescending:_geman_mcclure", forms.geman_mcclure),
         Known("jaxloss.regression.redescending:_welsch", forms.welsch),
         Known("jaxloss.regression.redescending:_tukey", forms.tukey),
-        Known("jaxloss.regression.barron:_mass", forms.barron_mass),
-        Known("jaxloss.regression.barron:_barron", forms.barron),
+        Known("jaxloss.regression.barron:_mass", barron_forms.barron_mass),
+        Known("jaxloss.regression.barron:_barron", barron_forms.barron),
     )
 }
 

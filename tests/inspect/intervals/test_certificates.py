@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import math
 
@@ -236,3 +237,11 @@ def test_whole_numbers_and_less_precision_are_refused():
     in_float32 = lambda r: r * r * (jnp.float32(0.1) * jnp.float32(3)).astype(r.dtype)
     assert of(in_float32)["curvature"].word in (Word.UNKNOWN, Word.PROVED)
     assert of(lambda r: r * r * jnp.asarray(7 // 2, jnp.int32).astype(r.dtype))["curvature"].value == 6
+
+
+def test_the_example_of_the_docstring():
+    runner = doctest.DocTestRunner()
+    for example in doctest.DocTestFinder().find(certify, "certify", globs={"jnp": jnp}):
+        runner.run(example)
+    assert runner.tries > 0
+    assert runner.failures == 0
