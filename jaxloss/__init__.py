@@ -13,7 +13,8 @@ A loss is called by its flat name, ``jaxloss.squared_error(predictions, targets)
 
 ``combine`` makes one objective of named terms, and ``reductions`` is for the argument ``reduction`` of every loss.
 Helpers are in ``boxes``, ``diffusion``, ``fields``, ``returns`` and ``tokens``. For a loss of your own there are
-`elementwise`, `per_example`, ``checks`` and ``typing``. ``jaxloss.nn`` and ``jaxloss.inspect`` are imported by name.
+`elementwise`, `per_example`, ``checks`` and ``typing``. `diagnose` says why a loss is NaN, flat or wrong, and
+``inspect`` what it does before you train with it. ``jaxloss.nn`` is imported by name.
 A name of another library, ``jaxloss.mse_loss``, or a keyword of one, ``squared_error(input=x)``, raises an error that
 says what to write.
 """
@@ -30,6 +31,7 @@ from jaxloss import (
     experts,
     fields,
     generative,
+    inspect,
     language,
     logic,
     margin,
@@ -60,6 +62,7 @@ from jaxloss.classification import *
 from jaxloss.divergences import *
 from jaxloss.experts import *
 from jaxloss.generative import *
+from jaxloss.inspect.diagnosis import diagnose as diagnose
 from jaxloss.language import *
 from jaxloss.logic import semantic as _semantic
 from jaxloss.logic.semantic import *
@@ -87,12 +90,14 @@ __all__ = [
     "checks",
     "classification",
     "combine",
+    "diagnose",
     "diffusion",
     "divergences",
     "elementwise",
     "experts",
     "fields",
     "generative",
+    "inspect",
     "language",
     "logic",
     "margin",

@@ -12,6 +12,7 @@ HELPERS: dict[str, str] = {
     "blank": "the first half of the mask of a loss",
     "checked": "runs a loss with value checks",
     "class_balanced_weights": "turns class counts into weights for any classification loss",
+    "diagnose": "says why a loss is NaN, flat or wrong",
     "elementwise": "makes a loss from a function of entries",
     "l2_penalty": "a penalty on parameters: one number per model, so it has no where, weights or reduction",
     "per_example": "makes a loss from a function of one example",
