@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from jaxloss.inspect.intervals import ROWS, certify
+from jaxloss.inspect.intervals.boxes import enclose
+from jaxloss.inspect.intervals.interpreter import trace
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Word
 from tests.inspect.intervals import losses
@@ -81,6 +83,15 @@ def test_kinks_between_floats_are_kept_apart():
     assert rows["lipschitz"].value == pytest.approx(0.7, abs=1e-15)
     assert rows["smooth"].word is Word.UNKNOWN
     assert of(lambda r: -jnp.maximum(0.7 * r - 0.1, 0.0))["convex"].word is Word.REFUTED
+
+
+def test_nothing_is_tightened_across_a_kink():
+    boxes = enclose(trace(jnp.abs), np.asarray([-1.0]), np.asarray([2.0]), np.zeros(0))
+    assert boxes.slope[:, 0].tolist() == [-1, 1]
+    assert boxes.bends[:, 0].tolist() == [0, 2]
+    steps = enclose(trace(lambda r: jnp.where(r > 0.5, 7.0, r)), np.asarray([0.0]), np.asarray([2.0]), np.zeros(0))
+    assert steps.value[1, 0] == 7
+    assert steps.jumps[1, 0] >= 6.5
 
 
 def test_a_kink_that_flips_twice_inside_a_box_is_no_secret():
