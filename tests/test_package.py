@@ -28,6 +28,7 @@ OPTIONAL = ("flax", "matplotlib", "optax", "rich", "safetensors", "scipy", "skle
 MAY_IMPORT = {
     "cards": {"matplotlib"},
     "cli": set(OPTIONAL),
+    "intervals": {"scipy"},  # which JAX itself requires
     "nn": {"flax", "safetensors", "torch"},
 }
 """Folder to the optional packages that its functions may import when they are called."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,6 +91,8 @@ class Number:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import tomllib  # only when a question is asked
+
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 

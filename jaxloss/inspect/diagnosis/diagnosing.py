@@ -46,7 +46,7 @@ def diagnose(loss_fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Diagnosi
     Example:
         >>> from jaxloss.inspect.diagnosis import diagnose
         >>> def loss(params, x):
-        ...     return jnp.mean(jnp.where(x > 0, jnp.log(params * x), 0.0))
+        ...     return jnp.sum(jnp.where(x > 0, jnp.log(params * x), 0.0))
         >>> diagnosis = diagnose(loss, 1.0 * jnp.ones(2), jnp.array([0.0, 2.0]))
         >>> diagnosis.findings[0].cause
         'nan_behind_where'

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sysconfig
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import chex
 import jax
 
 __all__ = ["is_of_jax", "is_ours", "line_of_error", "line_of_operation", "line_of_stack"]
 
 OURS = str(Path(__file__).parents[2])
-TOOLS = (str(Path(jax.__file__).parent), str(Path(chex.__file__).parent), "<")
+TOOLS = (
+    *(str(Path(str(spec.origin)).parent) for name in ("jax", "chex") if (spec := importlib.util.find_spec(name))),
+    "<",
+)
 STDLIB = sysconfig.get_path("stdlib")
 PACKAGES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 
