@@ -52,7 +52,7 @@ def card(loss: str | Callable[..., Any], **parameters: Any) -> Card:
         The card. A card of several fixed targets or classes has the weakest verdict of them in every row.
 
     Raises:
-        ValueError: If no loss has this name, or the loss has no hyperparameter of a given name.
+        ValueError: If no loss has this name, or the loss has no hyperparameter of a given name or refuses its value.
 
     Example:
         >>> from jaxloss.inspect.cards import card

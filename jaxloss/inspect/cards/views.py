@@ -10,6 +10,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from jaxloss.inspect.calls import TAIL
 from jaxloss.inspect.cards.readings import ReadLoss, View, read
 
@@ -55,7 +58,7 @@ def view(fn: Callable[..., Any], **parameters: Any) -> View | None:
         The view; None if the loss takes other data, or more than one number per example.
 
     Raises:
-        ValueError: If ``fn`` has no hyperparameter of a given name.
+        ValueError: If ``fn`` has no hyperparameter of a given name, or refuses its value.
 
     Example:
         >>> import jaxloss
@@ -69,4 +72,9 @@ def view(fn: Callable[..., Any], **parameters: Any) -> View | None:
     signature = inspect.signature(fn).parameters
     data = tuple(name for name, p in signature.items() if p.kind is not p.KEYWORD_ONLY)
     tail = {"reduction": "none"} if "reduction" in signature else {}
-    return read(ReadLoss(fn.__name__, lambda *data: fn(*data, **chosen, **tail), chosen), data)
+    loss = lambda *data: fn(*data, **chosen, **tail)
+    found = read(ReadLoss(fn.__name__, loss, chosen), data)
+    if found is None and parameters and view(fn) is not None:
+        # It takes single numbers, so what it refuses are its hyperparameters: let it say so.
+        jax.eval_shape(loss, *[jax.ShapeDtypeStruct((), jnp.float32)] * len(data))
+    return found
