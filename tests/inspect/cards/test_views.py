@@ -105,6 +105,8 @@ def test_numbers_without_a_default_are_one() -> None:
 def test_unknown_hyperparameters_are_refused() -> None:
     with pytest.raises(ValueError, match="huber_loss has no hyperparameter 'beta'; it has: delta"):
         view(jaxloss.huber_loss, beta=1.0)
+    with pytest.raises(ValueError, match="delta must be > 0; found -1"):
+        view(jaxloss.huber_loss, delta=-1.0)
 
 
 def test_the_domain_is_where_the_loss_is_defined() -> None:
