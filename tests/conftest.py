@@ -104,8 +104,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What a family proves beyond the laws, and what is expensive, is in the full tier.
 
-    ``--changed`` and mutants run it where they reach it. ``--rotate`` takes of what grows with the number of losses the
-    share that its window has of the Cases.
+    ``--changed`` and mutants run it where they reach it. ``--rotate`` takes of it the share that its window has of the
+    Cases.
     """
     if loss := config.getoption("loss"):
         config.hook.pytest_deselected(items=[item for item in items if _case_of(item) != loss])
@@ -118,8 +118,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from tests.cases import all_cases  # jaxlib must not be asked for anything before it has its flags
 
         windows = -(-len(all_cases()) // config.getoption("window"))
-        growing = [item for item in items if _is_of_family(item) or item.path.name == "test_names.py"]
-        growing = [item for item in growing if item.get_closest_marker("full")]
+        growing = [item for item in items if _rotates(item) and item.get_closest_marker("full")]
         left = {item for place, item in enumerate(growing) if place % windows != turn % windows}
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
@@ -127,6 +126,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_of_family(item: pytest.Item) -> bool:
     return SHARED.isdisjoint(item.path.parts) and item.path.parent != HERE
+
+
+def _rotates(item: pytest.Item) -> bool:
+    """What grows with the number of losses, and all about inspection but the mutants that no proof may miss."""
+    inspects = "inspect" in item.path.parts and item.path.name != "test_mutants.py"
+    return _is_of_family(item) or inspects or item.path.name == "test_names.py"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
