@@ -129,5 +129,5 @@ def test_an_unknown_dtype_is_refused() -> None:
 def test_negative_float32_values_of_log_cosh() -> None:
     """One binade of the 2^32 numbers: log_cosh of optax is negative by rounding on many."""
     result = found(optax.log_cosh, "float32", legal=(2.0**-12, 2.0**-11))
-    assert result.counts["negative"] > 100_000
+    assert result.counts["negative"] > 50_000
     assert -1e-7 < result.witnesses["negative"]["value"] < 0
