@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -75,6 +75,14 @@ def step_through(fn: Callable[..., Any], *args: Any) -> Program | None:
     except Exception:
         return None
     return program
+
+
+def _parts_of_scan(params: Mapping[str, Any]) -> tuple[int, int]:
+    """How many constants and how many carried numbers a scan has; JAX 0.12 holds them as trees."""
+    if "ft_in" in params:
+        consts, carry, _ = params["ft_in"].unpack()
+        return len(consts), len(carry)
+    return params["num_consts"], params["num_carry"]
 
 
 def _constant(literal: Literal) -> Node:
@@ -151,7 +159,7 @@ class _Stepper:
     def scan(self, equation: JaxprEqn, inputs: list[Node], place: Place) -> list[Node]:
         """The turns of a loop, one after the other."""
         params, here = equation.params, place.of(equation)
-        num_consts, num_carry = params["num_consts"], params["num_carry"]
+        num_consts, num_carry = _parts_of_scan(params)
         consts, carry, rows = inputs[:num_consts], inputs[num_consts:][:num_carry], inputs[num_consts + num_carry :]
         body, turns = params["jaxpr"], range(params["length"])
         made: dict[int, list[Node]] = {}
