@@ -4,7 +4,8 @@ Every module holds one kind of signal and has the same three functions. ``init``
 pytree of arrays. ``update`` adds the examples of a batch, inside ``jit``; nothing of it enters the gradient, and
 ``where=`` is deletion. ``read`` turns a state into a few numbers. A state only holds sums, so states of micro-batches
 and devices merge by addition. `read_every` reads at every so many steps, `append` collects the readings on the host,
-and `report` turns them into alarms.
+and `report` turns them into alarms. Held-out examples belong into a state once between two reads: counted twice, they
+look like twice the evidence.
 
 >>> import jax, jax.numpy as jnp, jaxloss
 >>> from jaxloss.inspect import diagnostics
@@ -12,7 +13,7 @@ and `report` turns them into alarms.
 >>> labels = jnp.array([0, 0, 1, 1])
 >>> @jax.jit
 ... def step(states, number):
-...     logits = inputs @ weights  # of training, or of held-out data
+...     logits = inputs @ weights  # of new examples, which the model was not trained on
 ...     seen = diagnostics.calibration.update(states["held out"], logits, labels)
 ...     return diagnostics.read_every({"held out": seen}, number, every=5)
 >>> states, history = {"held out": diagnostics.calibration.init()}, None

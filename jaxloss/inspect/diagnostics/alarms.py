@@ -55,7 +55,7 @@ def report(history: History, rules: Sequence[Rule] = RULES, *, persistence: tupl
         history: The readings, see `append`.
         rules: What to look for.
         persistence: ``(held, of)``: the effect must be there in at least ``held`` of the last ``of`` reads, and in the
-            last one.
+            last one; in the same share of more reads where a rule asks for a number of steps that these do not span.
 
     Returns:
         The alarms, in the order of the rules; empty if there is no reason for one.
@@ -114,10 +114,14 @@ def _alarm(history: History, rule: Rule, state: str, held: int, of: int) -> Alar
         return None
     with np.errstate(invalid="ignore"):
         effects = np.asarray(rule.holds(columns), bool)
-    recent = np.flatnonzero(effects[-of:]) + max(len(effects) - of, 0)
-    if not effects[-1] or len(recent) < held or steps[recent[-1]] - steps[recent[0]] < rule.steps:
+    # The last reads, or all that span the steps of the rule where these are more.
+    spanning = 1 + int(np.sum(steps > steps[-1] - rule.steps))
+    window = min(max(of, spanning), len(effects))
+    recent = np.flatnonzero(effects[-window:]) + len(effects) - window
+    persists = len(recent) >= held and of * len(recent) >= held * window
+    if not effects[-1] or not persists or steps[recent[-1]] - steps[recent[0]] < rule.steps:
         return None
     at = lambda place: {reading: column[place] for reading, column in columns.items()}
     evidence = rule.evidence(at(-1), at(0))
-    reads = (len(recent), min(of, len(effects)))
+    reads = (len(recent), window)
     return Alarm(rule.name, state, int(steps[-1]), reads, evidence, rule.suggests, rule.falsified_by)

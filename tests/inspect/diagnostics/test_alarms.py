@@ -138,6 +138,17 @@ def test_saturation_needs_a_hundred_steps_and_an_error_that_does_not_fall() -> N
     assert names(falling) == []
 
 
+@pytest.mark.parametrize("every", [1, 10, 15, 24, 60])
+def test_a_rule_of_many_steps_looks_back_as_far(every: int) -> None:
+    found = None
+    for read in range(120 // every + 3):
+        found = diagnostics.append(found, every * read, {"x/stuck": 0.7, "x/error": 0.5})
+    assert found is not None
+    assert names(found) == ["saturation"]
+    lately = {"x/stuck": np.where(found.steps < found.steps[-1] - 90, 0.1, 0.7), "x/error": found.readings["x/error"]}
+    assert names(diagnostics.History(found.steps, lately)) == []
+
+
 def test_readings_of_other_states_are_found_if_there_is_one() -> None:
     shares = {"last layer/share": [0.95, 0.05], "last layer/population": [0.99, 0.01]}
     found = None
