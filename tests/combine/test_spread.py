@@ -27,6 +27,7 @@ from tests.support import assert_trees_close
 pytestmark = pytest.mark.full
 
 P = PartitionSpec
+ALL = pytest.mark.all_topologies
 RNG = np.random.default_rng(3)
 BATCH, WIDTH = 24, 4
 DATA = {
@@ -209,26 +210,44 @@ def test_many_seeds_at_once(options: Any) -> None:
     same(jax.tree.map(lambda leaf: leaf[0], found), reference("hard examples"))
 
 
-def test_two_processes() -> None:
-    """Two processes of two devices each, with real collectives between them, give the numbers of one device."""
+def in_two_processes(module: str, *words: str, timeout: float = 300) -> list[Any]:
+    """The JSON that each of two processes of the module prints, with real collectives between them."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parent.parent.parent)}
-    command = [sys.executable, "-m", "tests.combine.two_processes", address]
-    processes = [
-        subprocess.Popen([*command, str(n)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for n in range(2)
-    ]
+    command = [sys.executable, "-m", f"tests.combine.{module}", address]
+    start = functools.partial(
+        subprocess.Popen, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    processes = [start([*command, str(n), *words]) for n in range(2)]
+    printed = []
     for process in processes:
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=timeout)
         assert process.returncode == 0, errors[-3000:]
-        found = json.loads(output.splitlines()[-1])
+        printed.append(json.loads(output.splitlines()[-1]))
+    return printed
+
+
+def test_two_processes() -> None:
+    """Two processes of two devices each give the numbers of one device."""
+    for found in in_two_processes("two_processes"):
         for name in found:
             loss, aux, gradient = reference(name)
             expected = [np.ravel(leaf).tolist() for leaf in jax.tree.leaves((loss, aux.terms, aux.weights, gradient))]
             for actual, leaf in zip(found[name], expected, strict=True):
                 np.testing.assert_allclose(actual, leaf, rtol=1e-5, atol=1e-5 * max(map(abs, leaf)))
+
+
+SOME = ("clip_loss", "batch_hard_triplet_loss", "cox_efron_nll", "mmd_loss", "vicreg_loss")
+
+
+@pytest.mark.parametrize("names", [pytest.param(SOME, id="some"), pytest.param((), id="all", marks=ALL)])
+def test_losses_whose_examples_meet_in_two_processes(names: tuple[str, ...]) -> None:
+    """Spread over two processes of four devices each, they are those of the whole batch."""
+    for found in in_two_processes("two_processes_losses", *names, timeout=1800):
+        assert len(found) == len(names) or len(found) > 60
+        assert {name: broken for name, broken in found.items() if broken} == {}
 
 
 def test_linear_transformations_cost_micro_batches_no_second_pass() -> None:

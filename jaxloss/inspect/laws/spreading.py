@@ -19,7 +19,9 @@ from jaxloss.inspect.findings import differences, tree_differences
 from jaxloss.inspect.law import DoesNotApply, law
 
 __all__ = [
+    "compare",
     "every_way_of_spreading_gives_the_whole",
+    "over_devices",
     "refuses_a_part_of_the_batch",
     "says_where_its_examples_are",
     "spread_equals_whole",
@@ -83,7 +85,8 @@ def _specs_of_tails(tails: dict[str, dict[str, Any]]) -> Any:
     return {name: dict.fromkeys(tail, PartitionSpec("data")) for name, tail in tails.items()}
 
 
-def _compare(actual: Any, expected: Any, what: str) -> Iterator[str]:
+def compare(actual: Any, expected: Any, what: str) -> Iterator[str]:
+    """What differs between the results of `over_devices` and those of the whole."""
     for name, found in expected.items():
         yield from differences(actual[name]["value"], found["value"], f"{what}, {name}", rtol=1e-5, atol=1e-6)
         for part in ("gradient", "state"):
@@ -102,15 +105,20 @@ def says_where_its_examples_are(case: Case) -> Iterator[str]:
 @law(full=True)
 def spread_equals_whole(case: Case) -> Iterator[str]:
     """With ``axis_name``, four devices with unequal masks give value and gradient of the whole batch."""
+    program, given, specs, expected = over_devices(case)
+    spread = jax.shard_map(program, mesh=_mesh(4), **specs)
+    yield from compare(jax.device_get(jax.jit(spread)(*given)), expected, "four devices")
+
+
+def over_devices(case: Case) -> tuple[Callable[..., Any], tuple[Any, Any], dict[str, Any], Any]:
+    """The program of one device, what all of them are given and how it lies on them, and the results of the whole."""
     inputs, specs = _spread(case)
     tails = dict(list(_tails(inputs, specs).items())[:1])
     slopes = {n: specs[n] for n in differentiable(case, inputs)}
     out = {name: {"value": PartitionSpec(), "gradient": slopes, "state": PartitionSpec()} for name in tails}
-    spread = jax.shard_map(
-        _everything(case, axis_name="data"), mesh=_mesh(4), in_specs=(specs, _specs_of_tails(tails)), out_specs=out
-    )
     expected = jax.jit(_everything(case))(inputs, tails)
-    yield from _compare(jax.device_get(jax.jit(spread)(inputs, tails)), expected, "four devices")
+    lie = {"in_specs": (specs, _specs_of_tails(tails)), "out_specs": out}
+    return _everything(case, axis_name="data"), (inputs, tails), lie, expected
 
 
 @law(full=True)
@@ -137,7 +145,7 @@ def every_way_of_spreading_gives_the_whole(case: Case) -> Iterator[str]:
     for devices, program, types in ((8, results, True), (2, untyped, False)):
         given = {"mesh": _mesh(devices), "in_specs": (specs, _specs_of_tails(tails)), "out_specs": out}
         spread = jax.jit(jax.shard_map(program, **given, check_vma=types))
-        yield from _compare(jax.device_get(spread(inputs, tails)), expected, f"{devices} devices, types {types}")
+        yield from compare(jax.device_get(spread(inputs, tails)), expected, f"{devices} devices, types {types}")
     split = lambda x, spec: jnp.moveaxis(
         jnp.reshape(x, (*x.shape[: len(spec) - 1], 4, -1, *x.shape[len(spec) :])), len(spec) - 1, 0
     )
