@@ -73,7 +73,7 @@ def test_a_sound_loss_is_exit_code_0_for_a_stranger(folder: Path) -> None:
     ("loss", "more", "message"),
     [
         ("losses.py", "", "write FILE.py:function"),
-        ("absent.py:f", "", "there is no file"),
+        ("absent.py:f", "", "absent.py does not exist"),
         ("notes.txt:f", "", "its name must end in .py"),
         ("torn.py:f", "", "torn.py cannot be imported: ModuleNotFoundError: No module named 'no_such_package'"),
         ("losses.py:rippel", "", "has no function 'rippel'; it has ripple"),

@@ -55,7 +55,7 @@ def user_function(path: str) -> Callable[..., Any]:
         raise WrongUse(f"write FILE.py:function, such as my_losses.py:my_loss; found {path!r}")
     source = Path(file).resolve()
     if not source.is_file():
-        raise WrongUse(f"there is no file {file}")
+        raise WrongUse(f"{file} does not exist")
     spec = importlib.util.spec_from_file_location(source.stem, source)
     if spec is None or spec.loader is None:
         raise WrongUse(f"{file} is not a Python file: its name must end in .py")

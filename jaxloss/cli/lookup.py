@@ -1,4 +1,4 @@
-"""From the words of a user to functions of jaxloss, with the advice of jaxloss where there is no such name."""
+"""Finds the functions of jaxloss that a user names; an unknown name gets the advice that jaxloss has for it."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def _subjects(setting: Setting) -> Iterator[tuple[str, Subject]]:
         found = view(setting.fn, **setting.parameters)
     if found is None:
         raise WrongUse(
-            f"{setting.fn.__name__} is not a function of one number per example, so there is no curve to draw"
+            f"{setting.fn.__name__} is not a function of one number per example and cannot be drawn as a curve"
         )
     for subject in found.subjects:
         yield setting.label + subject.name.removeprefix(setting.fn.__name__), subject

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
             drifted += list(drift(was, found[name])) if was else [f"{name}: has no committed card"]
     print(file=sys.stderr)
     if options.check:
-        drifted += [f"{name}: is no loss any more" for name in sorted(set(committed) - set(losses))]
+        drifted += [f"{name}: no longer a loss" for name in sorted(set(committed) - set(losses))]
         print("\n".join(drifted) or f"{len(names)} cards are as committed")
         return 1 if drifted else 0
     kept = {name: was for name, was in committed.items() if name in losses}

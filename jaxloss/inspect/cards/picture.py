@@ -40,7 +40,7 @@ def plot_card(card: Card, loss: Callable[..., Any] | None = None) -> Any:
 
     Raises:
         ImportError: If Matplotlib is not installed.
-        ValueError: If the loss is no function of one number.
+        ValueError: If the loss is not a function of one number.
     """
     try:
         from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def plot_card(card: Card, loss: Callable[..., Any] | None = None) -> Any:
         raise ImportError("plots of cards need Matplotlib: pip install 'jaxloss[demo]'") from error
     found = view(loss or getattr(jaxloss, card.name), **card.parameters)
     if found is None:
-        raise ValueError(f"{card.name} is no function of one number, so that there is no curve to plot")
+        raise ValueError(f"{card.name} is not a function of one number and cannot be plotted as a curve")
     figure = Figure(figsize=(4.2 * len(found.subjects) + 0.6, 6.4), layout="constrained")
     columns = figure.subplots(3, len(found.subjects), sharex="col", squeeze=False)
     for subject, axes in zip(found.subjects, columns.T, strict=True):

@@ -111,7 +111,7 @@ class Card:
 
         Raises:
             ImportError: If Matplotlib is not installed.
-            ValueError: If the loss is no function of one number.
+            ValueError: If the loss is not a function of one number.
         """
         return picture.plot_card(self, loss)
 

@@ -65,7 +65,7 @@ def find(*, task: str | None = None, **rows: bool) -> list[str]:
         The names in alphabetical order.
 
     Raises:
-        ValueError: If there is no such family or row.
+        ValueError: If the family or a row is unknown.
 
     Example:
         >>> from jaxloss.inspect.cards import find

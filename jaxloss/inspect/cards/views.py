@@ -1,6 +1,6 @@
 """How a library loss is a function of one number, read from its signature and from how it behaves.
 
-There is no list of losses here. The names of the arguments say what they are, and a few evaluations say the rest:
+No losses are listed here. Argument names say what the arguments are, and a few evaluations say the rest:
 whether the loss takes single numbers, whether it depends on a difference only, and where it is defined.
 """
 

@@ -43,7 +43,7 @@ class Judgement:
 
 
 def _no_oracle(**_: Any) -> Any:
-    raise DoesNotApply("there is no independent implementation to compare with")
+    raise DoesNotApply("an independent implementation is missing")
 
 
 def case_of(reading: Reading, *, non_negative: bool) -> Case:

@@ -208,7 +208,7 @@ def test_pictures() -> None:
     assert labels == {"not convex"}
     figure = cards()["huber_loss"].plot()
     assert {round(line.get_xdata()[0]) for line in figure.axes[0].lines if line.get_linestyle() == ":"} == {-1, 1}
-    with pytest.raises(ValueError, match="ssim_loss is no function of one number"):
+    with pytest.raises(ValueError, match="ssim_loss is not a function of one number"):
         cards()["ssim_loss"].plot()
 
 
