@@ -320,6 +320,15 @@ def test_barron_derivatives(alpha: float) -> None:
         assert np.all(np.abs(in_alpha - tilt) <= 1e-8 * np.abs(tilt) + 20 * near * (np.abs(tilt) + expected))
 
 
+@pytest.mark.parametrize("alpha", [-2.0, 0.0, 0.5, 1.0, 1.5, 3.0, -np.inf])
+def test_barron_mixed_second_derivatives_at_a_residual_of_0(alpha: float) -> None:
+    """The loss is even in the residual, so its slope there is 0 for every shape and scale."""
+    loss = lambda r, a, c: jaxloss.barron_loss(r, jnp.zeros_like(r), alpha=a, scale=c)
+    at = jnp.float32(0), jnp.float32(alpha), jnp.float32(1.25)
+    np.testing.assert_array_equal(jax.grad(jax.grad(loss), (1, 2))(*at), 0)
+    np.testing.assert_array_equal(jax.grad(lambda *at: sum(jax.grad(loss, (1, 2))(*at)))(*at), 0)
+
+
 @pytest.mark.parametrize("alpha", [0.0, 1e-12, -1e-12, 1e-8, -1e-8, 1e-5, -1e-5, 1e-30])
 def test_barron_near_alpha_0(alpha: float) -> None:
     """Against the Taylor series in alpha about 0; the naive formula divides a difference of equals by alpha here."""

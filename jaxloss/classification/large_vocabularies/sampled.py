@@ -107,7 +107,7 @@ def nce_loss(
     positive, negative, present = _corrected(where, positive_logits, negative_logits, positive_log_q, negative_log_q)
     count = jnp.sum(present, axis=-1, dtype=jnp.int32).astype(positive.dtype)
     log_count = jnp.log(jnp.maximum(count, 1))
-    values = _label_or_noise(positive - log_count, negative - log_count[..., None], present)
+    values = _label_or_noise(positive - log_count, negative - log_count[..., None])
     values = values * jnp.minimum(count, 1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -150,7 +150,7 @@ def negative_sampling_loss(
     """
     positive, negative = _one_and_many(positive_logits=positive_logits, negative_logits=negative_logits)
     positive, negative = promote(hide(where, positive), hide(where, negative, event_ndim=1))
-    values = _label_or_noise(positive, negative, jnp.logical_not(jnp.isneginf(negative)))
+    values = _label_or_noise(positive, negative)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -184,8 +184,8 @@ def _corrected(
     return positive - positive_log_q, jnp.where(present, corrected, -jnp.inf), present
 
 
-def _label_or_noise(positive: Array, negative: Array, present: Array) -> Array:
-    """Logistic losses of the label as a true example and of the negatives that are present as false ones."""
+def _label_or_noise(positive: Array, negative: Array) -> Array:
+    """Logistic losses of the label as a true example and of the negatives as false ones: 0 for one of minus infinity."""
     own = sigmoid_binary_cross_entropy(positive, jnp.ones_like(positive), reduction="none")
-    others = sigmoid_binary_cross_entropy(negative, jnp.zeros_like(negative), where=present, reduction="none")
+    others = sigmoid_binary_cross_entropy(negative, jnp.zeros_like(negative), reduction="none")
     return own + jnp.sum(others, axis=-1)

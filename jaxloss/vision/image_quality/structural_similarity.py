@@ -126,7 +126,9 @@ def ssim_loss(
         reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar in [0, 2]; 0 exactly for equal images, with zero gradient there, and accurate near it.
+        A scalar in [0, 2]; 0 exactly for equal images, with zero gradient there, and accurate near it. In float32 it
+        has a relative error of about 1e-7 for noise and up to 2e-5 for smooth images, whose windows vary little beside
+        the image as a whole.
 
     Raises:
         TypeError: If ``predictions`` is not floating.
