@@ -70,7 +70,7 @@ def test_a_folder_is_no_picture(tmp_path: Path, capsys) -> None:
 
 def test_missing_extras_are_named(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setitem(sys.modules, "flax", None)
-    monkeypatch.delitem(sys.modules, "jaxloss.cli.demo", raising=False)
+    monkeypatch.delitem(sys.modules, "jaxloss.cli.commands.demo", raising=False)
     assert cli.main(["demo", "--steps", "1"]) == 2
     said = capsys.readouterr().err
     assert "flax is not installed; pip install 'jaxloss[demo]'" in said

@@ -92,7 +92,7 @@ def test_wrong_use_is_answered(folder: Path, loss: str, more: str, message: str,
 
 
 def test_an_unknown_row_names_the_near_ones(folder: Path, capsys, monkeypatch) -> None:
-    from jaxloss.cli import check
+    from jaxloss.cli.commands import check
     from jaxloss.inspect.cards import cards
     from jaxloss.inspect.checking import Report
 

@@ -15,7 +15,7 @@ import pytest
 
 import jaxloss
 from jaxloss import cli
-from jaxloss.cli import plot
+from jaxloss.cli.commands import plot
 from jaxloss.cli.parser import parse
 from jaxloss.inspect.cards import Card, cards, find
 from jaxloss.inspect.cards.table import all_losses
@@ -281,7 +281,7 @@ def test_wrong_use_is_answered_without_a_traceback(words, message, capsys, tmp_p
 
 
 def test_a_fault_of_the_program_has_a_traceback(monkeypatch) -> None:
-    from jaxloss.cli import names
+    from jaxloss.cli.commands import names
 
     def broken(path: str) -> tuple[bool, str]:
         raise ValueError("not the user's")
@@ -292,7 +292,7 @@ def test_a_fault_of_the_program_has_a_traceback(monkeypatch) -> None:
 
 
 def test_an_interrupt_is_no_traceback(monkeypatch, capsys) -> None:
-    from jaxloss.cli import names
+    from jaxloss.cli.commands import names
 
     def interrupted(path: str) -> tuple[bool, str]:
         raise KeyboardInterrupt

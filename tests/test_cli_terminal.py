@@ -16,7 +16,8 @@ import pytest
 
 import jaxloss
 from jaxloss import cli
-from jaxloss.cli import check, output
+from jaxloss.cli import output
+from jaxloss.cli.commands import check
 from jaxloss.inspect.cards import cards
 from jaxloss.inspect.checking import Report
 

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # not every terminal has the letters in the names of authors
     try:
-        code = importlib.import_module(f"jaxloss.cli.{command}").run(**words)
+        code = importlib.import_module(f"jaxloss.cli.commands.{command}").run(**words)
         sys.stdout.flush()
         return code
     except BrokenPipeError:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from jaxloss.cli.lookup import loss_named
 from jaxloss.cli.wrong_use import WrongUse, what_users_say
 from jaxloss.inspect.cards import vector_view, view
-from jaxloss.inspect.cards.views import settings_of
+from jaxloss.inspect.cards.reading.views import settings_of
 
 __all__ = ["Setting", "refuse_bad_values", "settings"]
 

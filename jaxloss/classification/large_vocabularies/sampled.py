@@ -185,7 +185,7 @@ def _corrected(
 
 
 def _label_or_noise(positive: Array, negative: Array) -> Array:
-    """Logistic losses of the label as a true example and of the negatives as false ones: 0 for one of minus infinity."""
+    """Logistic losses of the label as a true example and of the negatives as false ones; minus infinity costs 0."""
     own = sigmoid_binary_cross_entropy(positive, jnp.ones_like(positive), reduction="none")
     others = sigmoid_binary_cross_entropy(negative, jnp.zeros_like(negative), reduction="none")
     return own + jnp.sum(others, axis=-1)

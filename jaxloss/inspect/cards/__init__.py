@@ -3,19 +3,19 @@
 `card` examines a loss now; `cards` reads the committed cards of all losses, and `find` searches them.
 """
 
-from jaxloss.inspect.cards.cost import cost_rows
 from jaxloss.inspect.cards.examination import card, examine
-from jaxloss.inspect.cards.falsifier import falsify_convexity
-from jaxloss.inspect.cards.floats import DEFECTS, Enumeration, FloatName, enumerate_floats, float_verdict
-from jaxloss.inspect.cards.influence import influence_rows
-from jaxloss.inspect.cards.predicting import predicted, predicting_rows
-from jaxloss.inspect.cards.pushing import bounded_gradient, pushing_rows, wrong_but_flat
-from jaxloss.inspect.cards.readings import View
+from jaxloss.inspect.cards.reading.readings import View
+from jaxloss.inspect.cards.reading.vectors import VectorView, vector_view
+from jaxloss.inspect.cards.reading.views import view
 from jaxloss.inspect.cards.record import Card
-from jaxloss.inspect.cards.reporting import reported, reporting_rows
+from jaxloss.inspect.cards.rows.cost import cost_rows
+from jaxloss.inspect.cards.rows.falsifier import falsify_convexity
+from jaxloss.inspect.cards.rows.floats import DEFECTS, Enumeration, FloatName, enumerate_floats, float_verdict
+from jaxloss.inspect.cards.rows.influence import influence_rows
+from jaxloss.inspect.cards.rows.predicting import predicted, predicting_rows
+from jaxloss.inspect.cards.rows.pushing import bounded_gradient, pushing_rows, wrong_but_flat
+from jaxloss.inspect.cards.rows.reporting import reported, reporting_rows
 from jaxloss.inspect.cards.table import cards, drift, find
-from jaxloss.inspect.cards.vectors import VectorView, vector_view
-from jaxloss.inspect.cards.views import view
 
 __all__ = [
     "DEFECTS",

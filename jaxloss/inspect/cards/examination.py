@@ -14,17 +14,17 @@ import jax
 import jax.numpy as jnp
 
 import jaxloss
-from jaxloss.inspect.cards.cost import cost_rows
-from jaxloss.inspect.cards.falsifier import falsify_convexity
-from jaxloss.inspect.cards.floats import FloatName, enumerate_floats, float_verdict
-from jaxloss.inspect.cards.influence import influence_rows
-from jaxloss.inspect.cards.predicting import predicting_rows
-from jaxloss.inspect.cards.pushing import bounded_gradient, pushing_rows
-from jaxloss.inspect.cards.readings import View
+from jaxloss.inspect.cards.reading.readings import View
+from jaxloss.inspect.cards.reading.vectors import SIZE, vector_view
+from jaxloss.inspect.cards.reading.views import settings_of, view
 from jaxloss.inspect.cards.record import Card, plain
-from jaxloss.inspect.cards.reporting import reporting_rows
-from jaxloss.inspect.cards.vectors import SIZE, vector_view
-from jaxloss.inspect.cards.views import settings_of, view
+from jaxloss.inspect.cards.rows.cost import cost_rows
+from jaxloss.inspect.cards.rows.falsifier import falsify_convexity
+from jaxloss.inspect.cards.rows.floats import FloatName, enumerate_floats, float_verdict
+from jaxloss.inspect.cards.rows.influence import influence_rows
+from jaxloss.inspect.cards.rows.predicting import predicting_rows
+from jaxloss.inspect.cards.rows.pushing import bounded_gradient, pushing_rows
+from jaxloss.inspect.cards.rows.reporting import reporting_rows
 from jaxloss.inspect.intervals import certify
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Verdict, Word

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import jaxloss
-from jaxloss.inspect.cards.probing import jumps
-from jaxloss.inspect.cards.pushing import wrong_but_flat
-from jaxloss.inspect.cards.sampling import curve
-from jaxloss.inspect.cards.views import view
+from jaxloss.inspect.cards.reading.probing import jumps
+from jaxloss.inspect.cards.reading.views import view
+from jaxloss.inspect.cards.rows.pushing import wrong_but_flat
+from jaxloss.inspect.cards.rows.sampling import curve
 from jaxloss.inspect.subject import KINDS, Subject
 
 if TYPE_CHECKING:

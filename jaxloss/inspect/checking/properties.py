@@ -15,9 +15,9 @@ import jaxloss
 from jaxloss.inspect.calls import cast, generator
 from jaxloss.inspect.cards import Card, FloatName, View, examine, falsify_convexity, vector_view, view
 from jaxloss.inspect.cards.examination import program_hash
+from jaxloss.inspect.cards.reading.vectors import SIZE
+from jaxloss.inspect.cards.reading.views import settings_of
 from jaxloss.inspect.cards.record import plain
-from jaxloss.inspect.cards.vectors import SIZE
-from jaxloss.inspect.cards.views import settings_of
 from jaxloss.inspect.checking.inputs import INPUTS
 from jaxloss.inspect.checking.reading import Reading
 from jaxloss.inspect.programs import AS_WRITTEN

@@ -51,9 +51,7 @@ from jaxloss.inspect.diagnostics import (
     triplets,
     units,
 )
-from jaxloss.inspect.diagnostics.alarms import Alarm, report
-from jaxloss.inspect.diagnostics.history import History, append
-from jaxloss.inspect.diagnostics.rules import RULES, Rule
+from jaxloss.inspect.diagnostics.alarms import RULES, Alarm, History, Rule, append, report
 from jaxloss.inspect.diagnostics.states import merge, read, read_every, restart
 
 __all__ = [

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.typing import Array, ArrayLike
-from jaxloss.inspect.diagnostics._calibration_by_chance import null_ece
-from jaxloss.inspect.diagnostics._calibration_errors import (
+from jaxloss.inspect.diagnostics._calibration.chance import null_ece
+from jaxloss.inspect.diagnostics._calibration.errors import (
     Calibration,
     Diagram,
     adaptive_ece,
@@ -24,8 +24,8 @@ from jaxloss.inspect.diagnostics._calibration_errors import (
     overconfidence,
     smooth_ece,
 )
+from jaxloss.inspect.diagnostics._calibration.temperature import fit_temperature
 from jaxloss.inspect.diagnostics._entries import add, counted, flat, ratio, shown
-from jaxloss.inspect.diagnostics._temperature import fit_temperature
 
 __all__ = [
     "Calibration",

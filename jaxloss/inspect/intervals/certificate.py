@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax
 import numpy as np
 
-from jaxloss.inspect.intervals import honesty, shape, steepness
-from jaxloss.inspect.intervals.findings import Findings
-from jaxloss.inspect.intervals.interpreter import trace
-from jaxloss.inspect.intervals.rules import Missing
-from jaxloss.inspect.intervals.search import explore
+from jaxloss.inspect.intervals.covering.search import explore
+from jaxloss.inspect.intervals.programs.interpreter import trace
+from jaxloss.inspect.intervals.programs.rules import Missing
+from jaxloss.inspect.intervals.rows import honesty, shape, steepness
+from jaxloss.inspect.intervals.rows.findings import Findings
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Verdict, Word
 

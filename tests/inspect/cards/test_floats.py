@@ -9,7 +9,7 @@ import pytest
 
 import jaxloss
 from jaxloss.inspect.cards import Enumeration, enumerate_floats, float_verdict, view
-from jaxloss.inspect.cards.floats import CHUNK, NUMPY, _inputs
+from jaxloss.inspect.cards.rows.floats import CHUNK, NUMPY, _inputs
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Word
 

@@ -11,7 +11,7 @@ import pytest
 
 import jaxloss
 from jaxloss.inspect.cards import vector_view, view
-from jaxloss.inspect.cards.probing import jumps
+from jaxloss.inspect.cards.reading.probing import jumps
 
 
 def kinds(fn, **parameters) -> list[str]:

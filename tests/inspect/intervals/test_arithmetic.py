@@ -9,10 +9,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jaxloss.inspect.intervals import interval as iv
-from jaxloss.inspect.intervals import products as pr
-from jaxloss.inspect.intervals import rounding, truth
-from jaxloss.inspect.intervals.interval import Interval
+from jaxloss.inspect.intervals.arithmetic import interval as iv
+from jaxloss.inspect.intervals.arithmetic import products as pr
+from jaxloss.inspect.intervals.arithmetic import rounding, truth
+from jaxloss.inspect.intervals.arithmetic.interval import Interval
 
 SPECIAL = [0.0, 1.0, -1.0, 0.1, -0.3, 2.0, 0.5, 3.0, 1e-300, 5e-324, 1e16, -1e-16, 1.345]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from jaxloss.inspect.intervals import ROWS, certify
-from jaxloss.inspect.intervals.boxes import enclose
-from jaxloss.inspect.intervals.interpreter import trace
+from jaxloss.inspect.intervals.covering.boxes import enclose
+from jaxloss.inspect.intervals.programs.interpreter import trace
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Word
 from tests.inspect.intervals import losses

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jaxloss.inspect.intervals.boxes import enclose
-from jaxloss.inspect.intervals.interpreter import trace
+from jaxloss.inspect.intervals.covering.boxes import enclose
+from jaxloss.inspect.intervals.programs.interpreter import trace
 from tests.inspect.intervals.formulas import FORMULAS, Formula
 
 flint = pytest.importorskip("flint", reason="python-flint is not installed: no independent checker")

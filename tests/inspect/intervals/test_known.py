@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from jaxloss.inspect.intervals import certify
-from jaxloss.inspect.intervals import interval as iv
-from jaxloss.inspect.intervals.interpreter import trace
-from jaxloss.inspect.intervals.jets import Jet
-from jaxloss.inspect.intervals.known import KNOWN
+from jaxloss.inspect.intervals.arithmetic import interval as iv
+from jaxloss.inspect.intervals.numbers.jets import Jet
+from jaxloss.inspect.intervals.programs.interpreter import trace
+from jaxloss.inspect.intervals.programs.known import KNOWN
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Word
 

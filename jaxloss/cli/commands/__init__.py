@@ -1,0 +1,1 @@
+"""The commands of ``jaxloss``: each is the module of its name."""

@@ -1,0 +1,1 @@
+"""The rows of a card, one module for each thing that is measured."""

@@ -1,0 +1,1 @@
+"""What calibration computes from its histogram: errors, their size by chance, a fitted temperature."""

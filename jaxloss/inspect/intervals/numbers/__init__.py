@@ -1,0 +1,1 @@
+"""Enclosures of a number that depends on the input, with its derivatives: smooth functions, branches, closed forms."""

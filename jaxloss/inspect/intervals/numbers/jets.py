@@ -1,0 +1,244 @@
+"""A number that depends on the input: its value, its first two derivatives and its jumps, enclosed box by box.
+
+The derivatives are those of the value, by the rules of calculus. What `jax.grad` returns is another matter: `opaque`
+remembers where the two may differ.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from jaxloss.inspect.intervals.arithmetic import interval as iv
+from jaxloss.inspect.intervals.arithmetic import products as pr
+from jaxloss.inspect.intervals.arithmetic.arrays import Bools
+from jaxloss.inspect.intervals.arithmetic.interval import Interval
+from jaxloss.inspect.intervals.numbers.smooth import SMOOTH, Smooth
+
+__all__ = [
+    "ZERO",
+    "Jet",
+    "Made",
+    "Part",
+    "add",
+    "add_parts",
+    "compose",
+    "constant",
+    "divide",
+    "hull_with_zero",
+    "multiply",
+    "negative",
+    "negative_part",
+    "or_zero",
+    "size_of",
+    "subtract",
+    "unverified",
+]
+
+Part = Interval | None
+"""An enclosure; None where the number is 0 in every box."""
+
+NOWHERE: Bools = np.zeros((), bool)
+
+Opaque = Mapping[str, Bools]
+"""In which boxes the number has passed something of this name, whose derivative in JAX nobody has verified."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A number as ``constant + form(of)``, for the forms ``"square"``, ``"exp"`` and ``"cosh"``.
+
+    Functions of these, such as ``sqrt(1 + u**2)`` and ``log(1 + exp(u))``, have derivatives that cancel when they are
+    put together from their parts.
+    """
+
+    form: str
+    of: Jet
+    constant: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Jet:
+    """Enclosures over each box.
+
+    Attributes:
+        value: Of every point.
+        slope: Of the first derivative, except at the points of `jumps` and `bends`.
+        curvature: Of the second derivative, except at these.
+        jumps: Of every jump of the value inside the box, 0 included.
+        bends: Of every jump of the slope inside the box, 0 included.
+        opaque: Where the gradient of JAX may be another one.
+        made: How it was made, where that matters to what is made of it.
+        undefined: Where it may be NaN.
+    """
+
+    value: Interval
+    slope: Part = None
+    curvature: Part = None
+    jumps: Part = None
+    bends: Part = None
+    opaque: Opaque = dataclasses.field(default_factory=dict)
+    made: Made | None = None
+    undefined: Bools = dataclasses.field(default_factory=lambda: NOWHERE)
+
+    @property
+    def number(self) -> float | None:
+        """The number, if it is one for all boxes."""
+        return float(self.value.low) if self.value.low.ndim == 0 and self.value.low == self.value.high else None
+
+
+def constant(value: float) -> Jet:
+    return Jet(iv.point(value))
+
+
+def unverified(a: Jet, name: str, where: Bools) -> Jet:
+    """The same number, whose gradient in JAX may be another one in some boxes.
+
+    How it was made is forgotten: what is made of it must not go back to before.
+    """
+    return dataclasses.replace(a, made=None, opaque={**a.opaque, name: where})
+
+
+def add_parts(*parts: Part) -> Part:
+    total: Part = None
+    for part in parts:
+        total = part if total is None else total if part is None else iv.add(total, part)
+    return total
+
+
+def _multiply(*parts: Part) -> Part:
+    product: Part = parts[0]
+    for part in parts[1:]:
+        product = None if product is None or part is None else pr.multiply(product, part)
+    return product
+
+
+def negative_part(a: Part) -> Part:
+    return None if a is None else iv.negative(a)
+
+
+ZERO = iv.point(0.0)
+
+
+def size_of(a: Part) -> np.ndarray:
+    return np.zeros(()) if a is None else a.size
+
+
+def hull_with_zero(*parts: Part) -> Part:
+    """Around all of them and 0."""
+    total: Part = None
+    for part in parts:
+        if part is not None:
+            total = iv.hull(ZERO if total is None else total, part)
+    return total
+
+
+def merge_opaque(*numbers: Jet) -> Opaque:
+    merged: dict[str, Bools] = {}
+    for number in numbers:
+        for name, mask in number.opaque.items():
+            merged[name] = merged[name] | mask if name in merged else mask
+    return merged
+
+
+def negative(a: Jet) -> Jet:
+    parts = (negative_part(part) for part in (a.slope, a.curvature, a.jumps, a.bends))
+    return Jet(iv.negative(a.value), *parts, opaque=a.opaque)
+
+
+def add(a: Jet, b: Jet) -> Jet:
+    made = None
+    for one, other in ((a, b), (b, a)):
+        if one.made is not None and one.made.constant == 0 and other.number is not None:
+            made = dataclasses.replace(one.made, constant=other.number)
+    return Jet(
+        iv.add(a.value, b.value),
+        add_parts(a.slope, b.slope),
+        add_parts(a.curvature, b.curvature),
+        # Both may jump at one point, but each may also jump alone.
+        _both_jump(a.jumps, b.jumps),
+        _both_jump(a.bends, b.bends),
+        merge_opaque(a, b),
+        made=made,
+    )
+
+
+def _both_jump(a: Part, b: Part) -> Part:
+    return add_parts(hull_with_zero(a), hull_with_zero(b))
+
+
+def subtract(a: Jet, b: Jet) -> Jet:
+    if a is b and np.isfinite(a.value.low).all() and np.isfinite(a.value.high).all():
+        return constant(0.0)
+    return add(a, negative(b))
+
+
+def multiply(a: Jet, b: Jet) -> Jet:
+    if a is b:
+        squared = compose(SQUARE, a)
+        return dataclasses.replace(squared, made=Made("square", a))
+    if 0 in (a.number, b.number):
+        # Only a finite partner: 0 times infinity is NaN.
+        partner = b.value if a.number == 0 else a.value
+        if np.isfinite(partner.low).all() and np.isfinite(partner.high).all():
+            return constant(0.0)
+    bends = add_parts(
+        hull_with_zero(_multiply(a.value, b.bends)),
+        hull_with_zero(_multiply(b.value, a.bends)),
+        hull_with_zero(_multiply(a.slope, b.jumps)),
+        hull_with_zero(_multiply(b.slope, a.jumps)),
+    )
+    twice = _multiply(a.slope, b.slope)
+    return Jet(
+        pr.multiply(a.value, b.value),
+        add_parts(_multiply(a.slope, b.value), _multiply(a.value, b.slope)),
+        add_parts(_multiply(a.curvature, b.value), add_parts(twice, twice), _multiply(a.value, b.curvature)),
+        add_parts(hull_with_zero(_multiply(a.value, b.jumps)), hull_with_zero(_multiply(b.value, a.jumps))),
+        bends,
+        merge_opaque(a, b),
+    )
+
+
+def divide(a: Jet, b: Jet) -> Jet:
+    if b.slope is None and b.jumps is None and b.curvature is None:
+        parts = (None if p is None else pr.divide(p, b.value) for p in (a.slope, a.curvature, a.jumps, a.bends))
+        return Jet(pr.divide(a.value, b.value), *parts, opaque=merge_opaque(a, b))
+    if a.number == 1 and b.made is not None and b.made.form == "exp" and b.made.constant == 1:
+        return compose(LOGISTIC, negative(b.made.of))
+    inverse = compose(INVERSE, b)
+    product = multiply(a, inverse)
+    value = pr.divide(a.value, b.value)
+    slope = pr.divide(or_zero(add_parts(a.slope, negative_part(_multiply(value, b.slope)))), b.value)
+    return dataclasses.replace(product, value=value, slope=slope)
+
+
+def or_zero(a: Part) -> Interval:
+    return ZERO if a is None else a
+
+
+def compose(outer: Smooth, a: Jet) -> Jet:
+    """A smooth function of a number."""
+    value = outer.value(a.value)
+    if a.slope is None and a.jumps is None and a.bends is None and a.curvature is None:
+        return Jet(value, opaque=a.opaque)
+    slope, curvature = outer.slope(a.value), outer.curvature(a.value)
+    squared = None if a.slope is None else pr.square(a.slope)
+    return Jet(
+        value,
+        _multiply(slope, a.slope),
+        add_parts(_multiply(curvature, squared), _multiply(slope, a.curvature)),
+        _multiply(slope, a.jumps),
+        add_parts(_multiply(slope, a.bends), _multiply(curvature, a.jumps, a.slope)),
+        a.opaque,
+    )
+
+
+SQUARE = Smooth(pr.square, lambda a: pr.multiply(iv.point(2.0), a), lambda _: iv.point(2.0))
+LOGISTIC = SMOOTH["logistic"]
+INVERSE = Smooth(
+    lambda a: pr.divide(iv.point(1.0), a),
+    lambda a: pr.divide(iv.point(-1.0), pr.square(a)),
+    lambda a: pr.divide(iv.point(2.0), pr.integer_power(a, 3)),
+)

@@ -1,0 +1,147 @@
+"""Functions with a derivative rule of their own whose value and rule were verified one by one.
+
+The value of each is a closed form to within rounding, which the engine uses in its place: the bodies switch between
+formulas that agree to the last digits only. The rule is the derivative of that form. Tests check both. Anything else
+with a rule of its own is taken at its value, and its gradient counts as unverified.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend import core
+
+from jaxloss.inspect.intervals.numbers import barron_forms
+from jaxloss.inspect.intervals.numbers import closed_forms as forms
+from jaxloss.inspect.intervals.numbers.jets import Jet
+
+__all__ = ["KNOWN", "Known", "find", "keeps_its_rule", "name_of"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """A function with a verified rule.
+
+    Attributes:
+        path: Where it is, as ``"module:name"``.
+        form: Its outputs, from enclosures of its inputs; None if it cannot say, and then its body is followed.
+    """
+
+    path: str
+    form: Callable[..., Sequence[Jet] | None]
+
+    @property
+    def fn(self) -> Callable[..., Any]:
+        module, _, name = self.path.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+_NUMERICS, _SIGMOIDS = "jaxloss._floor.maths.numerics", "jaxloss._floor.maths.sigmoids"
+
+KNOWN: Mapping[str, Known] = {
+    entry.path.partition(":")[2]: entry
+    for entry in (
+        Known("jax.numpy:logaddexp", forms.logaddexp),
+        Known("jax.nn:relu", forms.by_its_body),
+        Known(f"{_NUMERICS}:difference", forms.difference),
+        Known(f"{_NUMERICS}:quotient", forms.quotient),
+        Known(f"{_NUMERICS}:_power", forms.power),
+        Known(f"{_NUMERICS}:softplus", forms.softplus),
+        Known(f"{_NUMERICS}:exp_excess", forms.exp_excess),
+        Known(f"{_SIGMOIDS}:negative_log_sigmoids", forms.negative_log_sigmoids),
+        Known(f"{_SIGMOIDS}:sigmoid_sides", forms.sigmoid_sides),
+        Known("jaxloss._floor.maths.log_ratios:gap", forms.gap),
+        Known("jaxloss.classification.focal:_miss", forms.miss),
+        Known("jaxloss.regression.logarithmic:_log1p_difference", forms.log1p_difference),
+        Known("jaxloss.regression.hyperbolic:_pseudo_huber", forms.pseudo_huber),
+        Known("jaxloss.regression.hyperbolic:_log_cosh", forms.log_cosh),
+        Known("jaxloss.regression.redescending:_geman_mcclure", forms.geman_mcclure),
+        Known("jaxloss.regression.redescending:_welsch", forms.welsch),
+        Known("jaxloss.regression.redescending:_tukey", forms.tukey),
+        Known("jaxloss.regression.barron:_mass", barron_forms.barron_mass),
+        Known("jaxloss.regression.barron:_barron", barron_forms.barron),
+    )
+}
+
+
+def name_of(step: core.JaxprEqn) -> str:
+    """The name of the function that a step calls."""
+    return step.params["call_jaxpr"].jaxpr.debug_info.func_name
+
+
+def find(step: core.JaxprEqn) -> Known | None:
+    """The entry of the function that a step calls, if it is this one to the letter and not one of the same name."""
+    closed = step.params["call_jaxpr"]
+    entry = KNOWN.get(name_of(step))
+    if entry is None or step.primitive.name != "custom_jvp_call":
+        return None
+    return entry if _texts(entry, _shapes(closed))[0] == _text(closed) else None
+
+
+def keeps_its_rule(step: core.JaxprEqn, entry: Known) -> bool:
+    """Whether the derivative rule of a step is that of the entry."""
+    return _own_rule(_Rule(step)) == _texts(entry, _shapes(step.params["call_jaxpr"]))[1]
+
+
+class _Rule:
+    """A step, compared by the function that it calls and the rule that it has."""
+
+    def __init__(self, step: core.JaxprEqn) -> None:
+        self.step = step
+        self.key = step.params["call_jaxpr"], step.params["jvp_jaxpr_fun"]
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Rule) and self.key == other.key
+
+
+Shapes = tuple[tuple[tuple[int, ...], Any], ...]
+
+
+def _shapes(closed: core.ClosedJaxpr) -> Shapes:
+    return tuple((v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars)
+
+
+@functools.lru_cache(maxsize=512)
+def _text(closed: core.ClosedJaxpr) -> str:
+    return str(closed)
+
+
+@functools.lru_cache(maxsize=512)
+def _own_rule(rule: _Rule) -> str:
+    """The program of the derivative of a step."""
+    step = rule.step
+    inner = step.params["call_jaxpr"].jaxpr
+    alone = inner.replace(constvars=[], outvars=step.outvars, eqns=[step.replace(invars=inner.invars)])
+    call = core.jaxpr_as_fun(core.ClosedJaxpr(alone, ()))
+    with jax.enable_x64(True):
+        numbers = tuple(jnp.zeros(v.aval.shape, v.aval.dtype) for v in inner.invars)
+        return str(jax.make_jaxpr(lambda *inputs: jax.jvp(call, inputs, inputs))(*numbers))
+
+
+@functools.lru_cache(maxsize=512)
+def _texts(entry: Known, shapes: Shapes) -> tuple[str, str]:
+    """The body and the rule of an entry, for inputs of these shapes."""
+    with jax.enable_x64(True):
+        program = jax.make_jaxpr(entry.fn)(*(jnp.zeros(shape, dtype) for shape, dtype in shapes))
+    name = entry.path.partition(":")[2]
+    step = next(s for s in _steps(program.jaxpr) if name_of(s) == name)
+    return _text(step.params["call_jaxpr"]), _own_rule(_Rule(step))
+
+
+def _steps(jaxpr: core.Jaxpr) -> Iterator[core.JaxprEqn]:
+    """The custom functions of a program, outermost first."""
+    for step in jaxpr.eqns:
+        if step.primitive.name == "custom_jvp_call":
+            yield step
+        for parameter in step.params.values():
+            if isinstance(parameter, core.ClosedJaxpr):
+                yield from _steps(parameter.jaxpr)

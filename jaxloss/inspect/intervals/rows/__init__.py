@@ -1,0 +1,1 @@
+"""The rows of a certificate, each proved, refuted with a witness, or left open."""
