@@ -54,8 +54,10 @@ def _q_exp(x: Array, alpha: Array, whole: int | None) -> Array:
     if whole is not None:
         return jax.lax.integer_pow(numerics.positive_part(1 + x / whole), whole)
     delta = alpha - 1
-    inside = delta * x > -1
-    logarithm = jnp.log1p(delta * jnp.where(inside, x, jnp.zeros((), x.dtype))) / delta
+    absent = jnp.isneginf(x)
+    reached = jnp.where(absent, jnp.zeros((), x.dtype), x)
+    inside = jnp.logical_not(absent) & (delta * reached > -1)
+    logarithm = jnp.log1p(delta * jnp.where(inside, reached, jnp.zeros((), x.dtype))) / delta
     return jnp.where(inside, jnp.exp(logarithm), jnp.where(jnp.isnan(x), x, jnp.zeros((), x.dtype)))
 
 

@@ -33,7 +33,8 @@ def _tail(half: Array, z: Array) -> Array:
     one = jnp.ones((), z.dtype)
     near_z = jnp.where(far, 0 * one, z)
     close = 0.5 * (1 + quotient(0.5 * jnp.ones_like(half), half)) * near_z * near_z * log1p_quotient(square)
-    return jnp.where(far, (half + 0.5) * (jnp.log1p(square) + 2 * jnp.log(jnp.where(far, s, one))), close)
+    heavy, reached = (jnp.where(far, x, one) for x in (half, s))
+    return jnp.where(far, (heavy + 0.5) * (jnp.log1p(square) + 2 * jnp.log(reached)), close)
 
 
 @_tail.defjvp

@@ -31,8 +31,9 @@ def standardize(residual: Array, scale: Scalar) -> Array:
 
 @jax.custom_jvp
 def _geman_mcclure(u: Array) -> Array:
-    square = jnp.square(0.5 * u)
-    return 2 * jnp.where(square < 1, square / (1 + square), 1 / (1 + 1 / square))
+    # From there on the quotient is 1 to the last digit, and infinity over infinity is no number.
+    square = jnp.minimum(jnp.square(0.5 * u), 8 / float(jnp.finfo(u.dtype).eps))
+    return 2 * (square / (1 + square))
 
 
 @_geman_mcclure.defjvp

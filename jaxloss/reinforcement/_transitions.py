@@ -61,7 +61,7 @@ def known(values: Array) -> Array:
 
 def expected(values: Array, probs: Array) -> Array:
     """The mean of ``values`` over the last axis; an action of probability 0 is absent, also one of infinite value."""
-    return jnp.sum(jnp.where(probs == 0, jnp.zeros((), values.dtype), probs * values), axis=-1)
+    return jnp.sum(probs * jnp.where(probs == 0, jnp.zeros((), values.dtype), values), axis=-1)
 
 
 def target(r_t: Array, discount_t: Array, values: Array) -> Array:

@@ -31,7 +31,9 @@ def _tempered_expm1(x: Array, s: Array) -> Array:
 
 def _log_tempered_exp(x: Array, s: Array) -> Array:
     """``log exp_t(x) = log1p(s x) / s`` for ``x <= 0``, -inf off the support; at s = 0 its limit and slope."""
-    outside = jnp.isneginf(x) | (s * x <= -1)
+    absent = jnp.isneginf(x)
+    x = jnp.where(absent, jnp.zeros((), x.dtype), x)
+    outside = absent | (s * x <= -1)
     x = jnp.where(outside, jnp.zeros((), x.dtype), x)
     limit = s == 0
     safe = jnp.where(limit, jnp.ones((), s.dtype), s)

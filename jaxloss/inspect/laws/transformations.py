@@ -68,16 +68,15 @@ def no_nan_is_made_of_legal_inputs(case: Case) -> Iterator[str]:
 
     Infinities are made on purpose, as the maximum of nothing, and by JAX's own ``isneginf``.
     """
-    fn, at = of_floats(
-        case, cast(case.draw(generator(), (4,)), np.float32), **cast_hypers(settings(case)[-1], np.float32)
-    )
-    both = jax.value_and_grad(fn) if at else fn
-    for how, run in (("eagerly", both), ("jitted", jax.jit(both))):
-        try:
-            with jax.debug_nans(True):
-                jax.block_until_ready(run(at))
-        except FloatingPointError as error:
-            yield f"{how}: {str(error).splitlines()[0]}"
+    for name, inputs in {"ordinary": case.draw(generator(), (4,)), **case.extremes}.items():
+        fn, at = of_floats(case, cast(inputs, np.float32), **cast_hypers(settings(case)[-1], np.float32))
+        both = jax.value_and_grad(fn) if at else fn
+        for how, run in (("eagerly", both), ("jitted", jax.jit(both))):
+            try:
+                with jax.debug_nans(True):
+                    jax.block_until_ready(run(at))
+            except FloatingPointError as error:
+                yield f"{name}, {how}: {str(error).splitlines()[0]}"
 
 
 def _scanned(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -6,7 +6,13 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import magnitude, poison, power
-from jaxloss._floor.maths.sigmoids import in_unit_interval, negative_log_sigmoids, sigmoid_sides, times_surprise
+from jaxloss._floor.maths.sigmoids import (
+    in_unit_interval,
+    negative_log_sigmoids,
+    sigmoid_sides,
+    times_surprise,
+    unless_absent,
+)
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy
@@ -151,8 +157,9 @@ def gaussian_focal_loss(
     alpha = checks.scalar("alpha", alpha, logits.dtype, at_least=0)
     gamma = checks.scalar("gamma", gamma, logits.dtype, at_least=0)
     (yes, no), (probs, rests) = negative_log_sigmoids(logits), sigmoid_sides(logits)
-    around = times_surprise(power(1 - targets, gamma) * power(probs, alpha), no)
-    values = jnp.where(targets == 1, times_surprise(power(rests, alpha), yes), around)
+    centre = targets == 1
+    around = times_surprise(power(1 - targets, gamma) * power(probs, alpha), unless_absent(no, centre))
+    values = jnp.where(centre, times_surprise(power(rests, alpha), yes), around)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
