@@ -569,6 +569,13 @@ SPREADING = {
         "no_nan_is_made_of_legal_inputs",
         case(loss(lambda p, t, s: jnp.where(p * p >= 0, half_square(p, t, s), jnp.log(-1 - p * p)))),
     ),
+    "the same at an edge of the domain": (
+        "no_nan_is_made_of_legal_inputs",
+        case(
+            loss(lambda p, t, s: jnp.where(jnp.abs(p) > 1e18, s, s * p * p / (1 + p * p))),
+            extremes={"far": {"predictions": np.array([1e30, 1.0]), "targets": np.zeros(2)}},
+        ),
+    ),
     "a size that has to be known": (
         "exports_with_a_symbolic_batch",
         case(loss(lambda p, t, s: half_square(p, t, s) * (1 + 0 * int(p.shape[0])))),
