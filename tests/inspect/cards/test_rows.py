@@ -187,6 +187,17 @@ def test_bounded_gradients_beyond_the_domain_of_proofs() -> None:
     assert bounded_gradient(view(jaxloss.brier_score).subjects[0], (0.0, 1.0)).holds
 
 
+def test_bounded_gradients_where_far_slopes_are_no_numbers() -> None:
+    """Slopes of exp overflow far out; the root has none at 0; cosh overflows first, so that nothing is known."""
+    grows = bounded_gradient(Subject("exp", lambda m: jnp.exp(-m), "margin", best=math.inf))
+    assert grows.word is Word.REFUTED
+    assert grows.evidence["witness"]["slope"] == pytest.approx(math.exp(100), rel=1e-3)
+    assert bounded_gradient(Subject("magnitude", lambda r: jnp.sqrt(r * r), "residual")).value == 1
+    lost = bounded_gradient(Subject("naive", lambda r: jnp.log(jnp.cosh(r)), "residual"))
+    assert lost.word is Word.UNKNOWN
+    assert "slope nan" in lost.statement
+
+
 def test_cost_counts_what_is_done() -> None:
     cheap, dear = (cost_rows(fn)["cost"].evidence for fn in (lambda x: x * x, lambda x: jnp.exp(jnp.sin(x))))
     assert cheap["transcendentals_with_gradient"] == 0 < dear["transcendentals_with_gradient"]

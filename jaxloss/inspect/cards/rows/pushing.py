@@ -16,7 +16,9 @@ FLAT = 0.05
 """Share of the reference slope below which a loss is called flat."""
 WRONG = (-10.0, -20.0)
 GROWTH = 1.5
-"""A slope that is larger by this factor a thousand times farther out, or closer to an end, is called unbounded."""
+"""A slope that is larger by this factor much farther out, or much closer to an end, is called unbounded."""
+PAIRS = ((1e3, 1e6), (1e1, 1e2), (1e0, 1e1))
+"""How far out slopes are compared; the nearer pairs where the farther one is beyond the largest number."""
 
 
 def pushing_rows(subject: Subject) -> dict[str, Verdict]:
@@ -79,24 +81,35 @@ def bounded_gradient(subject: Subject, legal: tuple[float, float] = (-math.inf, 
         legal: The interval on which the loss is defined.
 
     Returns:
-        TESTED with the largest slope that was found, or REFUTED with a witness.
+        TESTED with the largest slope that was found, or REFUTED with a witness; UNKNOWN where no slope far out is a
+        number.
     """
-    (low, high), inside = legal, np.linspace(*subject.domain, 2001)
-    ways = [
-        (-1e3, -1e6) if low == -math.inf else (low + 1e-3, low + 1e-6),
-        (1e3, 1e6) if high == math.inf else (high - 1e-3, high - 1e-6),
-    ]
-    near = np.abs(curve(subject.fn).slopes(inside[1:-1]))
-    for way in ways:
-        first, second = (float(slope) for slope in np.abs(curve(subject.fn).slopes(np.array(way))))
-        if not second <= GROWTH * first + 1e-12:
+    for end, side in zip(legal, (-1.0, 1.0), strict=True):
+        far, slope, before, slope_before = _farthest(subject, end, side)
+        if not (math.isfinite(slope) and math.isfinite(slope_before)):
+            why = f"slope {slope:g} at {far:g} and {slope_before:g} at {before:g}"
+            return Verdict(Word.UNKNOWN, why, None, {})
+        if slope > GROWTH * slope_before + 1e-12:
             witness = {
-                "number": way[1],
-                "slope": rounded(second),
-                "number_before": way[0],
-                "slope_before": rounded(first),
+                "number": far,
+                "slope": rounded(slope),
+                "number_before": before,
+                "slope_before": rounded(slope_before),
             }
-            statement = f"slope grows without bound towards {round(low if way is ways[0] else high, 6):g}"
+            statement = f"slope grows without bound towards {round(end, 6):g}"
             return Verdict(Word.REFUTED, statement, None, {"witness": witness})
-    most = float(np.max(near))
+    near = np.abs(curve(subject.fn).slopes(np.linspace(*subject.domain, 2001)[1:-1]))
+    most = float(np.max(near, where=np.isfinite(near), initial=0.0))
     return tested(f"slope stays bounded; at most {most:.4g} on the domain", most, near.size + 4)
+
+
+def _farthest(subject: Subject, end: float, side: float) -> tuple[float, float, float, float]:
+    """The farthest number towards an end whose slope does not overflow, its slope, and the same of one before it."""
+    found = (0.0, math.inf, 0.0, math.inf)
+    for pair in PAIRS:
+        before, far = (side * distance if math.isinf(end) else end - side / distance for distance in pair)
+        slope_before, slope = (float(x) for x in np.abs(curve(subject.fn).slopes(np.array([before, far]))))
+        found = far, slope, before, slope_before
+        if not math.isinf(slope):
+            break
+    return found
