@@ -8,15 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax.numpy as jnp
 import pytest
 
 import jaxloss
 from jaxloss import cli
+from jaxloss.inspect import check_loss
 
 LOSSES = """
 import jax.numpy as jnp
 import jaxloss
 from neighbour import HALF
+
+print("a file that talks")
 
 lambda_is_no_name = [lambda r: r]
 
@@ -48,11 +52,19 @@ def test_what_is_required_and_does_not_hold_is_exit_code_1(folder: Path, capsys,
     before = list(sys.path)
     words = ["check", f"{folder}/losses.py:ripple", "--kind", "residual", "--require", "convex"]
     assert cli.main([*words, "--require", "outlier-pull"]) == 1
-    page = capsys.readouterr().out
+    page, aside = capsys.readouterr()
     assert page.startswith("ripple(")
+    assert "a file that talks" in aside
     assert "REQUIRED convex is REFUTED" in page  # its second derivative is 2 - 12.5 sin(5 r)
     assert "REQUIRED outlier_pull" not in page
     assert sys.path == before
+
+
+@pytest.mark.full
+def test_a_loss_that_makes_nan_prints_nothing_beside_its_report(capsys) -> None:
+    report = check_loss(lambda r: jnp.sqrt(r * r), kind="residual")
+    assert "no_nan_is_made_of_legal_inputs" in report.broken
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.full

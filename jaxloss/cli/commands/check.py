@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.util
 import json as json_module
@@ -35,10 +36,11 @@ def run(
     if kind not in kinds:
         listed = "\n".join(f"  {name}: {inputs.meaning}" for name, inputs in INPUTS.items())
         raise WrongUse(f"--kind says what the first argument of the loss is; found {kind!r}, kinds are\n{listed}")
-    fn = user_function(loss)
-    with what_users_say(), working(f"checking {fn.__name__}"):
-        report = check_loss(fn, kind=kinds[kind], kinks=kinks, domain=domain, thorough=thorough)
-        failures = _failures(report, require)
+    with contextlib.redirect_stdout(sys.stderr):  # what the user's file prints is no part of the answer
+        fn = user_function(loss)
+        with what_users_say(), working(f"checking {fn.__name__}"):
+            report = check_loss(fn, kind=kinds[kind], kinks=kinks, domain=domain, thorough=thorough)
+            failures = _failures(report, require)
     if json:
         print_json(_fields(report, failures))
     else:

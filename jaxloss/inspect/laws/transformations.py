@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -73,7 +74,8 @@ def no_nan_is_made_of_legal_inputs(case: Case) -> Iterator[str]:
         both = jax.value_and_grad(fn) if at else fn
         for how, run in (("eagerly", both), ("jitted", jax.jit(both))):
             try:
-                with jax.debug_nans(True):
+                # JAX prints that it looks for the operation; that is no answer of this law.
+                with jax.debug_nans(True), contextlib.redirect_stdout(io.StringIO()):
                     jax.block_until_ready(run(at))
             except FloatingPointError as error:
                 yield f"{name}, {how}: {str(error).splitlines()[0]}"
