@@ -21,7 +21,7 @@ __all__ = ["DEFECTS", "MANY_ULPS", "SMALL_SLOPE", "Enumeration", "FloatName", "e
 FloatName = Literal["bfloat16", "float16", "float32"]
 NUMPY: Mapping[str, Any] = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16, "float32": np.float32}
 CHUNK = 1 << 18
-"""Inputs of one call of the compiled program: arrays of 2 MB in float64 stay in the cache, four times as many do not."""
+"""Inputs of one call of the compiled program: arrays of 2 MB in float64 stay in the cache."""
 
 SMALL_SLOPE = 1e-4
 """Slopes below are small: a gradient of 0 there is not counted as lost, and has no relative error worth a report."""
