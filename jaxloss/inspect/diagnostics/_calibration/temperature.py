@@ -38,11 +38,13 @@ def fit_temperature(
         labels: Shape ``[...]``, integer; one outside ``[0, classes)`` makes the result NaN.
         where: Boolean ``[...]``; False deletes a prediction.
         axis_name: Inside `jax.shard_map`, the mesh axes that the examples are spread over.
-        lowest: Lower end of the search; it is returned if every prediction is right with a margin.
+        lowest: Lower end of the search; it is returned if every prediction is right with a margin, or every
+            temperature is equally likely, as with one class.
         highest: Upper end of the search.
 
     Returns:
-        A scalar in ``[lowest, highest]``: above 1, the model is over-confident; below 1, under-confident.
+        A scalar in ``[lowest, highest]``: above 1, the model is over-confident; below 1, under-confident. NaN
+        without predictions, and if a logit is NaN or plus infinity or that of the label is minus infinity.
 
     Raises:
         TypeError: If ``logits`` is not floating, or ``labels`` is not integer.
@@ -61,6 +63,8 @@ def fit_temperature(
     if not 0 < lowest < highest:
         raise ValueError(f"the search needs 0 < lowest < highest; found lowest {lowest} and highest {highest}.")
     batch, classes = labels.shape, logits.shape[-1]
+    if 0 in batch:
+        return jnp.full((), jnp.nan, jnp.promote_types(logits.dtype, jnp.float32))
     scores, labels = flat(where, logits, event_ndim=1), shown(where, labels)
     keep = counted(where, batch)
     own = jnp.take_along_axis(scores, jnp.clip(labels, 0, classes - 1)[:, None], axis=-1)
@@ -80,7 +84,9 @@ def fit_temperature(
         rising = slope(jnp.exp(-middle)) > 0
         return jnp.where(rising, middle, low), jnp.where(rising, high, middle)
 
-    unknown = weighted_mean(jnp.where(keep & ~legal, jnp.nan, 0.0), keep, axis_name=axis_name).astype(scores.dtype)
+    flaw = jnp.where(keep & ~legal, jnp.nan, 0.0).astype(scores.dtype)
+    present = weighted_mean(jnp.ones_like(flaw), keep, axis_name=axis_name)  # 0 without predictions, on all devices
+    unknown = jnp.where(present > 0, weighted_mean(flaw, keep, axis_name=axis_name), jnp.nan)
     ends = math.log(lowest) + unknown, math.log(highest) + unknown
     low, high = jax.lax.fori_loop(0, HALVINGS, halve, ends)
     return jnp.exp((low + high) / 2)
