@@ -120,6 +120,8 @@ def test_a_temperature_of_nothing_is_not_known() -> None:
     fit = jax.jit(d.calibration.fit_temperature)
     assert np.isnan(fit(jnp.zeros((0, 3)), jnp.zeros(0, int)))
     assert np.isnan(fit(jnp.ones((2, 3)), jnp.zeros(2, int), where=jnp.zeros(2, bool)))
+    constant = jax.jit(lambda: fit(jnp.ones((2, 3)), jnp.zeros(2, int), where=jnp.zeros(2, bool)))
+    assert np.isnan(constant())
     np.testing.assert_allclose(fit(jnp.zeros((2, 1)), jnp.zeros(2, int)), 0.01, rtol=1e-5)
 
 

@@ -63,8 +63,6 @@ def fit_temperature(
     if not 0 < lowest < highest:
         raise ValueError(f"the search needs 0 < lowest < highest; found lowest {lowest} and highest {highest}.")
     batch, classes = labels.shape, logits.shape[-1]
-    if 0 in batch:
-        return jnp.full((), jnp.nan, jnp.promote_types(logits.dtype, jnp.float32))
     scores, labels = flat(where, logits, event_ndim=1), shown(where, labels)
     keep = counted(where, batch)
     own = jnp.take_along_axis(scores, jnp.clip(labels, 0, classes - 1)[:, None], axis=-1)
@@ -89,4 +87,5 @@ def fit_temperature(
     unknown = jnp.where(present > 0, weighted_mean(flaw, keep, axis_name=axis_name), jnp.nan)
     ends = math.log(lowest) + unknown, math.log(highest) + unknown
     low, high = jax.lax.fori_loop(0, HALVINGS, halve, ends)
-    return jnp.exp((low + high) / 2)
+    # Added again: XLA (jax 0.10, CPU) loses a NaN that a loop starts with if it is known when compiling.
+    return jnp.exp((low + high) / 2) + unknown
