@@ -107,7 +107,8 @@ def _finite(rows: Rows, dtypes: Sequence[FloatName]) -> Rows:
             return {"finite_gradient": Verdict(Word.REFUTED, statement, evidence=evidence)}
     if not dtypes:
         return {}
-    names, points = " and ".join(dtypes), sum(rows[dtype].evidence["points"] for dtype in dtypes)
+    names = " and ".join(filter(None, [", ".join(dtypes[:-1]), dtypes[-1]]))
+    points = sum(rows[dtype].evidence["points"] for dtype in dtypes)
     evidence = {"engine": "enumeration", "domain": f"{points} finite {names}", "dtype": names, "points": points}
     statement = "value and gradient are finite wherever the exact ones are"
     return {"finite_gradient": Verdict(Word.PROVED, statement, evidence=evidence)}

@@ -13,7 +13,7 @@ from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, ArrayLike
 
-__all__ = ["add", "by_group", "counted", "flat", "members", "ratio", "shown"]
+__all__ = ["add", "by_group", "counted", "flat", "members", "ratio", "shown", "within_one"]
 
 State = TypeVar("State", bound=tuple[Any, ...])
 
@@ -34,6 +34,11 @@ def flat(where: ArrayLike | None, array: Array, *, event_ndim: int = 0) -> Array
 def shown(where: ArrayLike | None, array: Array) -> Array:
     """Integers or booleans with one batch axis, 0 behind the mask."""
     return jnp.reshape(hide(where, array), (-1,))
+
+
+def within_one(hits: Array) -> Array:
+    """Which predictions are right, NaN where this is not a number from 0 to 1."""
+    return jnp.where((hits >= 0) & (hits <= 1), hits, jnp.nan)
 
 
 def members(where: ArrayLike | None, groups: Any, batch: tuple[int, ...], number: int) -> tuple[Array, Array]:

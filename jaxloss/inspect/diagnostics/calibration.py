@@ -25,7 +25,7 @@ from jaxloss.inspect.diagnostics._calibration.errors import (
     smooth_ece,
 )
 from jaxloss.inspect.diagnostics._calibration.temperature import fit_temperature
-from jaxloss.inspect.diagnostics._entries import add, counted, flat, ratio, shown
+from jaxloss.inspect.diagnostics._entries import add, counted, flat, ratio, shown, within_one
 
 __all__ = [
     "Calibration",
@@ -114,7 +114,7 @@ def update_with_confidences(
     Args:
         state: The histogram so far.
         confidences: Shape ``[...]``, floating, in [0, 1]; a number outside makes the readings NaN.
-        hits: Shape ``[...]``, boolean, or 0 and 1.
+        hits: Shape ``[...]``, boolean, or 0 and 1; a number outside [0, 1] makes the readings NaN, too.
         where: Boolean ``[...]``; False deletes a prediction.
 
     Returns:
@@ -135,7 +135,7 @@ def update_with_confidences(
     (hits,) = checks.numeric(hits=checks.marks(hits))
     checks.same_shape(confidences=confidences, hits=hits)
     rounding = 4 * float(jnp.finfo(confidences.dtype).eps)
-    shown_confidences, shown_hits = flat(where, confidences), flat(where, hits)
+    shown_confidences, shown_hits = flat(where, confidences), within_one(flat(where, hits))
     legal = (shown_confidences >= 0) & (shown_confidences <= 1 + rounding)
     clipped = jnp.where(legal, jnp.minimum(shown_confidences, 1), jnp.nan)
     return _count(state, clipped, shown_hits, counted(where, confidences.shape))

@@ -127,7 +127,7 @@ def read(state: Embeddings) -> dict[str, Array]:
         Learning. https://arxiv.org/abs/2110.09348
     """
     spread = covariance(state)
-    rank = entropy_rank(roots(spread))
+    rank = entropy_rank(roots(spread, 1.0))  # the covariance is a difference of matrices of trace 1
     return {
         "variance": jnp.maximum(jnp.trace(spread), 0),
         "effective_rank": rank,

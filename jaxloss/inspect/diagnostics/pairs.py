@@ -92,7 +92,8 @@ def update(
     others, present = columns(axis_name, rows, 0), columns(axis_name, keep, 0)
     own = jnp.arange(batch[0]) + first_row(axis_name, batch[0])
     meets = keep[:, None] & present[None, :] & (own[:, None] != jnp.arange(others.shape[0])[None, :])
-    apart = 2 - 2 * jnp.matmul(rows, others.T, precision="highest")
+    sizes = lambda points: jnp.sum(jnp.square(points), axis=-1)  # 1, or 0 for an embedding that is 0
+    apart = sizes(rows)[:, None] + sizes(others)[None, :] - 2 * jnp.matmul(rows, others.T, precision="highest")
     potentials = jnp.where(meets, jnp.exp(-sharpness * apart), 0)
     return add(state, jnp.sum(jnp.where(keep, distances, 0)), jnp.sum(keep), jnp.sum(potentials), jnp.sum(meets))
 
@@ -108,7 +109,7 @@ def read(state: Pairs) -> dict[str, Array]:
 
     Returns:
         ``alignment``, in [0, 4]: 0 if positive pairs coincide; ``uniformity``, in [-4 t, 0]: 0 if all embeddings are
-        one point. NaN without pairs.
+        one point. An embedding that is 0 stays 0. NaN without pairs.
 
     Example:
         >>> state = diagnostics.pairs.Pairs(*(jnp.array(x) for x in (1.0, 2.0, 4.0, 4.0)))

@@ -100,10 +100,11 @@ def singular_values(state: Ranks) -> Array:
     return roots(state.products)
 
 
-def roots(products: Array) -> Array:
+def roots(products: Array, scale: Scalar = 0.0) -> Array:
+    """Roots of eigenvalues in falling order, 0 for those within the rounding error of the largest or of ``scale``."""
     values = jnp.linalg.eigvalsh(products)[::-1]
     resolution = products.shape[0] * float(jnp.finfo(products.dtype).eps)
-    return jnp.sqrt(jnp.where(values <= resolution * values[0], 0, values))
+    return jnp.sqrt(jnp.where(values <= resolution * jnp.maximum(values[0], scale), 0, values))
 
 
 def entropy_rank(values: Array) -> Array:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxloss import combine
 from jaxloss._floor import checks
-from jaxloss._floor.maths.numerics import divide, sqrt
+from jaxloss._floor.maths.numerics import divide, scale_of, sqrt
 from jaxloss._floor.mesh import varying_axes
 from jaxloss._floor.typing import Array, ArrayLike
 from jaxloss.inspect.diagnostics._entries import add, ratio
@@ -122,7 +122,7 @@ def shares(state: Terms) -> Array:
         >>> diagnostics.terms.shares(state)
         Array([0.9, 0.1], dtype=float32)
     """
-    scaled = ratio(state.gram, jnp.max(jnp.abs(state.gram)))
+    scaled = state.gram / scale_of(state.gram, (0, 1))
     return ratio(jnp.sum(scaled, axis=1), jnp.sum(scaled))
 
 

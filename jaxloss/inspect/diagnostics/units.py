@@ -203,5 +203,5 @@ def read(state: Units) -> dict[str, Array]:
         "gradient_dormant": share(_low(state.slopes, 0.01)) + graded,
         "dead": share(state.active < 0.01 * count) + known,
         "constant": share(variance <= jnp.square(0.01 * layer)) + known,
-        "saturated": ratio(jnp.sum(state.saturated), state.bounded * units),
+        "saturated": ratio(jnp.sum(state.saturated), state.bounded * units) + known,
     }

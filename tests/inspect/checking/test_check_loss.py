@@ -16,12 +16,14 @@ import optax
 import pytest
 
 import jaxloss
+from jaxloss.inspect.cards.rows import floats
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.checking import Report, check_loss
 from jaxloss.inspect.checking.inputs import INPUTS
 from jaxloss.inspect.checking.judging import CONTRACT, FORM, NUMBERS, OWN_AFFAIR
 from jaxloss.inspect.examples import failures
 from jaxloss.inspect.laws import LAWS
+from jaxloss.inspect.programs import defaults
 from jaxloss.inspect.verdict import Word
 from tests.inspect.checking import losses
 
@@ -251,6 +253,26 @@ def test_a_thorough_check_tries_every_float32(monkeypatch) -> None:
         with pytest.raises(StopIteration):
             check_loss(losses.good, kind="residual", dtypes=("float16",), thorough=thorough)
     assert seen == [("float16", "float32"), ("float16",)]
+
+
+@pytest.mark.full
+def test_a_thorough_check_says_what_float32_does(monkeypatch) -> None:
+    """Of one binade; of all 2^32 inputs, log_cosh of optax is negative at 23,807,790, which takes some minutes."""
+
+    def some(dtype, legal):
+        return every(dtype, (2.0**-12, 2.0**-11) if dtype is np.float32 else legal)
+
+    every = floats._inputs
+    monkeypatch.setattr(floats, "_inputs", some)
+    found = check_loss(optax.log_cosh, kind="residual", dtypes=("float16",), thorough=True)
+    verdict = found.verdicts["float32"]
+    assert verdict.word is Word.REFUTED
+    assert verdict.evidence["points"] == 2**23 + 1
+    inputs = np.arange(2**23 + 1, dtype=np.uint32) + np.float32(2.0**-12).view(np.uint32)
+    values = jax.jit(optax.log_cosh, compiler_options=defaults())(inputs.view(np.float32))
+    assert verdict.evidence["counts"]["negative"] == int((np.asarray(values) < 0).sum()) > 50_000
+    assert any(text.startswith("float32: negative value of a loss that is >= 0") for text in found.advice)
+    assert found.verdicts["finite_gradient"].evidence["dtype"] == "float16 and float32"
 
 
 def test_text_is_as_wide_as_asked_and_says_what_broke() -> None:

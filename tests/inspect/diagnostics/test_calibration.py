@@ -1,4 +1,4 @@
-"""Calibration against its definitions in NumPy, which always run, and against netcal, uncertainty-calibration, relplot."""
+"""Calibration against its definitions in NumPy; other packages are asked in `test_calibration_peers`."""
 
 from __future__ import annotations
 
@@ -67,8 +67,7 @@ def test_adaptive_error_is_that_of_sorted_confidences(size: int) -> None:
     parts = np.split((confidences - hits)[order], BINS)
     expected = sum(abs(part.sum()) for part in parts) / size
     # A cell that a border crosses is divided in proportion: by at most its mass.
-    found = calibration.adaptive_ece(counted(size))
-    np.testing.assert_allclose(found, expected, atol=2 * BINS / 960 if size < 1000 else 2e-3)
+    np.testing.assert_allclose(calibration.adaptive_ece(counted(size)), expected, atol=5e-4)
 
 
 def test_a_bin_of_two_counts_in_the_debiased_error_and_a_bin_of_one_does_not() -> None:
@@ -118,7 +117,7 @@ def reflected(confidences: np.ndarray, hits: np.ndarray, width: float, points: i
 def test_smooth_error_is_the_fixed_point_of_reflected_smoothing(size: int) -> None:
     confidences, hits = predictions(*sample(size))
     expected = scipy.optimize.brentq(lambda w: reflected(confidences, hits, w) - w, 1e-3, 1, xtol=1e-5)
-    np.testing.assert_allclose(calibration.smooth_ece(counted(size)), expected, atol=4e-4)
+    np.testing.assert_allclose(calibration.smooth_ece(counted(size)), expected, atol=3e-5)
 
 
 def test_null_is_the_error_of_calibrated_models() -> None:
@@ -195,31 +194,6 @@ def test_temperature_over_devices() -> None:
         out_specs=PartitionSpec(),
     )
     np.testing.assert_allclose(jax.jit(fit)(logits, labels), calibration.fit_temperature(logits, labels), rtol=1e-5)
-
-
-@pytest.mark.parametrize("size", [60, 1000, 6000])
-def test_ece_of_netcal(size: int) -> None:
-    metrics = pytest.importorskip("netcal.metrics", reason="netcal is not installed")
-    probs = scipy.special.softmax(sample(size)[0].astype(np.float64), axis=-1)
-    expected = metrics.ECE(bins=BINS).measure(probs, sample(size)[1])
-    np.testing.assert_allclose(calibration.ece(counted(size)), expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("size", [60, 1000, 6000])
-def test_debiased_error_of_uncertainty_calibration(size: int) -> None:
-    utils = pytest.importorskip("calibration.utils", reason="uncertainty-calibration is not installed")
-    confidences, hits = predictions(*sample(size))
-    bins = utils.bin(list(zip(confidences, hits, strict=True)), list(np.linspace(0, 1, BINS + 1)[1:]))
-    kept = [b for b in bins if len(b) > 1]
-    expected = np.sqrt(max(utils.unbiased_square_ce(kept) * sum(map(len, kept)) / size, 0))
-    np.testing.assert_allclose(calibration.debiased_l2(counted(size)), expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize("size", [60, 1000, 6000])
-def test_smooth_error_of_relplot(size: int) -> None:
-    metrics = pytest.importorskip("relplot.metrics", reason="relplot is not installed")
-    expected = metrics.smECE(*predictions(*sample(size)), eps=1e-4)
-    np.testing.assert_allclose(calibration.smooth_ece(counted(size)), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("bad", [{"labels": 10}, {"logits": np.nan}])

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.full
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 
 
-def run(step: Callable[..., tuple], start: object, states: dict[str, object], steps: int, every: int) -> list[str]:
-    """Names of the alarms of a run of ``step(params, states) -> (params, states)``."""
+def history(step: Callable[..., tuple], start: object, states: dict[str, object], steps: int, every: int) -> d.History:
+    """The readings of a run of ``step(params, states) -> (params, states)``."""
 
     def one(carry: tuple, number: jax.Array) -> tuple:
         params, states = step(*carry)
@@ -26,7 +26,12 @@ def run(step: Callable[..., tuple], start: object, states: dict[str, object], st
         return (params, states), (due, readings)
 
     _, (due, readings) = jax.jit(lambda carry: jax.lax.scan(one, carry, jnp.arange(steps)))((start, states))
-    return [alarm.name for alarm in d.report(d.append(None, np.arange(steps), readings, due=due))]
+    return d.append(None, np.arange(steps), readings, due=due)
+
+
+def run(*given: object) -> list[str]:
+    """Names of the alarms of a run."""
+    return [alarm.name for alarm in d.report(history(*given))]
 
 
 def faint_foreground() -> tuple[jax.Array, jax.Array]:
@@ -93,6 +98,47 @@ def shortcut(weigh: bool) -> list[str]:
 def test_a_shortcut() -> None:
     assert "feature starvation (group)" in shortcut(weigh=False)
     assert "feature starvation (group)" not in shortcut(weigh=True)
+
+
+def failing_group(kind: str, weigh: bool) -> tuple[bool, np.ndarray]:
+    """Whether group 0, 5 % of the examples, raises the alarm, and the accuracies of both groups in the end."""
+    rng = np.random.default_rng(1)
+    group = (rng.uniform(size=2000) > 0.05).astype(int)
+    labels = group if kind == "rare" else rng.integers(0, 2, 2000)
+    cue, noise = {
+        "misled": ([[0.6, -2.0], [0.6, 2.0]], [0.3, 0.1]),
+        "hard": ([[0.1, 0.1], [1.5, 1.0]], [0.5, 0.5]),
+        "rare": ([[0.6, 0.2], [0.6, 0.2]], [0.6, 0.6]),
+    }[kind]
+    drawn = (2 * labels - 1)[:, None] * np.array(cue)[group] + rng.normal(size=(2000, 2)) * noise
+    inputs, targets, groups = jnp.asarray(drawn, jnp.float32), jnp.asarray(labels, jnp.float32), jnp.asarray(group)
+    weights = jnp.asarray(1 / np.bincount(group)[group], jnp.float32) if weigh else None
+
+    def step(params: dict[str, jax.Array], states: dict[str, object]) -> tuple:
+        logits = lambda p: inputs @ p["w"] + p["b"]
+        losses = jaxloss.sigmoid_binary_cross_entropy(logits(params), targets, reduction="none")
+        hits = (logits(params) > 0) == (targets > 0)
+        loss = lambda p: jaxloss.sigmoid_binary_cross_entropy(logits(p), targets, weights=weights)
+        params = jax.tree.map(lambda p, g: p - 0.5 * g, params, jax.grad(loss)(params))
+        return params, {"groups": d.groups.update(states["groups"], losses, hits, groups)}
+
+    read = history(step, {"w": jnp.zeros(2), "b": jnp.zeros(())}, {"groups": d.groups.init(2)}, 50, 5)
+    names = [alarm.name for alarm in d.report(read)]
+    return "feature starvation (group)" in names, read.readings["groups/group_accuracy"][-1]
+
+
+def test_equal_weights_tell_a_misled_group_from_a_hard_and_from_a_rare_one() -> None:
+    """The alarm names all three, because the readings of one run do not tell them apart; those of the second one do."""
+    alike = {kind: failing_group(kind, weigh=False) for kind in ("misled", "hard", "rare")}
+    assert all(alarmed and worst < 0.65 and rest > 0.95 for alarmed, (worst, rest) in alike.values()), alike
+    told = {kind: failing_group(kind, weigh=True) for kind in alike}
+    misled, hard, rare = (accuracies for _, accuracies in told.values())
+    assert not told["misled"][0]
+    assert misled.min() > 0.95, "both groups are right"
+    assert told["hard"][0]
+    assert hard[0] < 0.65
+    assert rare[0] > alike["rare"][1][0] + 0.5
+    assert rare[1] < alike["rare"][1][1] - 0.1, "at the expense of the others"
 
 
 def overfitted(smoothing: float) -> list[str]:

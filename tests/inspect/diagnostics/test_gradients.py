@@ -70,6 +70,16 @@ def test_shares_do_not_depend_on_the_scale_of_the_loss(scale: float) -> None:
         np.testing.assert_allclose(shares(scale)[name], shares(1.0)[name], rtol=2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("scale", [1e-25, 1.0, 1e25])
+def test_norms_do_not_depend_on_the_scale_of_the_features(scale: float) -> None:
+    """The gradient of an example has the norm ``|delta| |[h, 1]|``, also where the squares leave float32."""
+    slopes, features, groups = (DRAWN[name] for name in ("slopes", "features", "groups"))
+    given = (jnp.asarray(slopes), jnp.asarray(groups), jnp.asarray(scale * features, jnp.float32))
+    state = jax.jit(gradient_shares.update)(gradient_shares.init(GROUPS, 3, 6), *given)
+    lengths = np.linalg.norm(slopes, axis=1) * np.hypot(scale * np.linalg.norm(features.astype(np.float64), axis=1), 1)
+    np.testing.assert_allclose(state.lengths, np.bincount(groups, lengths, GROUPS), rtol=1e-5)
+
+
 def test_bins_of_confidence_agree_with_the_histogram() -> None:
     confidences = jnp.asarray([0.0, 0.1, 0.100001, 0.5, 0.999, 1.0, -0.1, 1.1, jnp.nan])
     assert gradient_shares.confidence_bins(confidences).tolist() == [0, 0, 1, 4, 9, 9, -1, -1, -1]

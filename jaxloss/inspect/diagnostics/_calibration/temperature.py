@@ -38,11 +38,13 @@ def fit_temperature(
         labels: Shape ``[...]``, integer; one outside ``[0, classes)`` makes the result NaN.
         where: Boolean ``[...]``; False deletes a prediction.
         axis_name: Inside `jax.shard_map`, the mesh axes that the examples are spread over.
-        lowest: Lower end of the search; it is returned if every prediction is right with a margin.
+        lowest: Lower end of the search; it is returned if every prediction is right with a margin, or every
+            temperature is equally likely, as with one class.
         highest: Upper end of the search.
 
     Returns:
-        A scalar in ``[lowest, highest]``: above 1, the model is over-confident; below 1, under-confident.
+        A scalar in ``[lowest, highest]``: above 1, the model is over-confident; below 1, under-confident. NaN
+        without predictions, and if a logit is NaN or plus infinity or that of the label is minus infinity.
 
     Raises:
         TypeError: If ``logits`` is not floating, or ``labels`` is not integer.
@@ -80,7 +82,10 @@ def fit_temperature(
         rising = slope(jnp.exp(-middle)) > 0
         return jnp.where(rising, middle, low), jnp.where(rising, high, middle)
 
-    unknown = weighted_mean(jnp.where(keep & ~legal, jnp.nan, 0.0), keep, axis_name=axis_name).astype(scores.dtype)
+    flaw = jnp.where(keep & ~legal, jnp.nan, 0.0).astype(scores.dtype)
+    present = weighted_mean(jnp.ones_like(flaw), keep, axis_name=axis_name)  # 0 without predictions, on all devices
+    unknown = jnp.where(present > 0, weighted_mean(flaw, keep, axis_name=axis_name), jnp.nan)
     ends = math.log(lowest) + unknown, math.log(highest) + unknown
     low, high = jax.lax.fori_loop(0, HALVINGS, halve, ends)
-    return jnp.exp((low + high) / 2)
+    # Added again: XLA (jax 0.10, CPU) loses a NaN that a loop starts with if it is known when compiling.
+    return jnp.exp((low + high) / 2) + unknown

@@ -76,6 +76,13 @@ def _easy_negatives_evidence(r: Readings, _: Readings) -> str:
     )
 
 
+def _collapsed_evidence(r: Readings, _: Readings) -> str:
+    variance = f"embeddings of length 1 have a variance of {r['variance']:.4f}"
+    if np.isnan(r["effective_share"]):
+        return f"{variance}: they are one point"
+    return f"{variance} and use {r['effective_share']:.0%} of their dimensions"
+
+
 def _since_start(values: np.ndarray) -> float:
     """The first reading that is not NaN."""
     known = values[~np.isnan(values)]
@@ -190,7 +197,8 @@ RULES: tuple[Rule, ...] = (
             f"(standard error {r['gap_error']:.0%})"
         ),
         ("jaxloss.combine.group_dro", "jaxloss.reductions.worst_group", "jaxloss.class_balanced_weights"),
-        "the gap is as large on data without the suspected cue: the group is hard, not misled",
+        "with equal weights of the groups, its accuracy stays low: the group is hard; or it rises only as that of the "
+        "others falls: the group is rare and overlaps them. A misled group becomes right, and the others stay right",
     ),
     Rule(
         "feature starvation (cue)",
@@ -225,10 +233,7 @@ RULES: tuple[Rule, ...] = (
         "collapsed embeddings",
         ("variance", "effective_share"),
         lambda r: (r["variance"] < 0.01) | (r["effective_share"] < 0.1),
-        lambda r, _: (
-            f"embeddings of length 1 have a variance of {r['variance']:.4f} and use {r['effective_share']:.0%} of "
-            "their dimensions"
-        ),
+        _collapsed_evidence,
         ("jaxloss.vicreg_loss", "jaxloss.barlow_twins_loss"),
         "a linear probe on the embeddings is as accurate as before",
     ),
