@@ -19,7 +19,7 @@ from jaxloss.inspect.cards.lemmas.tables import ROWS, Claim, Lemma, lemmas, theo
 from jaxloss.inspect.cards.reading.views import settings_of
 from jaxloss.inspect.verdict import Verdict, Word
 
-THEOREM = theorems()["mean_value"]
+THEOREM = theorems()["lipschitz_of_lipschitz"]
 
 
 def rows_of(name: str, **parameters) -> dict[str, Verdict]:
@@ -45,8 +45,9 @@ def planted(fn, row: str, bound: str = "", **more) -> Verdict:
 CLAIMS = [(name, claim) for name, lemma in lemmas().items() for claim in lemma.claims]
 
 
-# What a search need not reach: bounds that hold for all sizes and grades of a list, or for a whole family of losses.
+# Bounds that the loss itself does not reach: those of all strongly convex regularizers and of all distributions.
 LOOSE = {
+    ("hl_gauss_loss", "lipschitz"): 0.93,
     ("entmax15_loss", "smooth"): 2**-0.5,
     ("entmax_loss", "smooth"): 2**-0.5,
 }
@@ -66,7 +67,7 @@ def test_every_claim_survives_and_is_nearly_reached(name: str, claim: Claim) -> 
     if claim.row in ("lipschitz", "smooth"):
         assert LOOSE.get((name, claim.row), 1.0) * 0.98 <= found.evidence["reached"] <= 1 + 1e-6
     if claim.row == "minimum":
-        assert found.evidence["distance"] < 1e-3
+        assert found.evidence["distance"] < 5e-3
 
 
 @pytest.mark.parametrize(
@@ -221,6 +222,7 @@ def test_the_tables_are_consistent() -> None:
         assert lemma_of(fn) is lemma
         settings = settings_of(fn, {})
         assert set(lemma.argument) <= set(lemma.inputs)
+        assert not set(lemma.inputs) & set(settings)
         for claim in lemma.claims:
             assert claim.row in ROWS
             assert bool(claim.bound) == (claim.row in ("lipschitz", "smooth", "minimum"))
@@ -302,9 +304,7 @@ def test_a_card_shows_theorem_and_reference() -> None:
     assert "(Shalev-Shwartz and Ben-David 2014)" in row.statement
     assert {"name": row.evidence["lemma"], **row.evidence["reference"]} == dataclasses.asdict(THEOREM)
     text = " ".join(found.text().split())
-    assert text.index("LEMMA lipschitz") < text.index(
-        "Understanding Machine Learning, section 12.1.2: bounded gradients"
-    )
+    assert text.index("LEMMA lipschitz") < text.index("Understanding Machine Learning, claim 12.7: an r-Lipschitz")
     assert "a search reached 1 of it" in text
     assert type(found).from_json(found.json()) == found
 
