@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxloss
-from jaxloss.inspect.cards.lemmas.rows import lemma_of, lemma_program, lemma_rows, with_lemmas
+from jaxloss.inspect.cards.lemmas.rows import lemma_of, lemma_program, with_lemmas
 from jaxloss.inspect.cards.reading.readings import View
 from jaxloss.inspect.cards.reading.vectors import SIZE, vector_view
 from jaxloss.inspect.cards.reading.views import settings_of, view
@@ -74,7 +74,7 @@ def card(loss: str | Callable[..., Any], **parameters: Any) -> Card:
         of_vector = falsify_convexity(vector.fn, SIZE)
         rows["convex"] = min(rows.get("convex", of_vector), of_vector, key=_strength)
     settings = settings_of(fn, parameters)
-    rows = with_lemmas(rows, lemma_rows(fn, settings), one_number=found is not None)
+    rows = with_lemmas(rows, fn, settings, one_number=found is not None)
     if found:
         first = found.subjects[0]
         return _card(fn, parameters, first.kind, first.domain, program_hash(first.fn, ()), rows)

@@ -43,12 +43,12 @@ class Card:
         name: Name of the loss.
         family: The folder of the library that it is in, such as ``"regression"``; empty for a loss of one's own.
         kind: What its number is, as in `jaxloss.inspect.subject.KINDS`; ``"vector"`` if it is a function of a vector,
-            ``"none"`` if it is neither.
+            ``"none"`` if it is neither and has rows only of what theorems say.
         domain: The interval that proofs are about; None without one.
         parameters: The hyperparameters.
         jaxpr: A hash of the program. A card is void for another program.
         versions: Package to version.
-        rows: Name of a property to what is known about it.
+        rows: Name of a property to what is known about it. A number of a loss of a vector is one in the Euclidean norm.
     """
 
     name: str

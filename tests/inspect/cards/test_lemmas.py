@@ -14,7 +14,7 @@ import jaxloss
 from jaxloss.inspect.cards import card
 from jaxloss.inspect.cards.lemmas.drawing import draw, shape_of
 from jaxloss.inspect.cards.lemmas.formulas import holds, names_in, number
-from jaxloss.inspect.cards.lemmas.rows import claim_row, lemma_of, lemma_rows, with_lemmas
+from jaxloss.inspect.cards.lemmas.rows import PASSED_ON, claim_row, lemma_of, lemma_rows, merged
 from jaxloss.inspect.cards.lemmas.tables import ROWS, Claim, Lemma, lemmas, theorems
 from jaxloss.inspect.cards.reading.views import settings_of
 from jaxloss.inspect.verdict import Verdict, Word
@@ -273,7 +273,7 @@ LEMMA = Verdict(Word.LEMMA, "by a theorem", 2.0, {"lemma": "a theorem", "points"
 
 def test_rows_on_the_card_of_one_number() -> None:
     before = {"lipschitz": PROVED, "smooth": UNKNOWN, "proper": TESTED, "minimum": UNKNOWN}
-    found = with_lemmas(before, dict.fromkeys(ROWS, LEMMA), one_number=True)
+    found = merged(before, dict.fromkeys(ROWS, LEMMA), one_number=True, passed_on=PASSED_ON)
     assert found["lipschitz"] == PROVED  # about the number; the other is about the vector
     assert found["vector_lipschitz"] == found["vector_smooth"] == found["vector_minimum"] == LEMMA
     assert found["smooth"].word is Word.LEMMA  # what holds for the vector holds for each of its numbers
@@ -284,13 +284,23 @@ def test_rows_on_the_card_of_one_number() -> None:
     assert found["convex"] == LEMMA
 
 
+@pytest.mark.full
+def test_probabilities_move_together() -> None:
+    """The slope in the probability of one of two classes is up to 4: the norm of the gradient does not bound it."""
+    rows = card("multiclass_brier_score").rows
+    assert rows["vector_lipschitz"].value == pytest.approx(2 * math.sqrt(2), rel=1e-3)
+    slope = jax.grad(lambda p: jaxloss.multiclass_brier_score(jnp.stack([1 - p, p]), 1))(0.0)
+    assert abs(float(slope)) == 4
+    assert rows["lipschitz"].word is not Word.LEMMA
+
+
 def test_rows_on_other_cards() -> None:
-    found = with_lemmas({"convex": TESTED}, {"convex": LEMMA, "lipschitz": LEMMA}, one_number=False)
+    found = merged({"convex": TESTED}, {"convex": LEMMA, "lipschitz": LEMMA}, one_number=False, passed_on=())
     assert [row.word for row in found.values()] == [Word.LEMMA, Word.LEMMA]
     assert list(found) == ["convex", "lipschitz"]
-    kept = with_lemmas({"convex": REFUTED}, {"convex": LEMMA}, one_number=False)
+    kept = merged({"convex": REFUTED}, {"convex": LEMMA}, one_number=False, passed_on=())
     assert kept["convex"] == REFUTED  # a witness is worth more than a theorem that was misapplied
-    contradicted = with_lemmas({"convex": TESTED}, {"convex": REFUTED}, one_number=False)
+    contradicted = merged({"convex": TESTED}, {"convex": REFUTED}, one_number=False, passed_on=())
     assert contradicted["convex"].word is Word.REFUTED
 
 

@@ -14,6 +14,7 @@ from jaxloss.inspect.cards.lemmas.functions import Others, VectorFunction
 from jaxloss.inspect.cards.lemmas.searching import STARTS, STEPS, climb, starts
 from jaxloss.inspect.cards.lemmas.tables import Claim
 from jaxloss.inspect.cards.rows.falsifier import PAIRS, falsify_family
+from jaxloss.inspect.cards.rows.sampling import quick
 from jaxloss.inspect.verdict import Word
 
 __all__ = ["SLACK", "Check", "check"]
@@ -63,7 +64,8 @@ def _convex(_: Claim, function: VectorFunction, rng: np.random.Generator) -> Che
     found = falsify_family(function, others, function.size, place=function.place)
     witness = found.evidence["witness"] if found.word is Word.REFUTED else None
     free = jnp.asarray(np.resize(starts(rng, (function.size,)), (PAIRS, function.size)))
-    values = jax.jit(jax.vmap(lambda point, fixed: function(function.place(point), fixed)))(free, others)
+    value = jax.vmap(lambda point, fixed: function(function.place(point), fixed))
+    values = jax.jit(value, compiler_options=quick())(free, others)
     return Check(found.evidence["points"], bool(jnp.all(jnp.isfinite(values))), witness=witness)
 
 
@@ -178,7 +180,8 @@ def _proper(claim: Claim, function: VectorFunction, rng: np.random.Generator) ->
 def _again(score: Callable[..., jax.Array], points: np.ndarray, others: Any, at: int) -> tuple[float, Any]:
     """The score of one point, rounded to float32 and evaluated on its own, and its other inputs."""
     fixed = jax.tree.map(lambda values: values[at], others)
-    return float(jax.jit(score)(jnp.asarray(points[at].astype(np.float32), jnp.float64), fixed)), fixed
+    again = jax.jit(score, compiler_options=quick())
+    return float(again(jnp.asarray(points[at].astype(np.float32), jnp.float64), fixed)), fixed
 
 
 def _named(point: np.ndarray) -> dict[str, float]:

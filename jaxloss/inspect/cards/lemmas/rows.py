@@ -11,20 +11,21 @@ import numpy as np
 
 import jaxloss
 from jaxloss.inspect.cards.lemmas.checking import Check, check
+from jaxloss.inspect.cards.lemmas.drawing import word_of
 from jaxloss.inspect.cards.lemmas.formulas import holds, names_in, number
 from jaxloss.inspect.cards.lemmas.functions import VectorFunction
 from jaxloss.inspect.cards.lemmas.tables import Claim, Lemma, lemmas
 from jaxloss.inspect.cards.rows.sampling import rounded
 from jaxloss.inspect.verdict import Verdict, Word
 
-__all__ = ["claim_row", "lemma_of", "lemma_program", "lemma_rows", "of_the_vector", "with_lemmas"]
+__all__ = ["claim_row", "lemma_of", "lemma_program", "lemma_rows", "merged", "of_the_vector", "with_lemmas"]
 
 NEAR = 1e-2
 """Distance to a claimed minimum that the search must come within."""
 ABOUT_THE_VECTOR = ("lipschitz", "smooth", "minimum")
 """Rows whose number is another one for the whole vector of an example than for one number of it."""
-PASSED_ON = ("convex", "lipschitz", "smooth")
-"""Rows that hold for every number of a vector if they hold for the vector."""
+PASSED_ON = ("lipschitz", "smooth")
+"""Those of them that hold for every entry of a vector if they hold for the vector."""
 KEPT = ("at_0.95", "link")
 """Numbers of a row without a lemma that the one with it also has."""
 
@@ -131,31 +132,46 @@ def of_the_vector(name: str) -> str:
 
 
 def with_lemmas(
-    rows: Mapping[str, Verdict], of_lemmas: Mapping[str, Verdict], *, one_number: bool
+    rows: Mapping[str, Verdict], fn: Callable[..., Any], settings: Mapping[str, Any], *, one_number: bool
 ) -> dict[str, Verdict]:
     """The rows of a card with those of theorems.
 
     A row that was refuted stays. On the card of a loss of one number, rows about the gradient, the curvature and the
-    minimum in the whole vector are called ``vector_lipschitz``, ``vector_smooth`` and ``vector_minimum``; where the
-    row of the number is unknown, it takes over what holds for the vector.
+    minimum in the whole vector are called ``vector_lipschitz``, ``vector_smooth`` and ``vector_minimum``. Where the
+    steepness of the number is unknown, the bound for the vector is taken: the number is one entry of it, unless the
+    entries are probabilities, which move together.
 
     Args:
         rows: What is known without theorems.
-        of_lemmas: From `lemma_rows`.
+        fn: The loss.
+        settings: All hyperparameters that have a value.
         one_number: Whether the rows are about one number.
 
     Returns:
         All rows.
     """
+    lemma = lemma_of(fn)
+    if lemma is None:
+        return dict(rows)
+    free = all(word_of(lemma.inputs[name]) == "numbers" for name in lemma.argument)
+    return merged(rows, lemma_rows(fn, settings), one_number=one_number, passed_on=PASSED_ON if free else ())
+
+
+def merged(
+    rows: Mapping[str, Verdict], of_lemmas: Mapping[str, Verdict], *, one_number: bool, passed_on: tuple[str, ...]
+) -> dict[str, Verdict]:
+    """The rows of `with_lemmas`, where those of ``passed_on`` hold for one number if they hold for the vector."""
     found = dict(rows)
     for name, verdict in of_lemmas.items():
-        before = rows.get(name)
-        own = of_the_vector(name) if one_number else name
-        if before is not None and own == name:
-            verdict = before if before.word is Word.REFUTED else _instead_of(verdict, before)
-        elif before is not None and before.word is Word.UNKNOWN and name in PASSED_ON:
-            found[name] = _instead_of(verdict, before)
-        found[own] = verdict
+        before, own = rows.get(name), of_the_vector(name) if one_number else name
+        if before is None:
+            found[own] = verdict
+        elif own == name:
+            found[own] = before if before.word is Word.REFUTED else _instead_of(verdict, before)
+        else:
+            found[own] = verdict
+            if before.word is Word.UNKNOWN and name in passed_on:
+                found[name] = _instead_of(verdict, before)
     return found
 
 

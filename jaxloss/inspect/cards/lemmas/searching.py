@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxloss.inspect.cards.rows.sampling import quick
 
 __all__ = ["REACH", "STARTS", "STEPS", "climb", "starts"]
 
@@ -55,7 +58,7 @@ def climb(score: Score, points: np.ndarray, others: Any, *, downhill: Score | No
             stride = jnp.where(follow, down, stride)
         return jnp.clip(point + stride, -REACH, REACH)
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=quick())
     def run(start: jax.Array, fixed: Any, strides: jax.Array, by_slope: jax.Array) -> Carry:
         def step(carry: Carry, drawn: tuple[jax.Array, jax.Array]) -> tuple[Carry, None]:
             places, best = carry

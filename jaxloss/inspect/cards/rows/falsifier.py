@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss.inspect.cards.rows.sampling import quick
 from jaxloss.inspect.verdict import Verdict, Word
 
 __all__ = ["CUT", "PAIRS", "falsify_convexity", "falsify_family"]
@@ -77,12 +78,12 @@ def falsify_family(
     climb = lambda ends, other: _climb(lambda ends: gap(jax.vmap(place)(ends), other), ends, domain)
     with jax.enable_x64(True):
         starts = jnp.asarray(_starts(size, domain))
-        ends, units = jax.jit(jax.vmap(climb))(starts, others)
+        ends, units = jax.jit(jax.vmap(climb), compiler_options=quick())(starts, others)
         units = np.where(np.isfinite(units), units, -np.inf)
         at = int(np.argmax(units))
         best = np.asarray(jax.vmap(place)(ends[at]), np.float32)
         other = jax.tree.map(lambda values: values[at], others)
-        checked = float(jax.jit(gap)(jnp.asarray(best, jnp.float64), other))
+        checked = float(jax.jit(gap, compiler_options=quick())(jnp.asarray(best, jnp.float64), other))
     points = len(starts) * (STEPS + 1)
     if not (np.max(units) >= CUT and checked >= CUT):
         return Verdict(Word.TESTED, "no chord below the loss was found", evidence={"points": points})
