@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +19,9 @@ from jaxloss.inspect.cards.lemmas.formulas import holds, names_in, number
 from jaxloss.inspect.cards.lemmas.rows import PASSED_ON, claim_row, lemma_of, lemma_rows, merged
 from jaxloss.inspect.cards.lemmas.tables import ROWS, Claim, Lemma, lemmas, theorems
 from jaxloss.inspect.cards.reading.views import settings_of
+from jaxloss.inspect.case import Case
 from jaxloss.inspect.verdict import Verdict, Word
+from tests.cases import all_cases
 
 THEOREM = theorems()["lipschitz_of_lipschitz"]
 
@@ -195,6 +199,25 @@ def test_numbers_off_the_defaults(name: str, row: str, parameters: dict, value: 
     assert found.value == pytest.approx(value, rel=1e-3)
     assert found.evidence["reached"] <= 1 + 1e-6
     assert f"{value:.4g}" in found.statement
+
+
+def chosen(cases: list[Case]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Every loss with a lemma, at the hyperparameters of its Case that are off the defaults or at a closed end."""
+    found = [(case.name, keywords) for case in cases if case.name in lemmas() for keywords in (case.hypers, *case.ends)]
+    return [(name, keywords) for name, keywords in found if keywords]
+
+
+OFF = chosen(all_cases())
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("name", "keywords"), OFF, ids=[f"{name}-{place}" for place, (name, _) in enumerate(OFF)])
+def test_claims_survive_off_the_defaults_and_at_closed_ends(name: str, keywords: Mapping[str, Any]) -> None:
+    known = settings_of(getattr(jaxloss, name), {})
+    parameters = {key: value for key, value in keywords.items() if key in known or key == "class_weights"}
+    rows = rows_of(name, **parameters)
+    assert {row.word for row in rows.values()} <= {Word.LEMMA}
+    assert rows or {"class_weights", "z_loss", "swap", "norm_degree", "label_smoothing", "pos_weight"} & set(parameters)
 
 
 def test_conditions_are_needed() -> None:

@@ -121,8 +121,8 @@ def _said(claim: Claim, lemma: Lemma, value: float | None) -> str:
         "convex": f"convex in {where}",
         "lipschitz": f"gradient norm at most {shown} in {where}",
         "smooth": f"Lipschitz constant of the gradient at most {shown} in {where}",
-        "minimum": f"never below {shown}, and as close to it as one likes in {where}",
-        "proper": f"expected loss smallest at the true probabilities alone in {where}",
+        "minimum": f"never below {shown} in {where}, and as close to it as one likes",
+        "proper": f"strictly proper in {where}",
     }[claim.row]
 
 
