@@ -225,7 +225,14 @@ def test_conditions_are_needed() -> None:
     fn = jaxloss.softmax_cross_entropy_with_integer_labels
     lemma = lemmas()[fn.__name__]
     (convex,) = (claim for claim in lemma.claims if claim.row == "convex")
-    assert claim_row(convex, lemma, fn, {"label_smoothing": 0.0, "z_loss": 1.0}).word is Word.REFUTED
+    settings = {"label_smoothing": 0.0, "z_loss": 1.0}
+    found = claim_row(convex, lemma, fn, settings)
+    assert found.word is Word.REFUTED
+    witness = found.evidence["witness"]
+    ends = [jnp.array([witness[f"{end}_{i}"] for i in range(5)]) for end in "xy"]
+    label = jnp.int32(witness["labels_0"])
+    first, second, middle = (float(fn(z, label, **settings)) for z in (*ends, (ends[0] + ends[1]) / 2))
+    assert middle > (first + second) / 2
 
 
 def test_references_are_complete() -> None:

@@ -121,7 +121,7 @@ def _largest(
     witness = None
     if min(again, shares[at]) > 1 + SLACK:
         bound = float(function.bound(claim.bound, fixed))
-        witness = {"found": again * bound if bound > 0 else again - 1, "bound": bound, **_named(points[at])}
+        witness = {"found": again * bound if bound > 0 else again - 1, "bound": bound, **_named(x=points[at], **fixed)}
     return Check(STARTS * STEPS, bool(np.all(np.isfinite(shares))), float(shares[at]), witness)
 
 
@@ -136,7 +136,7 @@ def _minimum(claim: Claim, function: VectorFunction, rng: np.random.Generator) -
     again, fixed = _again(below, points, others, at)
     bound = float(function.bound(claim.bound, fixed))
     contradicted = min(again, depths[at]) > SLACK * (1 + abs(bound))
-    witness = {"found": bound - again, "bound": bound, **_named(points[at])} if contradicted else None
+    witness = {"found": bound - again, "bound": bound, **_named(x=points[at], **fixed)} if contradicted else None
     return Check(STARTS * STEPS, bool(np.all(np.isfinite(depths))), max(-float(depths[at]), 0.0), witness)
 
 
@@ -172,8 +172,7 @@ def _proper(claim: Claim, function: VectorFunction, rng: np.random.Generator) ->
     at = int(np.argmax(gains))
     again, truth = _again(cheaper, points, truths, at)
     refuted = min(again, gains[at]) > -SLACK
-    named = {f"true_{i}": float(v) for i, v in enumerate(truth)}
-    witness = {"gain": again, **named, **_named(points[at])} if refuted else None
+    witness = {"gain": again, **_named(true=truth, x=points[at])} if refuted else None
     return Check(STARTS * STEPS, bool(np.all(np.isfinite(gains))), None, witness)
 
 
@@ -184,8 +183,10 @@ def _again(score: Callable[..., jax.Array], points: np.ndarray, others: Any, at:
     return float(again(jnp.asarray(points[at].astype(np.float32), jnp.float64), fixed)), fixed
 
 
-def _named(point: np.ndarray) -> dict[str, float]:
-    return {f"x_{i}": float(v) for i, v in enumerate(np.ravel(point.astype(np.float32)))}
+def _named(*, x: np.ndarray, **fixed: np.ndarray) -> dict[str, float]:
+    """The numbers of a witness: the point as it was evaluated again, and the other inputs."""
+    arrays = {"x": x.astype(np.float32), **fixed}
+    return {f"{name}_{i}": float(v) for name, values in arrays.items() for i, v in enumerate(np.ravel(values))}
 
 
 CHECKS: Mapping[str, Callable[[Claim, VectorFunction, np.random.Generator], Check]] = {

@@ -72,7 +72,7 @@ def falsify_family(
         place: From any numbers to a vector at which the loss is defined, such as a softmax.
 
     Returns:
-        As of `falsify_convexity`.
+        As of `falsify_convexity`. The witness has the other inputs, too, if they are a dictionary.
     """
     gap = lambda ends, other: _gap(lambda x: fn(x, other), ends)
     climb = lambda ends, other: _climb(lambda ends: gap(jax.vmap(place)(ends), other), ends, domain)
@@ -87,7 +87,8 @@ def falsify_family(
     points = len(starts) * (STEPS + 1)
     if not (np.max(units) >= CUT and checked >= CUT):
         return Verdict(Word.TESTED, "no chord below the loss was found", evidence={"points": points})
-    witness = {f"{name}_{i}": float(v) for name, row in zip("xy", best, strict=True) for i, v in enumerate(row)}
+    named = {"x": best[0], "y": best[1], **(other if isinstance(other, dict) else {})}
+    witness = {f"{name}_{i}": float(v) for name, row in named.items() for i, v in enumerate(np.ravel(row))}
     statement = f"not convex: a midpoint is {checked:.1g} rounding units above its chord"
     return Verdict(Word.REFUTED, statement, evidence={"points": points, "witness": witness})
 
