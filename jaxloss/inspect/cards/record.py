@@ -133,7 +133,7 @@ def _words(verdict: Verdict) -> str:
         where = _short(evidence["domain"])
         return verdict.statement if where in verdict.statement else f"{verdict.statement} (on {where})"
     if verdict.word is Word.LEMMA:
-        return f"{verdict.statement} ({'; '.join(_grounds(evidence))})"
+        return "; ".join((verdict.statement, *_grounds(evidence)))
     if verdict.word is Word.REFUTED:
         items = [f"{name} {_short(value)}" for name, value in evidence["witness"].items()]
         return f"{verdict.statement} (witness: {', '.join(items[:SHOWN])}{', ...' if len(items) > SHOWN else ''})"
