@@ -1,6 +1,7 @@
 """Property cards: what a loss does, before one trains with it.
 
-`card` examines a loss now; `cards` reads the committed cards of all losses, and `find` searches them.
+`card` examines a loss now; `cards` reads the committed cards of all losses, and `find` searches them. What textbook
+theorems decide is in the tables of `jaxloss.inspect.cards.lemmas`.
 """
 
 from jaxloss.inspect.cards.examination import card, examine

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxloss
+from jaxloss.inspect.cards.lemmas.rows import lemma_of, lemma_program, with_lemmas
 from jaxloss.inspect.cards.reading.readings import View
 from jaxloss.inspect.cards.reading.vectors import SIZE, vector_view
 from jaxloss.inspect.cards.reading.views import settings_of, view
@@ -41,8 +42,11 @@ def card(loss: str | Callable[..., Any], **parameters: Any) -> Card:
 
     A loss of one number per example gets all rows: what is proved on an interval, every bfloat16 and float16 input,
     influence, efficiency, what it reports or predicts, and its cost. A loss of a vector gets a search for a
-    counterexample to convexity; so does one of a number whose convexity is neither proved nor refuted. Other losses get
-    a card without rows. `cards` reads the committed table instead.
+    counterexample to convexity; so does one of a number whose convexity is neither proved nor refuted. What a textbook
+    theorem says of a loss is a row with the word LEMMA, if a search for a contradiction finds none: about the Euclidean
+    norm of the logits, predictions or embeddings of one example. On the card of a loss of one number such rows are
+    called ``vector_lipschitz``, ``vector_smooth`` and ``vector_minimum``. Other losses get a card without rows.
+    `cards` reads the committed table instead.
 
     Args:
         loss: A loss of the library, its name, or a function with its conventions.
@@ -59,6 +63,9 @@ def card(loss: str | Callable[..., Any], **parameters: Any) -> Card:
         >>> found = card("huber_loss", delta=1.345)
         >>> found.rows["efficiency"].value, found.rows["bfloat16"].word.value
         (0.95, 'PROVED')
+        >>> row = card("triplet_margin_loss").rows["lipschitz"]
+        >>> row.word.value, round(row.value, 3), row.evidence["reference"]["authors"]
+        ('LEMMA', 2.449, 'Shalev-Shwartz and Ben-David')
     """
     fn = loss_named(loss) if isinstance(loss, str) else loss
     found, vector = view(fn, **parameters), vector_view(fn, **parameters)
@@ -66,12 +73,15 @@ def card(loss: str | Callable[..., Any], **parameters: Any) -> Card:
     if vector:
         of_vector = falsify_convexity(vector.fn, SIZE)
         rows["convex"] = min(rows.get("convex", of_vector), of_vector, key=_strength)
+    settings = settings_of(fn, parameters)
+    rows = with_lemmas(rows, fn, settings, one_number=found is not None)
     if found:
         first = found.subjects[0]
         return _card(fn, parameters, first.kind, first.domain, program_hash(first.fn, ()), rows)
     if vector:
         return _card(fn, parameters, "vector", None, program_hash(vector.fn, (SIZE,)), rows)
-    return _card(fn, parameters, "none", None, "", rows)
+    program = program_hash(*lemma_program(fn, settings)) if lemma_of(fn) else ""
+    return _card(fn, parameters, "none", None, program, rows)
 
 
 def loss_named(name: str) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jaxloss.inspect.cards import picture
@@ -43,12 +43,12 @@ class Card:
         name: Name of the loss.
         family: The folder of the library that it is in, such as ``"regression"``; empty for a loss of one's own.
         kind: What its number is, as in `jaxloss.inspect.subject.KINDS`; ``"vector"`` if it is a function of a vector,
-            ``"none"`` if it is neither.
+            ``"none"`` if it is neither and has rows only of what theorems say.
         domain: The interval that proofs are about; None without one.
         parameters: The hyperparameters.
         jaxpr: A hash of the program. A card is void for another program.
         versions: Package to version.
-        rows: Name of a property to what is known about it.
+        rows: Name of a property to what is known about it. A number of a loss of a vector is one in the Euclidean norm.
     """
 
     name: str
@@ -133,11 +133,19 @@ def _words(verdict: Verdict) -> str:
         where = _short(evidence["domain"])
         return verdict.statement if where in verdict.statement else f"{verdict.statement} (on {where})"
     if verdict.word is Word.LEMMA:
-        return f"{verdict.statement} ({evidence['lemma']})"
+        return "; ".join((verdict.statement, *_grounds(evidence)))
     if verdict.word is Word.REFUTED:
         items = [f"{name} {_short(value)}" for name, value in evidence["witness"].items()]
         return f"{verdict.statement} (witness: {', '.join(items[:SHOWN])}{', ...' if len(items) > SHOWN else ''})"
     return f"{verdict.statement} ({evidence['points']} points)" if "points" in evidence else verdict.statement
+
+
+def _grounds(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """The theorem, where one can read it, and how near a search came to its number."""
+    reference = evidence.get("reference")
+    yield f"{reference['title']}, {reference['place']}: {evidence['lemma']}" if reference else evidence["lemma"]
+    if "reached" in evidence:
+        yield f"a search reached {evidence['reached']:g} of it"
 
 
 def _short(value: Any) -> str:

@@ -58,8 +58,9 @@ def find(*, task: str | None = None, **rows: bool) -> list[str]:
 
     Args:
         task: A family of losses, such as ``"regression"`` or ``"classification"``; all by default.
-        rows: Name of a row to True, where the property must hold, or False, where it must be refuted. A loss for which
-            the row is unknown is in neither list.
+        rows: Name of a row to True, where the property must hold, or False, where it must be refuted. A property holds
+            if it is proved, if a theorem says so (LEMMA), or if tests found no exception. A loss for which the row is
+            unknown is in neither list.
 
     Returns:
         The names in alphabetical order.

@@ -129,7 +129,7 @@ def test_every_loss_has_a_committed_card() -> None:
     assert set(cards()) == set(all_losses())
     for name, found in cards().items():
         assert found.kind in {*KINDS, "vector", "none"}
-        assert bool(found.rows) == (found.kind != "none"), name
+        assert found.rows or found.kind == "none", name
         assert found.family == getattr(jaxloss, name).__module__.split(".")[1]
 
 
@@ -167,6 +167,14 @@ def test_find_checks_its_words() -> None:
         find(task="regresion")
     with pytest.raises(ValueError, match="no card has a row 'convexity'; rows are .*convex"):
         find(convexity=True)
+
+
+def test_a_theorem_counts_as_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    lemma = Verdict(Word.LEMMA, "convex in x", None, {"lemma": "a theorem", "points": 9})
+    known = {"made_up_loss": made_up(rows={"convex": lemma})}
+    monkeypatch.setattr("jaxloss.inspect.cards.table.cards", lambda: known)
+    assert find(convex=True) == ["made_up_loss"]
+    assert find(convex=False) == []
 
 
 def test_drift_is_seen() -> None:

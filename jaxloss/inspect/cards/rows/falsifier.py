@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss.inspect.cards.rows.sampling import quick
 from jaxloss.inspect.verdict import Verdict, Word
 
-__all__ = ["CUT", "falsify_convexity"]
+__all__ = ["CUT", "PAIRS", "falsify_convexity", "falsify_family"]
 
 CUT = 1e3
 """Rounding units from which a gap is a counterexample; convex losses stay below 1."""
 SCALES = 10.0 ** np.arange(-3.0, 2.0)
 STARTS = 24
 """Pairs of points per pair of scales: how far out the chord lies, and how long it is."""
+PAIRS = STARTS * SCALES.size**2
+"""Pairs of points at which the search starts."""
 STEPS = 40
 Climb = tuple[jax.Array, jax.Array, jax.Array]
 """Both ends, the best ends until now, and their gap."""
@@ -47,17 +51,44 @@ def falsify_convexity(
         >>> falsify_convexity(lambda x: jnp.log1p(jnp.sum(x * x)), 3).word.value
         'REFUTED'
     """
-    gap = jax.jit(lambda ends: _gap(fn, ends))
+    return falsify_family(lambda x, _: fn(x), np.zeros(PAIRS), size, domain=domain)
+
+
+def falsify_family(
+    fn: Callable[[jax.Array, Any], jax.Array],
+    others: Any,
+    size: int,
+    *,
+    domain: tuple[float, float] = (-50.0, 50.0),
+    place: Callable[[jax.Array], jax.Array] = lambda free: free,
+) -> Verdict:
+    """Look for such points of any of several functions, as `falsify_convexity` does of one.
+
+    Args:
+        fn: From a vector, and other inputs that both points share, to one loss.
+        others: The other inputs of every start, a pytree whose leaves have an axis of `PAIRS` first.
+        size: Length of the vector.
+        domain: The interval in which the numbers stay that are moved.
+        place: From any numbers to a vector at which the loss is defined, such as a softmax.
+
+    Returns:
+        As of `falsify_convexity`. The witness has the other inputs, too, if they are a dictionary.
+    """
+    gap = lambda ends, other: _gap(lambda x: fn(x, other), ends)
+    climb = lambda ends, other: _climb(lambda ends: gap(jax.vmap(place)(ends), other), ends, domain)
     with jax.enable_x64(True):
         starts = jnp.asarray(_starts(size, domain))
-        ends, units = jax.jit(jax.vmap(lambda ends: _climb(fn, ends, domain)))(starts)
+        ends, units = jax.jit(jax.vmap(climb), compiler_options=quick())(starts, others)
         units = np.where(np.isfinite(units), units, -np.inf)
-        best = np.asarray(ends[int(np.argmax(units))], np.float32)
-        checked = float(gap(jnp.asarray(best, jnp.float64)))
+        at = int(np.argmax(units))
+        best = np.asarray(jax.vmap(place)(ends[at]), np.float32)
+        other = jax.tree.map(lambda values: values[at], others)
+        checked = float(jax.jit(gap, compiler_options=quick())(jnp.asarray(best, jnp.float64), other))
     points = len(starts) * (STEPS + 1)
     if not (np.max(units) >= CUT and checked >= CUT):
         return Verdict(Word.TESTED, "no chord below the loss was found", evidence={"points": points})
-    witness = {f"{name}_{i}": float(v) for name, row in zip("xy", best, strict=True) for i, v in enumerate(row)}
+    named = {"x": best[0], "y": best[1], **(other if isinstance(other, dict) else {})}
+    witness = {f"{name}_{i}": float(v) for name, row in named.items() for i, v in enumerate(np.ravel(row))}
     statement = f"not convex: a midpoint is {checked:.1g} rounding units above its chord"
     return Verdict(Word.REFUTED, statement, evidence={"points": points, "witness": witness})
 
@@ -79,13 +110,13 @@ def _gap(fn: Callable[[jax.Array], jax.Array], ends: jax.Array) -> jax.Array:
 
 
 def _climb(
-    fn: Callable[[jax.Array], jax.Array], ends: jax.Array, domain: tuple[float, float]
+    gap: Callable[[jax.Array], jax.Array], ends: jax.Array, domain: tuple[float, float]
 ) -> tuple[jax.Array, jax.Array]:
     """Both ends after some steps uphill, whose length is a share of the chord; the best pair on the way."""
 
     def step(carry: Climb, _: None) -> tuple[Climb, None]:
         ends, best, most = carry
-        value, slope = jax.value_and_grad(lambda ends: _gap(fn, ends))(ends)
+        value, slope = jax.value_and_grad(gap)(ends)
         better = value > most
         best, most = jnp.where(better, ends, best), jnp.where(better, value, most)
         length = 0.1 * jnp.linalg.norm(ends[1] - ends[0]) / (jnp.linalg.norm(slope) + 1e-300)

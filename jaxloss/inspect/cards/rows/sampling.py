@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss.inspect.programs import defaults
 from jaxloss.inspect.verdict import Verdict, Word
 
-__all__ = ["Curve", "curve", "rounded", "tested"]
+__all__ = ["Curve", "curve", "quick", "rounded", "tested"]
 
 CHUNK = 4096
 """Numbers of one call: every call has the same shape, so that a loss is compiled once for all rows."""
+
+QUICK: Mapping[str, str | bool | int | float] = {
+    "xla_backend_optimization_level": 0,
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,
+    "xla_llvm_disable_expensive_passes": True,
+}
 
 
 class Curve:
@@ -48,6 +56,11 @@ class Curve:
 def curve(fn: Callable[[jax.Array], jax.Array]) -> Curve:
     """The `Curve` of a function, remembered for the rows of one card."""
     return Curve(fn)
+
+
+def quick() -> dict[str, str | bool | int | float]:
+    """Compiler options for a search, most of whose time is compilation; versions of XLA differ in those they have."""
+    return {name: value for name, value in QUICK.items() if name in defaults()}
 
 
 def rounded(number: float) -> float:
