@@ -119,3 +119,22 @@ def test_an_unknown_row_names_the_near_ones(folder: Path, capsys, monkeypatch) -
     broken = Report("loss", "a loss", cards()["squared_error"], {"law": ["it broke"]}, {}, (), jaxloss.squared_error)
     monkeypatch.setattr(check, "check_loss", lambda *_, **__: broken)
     assert cli.main(words) == 1
+
+
+def test_a_thorough_check_moves_a_bar_at_a_terminal_alone(folder: Path, capsys, monkeypatch) -> None:
+    from jaxloss.cli import output
+    from jaxloss.cli.commands import check
+    from jaxloss.inspect.cards import cards
+    from jaxloss.inspect.checking import Report
+
+    report = Report("loss", "a loss", cards()["squared_error"], {}, {}, (), jaxloss.squared_error)
+    bars = []
+    monkeypatch.setattr(check, "check_loss", lambda *_, progress, **__: bars.append(progress) or report)
+    words = ["check", f"{folder}/losses.py:ripple", "--kind", "residual", "--thorough"]
+    assert cli.main(words) == 0
+    assert bars == [None]
+    monkeypatch.setattr(output.sys.stderr, "isatty", lambda: True)
+    with output.advancing("checking") as progress:
+        assert progress is not None
+        progress(0.5)
+    assert "checking" in capsys.readouterr().err

@@ -6,11 +6,11 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["nothing_found", "print_json", "print_table", "print_text", "width", "working"]
+__all__ = ["advancing", "nothing_found", "print_json", "print_table", "print_text", "width", "working"]
 
 IN_A_PIPE = 100
 NARROWEST = 60
@@ -105,6 +105,20 @@ def _print_rich(what: Any, *, soft_wrap: bool = False) -> None:
     with console.capture() as captured:
         console.print(what)
     sys.stdout.write("\n".join(line.rstrip() for line in captured.get().split("\n")))
+
+
+@contextmanager
+def advancing(on: str) -> Iterator[Callable[[float], Any] | None]:
+    """A bar for what takes minutes, moved by its share from 0 to 1; None where no reader is at a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(on, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxloss.cli.commands.card import STYLES
-from jaxloss.cli.output import print_json, print_text, width, working
+from jaxloss.cli.output import advancing, print_json, print_text, width, working
 from jaxloss.cli.wrong_use import WrongUse, what_users_say
 from jaxloss.inspect.checking import Report, check_loss
 from jaxloss.inspect.checking.inputs import INPUTS, OwnKind
@@ -38,8 +38,9 @@ def run(
         raise WrongUse(f"--kind says what the first argument of the loss is; found {kind!r}, kinds are\n{listed}")
     with contextlib.redirect_stdout(sys.stderr):  # what the user's file prints is no part of the answer
         fn = user_function(loss)
-        with what_users_say(), working(f"checking {fn.__name__}"):
-            report = check_loss(fn, kind=kinds[kind], kinks=kinks, domain=domain, thorough=thorough)
+        on = f"checking {fn.__name__}"
+        with what_users_say(), advancing(on) if thorough else working(on) as progress:
+            report = check_loss(fn, kind=kinds[kind], kinks=kinks, domain=domain, thorough=thorough, progress=progress)
             failures = _failures(report, require)
     if json:
         print_json(_fields(report, failures))

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 import jaxloss
 from jaxloss.inspect.cards.lemmas.rows import lemma_of, lemma_program, with_lemmas
@@ -21,7 +22,7 @@ from jaxloss.inspect.cards.reading.views import settings_of, view
 from jaxloss.inspect.cards.record import Card, plain
 from jaxloss.inspect.cards.rows.cost import cost_rows
 from jaxloss.inspect.cards.rows.falsifier import falsify_convexity
-from jaxloss.inspect.cards.rows.floats import FloatName, enumerate_floats, float_verdict
+from jaxloss.inspect.cards.rows.floats import NUMPY, FloatName, enumerate_floats, float_verdict
 from jaxloss.inspect.cards.rows.influence import influence_rows
 from jaxloss.inspect.cards.rows.predicting import predicting_rows
 from jaxloss.inspect.cards.rows.pushing import bounded_gradient, pushing_rows
@@ -119,27 +120,47 @@ def _card(
     return Card(fn.__name__, family, kind, domain, settings, program, versions, kept)
 
 
-def examine(found: View, *, dtypes: Sequence[FloatName] = HALVES) -> dict[str, Verdict]:
+def examine(
+    found: View, *, dtypes: Sequence[FloatName] = HALVES, progress: Callable[[float], Any] | None = None
+) -> dict[str, Verdict]:
     """Every row that applies to a loss of one number.
 
     Args:
         found: The loss: of the library, from `view`, or made by hand from a `jaxloss.inspect.subject.Subject`.
         dtypes: The dtypes whose every number is an input; ``"float32"`` takes some minutes.
+        progress: Called with the finished share of these inputs, from 0 to 1.
 
     Returns:
         Name of a row to its verdict, the weakest of those of all subjects.
     """
-    many = []
-    for subject in found.subjects:
+    many, share_of = [], _shares(len(found.subjects), dtypes, progress)
+    for place, subject in enumerate(found.subjects):
         rows = dict(certify(subject))
         if rows["convex"].word is Word.UNKNOWN:
             rows["convex"] = _searched(subject, rows["convex"])
-        rows |= {dtype: float_verdict(enumerate_floats(subject, dtype, legal=found.legal)) for dtype in dtypes}
+        for dtype in dtypes:
+            tried = enumerate_floats(subject, dtype, legal=found.legal, progress=share_of(place, dtype))
+            rows[dtype] = float_verdict(tried)
         many.append(rows | {"bounded_gradient": bounded_gradient(subject, found.legal)} | pushing_rows(subject))
     first = found.subjects[0]
     rows = _weakest(many, found.subjects)
     rows |= influence_rows(first) | reporting_rows(first, found.link) | predicting_rows(found.pair)
     return rows | cost_rows(first.fn)
+
+
+def _shares(
+    subjects: int, dtypes: Sequence[FloatName], progress: Callable[[float], Any] | None
+) -> Callable[[int, FloatName], Callable[[float], Any]]:
+    """From the share of one enumeration to that of all, by the number of inputs."""
+    report = progress or (lambda _: None)
+    sizes = {dtype: 2.0 ** (8 * np.dtype(NUMPY[dtype]).itemsize) for dtype in dtypes}
+    whole = subjects * sum(sizes.values())
+
+    def share_of(place: int, dtype: FloatName) -> Callable[[float], Any]:
+        before = place * sum(sizes.values()) + sum(sizes[d] for d in dtypes[: dtypes.index(dtype)])
+        return lambda share: report((before + share * sizes[dtype]) / whole)
+
+    return share_of
 
 
 def _searched(subject: Subject, unknown: Verdict) -> Verdict:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 
 from jaxloss.inspect.cards import FloatName
+from jaxloss.inspect.cards.record import Card
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.checking.advice import advise
 from jaxloss.inspect.checking.inputs import OwnKind
@@ -30,6 +31,7 @@ def check_loss(
     dtypes: Sequence[FloatName] = ("bfloat16", "float16"),
     thorough: bool = False,
     case: Case | None = None,
+    progress: Callable[[float], Any] | None = None,
 ) -> Report:
     """Examine your own loss: its property card, and the laws that every loss of the library keeps.
 
@@ -54,6 +56,7 @@ def check_loss(
             the loss is defined.
         dtypes: The dtypes whose every number is tried.
         thorough: Whether to try every float32 number, too, which takes minutes.
+        progress: Called with the share of all these numbers that are tried, from 0 to 1, while they are.
         case: Your own Case, in place of the one that ``kind`` gives, with legal inputs under the names that the library
             gives to data, edges, hyperparameters and an oracle. Its ``fn`` is replaced by ``fn``.
 
@@ -77,19 +80,11 @@ def check_loss(
     _refuse(kinks, domain, dtypes)
     reading = read(fn, kind)
     with np.errstate(all="ignore"):  # what is not finite is found, and needs no warning
-        return _examined(
-            reading, kinks, domain, tuple(dict.fromkeys([*dtypes, *(["float32"] if thorough else [])])), case
-        )
+        every: tuple[FloatName, ...] = tuple(dict.fromkeys([*dtypes, *(["float32"] if thorough else [])]))
+        return _examined(reading, own_card(reading, kinks, domain, every, progress), case)
 
 
-def _examined(
-    reading: Reading,
-    kinks: Sequence[float],
-    domain: tuple[float, float] | None,
-    dtypes: Sequence[FloatName],
-    case: Case | None,
-) -> Report:
-    card = own_card(reading, kinks, domain, dtypes)
+def _examined(reading: Reading, card: Card, case: Case | None) -> Report:
     minimum = card.rows.get("minimum")
     known = case_of(reading, non_negative=minimum is not None and minimum.holds)
     if case is not None:

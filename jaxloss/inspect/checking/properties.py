@@ -31,7 +31,13 @@ Domain = tuple[float, float]
 Rows = Mapping[str, Verdict]
 
 
-def own_card(reading: Reading, kinks: Sequence[float], domain: Domain | None, dtypes: Sequence[FloatName]) -> Card:
+def own_card(
+    reading: Reading,
+    kinks: Sequence[float],
+    domain: Domain | None,
+    dtypes: Sequence[FloatName],
+    progress: Callable[[float], Any] | None = None,
+) -> Card:
     """Every engine of the property cards that applies to a user's loss.
 
     Args:
@@ -39,6 +45,7 @@ def own_card(reading: Reading, kinks: Sequence[float], domain: Domain | None, dt
         kinks: Numbers where its slope may jump, beside those that are found.
         domain: The interval of proofs; by default that of the kind.
         dtypes: The dtypes whose every number is tried.
+        progress: Called with the share of these numbers that are tried, from 0 to 1.
 
     Returns:
         The card. Beside the rows of the library's cards it has ``finite_gradient``, and ``same_shapes`` for a function
@@ -54,7 +61,7 @@ def own_card(reading: Reading, kinks: Sequence[float], domain: Domain | None, dt
         found = dataclasses.replace(found, subjects=tuple(_adjusted(s, kinks, domain) for s in found.subjects))
         first = found.subjects[0]
         kind, interval, hashed = first.kind, first.domain, program_hash(first.fn, ())
-        rows = examine(found, dtypes=dtypes)
+        rows = examine(found, dtypes=dtypes, progress=progress)
         rows |= _finite(rows, dtypes)
     if reading.kind in ("classes", "vectors"):
         if of_vector := vector_view(loss):

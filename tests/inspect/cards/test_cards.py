@@ -12,7 +12,7 @@ import pytest
 
 import jaxloss
 from jaxloss.inspect import cards as package
-from jaxloss.inspect.cards import Card, View, card, cards, drift, examine, find
+from jaxloss.inspect.cards import Card, View, card, cards, drift, examine, find, view
 from jaxloss.inspect.cards.__main__ import main
 from jaxloss.inspect.cards.examination import _weakest, program_hash
 from jaxloss.inspect.cards.record import plain
@@ -226,3 +226,9 @@ def test_docstrings(name: str) -> None:
     member = getattr(package, name)
     assert len(member.__doc__.split()) > 5
     run_examples(member, name, {})
+
+
+def test_progress_of_all_subjects_and_dtypes_rises_to_1() -> None:
+    shares: list[float] = []
+    examine(view(jaxloss.binary_cross_entropy), dtypes=("float16", "bfloat16"), progress=shares.append)
+    assert shares == [0.25, 0.5, 0.75, 1.0]

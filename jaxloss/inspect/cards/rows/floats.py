@@ -16,7 +16,16 @@ from jaxloss.inspect.programs import defaults
 from jaxloss.inspect.subject import Subject
 from jaxloss.inspect.verdict import Verdict, Word
 
-__all__ = ["DEFECTS", "MANY_ULPS", "SMALL_SLOPE", "Enumeration", "FloatName", "enumerate_floats", "float_verdict"]
+__all__ = [
+    "DEFECTS",
+    "MANY_ULPS",
+    "NUMPY",
+    "SMALL_SLOPE",
+    "Enumeration",
+    "FloatName",
+    "enumerate_floats",
+    "float_verdict",
+]
 
 FloatName = Literal["bfloat16", "float16", "float32"]
 NUMPY: Mapping[str, Any] = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16, "float32": np.float32}
