@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 from jaxloss.cli.lookup import loss_named
 from jaxloss.cli.wrong_use import WrongUse, what_users_say
 from jaxloss.inspect.cards import vector_view, view
-from jaxloss.inspect.cards.reading.views import settings_of
 
-__all__ = ["Setting", "refuse_bad_values", "settings"]
+__all__ = ["Setting", "settings"]
 
 
 class Setting(NamedTuple):
@@ -21,15 +20,6 @@ class Setting(NamedTuple):
     parameters: Mapping[str, Any]
 
 
-def refuse_bad_values(fn: Callable[..., Any], parameters: Mapping[str, Any]) -> None:
-    """An error if a loss has a view with its defaults and none with these hyperparameters."""
-    with what_users_say():
-        for views in (view, vector_view):
-            if parameters and views(fn, **parameters) is None and views(fn) is not None:
-                words = ", ".join(f"{name}={value}" for name, value in parameters.items())
-                raise WrongUse(f"{fn.__name__} does not take {words}; `jaxloss show {fn.__name__}` says what it takes")
-
-
 def settings(names: Sequence[str], parameters: Mapping[str, Any]) -> list[Setting]:
     """Every loss, with every value of the one hyperparameter that has several; a tuple is several values."""
     several = [name for name, value in parameters.items() if isinstance(value, tuple)]
@@ -37,13 +27,12 @@ def settings(names: Sequence[str], parameters: Mapping[str, Any]) -> list[Settin
         raise WrongUse(f"only one hyperparameter may have several values; found {', '.join(several)}")
     choices = [{**parameters, name: value} for name in several for value in parameters[name]] or [dict(parameters)]
     losses = [loss_named(name) for name in dict.fromkeys(names)]
-    with what_users_say():
-        for fn in losses:
-            settings_of(fn, parameters)
     found = []
     for fn in losses:
         for chosen in choices:
-            refuse_bad_values(fn, chosen)
+            with what_users_say():  # a wrong name or value, before any work is done
+                view(fn, **chosen)
+                vector_view(fn, **chosen)
             words = ", ".join(f"{name}={value}" for name, value in chosen.items())
             found.append(Setting(f"{fn.__name__}({words})" if words else fn.__name__, fn, chosen))
     return found

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxloss.cli.lookup import loss_named
-from jaxloss.cli.many import refuse_bad_values
 from jaxloss.cli.output import print_text, width, working
 from jaxloss.cli.wrong_use import what_users_say
 from jaxloss.inspect.cards import Card, card, cards
@@ -24,14 +23,13 @@ STYLES = {
 
 def run(name: str, parameters: Mapping[str, Any], json: bool) -> int:
     fn = loss_named(name)
-    refuse_bad_values(fn, parameters)
     found = card_of(fn.__name__, parameters)
     if json:
         print(found.json())
     elif found.rows:
         print_text(found.text(width()), STYLES)
     else:
-        print(f"{found.name} has a card without rows: no engine reads a loss of its arguments.")
+        print(f"{found.name} has a card without rows: no engine reads a loss of its arguments, and no theorem is about it.")
     return 0 if found.rows else 1
 
 

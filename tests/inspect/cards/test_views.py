@@ -163,3 +163,21 @@ def test_vector_views() -> None:
     assert vector_view(jaxloss.sigmoid_dice_loss).parameters["pixel_ndim"] == 1
     assert vector_view(jaxloss.root_mean_squared_error) is not None
     assert vector_view(jaxloss.ssim_loss) is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "parameters", "message"),
+    [
+        (jaxloss.huber_loss, {"delta": -1.0}, "delta must be > 0"),
+        (jaxloss.softmax_cross_entropy, {"label_smoothing": 2.0}, "label_smoothing must be >= 0 and <= 1"),
+        (jaxloss.softmax_cross_entropy_with_integer_labels, {"label_smoothing": 2.0}, "label_smoothing must be >= 0"),
+        (jaxloss.supcon_loss, {"temperature": 0.0}, None),  # of pairs of examples, which has no view
+    ],
+)
+@pytest.mark.parametrize("views", [view, vector_view])
+def test_a_loss_says_itself_which_value_it_refuses(views, loss, parameters, message) -> None:
+    if message is None or views(loss) is None:
+        assert views(loss, **parameters) is None
+    else:
+        with pytest.raises(ValueError, match=message):
+            views(loss, **parameters)

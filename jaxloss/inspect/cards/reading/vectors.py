@@ -21,6 +21,7 @@ GRADES = np.array([3.0, 2.0, 0.0, 1.0, 0.0])
 NUMBERS = np.array([-1.0, 0.5, 1.0, 2.0, 4.0])
 LABELS = np.array([0, 1, 0, 1, 1], np.int32)
 
+VECTOR = jax.ShapeDtypeStruct((SIZE,), jnp.float32)
 OTHERS: Mapping[tuple[str, ...], tuple[tuple[np.ndarray, ...], ...]] = {
     ("logits", "labels"): ((np.array(1, np.int32),), (LABELS,)),
     ("logits", "targets"): ((CLASSES,),),
@@ -56,6 +57,9 @@ def vector_view(fn: Callable[..., Any], **parameters: Any) -> VectorView | None:
 
     Returns:
         The view; None if the loss takes other data, or does not reduce a vector to one number.
+
+    Raises:
+        ValueError: If ``fn`` has no hyperparameter of a given name, or refuses its value.
     """
     chosen = settings_of(fn, parameters)
     signature = inspect.signature(fn).parameters
@@ -64,13 +68,20 @@ def vector_view(fn: Callable[..., Any], **parameters: Any) -> VectorView | None:
         return None
     for others in OTHERS.get(data, ()):
         candidate = _at(fn, others, {**chosen, "reduction": "none"})
-        try:
-            found = jax.eval_shape(candidate, jax.ShapeDtypeStruct((SIZE,), jnp.float32))
-        except (TypeError, ValueError):
-            continue
-        if isinstance(found, jax.ShapeDtypeStruct) and found.shape == ():
+        if _gives_one_number(candidate):
             return VectorView(candidate, chosen)
+        if parameters and _gives_one_number(_at(fn, others, {**settings_of(fn, {}), "reduction": "none"})):
+            # It takes these data, so what it refuses are its hyperparameters: let it say so.
+            jax.eval_shape(candidate, VECTOR)
     return None
+
+
+def _gives_one_number(candidate: Callable[[jax.Array], Any]) -> bool:
+    try:
+        found = jax.eval_shape(candidate, VECTOR)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(found, jax.ShapeDtypeStruct) and found.shape == ()
 
 
 def _at(

@@ -75,6 +75,23 @@ def view(fn: Callable[..., Any], **parameters: Any) -> View | None:
     loss = lambda *data: fn(*data, **chosen, **tail)
     found = read(ReadLoss(fn.__name__, loss, chosen), data)
     if found is None and parameters and view(fn) is not None:
-        # It takes single numbers, so what it refuses are its hyperparameters: let it say so.
-        jax.eval_shape(loss, *[jax.ShapeDtypeStruct((), jnp.float32)] * len(data))
+        usual = lambda *data: fn(*data, **settings_of(fn, {}), **tail)
+        for inputs in (_inputs(data, ()), _inputs(data, (2,))):
+            if _takes(usual, inputs):
+                # It takes these data, so what it refuses are its hyperparameters: let it say so.
+                jax.eval_shape(loss, *inputs)
     return found
+
+
+def _inputs(data: tuple[str, ...], shape: tuple[int, ...]) -> list[jax.ShapeDtypeStruct]:
+    """One number each or one for each class, but one label."""
+    label, others = jax.ShapeDtypeStruct((), jnp.int32), jax.ShapeDtypeStruct(shape, jnp.float32)
+    return [label if name == "labels" else others for name in data]
+
+
+def _takes(fn: Callable[..., Any], inputs: list[jax.ShapeDtypeStruct]) -> bool:
+    try:
+        jax.eval_shape(fn, *inputs)
+    except (TypeError, ValueError):
+        return False
+    return True
