@@ -14,8 +14,9 @@ import numpy as np
 from jaxloss.inspect.intervals.arithmetic import interval as iv
 from jaxloss.inspect.intervals.arithmetic import products as pr
 from jaxloss.inspect.intervals.arithmetic.arrays import Bools
+from jaxloss.inspect.intervals.arithmetic.elementary import log
 from jaxloss.inspect.intervals.arithmetic.interval import Interval
-from jaxloss.inspect.intervals.numbers.smooth import SMOOTH, Smooth
+from jaxloss.inspect.intervals.numbers.smooth import Smooth
 
 __all__ = [
     "ZERO",
@@ -27,6 +28,7 @@ __all__ = [
     "compose",
     "constant",
     "divide",
+    "exponents",
     "hull_with_zero",
     "multiply",
     "negative",
@@ -48,14 +50,14 @@ Opaque = Mapping[str, Bools]
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """A number as ``constant + form(of)``, for the forms ``"square"``, ``"exp"`` and ``"cosh"``.
+    """A number as ``constant + form(of)``, for the forms ``"square"``, ``"cosh"`` and ``"logistic"``, or as a sum.
 
-    Functions of these, such as ``sqrt(1 + u**2)`` and ``log(1 + exp(u))``, have derivatives that cancel when they are
-    put together from their parts.
+    The form ``"exp"`` is the sum of the exponentials of all its parts, without a constant. Functions of these, such as
+    ``sqrt(1 + u**2)`` and ``log(1 + exp(u))``, have derivatives that cancel when they are put together from parts.
     """
 
     form: str
-    of: Jet
+    of: tuple[Jet, ...]
     constant: float = 0.0
 
 
@@ -85,7 +87,9 @@ class Jet:
 
     @property
     def number(self) -> float | None:
-        """The number, if it is one for all boxes."""
+        """The number, if it is one for all boxes and its gradient in JAX is 0 for certain."""
+        if self.slope is not None or self.jumps is not None or self.bends is not None or self.opaque:
+            return None
         return float(self.value.low) if self.value.low.ndim == 0 and self.value.low == self.value.high else None
 
 
@@ -148,11 +152,28 @@ def negative(a: Jet) -> Jet:
     return Jet(iv.negative(a.value), *parts, opaque=a.opaque)
 
 
-def add(a: Jet, b: Jet) -> Jet:
-    made = None
+def exponents(a: Jet) -> tuple[Jet, ...] | None:
+    """The numbers whose exponentials add up to this one; None if there are none."""
+    if a.made is not None:
+        return a.made.of if a.made.form == "exp" else None
+    if a.number is None or not 0 <= a.number < np.inf:
+        return None
+    return () if a.number == 0 else (Jet(log(a.value)),)
+
+
+def _made_by_adding(a: Jet, b: Jet) -> Made | None:
     for one, other in ((a, b), (b, a)):
-        if one.made is not None and one.made.constant == 0 and other.number is not None:
-            made = dataclasses.replace(one.made, constant=other.number)
+        if one.made is None:
+            continue
+        if one.made.form == "exp":
+            parts, more = one.made.of, exponents(other)
+            return None if more is None else Made("exp", parts + more)
+        if one.made.constant == 0 and other.number is not None:
+            return dataclasses.replace(one.made, constant=other.number)
+    return None
+
+
+def add(a: Jet, b: Jet) -> Jet:
     return Jet(
         iv.add(a.value, b.value),
         add_parts(a.slope, b.slope),
@@ -161,7 +182,7 @@ def add(a: Jet, b: Jet) -> Jet:
         _both_jump(a.jumps, b.jumps),
         _both_jump(a.bends, b.bends),
         merge_opaque(a, b),
-        made=made,
+        made=_made_by_adding(a, b),
     )
 
 
@@ -178,7 +199,7 @@ def subtract(a: Jet, b: Jet) -> Jet:
 def multiply(a: Jet, b: Jet) -> Jet:
     if a is b:
         squared = compose(SQUARE, a)
-        return dataclasses.replace(squared, made=Made("square", a))
+        return dataclasses.replace(squared, made=Made("square", (a,)))
     if 0 in (a.number, b.number):
         # Only a finite partner: 0 times infinity is NaN.
         partner = b.value if a.number == 0 else a.value
@@ -205,8 +226,6 @@ def divide(a: Jet, b: Jet) -> Jet:
     if b.slope is None and b.jumps is None and b.curvature is None:
         parts = (None if p is None else pr.divide(p, b.value) for p in (a.slope, a.curvature, a.jumps, a.bends))
         return Jet(pr.divide(a.value, b.value), *parts, opaque=merge_opaque(a, b))
-    if a.number == 1 and b.made is not None and b.made.form == "exp" and b.made.constant == 1:
-        return compose(LOGISTIC, negative(b.made.of))
     inverse = compose(INVERSE, b)
     product = multiply(a, inverse)
     value = pr.divide(a.value, b.value)
@@ -236,7 +255,6 @@ def compose(outer: Smooth, a: Jet) -> Jet:
 
 
 SQUARE = Smooth(pr.square, lambda a: pr.multiply(iv.point(2.0), a), lambda _: iv.point(2.0))
-LOGISTIC = SMOOTH["logistic"]
 INVERSE = Smooth(
     lambda a: pr.divide(iv.point(1.0), a),
     lambda a: pr.divide(iv.point(-1.0), pr.square(a)),
