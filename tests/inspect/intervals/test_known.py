@@ -189,6 +189,16 @@ def test_a_rule_of_a_constant_may_lie_too(flat):
     assert row.word is not Word.PROVED
 
 
+def test_a_namesake_with_other_inputs_is_unknown():
+    softplus = jax.custom_jvp(lambda x, y: x * x + 0 * y)
+    softplus.defjvps(lambda tangent, _, x, y: tangent * 2 * x, lambda tangent, _, x, y: 0 * tangent)
+    softplus.fun.__name__ = "softplus"
+    rows = certify(Subject("namesake", lambda r: softplus(r, r), "residual"))
+    assert rows["convex"].word is Word.PROVED
+    assert rows["gradient"].word is Word.TESTED
+    assert "softplus" in rows["gradient"].statement
+
+
 def test_an_unknown_rule_is_named():
     square = jax.custom_jvp(lambda x: x * x)
     square.defjvps(lambda tangent, _, x: tangent * 2 * x)

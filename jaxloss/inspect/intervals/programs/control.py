@@ -27,8 +27,7 @@ def _cond(call: Call, params: Mapping[str, Any], which: Entries, *operands: Entr
     programs, (index,) = params["branches"], which.ravel()
     if isinstance(index, Truth):
         raise Missing("a conditional by a truth value")
-    if index.number is not None:
-        return call(programs[int(min(max(index.number, 0), len(programs) - 1))], operands)
+    # All programs run, whatever is known of the index: every run has to meet the same comparisons.
     outcomes = call(programs[0], operands)
     for place, program in enumerate(programs[1:], 1):
         # An index beyond the last program means the last, and one below 0 the first.

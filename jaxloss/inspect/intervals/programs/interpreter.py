@@ -31,7 +31,7 @@ from jaxloss.inspect.intervals.programs.entries import (
 from jaxloss.inspect.intervals.programs.memory import Memory, spread_undefined
 from jaxloss.inspect.intervals.programs.reductions import REDUCTIONS
 from jaxloss.inspect.intervals.programs.rules import Missing, Value, Watch
-from jaxloss.inspect.intervals.programs.structure import LOOK_UPS, MOVES, iota, look_up, move
+from jaxloss.inspect.intervals.programs.structure import LOOK_UPS, MOVES, empty, iota, look_up, move
 
 __all__ = ["Program", "trace"]
 
@@ -163,6 +163,10 @@ def _step(step: core.JaxprEqn, inputs: list[Entries], memory: Memory) -> list[En
         return [REDUCTIONS[name](memory, params, *inputs)]
     if name == "iota":
         return [iota(params)]
+    if name == "empty2":
+        return [empty(params, shapes[0])]
+    if not inputs:
+        raise Missing(f"the primitive {name}")
     if name == "convert_element_type":
         params = {"new_dtype": params["new_dtype"], "old_dtype": getattr(step.invars[0].aval, "dtype", None)}
     return [each(lambda *operands: memory.step(name, *operands, params=params), *inputs)]

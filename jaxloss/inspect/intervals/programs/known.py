@@ -91,7 +91,8 @@ def find(step: core.JaxprEqn) -> Known | None:
     entry = KNOWN.get(name_of(step))
     if entry is None or step.primitive.name != "custom_jvp_call":
         return None
-    return entry if _texts(entry, _shapes(closed))[0] == _text(closed) else None
+    texts = _texts(entry, _shapes(closed))
+    return entry if texts is not None and texts[0] == _text(closed) else None
 
 
 def by_its_form(entry: Known, inputs: Sequence[Entries], memory: Memory) -> list[Entries] | None:
@@ -116,7 +117,8 @@ def _of_numbers(entry: Known, operands: Sequence[Value], memory: Memory) -> Sequ
 
 def keeps_its_rule(step: core.JaxprEqn, entry: Known) -> bool:
     """Whether the derivative rule of a step is that of the entry."""
-    return _own_rule(_Rule(step)) == _texts(entry, _shapes(step.params["call_jaxpr"]))[1]
+    texts = _texts(entry, _shapes(step.params["call_jaxpr"]))
+    return texts is not None and _own_rule(_Rule(step)) == texts[1]
 
 
 class _Rule:
@@ -163,13 +165,16 @@ def _tangent(x: jax.Array) -> Any:
 
 
 @functools.lru_cache(maxsize=512)
-def _texts(entry: Known, shapes: Shapes) -> tuple[str, str]:
-    """The body and the rule of an entry, for inputs of these shapes."""
-    with jax.enable_x64(True):
-        program = jax.make_jaxpr(entry.fn)(*(jnp.zeros(shape, dtype) for shape, dtype in shapes))
+def _texts(entry: Known, shapes: Shapes) -> tuple[str, str] | None:
+    """The body and the rule of an entry, for inputs of these shapes; None if it does not take them."""
     name = entry.path.partition(":")[2]
-    step = next(s for s in _steps(program.jaxpr) if name_of(s) == name)
-    return _text(step.params["call_jaxpr"]), _own_rule(_Rule(step))
+    try:
+        with jax.enable_x64(True):
+            program = jax.make_jaxpr(entry.fn)(*(jnp.zeros(shape, dtype) for shape, dtype in shapes))
+            step = next(s for s in _steps(program.jaxpr) if name_of(s) == name)
+            return _text(step.params["call_jaxpr"]), _own_rule(_Rule(step))
+    except (TypeError, ValueError, IndexError):
+        return None
 
 
 def _steps(jaxpr: core.Jaxpr) -> Iterator[core.JaxprEqn]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -11,11 +12,13 @@ import numpy as np
 from jax.extend import core
 from numpy.typing import NDArray
 
+from jaxloss.inspect.intervals.arithmetic.interval import CLOSED, Interval
+from jaxloss.inspect.intervals.arithmetic.truth import Truth
 from jaxloss.inspect.intervals.numbers.jets import Jet
-from jaxloss.inspect.intervals.programs.entries import Entries, moved, of_constant
+from jaxloss.inspect.intervals.programs.entries import Entries, moved, of_constant, of_list
 from jaxloss.inspect.intervals.programs.rules import Missing
 
-__all__ = ["LOOK_UPS", "MOVES", "Shapes", "iota", "look_up", "move"]
+__all__ = ["LOOK_UPS", "MOVES", "Shapes", "empty", "iota", "look_up", "move"]
 
 Shapes: TypeAlias = Sequence[tuple[int, ...]]
 Positions: TypeAlias = NDArray[np.int_]
@@ -86,6 +89,11 @@ def _stack(params: Mapping[str, Any], _shapes: Shapes, *arrays: Positions) -> Po
     return np.stack(arrays, params["axis"])
 
 
+@_move("tile")
+def _tile(params: Mapping[str, Any], _shapes: Shapes, a: Positions) -> Positions:
+    return np.tile(a, params["reps"])
+
+
 @_move("unstack")
 def _unstack(params: Mapping[str, Any], _shapes: Shapes, a: Positions) -> list[Positions]:
     return list(np.moveaxis(a, params["axis"], 0))
@@ -109,6 +117,15 @@ def _pad(params: Mapping[str, Any], _shapes: Shapes, a: Positions, filling: Posi
     return a
 
 
+def empty(params: Mapping[str, Any], shape: tuple[int, ...]) -> Entries:
+    """Entries that may be anything, which the gradients of conditionals leave where no number is needed."""
+    anything = np.ones((), bool)
+    if params["dtype"] == np.bool_:
+        return of_list([Truth(anything, anything)] * math.prod(shape), shape)
+    line = Interval(np.asarray(-np.inf), np.asarray(np.inf), CLOSED, CLOSED)
+    return of_list([Jet(line, undefined=anything)] * math.prod(shape), shape)
+
+
 def iota(params: Mapping[str, Any]) -> Entries:
     """The index along an axis."""
     shape, axis = params["shape"], params["dimension"]
@@ -123,8 +140,6 @@ LOOK_UPS: Mapping[str, int] = {"gather": 1, "dynamic_slice": 1, "dynamic_update_
 
 def look_up(primitive: core.Primitive, params: Mapping[str, Any], inputs: Sequence[Entries]) -> Entries:
     """The output of a primitive of `LOOK_UPS`, by what JAX does with positions in the place of entries."""
-    if params.get("fill_value") is not None:
-        raise Missing(f"{primitive.name} with a filling")
     count = LOOK_UPS[primitive.name]
     arrays, indices = inputs[:count], inputs[count:]
     numbered = _positions(arrays)
@@ -132,12 +147,16 @@ def look_up(primitive: core.Primitive, params: Mapping[str, Any], inputs: Sequen
     key = primitive.name, str(params), tuple(a.shape for a in arrays), str([index.tolist() for index in known])
     if key not in _LOOKED_UP:
         operands = [jnp.asarray(array, jnp.int32) for array in (*numbered, *known)]
-        _LOOKED_UP[key] = np.asarray(primitive.bind(*operands, **params))
+        filling = {"fill_value": _BEYOND} if "fill_value" in params else {}
+        _LOOKED_UP[key] = np.asarray(primitive.bind(*operands, **{**params, **filling}))
     positions = _LOOKED_UP[key]
-    if (positions < 0).any():
+    if (positions == _BEYOND).any():
         raise Missing(f"{primitive.name} beyond the ends")
     return moved(positions, *arrays)
 
+
+_BEYOND = -1
+"""What JAX finds where there are no entries."""
 
 _LOOKED_UP: dict[tuple[Any, ...], NDArray[Any]] = {}
 

@@ -81,7 +81,7 @@ def _by_jax(findings: Findings, points: Floats) -> Floats:
         return points
     padded = np.resize(points, -(-points.size // _AT_ONCE) * _AT_ONCE)
     with jax.enable_x64(True):
-        return np.asarray(jax.vmap(jax.grad(findings.subject.fn))(jnp.asarray(padded, jnp.float64)))[: points.size]
+        return np.asarray(findings.gradients(jnp.asarray(padded, jnp.float64)))[: points.size]
 
 
 def _enclosures(findings: Findings, low: Floats, high: Floats) -> Floats | None:
