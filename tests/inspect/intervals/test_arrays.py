@@ -103,6 +103,13 @@ def _weighted(name):
     return fn
 
 
+def _comparisons(program, points) -> int:
+    """How many comparisons a run meets."""
+    margins: list = []
+    program(points, points, np.zeros(points.shape, bool), np.zeros(points.shape, bool), margins)
+    return len(margins)
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_what_jax_computes_lies_inside(name, rng):
     fn = _weighted(name)
@@ -110,11 +117,13 @@ def test_what_jax_computes_lies_inside(name, rng):
         program, by_jax = trace(fn), jax.jit(jax.vmap(fn))
         slopes = jax.jit(jax.vmap(jax.grad(fn)))
         at = program.value_on(POINTS, POINTS)
+        counts = {_comparisons(program, points) for points in (POINTS, POINTS[POINTS > 0], POINTS[POINTS < 0])}
         values = np.asarray(by_jax(jnp.asarray(POINTS)))
         size = 1 + np.abs(values)
         assert (at[0] - 1e-12 * size <= values).all()
         assert (values <= at[1] + 1e-12 * size).all()
         assert (at[1] - at[0] < 1e-9 * size).all(), "a point has one value"
+        assert len(counts) == 1, "the same, whatever is decided, so that kinks can be looked for by their margins"
         low = rng.uniform(-3, 3, 60)
         high = low + 10.0 ** -rng.uniform(0, 8, 60)
         boxes = enclose(program, low, high, np.zeros(0))
@@ -148,16 +157,3 @@ def test_what_jax_computes_lies_inside(name, rng):
 def test_what_is_refused_is_named(fn, named):
     with jax.enable_x64(True), pytest.raises(Missing, match=named):
         trace(fn).value_on(POINTS, POINTS)
-
-
-def test_every_run_meets_the_same_comparisons():
-    """Kinks are looked for by the margins of one comparison at many points, whatever is decided among these."""
-    for name in PROGRAMS:
-        with jax.enable_x64(True):
-            program = trace(_weighted(name))
-            counts = set()
-            for points in (POINTS, POINTS[POINTS > 0], POINTS[POINTS < 0], np.zeros(1)):
-                margins: list = []
-                program(points, points, np.zeros(points.shape, bool), np.zeros(points.shape, bool), margins)
-                counts.add(len(margins))
-        assert len(counts) == 1, name

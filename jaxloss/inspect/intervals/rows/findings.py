@@ -45,6 +45,11 @@ class Findings:
         """The gradients at many numbers, by JAX."""
         return jax.jit(jax.vmap(jax.grad(self.subject.fn)))
 
+    @functools.cached_property
+    def by_jax(self) -> Callable[[jax.Array], jax.Array]:
+        """The loss of one number, compiled by JAX."""
+        return jax.jit(self.subject.fn)
+
     def values_at(self, points: Floats | float) -> Floats:
         """The ends ``[2, N]`` of enclosures of the value at single points."""
         points = np.atleast_1d(np.asarray(points, np.float64))
