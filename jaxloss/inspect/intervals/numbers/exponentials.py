@@ -17,7 +17,8 @@ from jaxloss.inspect.intervals.arithmetic import products as pr
 from jaxloss.inspect.intervals.arithmetic.arrays import Floats
 from jaxloss.inspect.intervals.arithmetic.interval import Interval
 from jaxloss.inspect.intervals.numbers import jets
-from jaxloss.inspect.intervals.numbers.jets import Jet, Made, Part, compose, or_zero
+from jaxloss.inspect.intervals.numbers.jets import Jet, Made, compose
+from jaxloss.inspect.intervals.numbers.parts import Part, or_zero
 from jaxloss.inspect.intervals.numbers.smooth import SMOOTH
 
 __all__ = ["divide", "log", "log_of_sum", "logistic", "miss_of", "subtract", "surprisal"]

@@ -16,31 +16,29 @@ from jaxloss.inspect.intervals.arithmetic import products as pr
 from jaxloss.inspect.intervals.arithmetic.arrays import Bools
 from jaxloss.inspect.intervals.arithmetic.elementary import log
 from jaxloss.inspect.intervals.arithmetic.interval import Interval
-from jaxloss.inspect.intervals.numbers.smooth import Smooth
+from jaxloss.inspect.intervals.numbers.parts import (
+    Part,
+    add_parts,
+    hull_with_zero,
+    multiply_parts,
+    negative_part,
+    or_zero,
+)
+from jaxloss.inspect.intervals.numbers.smooth import INVERSE, SQUARE, Smooth
 
 __all__ = [
-    "ZERO",
     "Jet",
     "Made",
-    "Part",
     "add",
-    "add_parts",
     "compose",
     "constant",
     "divide",
     "exponents",
-    "hull_with_zero",
     "multiply",
     "negative",
-    "negative_part",
-    "or_zero",
-    "size_of",
     "subtract",
     "unverified",
 ]
-
-Part = Interval | None
-"""An enclosure; None where the number is 0 in every box."""
 
 NOWHERE: Bools = np.zeros((), bool)
 
@@ -103,40 +101,6 @@ def unverified(a: Jet, name: str, where: Bools) -> Jet:
     How it was made is forgotten: what is made of it must not go back to before.
     """
     return dataclasses.replace(a, made=None, opaque={**a.opaque, name: where})
-
-
-def add_parts(*parts: Part) -> Part:
-    total: Part = None
-    for part in parts:
-        total = part if total is None else total if part is None else iv.add(total, part)
-    return total
-
-
-def _multiply(*parts: Part) -> Part:
-    product: Part = parts[0]
-    for part in parts[1:]:
-        product = None if product is None or part is None else pr.multiply(product, part)
-    return product
-
-
-def negative_part(a: Part) -> Part:
-    return None if a is None else iv.negative(a)
-
-
-ZERO = iv.point(0.0)
-
-
-def size_of(a: Part) -> np.ndarray:
-    return np.zeros(()) if a is None else a.size
-
-
-def hull_with_zero(*parts: Part) -> Part:
-    """Around all of them and 0."""
-    total: Part = None
-    for part in parts:
-        if part is not None:
-            total = iv.hull(ZERO if total is None else total, part)
-    return total
 
 
 def merge_opaque(*numbers: Jet) -> Opaque:
@@ -206,17 +170,17 @@ def multiply(a: Jet, b: Jet) -> Jet:
         if np.isfinite(partner.low).all() and np.isfinite(partner.high).all():
             return constant(0.0)
     bends = add_parts(
-        hull_with_zero(_multiply(a.value, b.bends)),
-        hull_with_zero(_multiply(b.value, a.bends)),
-        hull_with_zero(_multiply(a.slope, b.jumps)),
-        hull_with_zero(_multiply(b.slope, a.jumps)),
+        hull_with_zero(multiply_parts(a.value, b.bends)),
+        hull_with_zero(multiply_parts(b.value, a.bends)),
+        hull_with_zero(multiply_parts(a.slope, b.jumps)),
+        hull_with_zero(multiply_parts(b.slope, a.jumps)),
     )
-    twice = _multiply(a.slope, b.slope)
+    twice = multiply_parts(a.slope, b.slope)
     return Jet(
         pr.multiply(a.value, b.value),
-        add_parts(_multiply(a.slope, b.value), _multiply(a.value, b.slope)),
-        add_parts(_multiply(a.curvature, b.value), add_parts(twice, twice), _multiply(a.value, b.curvature)),
-        add_parts(hull_with_zero(_multiply(a.value, b.jumps)), hull_with_zero(_multiply(b.value, a.jumps))),
+        add_parts(multiply_parts(a.slope, b.value), multiply_parts(a.value, b.slope)),
+        add_parts(multiply_parts(a.curvature, b.value), add_parts(twice, twice), multiply_parts(a.value, b.curvature)),
+        add_parts(hull_with_zero(multiply_parts(a.value, b.jumps)), hull_with_zero(multiply_parts(b.value, a.jumps))),
         bends,
         merge_opaque(a, b),
     )
@@ -229,12 +193,8 @@ def divide(a: Jet, b: Jet) -> Jet:
     inverse = compose(INVERSE, b)
     product = multiply(a, inverse)
     value = pr.divide(a.value, b.value)
-    slope = pr.divide(or_zero(add_parts(a.slope, negative_part(_multiply(value, b.slope)))), b.value)
+    slope = pr.divide(or_zero(add_parts(a.slope, negative_part(multiply_parts(value, b.slope)))), b.value)
     return dataclasses.replace(product, value=value, slope=slope)
-
-
-def or_zero(a: Part) -> Interval:
-    return ZERO if a is None else a
 
 
 def compose(outer: Smooth, a: Jet) -> Jet:
@@ -246,17 +206,9 @@ def compose(outer: Smooth, a: Jet) -> Jet:
     squared = None if a.slope is None else pr.square(a.slope)
     return Jet(
         value,
-        _multiply(slope, a.slope),
-        add_parts(_multiply(curvature, squared), _multiply(slope, a.curvature)),
-        _multiply(slope, a.jumps),
-        add_parts(_multiply(slope, a.bends), _multiply(curvature, a.jumps, a.slope)),
+        multiply_parts(slope, a.slope),
+        add_parts(multiply_parts(curvature, squared), multiply_parts(slope, a.curvature)),
+        multiply_parts(slope, a.jumps),
+        add_parts(multiply_parts(slope, a.bends), multiply_parts(curvature, a.jumps, a.slope)),
         a.opaque,
     )
-
-
-SQUARE = Smooth(pr.square, lambda a: pr.multiply(iv.point(2.0), a), lambda _: iv.point(2.0))
-INVERSE = Smooth(
-    lambda a: pr.divide(iv.point(1.0), a),
-    lambda a: pr.divide(iv.point(-1.0), pr.square(a)),
-    lambda a: pr.divide(iv.point(2.0), pr.integer_power(a, 3)),
-)

@@ -96,6 +96,8 @@ def _convert(_watch: Watch, params: Mapping[str, Any], a: Value) -> Value:
         return a  # of whole numbers in their range, which the interpreter checks
     if a.number is None:
         raise Missing(f"conversion to {dtype.name}, which rounds")
+    if np.issubdtype(dtype, np.integer) and not np.iinfo(dtype).min <= a.number <= np.iinfo(dtype).max:
+        raise Missing(f"a number beyond {dtype.name}")
     return jets.constant(float(np.asarray(a.number).astype(dtype)))
 
 

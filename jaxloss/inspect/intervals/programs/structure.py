@@ -155,6 +155,9 @@ def look_up(primitive: core.Primitive, params: Mapping[str, Any], inputs: Sequen
     return moved(positions, *arrays)
 
 
+_FAR = 2**30
+"""Beyond every array."""
+
 _BEYOND = -1
 """What JAX finds where there are no entries."""
 
@@ -165,4 +168,4 @@ def _numbers(indices: Entries) -> NDArray[np.int32]:
     numbers = [entry.number if isinstance(entry, Jet) else None for entry in indices.ravel()]
     if any(number is None for number in numbers):
         raise Missing("a place that depends on the input")
-    return np.asarray(numbers, np.float64).astype(np.int32).reshape(indices.shape)
+    return np.clip(np.asarray(numbers, np.float64), -_FAR, _FAR).astype(np.int32).reshape(indices.shape)
