@@ -135,6 +135,40 @@ def test_numbers_that_are_computed_twice_are_one():
     assert of(fn)["convex"].word is Word.PROVED
 
 
+def _guarded(lift: float):
+    """``x - 1 - log(x)`` below 1/7, its tangent above; no float is 1/7, and the guard asks what the choice asks."""
+    edge = 1 / 7
+
+    def fn(r):
+        below = 7 * r <= 1
+        inner = jnp.where(below & (r > 0), r, 1.0)
+        tangent = edge - 1 - math.log(edge) + (1 - 7) * (r - edge) + lift
+        return jnp.where(below, inner - 1 - jnp.log(inner), tangent)
+
+    return fn
+
+
+def test_a_guard_and_a_choice_that_ask_the_same():
+    """Between the floats beside 1/7 the guard alone would make the logarithm 0."""
+    rows = of(_guarded(0.0), domain=(0.01, 0.3), best=0.3)
+    for row in ("convex", "lipschitz", "smooth", "pseudo_convex"):
+        assert rows[row].word is Word.PROVED, rows[row].statement
+    for lift in (1e-9, -1e-9, 1e-3):
+        torn = of(_guarded(lift), domain=(0.01, 0.3), best=0.3)
+        for row in ("convex", "lipschitz", "smooth", "gradient"):
+            assert torn[row].word is not Word.PROVED, (lift, row)
+
+
+def test_cases_that_are_open_in_other_places():
+    """Three comparisons flip between the same two floats, and the third one makes the jump."""
+    ask = lambda r, k: k * r <= k / 7
+    fn = lambda r: (
+        r * r + jnp.where(ask(r, 7.0), 0.0, 0.0 * r) + jnp.where(ask(r, 0.7), r, r) + jnp.where(ask(r, 0.3), 0.0, 1e-6)
+    )
+    assert of(fn)["lipschitz"].word is not Word.PROVED
+    assert of(fn)["convex"].word is not Word.PROVED
+
+
 def test_every_row_is_there_and_can_be_written_as_json():
     for fn in (jnp.abs, lambda r: jnp.minimum(r * r, 1.0), jnp.round):
         rows = of(fn)

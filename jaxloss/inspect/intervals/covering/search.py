@@ -10,6 +10,7 @@ from jaxloss.inspect.intervals.arithmetic.arrays import Bools, Floats
 from jaxloss.inspect.intervals.covering.boxes import Boxes, enclose, join
 from jaxloss.inspect.intervals.covering.kinks import flips
 from jaxloss.inspect.intervals.covering.tolerances import Tolerances
+from jaxloss.inspect.intervals.programs.cases import FINEST
 from jaxloss.inspect.intervals.programs.counting import work_of
 from jaxloss.inspect.intervals.programs.interpreter import Program
 from jaxloss.inspect.subject import Subject
@@ -26,9 +27,6 @@ _SEARCHES = (2, 4, 8, 16)
 
 _AROUND_A_FLIP = 2.0 ** np.asarray([4, 8, 14])
 """How many floats beside a flip that no float hits the boxes around it end, so that rounding stays between them."""
-
-FINEST = 2.0**-42
-"""Boxes with kinks inside are cut down to this width, relative to where they are."""
 
 _MOST_BOXES = 12_000
 """How many boxes may be undecided at once; a row that needs more stays unknown."""

@@ -19,6 +19,7 @@ from jaxloss.inspect.intervals.arithmetic.truth import Truth
 from jaxloss.inspect.intervals.numbers import jets
 from jaxloss.inspect.intervals.numbers.jets import Jet
 from jaxloss.inspect.intervals.programs import known
+from jaxloss.inspect.intervals.programs.cases import by_cases
 from jaxloss.inspect.intervals.programs.control import CONTROL, Call
 from jaxloss.inspect.intervals.programs.entries import (
     MOST_ENTRIES,
@@ -70,18 +71,22 @@ class Program:
         self, low: Floats, high: Floats, low_open: Bools, high_open: Bools, margins: list[Floats] | None = None
     ) -> Jet:
         """Enclosures over boxes; with ``margins``, a list to which the margin of every comparison is added."""
-        return self._of(Jet(iv.Interval(low, high, low_open, high_open), slope=iv.point(1.0)), margins)
+        box = Jet(iv.Interval(low, high, low_open, high_open), slope=iv.point(1.0))
+        if margins is not None:
+            return self._of(box, Memory(Watch(margins)))
+        with np.errstate(all="ignore"):
+            return by_cases(lambda cases: self._of(box, Memory(Watch(), cases)), box)
 
     def value_on(self, low: Floats, high: Floats) -> Floats:
         """The ends ``[2, N]`` of enclosures of the value alone; the whole line where it may be NaN."""
         closed = np.zeros(low.shape, bool)
-        result = self._of(Jet(iv.Interval(low, high, closed, closed)))
+        result = self._of(Jet(iv.Interval(low, high, closed, closed)), Memory(Watch()))
         ends = np.stack([np.broadcast_to(result.value.low, low.shape), np.broadcast_to(result.value.high, low.shape)])
         return np.where(result.undefined, np.asarray([[-np.inf], [np.inf]]), ends)
 
-    def _of(self, box: Jet, margins: list[Floats] | None = None) -> Jet:
+    def _of(self, box: Jet, memory: Memory) -> Jet:
         with np.errstate(all="ignore"):
-            (found,) = _run(self.closed.jaxpr, self.closed.consts, [of_one(box)], Memory(Watch(margins)))
+            (found,) = _run(self.closed.jaxpr, self.closed.consts, [of_one(box)], memory)
         if found.size != 1:
             raise Missing(f"a loss of shape {found.shape}")
         result = found.item()

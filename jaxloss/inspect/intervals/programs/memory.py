@@ -16,6 +16,7 @@ from jaxloss.inspect.intervals.arithmetic import truth
 from jaxloss.inspect.intervals.arithmetic.arrays import Floats
 from jaxloss.inspect.intervals.arithmetic.truth import Truth
 from jaxloss.inspect.intervals.numbers.jets import Jet
+from jaxloss.inspect.intervals.programs.cases import Cases
 from jaxloss.inspect.intervals.programs.comparisons import COMPARISONS
 from jaxloss.inspect.intervals.programs.rules import RULES, Missing, Value, Watch
 
@@ -26,6 +27,8 @@ _PICKING = ("select_n",)
 
 Output = TypeVar("Output", bound=Value)
 Key: TypeAlias = tuple[Any, ...]
+
+_QUESTIONS = ("gt", "lt", "ge", "le", "eq", "ne")
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -51,11 +54,13 @@ class Memory:
 
     Attributes:
         watch: Collects the margins of comparisons.
+        cases: Answers to open comparisons; None leaves them open.
         done: Primitive, parameters and operands of each step to its operands, result and margins.
         forms: Name and operands of each closed form to its operands and outputs.
     """
 
     watch: Watch
+    cases: Cases | None = None
     done: dict[Key, tuple[Sequence[Value], Value, Sequence[Floats]]] = dataclasses.field(default_factory=dict)
     forms: dict[Key, tuple[Sequence[Value], Sequence[Jet] | None]] = dataclasses.field(default_factory=dict)
 
@@ -75,6 +80,8 @@ class Memory:
         result = rule(self.watch, params, *operands)
         if name not in _PICKING:
             result = spread_undefined(result, operands)
+        if self.cases is not None and name in _QUESTIONS and isinstance(result, Truth):
+            result = self.cases.decide(result)
         # The operands are kept, so that no other object gets the identity of one.
         self.done[key] = operands, result, [] if margins is None else margins[before:]
         return result

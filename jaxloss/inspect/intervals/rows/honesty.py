@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxloss.inspect.intervals.arithmetic.arrays import Bools, Floats
 from jaxloss.inspect.intervals.covering.boxes import Boxes
-from jaxloss.inspect.intervals.covering.search import FINEST
+from jaxloss.inspect.intervals.programs.cases import FINEST
 from jaxloss.inspect.intervals.programs.interpreter import trace
 from jaxloss.inspect.intervals.programs.rules import Missing
 from jaxloss.inspect.intervals.rows.findings import Findings, place
