@@ -23,11 +23,7 @@ def _log_sums(others: np.ndarray) -> dict[str, Loss]:
         "log_softmax": lambda r: r - jax.nn.log_softmax(scores(r))[0],
         "log of softmax": lambda r: r - jnp.log(jax.nn.softmax(scores(r))[0]),
         "without a shift": lambda r: jnp.log(jnp.sum(jnp.exp(scores(r)))),
-        "fold": lambda r: (
-            jnp.logaddexp(r, jnp.logaddexp(others[0], jax.nn.logsumexp(scores(r)[1:]))) - 0 * r
-            if others.size > 1
-            else jnp.logaddexp(r, others[0])
-        ),
+        "logaddexp": lambda r: jnp.logaddexp(r, jax.nn.logsumexp(scores(r)[1:])),
         "label": lambda r: r + softmax_terms.label_terms(scores(r), jnp.int32(0))[0],
         "targets": lambda r: r + softmax_terms.target_terms(scores(r), jnp.asarray(one_hot, r.dtype))[0],
         "two terms": lambda r: sum(softmax_terms.label_terms(scores(r), jnp.int32(0))[1:]),
@@ -39,8 +35,6 @@ def _log_sums(others: np.ndarray) -> dict[str, Loss]:
 def entropy(rng: np.random.Generator) -> Mutant:
     """A multiple of a log-sum-exp, a line, and perhaps a parabola: convex or not by its weights alone."""
     others = rng.uniform(-3, 3, rng.integers(1, 4))
-    if others.size == 1:
-        others = np.append(others, rng.uniform(-3, 3))
     weight, line = float(rng.choice([-1, 1])) * between(rng, 0.01, 5), float(rng.normal())
     bow = float(rng.choice([0.0, between(rng, 1e-3, 1.0)]))
     name, log_sum = list(_log_sums(others).items())[rng.integers(10)]

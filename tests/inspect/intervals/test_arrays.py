@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+from jaxloss._floor.maths.softmax_terms import label_terms
 from jaxloss.inspect.intervals.covering.boxes import enclose
 from jaxloss.inspect.intervals.programs.interpreter import trace
 from jaxloss.inspect.intervals.programs.rules import Missing
@@ -29,6 +30,7 @@ _W = np.asarray([0.5, -1.0, 2.0, 0.25, -0.75, 3.0])
 # Functions to arrays, whose entries are weighted by different numbers: a wrong place would show.
 PROGRAMS = {
     "reshape": lambda x: _matrix(x).reshape(3, 2),
+    "reshape that transposes": lambda x: lax.reshape(_matrix(x), (6,), (1, 0)),
     "transpose": lambda x: _matrix(x).T,
     "squeeze": lambda x: jnp.squeeze(_vector(x)[None, :, None], (0, 2)),
     "broadcast": lambda x: jnp.broadcast_to(_matrix(x)[:, :1], (2, 3)) + _matrix(x)[:1],
@@ -79,17 +81,11 @@ PROGRAMS = {
     "switch beyond the ends": lambda x: lax.switch(
         jnp.sum(_vector(x) > 0) - 2, [lambda v: v, lambda v: -v, lambda v: v * v], _vector(x)
     ),
-    "ours with a batch": lambda x: 10 * _ours(jnp.stack([_vector(x), 2 * _vector(x)]), jnp.asarray([3, 0], jnp.int32)),
+    "ours with a batch": lambda x: 10 * label_terms(jnp.stack([_vector(x), 2 * _vector(x)]), jnp.asarray([3, 0], jnp.int32))[0],
     "log_softmax": lambda x: jax.nn.log_softmax(_matrix(x), axis=0),
     "softmax": lambda x: jax.nn.softmax(_vector(x)) + jax.nn.softmax(_matrix(x), axis=1).ravel(),
     "others of a softmax": lambda x: jnp.sum(jnp.exp(_vector(x))) - jnp.exp(_vector(x)),
 }  # fmt: skip
-
-
-def _ours(logits, labels):
-    from jaxloss._floor.maths.softmax_terms import label_terms
-
-    return label_terms(logits, labels)[0]
 
 
 def _weighted(name):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import jaxloss
+from jaxloss._floor.maths.softmax_terms import label_terms
 from jaxloss.inspect.intervals import ROWS, certify
 from jaxloss.inspect.intervals.covering.boxes import enclose
 from jaxloss.inspect.intervals.programs.interpreter import trace
@@ -105,8 +106,6 @@ def test_a_cross_entropy_with_a_wrong_sign_is_refuted(name):
 def test_a_stopped_maximum_that_does_not_cancel_is_a_lie():
     shifted = lambda z: jnp.log(jnp.sum(jnp.exp(z - jax.lax.stop_gradient(jnp.max(z)))))
     assert of(of_several(shifted, 0.5))["gradient"].word is Word.REFUTED
-    from jaxloss._floor.maths.softmax_terms import label_terms
-
     spread = lambda z: label_terms(z, jnp.int32(0))[1]
     assert of(of_several(spread, 0.5))["gradient"].word is Word.REFUTED
     both = lambda z: sum(label_terms(z, jnp.int32(0))[1:])

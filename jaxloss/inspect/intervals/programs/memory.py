@@ -22,9 +22,6 @@ from jaxloss.inspect.intervals.programs.rules import RULES, Missing, Value, Watc
 
 __all__ = ["Memory", "spread_undefined"]
 
-_PICKING = ("select_n",)
-"""What may leave an operand out; whether the outcome is NaN is then known from the outcome."""
-
 Output = TypeVar("Output", bound=Value)
 Key: TypeAlias = tuple[Any, ...]
 
@@ -78,7 +75,7 @@ class Memory:
             raise Missing(f"the primitive {name}")
         before = 0 if margins is None else len(margins)
         result = rule(self.watch, params, *operands)
-        if name not in _PICKING:
+        if name != "select_n":  # it leaves operands out, and knows itself which
             result = spread_undefined(result, operands)
         if self.cases is not None and name in _QUESTIONS and isinstance(result, Truth):
             result = self.cases.decide(result)

@@ -55,10 +55,13 @@ def _broadcast_in_dim(params: Mapping[str, Any], shapes: Shapes, a: Positions) -
     return np.broadcast_to(a.reshape(shape), shapes[0])
 
 
-@_move("reshape", "squeeze", "expand_dims")
+@_move("reshape")
 def _reshape(params: Mapping[str, Any], shapes: Shapes, a: Positions) -> Positions:
-    if params.get("dimensions") is not None and len(a.shape) == len(shapes[0]) > 1:
-        raise Missing("a reshape that transposes")
+    return (a if params["dimensions"] is None else a.transpose(params["dimensions"])).reshape(shapes[0])
+
+
+@_move("squeeze")
+def _squeeze(_params: Mapping[str, Any], shapes: Shapes, a: Positions) -> Positions:
     return a.reshape(shapes[0])
 
 
