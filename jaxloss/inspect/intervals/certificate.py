@@ -30,6 +30,9 @@ def certify(subject: Subject) -> dict[str, Verdict]:
     :math:`10^{-12}`, both relative to the size of the loss, are forgiven. Elementary functions of NumPy are assumed to
     be within 4 units in the last place. Nothing is said of numbers outside the domain.
 
+    Inside the program there may be arrays of up to 32 entries, as in a softmax of a few classes of which one logit
+    moves. Larger arrays, loops of unknown length and sorting leave all rows UNKNOWN.
+
     Args:
         subject: The loss; ``subject.fn`` is traced in float64.
 

@@ -48,6 +48,27 @@ def _ratio(x: float) -> Any:
     return arb(x)
 
 
+def _scores(x: Any) -> Any:
+    return jnp.stack([x, 0.5 * x + 1, -x, jnp.full_like(x, 0.25)])
+
+
+def _exponentials(x: Any) -> list[Any]:
+    return [x.exp(), (x / 2 + 1).exp(), (-x).exp(), (x * 0 + _ratio(0.25)).exp()]
+
+
+def _weights(x: Any) -> Any:
+    return jnp.asarray([0.1, 0.2, 0.3, 0.4], x.dtype)
+
+
+def _total(x: Any) -> Any:
+    return sum(_exponentials(x), x * 0)
+
+
+def _weighted_entropy(x: Any) -> Any:
+    weights = [_ratio(w) for w in (0.1, 0.2, 0.3, 0.4)]
+    return sum((w * (_total(x).log() - e.log()) for w, e in zip(weights, _exponentials(x), strict=True)), x * 0)
+
+
 FORMULAS: list[Formula] = [
     Formula("exp", jnp.exp, lambda x: x.exp(), -30, 30),
     Formula("exp2", jnp.exp2, lambda x: (x * _ratio(2).log()).exp(), -30, 30),
@@ -92,6 +113,22 @@ FORMULAS: list[Formula] = [
     Formula("our barron -4", of_residual(jaxloss.barron_loss, alpha=-4.0), _barron(-4.0), -50, 50),
     Formula("our barron 4", of_residual(jaxloss.barron_loss, alpha=4.0), _barron(4.0), -50, 50),
     Formula("our barron inf", of_residual(jaxloss.barron_loss, alpha=math.inf), lambda x: (x * x / 2).exp() - 1, -20, 20),
+    Formula("logsumexp", lambda x: jax.nn.logsumexp(_scores(x)), lambda x: _total(x).log(), -40, 40),
+    Formula("naive logsumexp", lambda x: jnp.log(jnp.sum(jnp.exp(_scores(x)))), lambda x: _total(x).log(), -40, 40),
+    Formula("log-softmax", lambda x: jax.nn.log_softmax(_scores(x))[1], lambda x: x / 2 + 1 - _total(x).log(), -40, 40),
+    Formula("softmax", lambda x: jax.nn.softmax(_scores(x))[3], lambda x: _exponentials(x)[3] / _total(x), -40, 40),
+    Formula("naive softmax", lambda x: jnp.exp(_scores(x)[1]) / jnp.sum(jnp.exp(_scores(x))), lambda x: _exponentials(x)[1] / _total(x), -40, 40),
+    Formula("other classes", lambda x: 1 - jax.nn.softmax(_scores(x))[0], lambda x: (_total(x) - x.exp()) / _total(x), -40, 40),
+    Formula("logaddexp", lambda x: jnp.logaddexp(0.5 * x, 1 - x), lambda x: ((x / 2).exp() + (1 - x).exp()).log(), -40, 40),
+    Formula("norm", lambda x: jnp.sqrt(jnp.sum(jnp.square(_scores(x)))), lambda x: (x * x * 9 / 4 + x + 1 + _ratio(0.0625)).sqrt(), -40, 40),
+    Formula("quadratic form", lambda x: _scores(x) @ jnp.outer(_weights(x), _weights(x)) @ _scores(x), lambda x: ((_ratio(0.1) + _ratio(0.2) / 2 - _ratio(0.3)) * x + _ratio(0.2) + _ratio(0.4) / 4) ** 2, -50, 50),
+    Formula("product", lambda x: jnp.prod(_scores(x)), lambda x: x * (x / 2 + 1) * (-x) / 4, -50, 50),
+    Formula("running sums", lambda x: jnp.sum(jnp.square(jnp.cumsum(_scores(x)))), lambda x: x**2 + (x * 3 / 2 + 1) ** 2 + (x / 2 + 1) ** 2 + (x / 2 + _ratio(1.25)) ** 2, -50, 50),
+    Formula("our label", lambda x: jaxloss.softmax_cross_entropy_with_integer_labels(_scores(x), jnp.int32(1), reduction="none"), lambda x: _total(x).log() - x / 2 - 1, -40, 40),
+    Formula("our soft targets", lambda x: jaxloss.softmax_cross_entropy(_scores(x), _weights(x), reduction="none"), _weighted_entropy, -40, 40),
+    Formula("our softmax focal", lambda x: jaxloss.softmax_focal_loss(_scores(x), jnp.int32(3), reduction="none"), lambda x: (_total(x).log() - _ratio(0.25)) * ((_total(x) - _exponentials(x)[3]) / _total(x)) ** 2, -30, 30),
+    Formula("our gce", lambda x: jaxloss.generalized_cross_entropy(_scores(x), jnp.int32(0), reduction="none"), lambda x: (1 - ((x - _total(x).log()) * _ratio(0.7)).exp()) / _ratio(0.7), -30, 30),
+    Formula("our emd", lambda x: jaxloss.squared_emd_ordinal_loss(jnp.stack([0 * x, x]), jnp.int32(1), reduction="none"), lambda x: _sigmoid(-x) ** 2, -40, 40),
     Formula("our msle", of_prediction(jaxloss.mean_squared_log_error, 2.0), lambda x: ((1 + x).log() - _ratio(3).log()) ** 2, 0, 50),
     Formula("our gamma deviance", of_prediction(jaxloss.gamma_deviance, 2.0), lambda x: 2 * ((x / 2).log() - 1 + 2 / x), 0.1, 50),
 ]  # fmt: skip

@@ -122,6 +122,26 @@ MARGINS: list[Known] = [
     _known("focal 0.3", of_prediction(_OURS.sigmoid_focal_loss, 1.0, gamma=0.3), "logit", False, _focal_slope(0.3)),
 ]  # fmt: skip
 
+
+def of_difference(loss: Callable[..., jax.Array], target: Any, **hypers: Any) -> Loss:
+    """A loss of two classes, of which the second is the right one, of the lead of its score."""
+    return lambda z: loss(jnp.stack([jnp.zeros_like(z), z]), jnp.asarray(target), reduction="none", **hypers)
+
+
+_ONE_HOT = np.asarray([0.0, 1.0])
+_GCE_SLOPE = float(np.max(special.expit(_Z) ** 0.7 * special.expit(-_Z)))
+
+SEVERAL_SCORES: list[Known] = [
+    _known("softmax ce", of_difference(_OURS.softmax_cross_entropy, _ONE_HOT), "logit", True, 1.0, curvature=0.25, tier_a=True),
+    _known("softmax ce of a label", of_difference(_OURS.softmax_cross_entropy_with_integer_labels, 1), "logit", True, 1.0, curvature=0.25, tier_a=True),
+    _known("softmax focal", of_difference(_OURS.softmax_focal_loss, 1), "logit", False, _FOCAL_SLOPE, tier_a=True),
+    _known("multiclass hinge", of_difference(_OURS.multiclass_hinge_loss, 1), "margin", True, 1.0, tier_a=True),
+    _known("multi-margin", of_difference(_OURS.multi_margin_loss, 1), "margin", True, 0.5),
+    _known("gce", of_difference(_OURS.generalized_cross_entropy, 1), "logit", False, _GCE_SLOPE),
+    _known("dpo", lambda z: _OURS.dpo_loss(z, 0 * z, 0 * z, 0 * z, reduction="none"), "margin", True, 0.1 * special.expit(20), domain=(-200.0, 200.0), curvature=0.0025, tier_a=True),
+    _known("elastic net", lambda r: _OURS.elastic_net_penalty({"a": r}, l1_factor=2.0, l2_factor=0.5), "penalty", True, 52.0),
+]  # fmt: skip
+
 PREDICTIONS: list[Known] = [
     _known("mape", of_prediction(_OURS.mean_absolute_percentage_error, 2.0), "prediction", True, 0.5, best=2.0, domain=(-20.0, 20.0), tier_a=True),
     _known("msle", of_prediction(_OURS.mean_squared_log_error, 2.0), "prediction", False, 2 * math.log(3), best=2.0, domain=(0.0, 20.0), tier_a=True),
@@ -163,4 +183,4 @@ PLAIN: list[Known] = [
     _known("gaussian mean", lambda r: 0.5 * (jnp.log(jnp.asarray(1.0, r.dtype)) + r * r), "residual", True, 50.0, curvature=1.0),
 ]  # fmt: skip
 
-ALL = [*RESIDUALS, *MARGINS, *PREDICTIONS, *PLAIN]
+ALL = [*RESIDUALS, *MARGINS, *SEVERAL_SCORES, *PREDICTIONS, *PLAIN]

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxloss
+from jaxloss._floor.maths.softmax_terms import label_terms
 from jaxloss.inspect.intervals import ROWS, certify
 from jaxloss.inspect.intervals.covering.boxes import enclose
 from jaxloss.inspect.intervals.programs.interpreter import trace
@@ -61,6 +63,109 @@ def test_losses_that_everybody_expects(known):
 @pytest.mark.parametrize("known", [k for k in losses.ALL if not k.tier_a], ids=lambda known: known.subject.name)
 def test_other_losses(known):
     assert not wrong(known)
+
+
+def of_several(loss, *others):
+    """A loss of several scores, of which the first one moves and is the right one."""
+    return lambda z: loss(jnp.stack([z, *(jnp.full_like(z, c) for c in others)]))
+
+
+ENTROPIES = {
+    "log_softmax": lambda z: -jax.nn.log_softmax(z)[0],
+    "softmax": lambda z: -jnp.log(jax.nn.softmax(z)[0]),
+    "logsumexp": lambda z: jax.nn.logsumexp(z) - z[0],
+    "without a shift": lambda z: jnp.log(jnp.sum(jnp.exp(z))) - z[0],
+    "shares": lambda z: -jnp.log(jnp.exp(z[0]) / jnp.sum(jnp.exp(z))),
+    "one-hot": lambda z: -jnp.sum(jax.nn.one_hot(0, z.size, dtype=z.dtype) * jax.nn.log_softmax(z)),
+    "by a product": lambda z: -jax.nn.log_softmax(z) @ jnp.eye(z.size, dtype=z.dtype)[0],
+    "ours": lambda z: jaxloss.softmax_cross_entropy_with_integer_labels(z, jnp.asarray(0), reduction="none"),
+}
+
+
+@pytest.mark.parametrize("name", ENTROPIES)
+def test_cross_entropy_of_three_classes_in_many_words(name):
+    """``log(1 + exp(c - z))`` with ``c = log(exp(0.5) + exp(-1))``: no way to write it hides what it is."""
+    rows = of(of_several(ENTROPIES[name], 0.5, -1.0), best=math.inf)
+    for row in ("convex", "pseudo_convex", "minimum", "lipschitz", "smooth"):
+        assert rows[row].word is Word.PROVED, rows[row].statement
+    assert rows["lipschitz"].value == pytest.approx(1, rel=1e-6)
+    assert rows["smooth"].value == pytest.approx(0.25, rel=0.03)
+    assert rows["gradient"].word in (Word.PROVED, Word.TESTED)
+    if name in ("ours", "without a shift", "shares"):
+        assert rows["gradient"].word is Word.PROVED
+
+
+@pytest.mark.parametrize("name", ["log_softmax", "softmax", "logsumexp", "ours"])
+def test_a_cross_entropy_with_a_wrong_sign_is_refuted(name):
+    """Minus the cross-entropy is concave, and a shift that a gradient flows through wrongly is seen."""
+    rows = of(of_several(lambda z: -ENTROPIES[name](z), 0.5, -1.0), best=math.inf)
+    assert rows["convex"].word is Word.REFUTED
+    assert rows["minimum"].word is Word.REFUTED
+
+
+def test_a_stopped_maximum_that_does_not_cancel_is_a_lie():
+    shifted = lambda z: jnp.log(jnp.sum(jnp.exp(z - jax.lax.stop_gradient(jnp.max(z)))))
+    assert of(of_several(shifted, 0.5))["gradient"].word is Word.REFUTED
+    spread = lambda z: label_terms(z, jnp.int32(0))[1]
+    assert of(of_several(spread, 0.5))["gradient"].word is Word.REFUTED
+    both = lambda z: sum(label_terms(z, jnp.int32(0))[1:])
+    assert of(of_several(both, 0.5))["gradient"].word is Word.TESTED
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_conditionals(decided):
+    square, line = lambda r: r * r, lambda r: 2 * jnp.abs(r) - 1
+    fn = lambda r: jax.lax.cond(jnp.ones_like(r) > 0 if decided else jnp.abs(r) <= 1, square, line, r)
+    rows = of(fn)
+    assert [rows[row].word for row in ("convex", "minimum", "lipschitz")] == [Word.PROVED] * 3
+    assert rows["gradient"].word is (Word.PROVED if decided else Word.TESTED), "open at the floats where it flips"
+    assert rows["lipschitz"].value == pytest.approx(100 if decided else 2)
+    broken = of(lambda r: jax.lax.cond(jnp.abs(r) <= 1.5, square, line, r))
+    assert broken["convex"].word is Word.REFUTED
+    assert broken["lipschitz"].word is Word.REFUTED
+    switch = lambda r: jax.lax.switch(
+        (r > 1).astype(int) - (r < -1).astype(int) + 1, [lambda r: -2 * r - 1, square, lambda r: 2 * r - 1], r
+    )
+    assert of(switch)["convex"].word is Word.PROVED
+
+
+def test_numbers_that_are_computed_twice_are_one():
+    fn = lambda r: jnp.where(jnp.abs(r - 0.0) + 1 <= jnp.abs(r - 0.0) + 1, r * r, -5.0)
+    assert of(fn)["convex"].word is Word.PROVED
+
+
+def _guarded(lift: float):
+    """``x - 1 - log(x)`` below 1/7, its tangent above; no float is 1/7, and the guard asks what the choice asks."""
+    edge = 1 / 7
+
+    def fn(r):
+        below = 7 * r <= 1
+        inner = jnp.where(below & (r > 0), r, 1.0)
+        tangent = edge - 1 - math.log(edge) + (1 - 7) * (r - edge) + lift
+        return jnp.where(below, inner - 1 - jnp.log(inner), tangent)
+
+    return fn
+
+
+def test_a_guard_and_a_choice_that_ask_the_same():
+    """Between the floats beside 1/7 the guard alone would make the logarithm 0."""
+    rows = of(_guarded(0.0), domain=(0.01, 0.3), best=0.3)
+    for row in ("convex", "lipschitz", "smooth", "pseudo_convex"):
+        assert rows[row].word is Word.PROVED, rows[row].statement
+    for lift in (1e-9, -1e-9, 1e-3):
+        torn = of(_guarded(lift), domain=(0.01, 0.3), best=0.3)
+        for row in ("convex", "lipschitz", "smooth", "gradient"):
+            assert torn[row].word is not Word.PROVED, (lift, row)
+
+
+def test_cases_that_are_open_in_other_places():
+    """Three comparisons flip between the same two floats, and the third one makes the jump."""
+    ask = lambda r, k: k * r <= k / 7
+    fn = lambda r: (
+        r * r + jnp.where(ask(r, 7.0), 0.0, 0.0 * r) + jnp.where(ask(r, 0.7), r, r) + jnp.where(ask(r, 0.3), 0.0, 1e-6)
+    )
+    assert of(fn)["lipschitz"].word is not Word.PROVED
+    assert of(fn)["convex"].word is not Word.PROVED
 
 
 def test_every_row_is_there_and_can_be_written_as_json():
@@ -135,7 +240,10 @@ def test_a_jump_of_the_value_has_no_slope():
     [
         (jnp.round, "round"),
         (lambda r: r.astype(jnp.float32).astype(r.dtype), "float32"),
-        (lambda r: jnp.sum(jnp.stack([r, r * r])), "shape (1,)"),
+        (lambda r: jnp.sum(r * jnp.ones(33)), "shape (33,)"),
+        (lambda r: jnp.sort(jnp.stack([r, r * r]))[0], "sort"),
+        (lambda r: jax.lax.while_loop(lambda x: x > 1, lambda x: x - 1, r), "while"),
+        (lambda r: jnp.stack([r, r * r])[(r > 0).astype(int)], "place"),
         (jax.lax.lgamma, "lgamma"),
     ],
 )
@@ -241,6 +349,9 @@ def test_where_a_value_may_be_nan_nothing_is_proved(name):
 
 def test_whole_numbers_and_less_precision_are_refused():
     for fn in (
+        lambda r: r * (jnp.int32(2**30) * jnp.int32(4)).astype(r.dtype),
+        lambda r: r * (jnp.uint8(3) - jnp.uint8(4)).astype(r.dtype),
+        lambda r: r * jnp.sum(jnp.where(r > 0, 2, 1) * jnp.int8(100)).astype(jnp.int8).astype(r.dtype),
         lambda r: (r.astype(jnp.int32) ** 2).astype(r.dtype),
         lambda r: jnp.square(r.astype(jnp.bfloat16)).astype(r.dtype),
     ):

@@ -10,6 +10,8 @@ from jaxloss.inspect.intervals.arithmetic.arrays import Bools, Floats
 from jaxloss.inspect.intervals.covering.boxes import Boxes, enclose, join
 from jaxloss.inspect.intervals.covering.kinks import flips
 from jaxloss.inspect.intervals.covering.tolerances import Tolerances
+from jaxloss.inspect.intervals.programs.cases import FINEST
+from jaxloss.inspect.intervals.programs.counting import work_of
 from jaxloss.inspect.intervals.programs.interpreter import Program
 from jaxloss.inspect.subject import Subject
 
@@ -26,9 +28,6 @@ _SEARCHES = (2, 4, 8, 16)
 _AROUND_A_FLIP = 2.0 ** np.asarray([4, 8, 14])
 """How many floats beside a flip that no float hits the boxes around it end, so that rounding stays between them."""
 
-FINEST = 2.0**-42
-"""Boxes with kinks inside are cut down to this width, relative to where they are."""
-
 _MOST_BOXES = 12_000
 """How many boxes may be undecided at once; a row that needs more stays unknown."""
 
@@ -38,6 +37,9 @@ _FEW_BOXES = 256
 
 _BUDGET = 120_000
 """How many boxes are looked at in all."""
+
+_WORK = 40_000_000
+"""How many numbers the steps of the program take in all, which leaves fewer boxes to long programs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,12 +125,13 @@ def explore(subject: Subject, program: Program) -> Tiling:
     boxes = enclose(program, points[:-1], points[1:], kinks)
     tolerances = Tolerances.of(boxes)
     looked_at = boxes.size
+    budget = min(_BUDGET, _WORK // max(work_of(program.closed.jaxpr), 1))
     for round_ in range(_ROUNDS):
         undecided = _undecided(subject, boxes, tolerances)
         # Where even a point has no finite value, smaller boxes have none either.
         undecided &= np.isfinite(boxes.middle_value).all(0)
         undecided &= (boxes.middle > boxes.low) & (boxes.middle < boxes.high)
-        if not undecided.any() or undecided.sum() > _MOST_BOXES or looked_at > _BUDGET:
+        if not undecided.any() or undecided.sum() > _MOST_BOXES or looked_at > budget:
             break
         new = np.zeros(0)
         if round_ in _SEARCHES:

@@ -13,13 +13,12 @@ from jaxloss.inspect.intervals.arithmetic import interval as iv
 from jaxloss.inspect.intervals.arithmetic.arrays import Bools
 from jaxloss.inspect.intervals.arithmetic.interval import Interval
 from jaxloss.inspect.intervals.arithmetic.truth import Truth
-from jaxloss.inspect.intervals.numbers.jets import (
+from jaxloss.inspect.intervals.numbers.jets import Jet, negative
+from jaxloss.inspect.intervals.numbers.parts import (
     ZERO,
-    Jet,
     Part,
     add_parts,
     hull_with_zero,
-    negative,
     negative_part,
     or_zero,
     size_of,

@@ -5,7 +5,6 @@ Each is the real function that the formulas compute to within rounding, with its
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,6 +15,7 @@ from jaxloss.inspect.intervals.arithmetic import products as pr
 from jaxloss.inspect.intervals.arithmetic.elementary import by_ends, even_by_ends, plus, times
 from jaxloss.inspect.intervals.arithmetic.interval import Interval
 from jaxloss.inspect.intervals.numbers import jets
+from jaxloss.inspect.intervals.numbers.exponentials import log_of_sum
 from jaxloss.inspect.intervals.numbers.jets import Jet, compose
 from jaxloss.inspect.intervals.numbers.smooth import SMOOTH, Smooth, hyperbola, power_of
 
@@ -73,12 +73,7 @@ def softplus(x: Jet) -> Outputs:
 
 def logaddexp(x: Jet, y: Jet) -> Outputs:
     """``log(exp(x) + exp(y))``."""
-    if x.number is not None:
-        x, y = y, x
-    if y.number is None or not math.isfinite(y.number):
-        return None
-    rest = x if y.number == 0 else jets.subtract(x, y)
-    return (jets.add(y, compose(SMOOTH["softplus"], rest)),)
+    return (log_of_sum((x, y)),)
 
 
 def negative_log_sigmoids(z: Jet) -> Outputs:

@@ -14,31 +14,31 @@ import numpy as np
 from jaxloss.inspect.intervals.arithmetic import interval as iv
 from jaxloss.inspect.intervals.arithmetic import products as pr
 from jaxloss.inspect.intervals.arithmetic.arrays import Bools
+from jaxloss.inspect.intervals.arithmetic.elementary import log
 from jaxloss.inspect.intervals.arithmetic.interval import Interval
-from jaxloss.inspect.intervals.numbers.smooth import SMOOTH, Smooth
+from jaxloss.inspect.intervals.numbers.parts import (
+    Part,
+    add_parts,
+    hull_with_zero,
+    multiply_parts,
+    negative_part,
+    or_zero,
+)
+from jaxloss.inspect.intervals.numbers.smooth import INVERSE, SQUARE, Smooth
 
 __all__ = [
-    "ZERO",
     "Jet",
     "Made",
-    "Part",
     "add",
-    "add_parts",
     "compose",
     "constant",
     "divide",
-    "hull_with_zero",
+    "exponents",
     "multiply",
     "negative",
-    "negative_part",
-    "or_zero",
-    "size_of",
     "subtract",
     "unverified",
 ]
-
-Part = Interval | None
-"""An enclosure; None where the number is 0 in every box."""
 
 NOWHERE: Bools = np.zeros((), bool)
 
@@ -48,14 +48,14 @@ Opaque = Mapping[str, Bools]
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """A number as ``constant + form(of)``, for the forms ``"square"``, ``"exp"`` and ``"cosh"``.
+    """A number as ``constant + form(of)``, for the forms ``"square"``, ``"cosh"`` and ``"logistic"``, or as a sum.
 
-    Functions of these, such as ``sqrt(1 + u**2)`` and ``log(1 + exp(u))``, have derivatives that cancel when they are
-    put together from their parts.
+    The form ``"exp"`` is the sum of the exponentials of all its parts, without a constant. Functions of these, such as
+    ``sqrt(1 + u**2)`` and ``log(1 + exp(u))``, have derivatives that cancel when they are put together from parts.
     """
 
     form: str
-    of: Jet
+    of: tuple[Jet, ...]
     constant: float = 0.0
 
 
@@ -85,7 +85,9 @@ class Jet:
 
     @property
     def number(self) -> float | None:
-        """The number, if it is one for all boxes."""
+        """The number, if it is one for all boxes and its gradient in JAX is 0 for certain."""
+        if self.slope is not None or self.jumps is not None or self.bends is not None or self.opaque:
+            return None
         return float(self.value.low) if self.value.low.ndim == 0 and self.value.low == self.value.high else None
 
 
@@ -101,40 +103,6 @@ def unverified(a: Jet, name: str, where: Bools) -> Jet:
     return dataclasses.replace(a, made=None, opaque={**a.opaque, name: where})
 
 
-def add_parts(*parts: Part) -> Part:
-    total: Part = None
-    for part in parts:
-        total = part if total is None else total if part is None else iv.add(total, part)
-    return total
-
-
-def _multiply(*parts: Part) -> Part:
-    product: Part = parts[0]
-    for part in parts[1:]:
-        product = None if product is None or part is None else pr.multiply(product, part)
-    return product
-
-
-def negative_part(a: Part) -> Part:
-    return None if a is None else iv.negative(a)
-
-
-ZERO = iv.point(0.0)
-
-
-def size_of(a: Part) -> np.ndarray:
-    return np.zeros(()) if a is None else a.size
-
-
-def hull_with_zero(*parts: Part) -> Part:
-    """Around all of them and 0."""
-    total: Part = None
-    for part in parts:
-        if part is not None:
-            total = iv.hull(ZERO if total is None else total, part)
-    return total
-
-
 def merge_opaque(*numbers: Jet) -> Opaque:
     merged: dict[str, Bools] = {}
     for number in numbers:
@@ -148,11 +116,28 @@ def negative(a: Jet) -> Jet:
     return Jet(iv.negative(a.value), *parts, opaque=a.opaque)
 
 
-def add(a: Jet, b: Jet) -> Jet:
-    made = None
+def exponents(a: Jet) -> tuple[Jet, ...] | None:
+    """The numbers whose exponentials add up to this one; None if there are none."""
+    if a.made is not None:
+        return a.made.of if a.made.form == "exp" else None
+    if a.number is None or not 0 <= a.number < np.inf:
+        return None
+    return () if a.number == 0 else (Jet(log(a.value)),)
+
+
+def _made_by_adding(a: Jet, b: Jet) -> Made | None:
     for one, other in ((a, b), (b, a)):
-        if one.made is not None and one.made.constant == 0 and other.number is not None:
-            made = dataclasses.replace(one.made, constant=other.number)
+        if one.made is None:
+            continue
+        if one.made.form == "exp":
+            parts, more = one.made.of, exponents(other)
+            return None if more is None else Made("exp", parts + more)
+        if one.made.constant == 0 and other.number is not None:
+            return dataclasses.replace(one.made, constant=other.number)
+    return None
+
+
+def add(a: Jet, b: Jet) -> Jet:
     return Jet(
         iv.add(a.value, b.value),
         add_parts(a.slope, b.slope),
@@ -161,7 +146,7 @@ def add(a: Jet, b: Jet) -> Jet:
         _both_jump(a.jumps, b.jumps),
         _both_jump(a.bends, b.bends),
         merge_opaque(a, b),
-        made=made,
+        made=_made_by_adding(a, b),
     )
 
 
@@ -178,24 +163,24 @@ def subtract(a: Jet, b: Jet) -> Jet:
 def multiply(a: Jet, b: Jet) -> Jet:
     if a is b:
         squared = compose(SQUARE, a)
-        return dataclasses.replace(squared, made=Made("square", a))
+        return dataclasses.replace(squared, made=Made("square", (a,)))
     if 0 in (a.number, b.number):
         # Only a finite partner: 0 times infinity is NaN.
         partner = b.value if a.number == 0 else a.value
         if np.isfinite(partner.low).all() and np.isfinite(partner.high).all():
             return constant(0.0)
     bends = add_parts(
-        hull_with_zero(_multiply(a.value, b.bends)),
-        hull_with_zero(_multiply(b.value, a.bends)),
-        hull_with_zero(_multiply(a.slope, b.jumps)),
-        hull_with_zero(_multiply(b.slope, a.jumps)),
+        hull_with_zero(multiply_parts(a.value, b.bends)),
+        hull_with_zero(multiply_parts(b.value, a.bends)),
+        hull_with_zero(multiply_parts(a.slope, b.jumps)),
+        hull_with_zero(multiply_parts(b.slope, a.jumps)),
     )
-    twice = _multiply(a.slope, b.slope)
+    twice = multiply_parts(a.slope, b.slope)
     return Jet(
         pr.multiply(a.value, b.value),
-        add_parts(_multiply(a.slope, b.value), _multiply(a.value, b.slope)),
-        add_parts(_multiply(a.curvature, b.value), add_parts(twice, twice), _multiply(a.value, b.curvature)),
-        add_parts(hull_with_zero(_multiply(a.value, b.jumps)), hull_with_zero(_multiply(b.value, a.jumps))),
+        add_parts(multiply_parts(a.slope, b.value), multiply_parts(a.value, b.slope)),
+        add_parts(multiply_parts(a.curvature, b.value), add_parts(twice, twice), multiply_parts(a.value, b.curvature)),
+        add_parts(hull_with_zero(multiply_parts(a.value, b.jumps)), hull_with_zero(multiply_parts(b.value, a.jumps))),
         bends,
         merge_opaque(a, b),
     )
@@ -205,17 +190,11 @@ def divide(a: Jet, b: Jet) -> Jet:
     if b.slope is None and b.jumps is None and b.curvature is None:
         parts = (None if p is None else pr.divide(p, b.value) for p in (a.slope, a.curvature, a.jumps, a.bends))
         return Jet(pr.divide(a.value, b.value), *parts, opaque=merge_opaque(a, b))
-    if a.number == 1 and b.made is not None and b.made.form == "exp" and b.made.constant == 1:
-        return compose(LOGISTIC, negative(b.made.of))
     inverse = compose(INVERSE, b)
     product = multiply(a, inverse)
     value = pr.divide(a.value, b.value)
-    slope = pr.divide(or_zero(add_parts(a.slope, negative_part(_multiply(value, b.slope)))), b.value)
+    slope = pr.divide(or_zero(add_parts(a.slope, negative_part(multiply_parts(value, b.slope)))), b.value)
     return dataclasses.replace(product, value=value, slope=slope)
-
-
-def or_zero(a: Part) -> Interval:
-    return ZERO if a is None else a
 
 
 def compose(outer: Smooth, a: Jet) -> Jet:
@@ -227,18 +206,9 @@ def compose(outer: Smooth, a: Jet) -> Jet:
     squared = None if a.slope is None else pr.square(a.slope)
     return Jet(
         value,
-        _multiply(slope, a.slope),
-        add_parts(_multiply(curvature, squared), _multiply(slope, a.curvature)),
-        _multiply(slope, a.jumps),
-        add_parts(_multiply(slope, a.bends), _multiply(curvature, a.jumps, a.slope)),
+        multiply_parts(slope, a.slope),
+        add_parts(multiply_parts(curvature, squared), multiply_parts(slope, a.curvature)),
+        multiply_parts(slope, a.jumps),
+        add_parts(multiply_parts(slope, a.bends), multiply_parts(curvature, a.jumps, a.slope)),
         a.opaque,
     )
-
-
-SQUARE = Smooth(pr.square, lambda a: pr.multiply(iv.point(2.0), a), lambda _: iv.point(2.0))
-LOGISTIC = SMOOTH["logistic"]
-INVERSE = Smooth(
-    lambda a: pr.divide(iv.point(1.0), a),
-    lambda a: pr.divide(iv.point(-1.0), pr.square(a)),
-    lambda a: pr.divide(iv.point(2.0), pr.integer_power(a, 3)),
-)

@@ -36,7 +36,7 @@ from jaxloss.inspect.intervals.arithmetic.elementary import (
 )
 from jaxloss.inspect.intervals.arithmetic.interval import Interval
 
-__all__ = ["SMOOTH", "Smooth", "hyperbola", "integer_power_of", "power_of"]
+__all__ = ["INVERSE", "SMOOTH", "SQUARE", "Smooth", "hyperbola", "integer_power_of", "power_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +117,13 @@ def _log_cosh_of_size(a: Interval) -> Interval:
     far = iv.subtract(iv.add(a, log1p(exp(times(-2.0, a)))), number(_LOG2))
     return iv.where(a.high < 1, near, far)
 
+
+SQUARE = Smooth(pr.square, lambda a: pr.multiply(iv.point(2.0), a), lambda _: iv.point(2.0))
+INVERSE = Smooth(
+    lambda a: pr.divide(iv.point(1.0), a),
+    lambda a: pr.divide(iv.point(-1.0), pr.square(a)),
+    lambda a: pr.divide(iv.point(2.0), pr.integer_power(a, 3)),
+)
 
 SMOOTH: Mapping[str, Smooth] = {
     "exp": Smooth(exp, exp, exp),

@@ -14,14 +14,25 @@ from jax.core import ShapedArray
 from jax.extend import core
 
 from jaxloss.inspect.intervals.arithmetic import interval as iv
-from jaxloss.inspect.intervals.arithmetic import truth
 from jaxloss.inspect.intervals.arithmetic.arrays import Bools, Floats
 from jaxloss.inspect.intervals.arithmetic.truth import Truth
 from jaxloss.inspect.intervals.numbers import jets
 from jaxloss.inspect.intervals.numbers.jets import Jet
 from jaxloss.inspect.intervals.programs import known
-from jaxloss.inspect.intervals.programs.comparisons import COMPARISONS
-from jaxloss.inspect.intervals.programs.rules import RULES, Missing, Value, Watch
+from jaxloss.inspect.intervals.programs.cases import by_cases
+from jaxloss.inspect.intervals.programs.control import CONTROL, Call
+from jaxloss.inspect.intervals.programs.entries import (
+    MOST_ENTRIES,
+    MOST_EXACT,
+    Entries,
+    each,
+    of_constant,
+    of_one,
+)
+from jaxloss.inspect.intervals.programs.memory import Memory, spread_undefined
+from jaxloss.inspect.intervals.programs.reductions import REDUCTIONS
+from jaxloss.inspect.intervals.programs.rules import Missing, Value, Watch
+from jaxloss.inspect.intervals.programs.structure import LOOK_UPS, MOVES, empty, iota, look_up, move
 
 __all__ = ["Program", "trace"]
 
@@ -29,20 +40,25 @@ _CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "remat2"
 """Primitives that call another program, and the parameter that holds it."""
 
 _CUSTOM = ("custom_jvp_call", "custom_vjp_call")
-_PICKING = ("select_n", "optimization_barrier", *_CALLS, *_CUSTOM)
-"""What may leave an operand out; whether the outcome is NaN is then known from the outcome."""
 
 _WITHOUT_ROUNDING = (
+    *_CALLS,
+    *_CUSTOM,
+    *CONTROL,
+    *MOVES,
+    *LOOK_UPS,
     "convert_element_type",
-    "broadcast_in_dim",
-    "reshape",
-    "squeeze",
     "copy",
     "copy_p",
-    "select_n",
+    "iota",
     "neg",
+    "optimization_barrier",
+    "select_n",
 )
-_EXACT_FOR_INTEGERS = ("add", "sub", "mul", "max", "min", "abs", "sign", "clamp", "integer_pow", "square")
+_EXACT_FOR_INTEGERS = (
+    *("add", "sub", "mul", "max", "min", "abs", "sign", "clamp", "integer_pow", "square"),
+    *(name for name in REDUCTIONS if name != "dot_general"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,23 +71,28 @@ class Program:
         self, low: Floats, high: Floats, low_open: Bools, high_open: Bools, margins: list[Floats] | None = None
     ) -> Jet:
         """Enclosures over boxes; with ``margins``, a list to which the margin of every comparison is added."""
-        box = iv.Interval(low, high, low_open, high_open)
+        box = Jet(iv.Interval(low, high, low_open, high_open), slope=iv.point(1.0))
+        if margins is not None:
+            return self._of(box, Memory(Watch(margins)))
         with np.errstate(all="ignore"):
-            (result,) = _run(self.closed.jaxpr, self.closed.consts, [Jet(box, slope=iv.point(1.0))], Watch(margins))
-        if isinstance(result, Truth):
-            raise Missing("a loss that is a truth value")
-        return result
+            return by_cases(lambda cases: self._of(box, Memory(Watch(), cases)), box)
 
     def value_on(self, low: Floats, high: Floats) -> Floats:
         """The ends ``[2, N]`` of enclosures of the value alone; the whole line where it may be NaN."""
         closed = np.zeros(low.shape, bool)
-        with np.errstate(all="ignore"):
-            box = Jet(iv.Interval(low, high, closed, closed))
-            (result,) = _run(self.closed.jaxpr, self.closed.consts, [box], Watch())
-        if isinstance(result, Truth):
-            raise Missing("a loss that is a truth value")
+        result = self._of(Jet(iv.Interval(low, high, closed, closed)), Memory(Watch()))
         ends = np.stack([np.broadcast_to(result.value.low, low.shape), np.broadcast_to(result.value.high, low.shape)])
         return np.where(result.undefined, np.asarray([[-np.inf], [np.inf]]), ends)
+
+    def _of(self, box: Jet, memory: Memory) -> Jet:
+        with np.errstate(all="ignore"):
+            (found,) = _run(self.closed.jaxpr, self.closed.consts, [of_one(box)], memory)
+        if found.size != 1:
+            raise Missing(f"a loss of shape {found.shape}")
+        result = found.item()
+        if isinstance(result, Truth):
+            raise Missing("a loss that is a truth value")
+        return result
 
 
 def trace(fn: Callable[[jax.Array], jax.Array]) -> Program:
@@ -80,96 +101,108 @@ def trace(fn: Callable[[jax.Array], jax.Array]) -> Program:
         return Program(jax.make_jaxpr(fn)(jnp.zeros((), jnp.float64)))
 
 
-def _constant(value: Any) -> Value:
-    number = np.asarray(value)
-    if number.size != 1:
-        raise Missing(f"a constant array of shape {number.shape}")
-    if number.dtype == np.bool_:
-        return truth.of_constant(bool(number.item()))
-    return _spread_undefined(jets.constant(float(number.item())), ())
+def _run(jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Entries], memory: Memory) -> list[Entries]:
+    held: dict[core.Var, Entries] = dict(zip(jaxpr.invars, inputs, strict=True))
+    held.update(zip(jaxpr.constvars, map(_constant, consts), strict=True))
 
-
-def _run(jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Value], watch: Watch) -> list[Value]:
-    held: dict[core.Var, Value] = dict(zip(jaxpr.invars, inputs, strict=True))
-    held.update(zip(jaxpr.constvars, (_constant(c) for c in consts), strict=True))
-
-    def read(variable: Any) -> Value:
+    def read(variable: Any) -> Entries:
         return _constant(variable.val) if isinstance(variable, core.Literal) else held[variable]
 
     for step in jaxpr.eqns:
         _check(step)
-        operands = [read(v) for v in step.invars]
-        outputs = _step(step, operands, watch)
-        if step.primitive.name not in _PICKING:
-            outputs = [_spread_undefined(output, operands) for output in outputs]
-        held.update(zip(step.outvars, outputs, strict=True))
+        outputs = _step(step, [read(v) for v in step.invars], memory)
+        for variable, output in zip(step.outvars, outputs, strict=True):
+            _check_range(variable.aval, output)
+            held[variable] = output
     return [read(variable) for variable in jaxpr.outvars]
 
 
-def _spread_undefined(output: Value, operands: Sequence[Value]) -> Value:
-    """NaN makes NaN of everything that is computed from it, and a comparison with it has any answer.
-
-    It is born where an enclosure is the whole line, which later steps may make narrow again.
-    """
-    undefined = np.zeros((), bool)
-    for operand in operands:
-        if isinstance(operand, Jet):
-            undefined = undefined | operand.undefined
-    if isinstance(output, Truth):
-        return truth.unsure(output, undefined) if undefined.any() else output
-    undefined = undefined | output.undefined | np.isneginf(output.value.low) & np.isposinf(output.value.high)
-    return dataclasses.replace(output, undefined=undefined) if undefined.any() else output
+def _constant(value: Any) -> Entries:
+    return each(lambda entry: spread_undefined(entry, ()), of_constant(value))
 
 
 def _check(step: core.JaxprEqn) -> None:
-    """Refuse steps that work on arrays, or that round to less than float64 or to whole numbers."""
+    """Refuse steps that work on large arrays, or that round to less than float64 or to whole numbers."""
     name = step.primitive.name
     for variable in step.outvars:
         aval = variable.aval
         if not isinstance(aval, ShapedArray):
             raise Missing(f"the primitive {name}")
-        if math.prod(aval.shape) != 1:
-            raise Missing(f"{name} of an array of shape {aval.shape}")
-        if name in _CALLS or name in _CUSTOM or name in _WITHOUT_ROUNDING or aval.dtype in (np.float64, np.bool_):
+        if math.prod(aval.shape) > MOST_ENTRIES:
+            raise Missing(f"{name} of an array of shape {aval.shape}, which has more than {MOST_ENTRIES} entries")
+        if name in _WITHOUT_ROUNDING or aval.dtype in (np.float64, np.bool_):
             continue
         if not (np.issubdtype(aval.dtype, np.integer) and name in _EXACT_FOR_INTEGERS):
             raise Missing(f"{name} in {aval.dtype.name}")
 
 
-def _step(step: core.JaxprEqn, inputs: list[Value], watch: Watch) -> list[Value]:
-    name = step.primitive.name
+def _check_range(aval: Any, output: Entries) -> None:
+    """Refuse whole numbers that JAX would wrap around, or that float64 would round."""
+    if not np.issubdtype(aval.dtype, np.integer):
+        return
+    info = np.iinfo(aval.dtype)
+    for entry in output.ravel():
+        if isinstance(entry, Truth):
+            raise Missing("bits of whole numbers")
+        if (entry.value.low < max(info.min, -MOST_EXACT)).any() or (entry.value.high > min(info.max, MOST_EXACT)).any():
+            raise Missing(f"whole numbers beyond {aval.dtype.name}")
+
+
+def _step(step: core.JaxprEqn, inputs: list[Entries], memory: Memory) -> list[Entries]:
+    name, params = step.primitive.name, step.params
+    shapes = [getattr(variable.aval, "shape", ()) for variable in step.outvars]
+    call: Call = lambda program, operands: _call(program, operands, memory)
     if name == "optimization_barrier":
         return inputs
     if name in _CALLS:
-        return _call(step.params[_CALLS[name]], inputs, watch)
+        return call(params[_CALLS[name]], inputs)
     if name in _CUSTOM:
-        return _custom(step, inputs, watch)
-    rule = RULES.get(name) or COMPARISONS.get(name)
-    if rule is None:
+        return _custom(step, inputs, memory)
+    if name in CONTROL:
+        return CONTROL[name](call, params, *inputs)
+    if name in MOVES:
+        return move(name, params, shapes, inputs)
+    if name in LOOK_UPS:
+        return [look_up(step.primitive, params, inputs)]
+    if name in REDUCTIONS:
+        return [REDUCTIONS[name](memory, params, *inputs)]
+    if name == "iota":
+        return [iota(params)]
+    if name == "empty2":
+        return [empty(params, shapes[0])]
+    if not inputs:
         raise Missing(f"the primitive {name}")
-    return [rule(watch, step.params, *inputs)]
+    if name == "convert_element_type":
+        params = {"new_dtype": params["new_dtype"], "old_dtype": getattr(step.invars[0].aval, "dtype", None)}
+    return [each(lambda *operands: memory.step(name, *operands, params=params), *inputs)]
 
 
-def _call(program: Any, inputs: list[Value], watch: Watch) -> list[Value]:
+def _call(program: Any, inputs: Sequence[Entries], memory: Memory) -> list[Entries]:
     if isinstance(program, core.ClosedJaxpr):
-        return _run(program.jaxpr, program.consts, inputs, watch)
-    return _run(program, (), inputs, watch)
+        return _run(program.jaxpr, program.consts, inputs, memory)
+    return _run(program, (), inputs, memory)
 
 
-def _custom(step: core.JaxprEqn, inputs: list[Value], watch: Watch) -> list[Value]:
+def _custom(step: core.JaxprEqn, inputs: list[Entries], memory: Memory) -> list[Entries]:
     """By the closed form if the function is known, else by what its body does; its own derivative rule is not used."""
-    entry = known.find(step)
-    outputs = None if entry is None else entry.form(*(a for a in inputs if isinstance(a, Jet)))
+    exact = all(getattr(variable.aval, "dtype", None) == np.float64 for variable in step.outvars)
+    entry = known.find(step) if exact else None
+    outputs = None if entry is None else known.by_its_form(entry, inputs, memory)
     if outputs is None:
-        outputs = _call(step.params["call_jaxpr"], inputs, watch)
-    else:
-        outputs = [_spread_undefined(output, inputs) for output in outputs]
+        outputs = _call(step.params["call_jaxpr"], inputs, memory)
     if entry is not None and known.keeps_its_rule(step, entry):
-        return list(outputs)
-    return [_opaque(known.name_of(step), output) for output in outputs]
+        return outputs
+    if not any(_moves(value) for array in inputs for value in array.ravel()):
+        return outputs
+    opaque = lambda value: (
+        value if isinstance(value, Truth) else jets.unverified(value, known.name_of(step), _EVERYWHERE)
+    )
+    return [each(opaque, output) for output in outputs]
 
 
-def _opaque(name: str, output: Value) -> Value:
-    if isinstance(output, Truth) or (output.slope is None and output.jumps is None):
-        return output
-    return jets.unverified(output, name, np.ones(output.value.low.shape, bool))
+_EVERYWHERE = np.ones((), bool)
+
+
+def _moves(value: Value) -> bool:
+    """Whether a number depends on the input; a rule has nothing to say of one that does not."""
+    return isinstance(value, Jet) and value.number is None

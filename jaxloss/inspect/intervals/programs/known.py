@@ -15,13 +15,18 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend import core
 
 from jaxloss.inspect.intervals.numbers import barron_forms
 from jaxloss.inspect.intervals.numbers import closed_forms as forms
 from jaxloss.inspect.intervals.numbers.jets import Jet
+from jaxloss.inspect.intervals.programs import softmax_forms
+from jaxloss.inspect.intervals.programs.entries import Entries, each, of_list
+from jaxloss.inspect.intervals.programs.memory import Memory, spread_undefined
+from jaxloss.inspect.intervals.programs.rules import Value
 
-__all__ = ["KNOWN", "Known", "find", "keeps_its_rule", "name_of"]
+__all__ = ["KNOWN", "Known", "by_its_form", "find", "keeps_its_rule", "name_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,10 +36,12 @@ class Known:
     Attributes:
         path: Where it is, as ``"module:name"``.
         form: Its outputs, from enclosures of its inputs; None if it cannot say, and then its body is followed.
+        of_arrays: Whether the form is ``fn(memory, *arrays)``; else it is one of numbers, for each entry.
     """
 
     path: str
-    form: Callable[..., Sequence[Jet] | None]
+    form: Callable[..., Sequence[Any] | None]
+    of_arrays: bool = False
 
     @property
     def fn(self) -> Callable[..., Any]:
@@ -43,6 +50,7 @@ class Known:
 
 
 _NUMERICS, _SIGMOIDS = "jaxloss._floor.maths.numerics", "jaxloss._floor.maths.sigmoids"
+_SOFTMAX = "jaxloss._floor.maths.softmax_terms"
 
 KNOWN: Mapping[str, Known] = {
     entry.path.partition(":")[2]: entry
@@ -57,6 +65,8 @@ KNOWN: Mapping[str, Known] = {
         Known(f"{_SIGMOIDS}:negative_log_sigmoids", forms.negative_log_sigmoids),
         Known(f"{_SIGMOIDS}:sigmoid_sides", forms.sigmoid_sides),
         Known("jaxloss._floor.maths.log_ratios:gap", forms.gap),
+        Known(f"{_SOFTMAX}:label_terms", softmax_forms.label_terms, of_arrays=True),
+        Known(f"{_SOFTMAX}:target_terms", softmax_forms.target_terms, of_arrays=True),
         Known("jaxloss.classification.focal:_miss", forms.miss),
         Known("jaxloss.regression.logarithmic:_log1p_difference", forms.log1p_difference),
         Known("jaxloss.regression.hyperbolic:_pseudo_huber", forms.pseudo_huber),
@@ -81,12 +91,34 @@ def find(step: core.JaxprEqn) -> Known | None:
     entry = KNOWN.get(name_of(step))
     if entry is None or step.primitive.name != "custom_jvp_call":
         return None
-    return entry if _texts(entry, _shapes(closed))[0] == _text(closed) else None
+    texts = _texts(entry, _shapes(closed))
+    return entry if texts is not None and texts[0] == _text(closed) else None
+
+
+def by_its_form(entry: Known, inputs: Sequence[Entries], memory: Memory) -> list[Entries] | None:
+    """The outputs of a known function; None if its form cannot say."""
+    if entry.of_arrays:
+        arrays = entry.form(memory, *inputs)
+        operands = [value for array in inputs for value in array.ravel()]
+        return None if arrays is None else [each(lambda out: spread_undefined(out, operands), a) for a in arrays]
+    shape = np.broadcast_shapes(*(array.shape for array in inputs))
+    places = zip(*(np.broadcast_to(array, shape).ravel() for array in inputs), strict=True)
+    outputs = [_of_numbers(entry, operands, memory) for operands in places]
+    if any(found is None for found in outputs):
+        return None
+    return [of_list(column, shape) for column in zip(*(found for found in outputs if found is not None), strict=True)]
+
+
+def _of_numbers(entry: Known, operands: Sequence[Value], memory: Memory) -> Sequence[Jet] | None:
+    if not all(isinstance(operand, Jet) for operand in operands):
+        return None
+    return memory.once(entry.path, operands, lambda: entry.form(*operands))
 
 
 def keeps_its_rule(step: core.JaxprEqn, entry: Known) -> bool:
     """Whether the derivative rule of a step is that of the entry."""
-    return _own_rule(_Rule(step)) == _texts(entry, _shapes(step.params["call_jaxpr"]))[1]
+    texts = _texts(entry, _shapes(step.params["call_jaxpr"]))
+    return texts is not None and _own_rule(_Rule(step)) == texts[1]
 
 
 class _Rule:
@@ -124,17 +156,25 @@ def _own_rule(rule: _Rule) -> str:
     call = core.jaxpr_as_fun(core.ClosedJaxpr(alone, ()))
     with jax.enable_x64(True):
         numbers = tuple(jnp.zeros(v.aval.shape, v.aval.dtype) for v in inner.invars)
-        return str(jax.make_jaxpr(lambda *inputs: jax.jvp(call, inputs, inputs))(*numbers))
+        return str(jax.make_jaxpr(lambda *inputs: jax.jvp(call, inputs, tuple(map(_tangent, inputs))))(*numbers))
+
+
+def _tangent(x: jax.Array) -> Any:
+    """Some tangent of a number; whole numbers have none."""
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else np.zeros(x.shape, jax.dtypes.float0)
 
 
 @functools.lru_cache(maxsize=512)
-def _texts(entry: Known, shapes: Shapes) -> tuple[str, str]:
-    """The body and the rule of an entry, for inputs of these shapes."""
-    with jax.enable_x64(True):
-        program = jax.make_jaxpr(entry.fn)(*(jnp.zeros(shape, dtype) for shape, dtype in shapes))
+def _texts(entry: Known, shapes: Shapes) -> tuple[str, str] | None:
+    """The body and the rule of an entry, for inputs of these shapes; None if it does not take them."""
     name = entry.path.partition(":")[2]
-    step = next(s for s in _steps(program.jaxpr) if name_of(s) == name)
-    return _text(step.params["call_jaxpr"]), _own_rule(_Rule(step))
+    try:
+        with jax.enable_x64(True):
+            program = jax.make_jaxpr(entry.fn)(*(jnp.zeros(shape, dtype) for shape, dtype in shapes))
+            step = next(s for s in _steps(program.jaxpr) if name_of(s) == name)
+            return _text(step.params["call_jaxpr"]), _own_rule(_Rule(step))
+    except (TypeError, ValueError, IndexError):
+        return None
 
 
 def _steps(jaxpr: core.Jaxpr) -> Iterator[core.JaxprEqn]:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxloss.inspect.intervals.arithmetic import truth
 from jaxloss.inspect.intervals.arithmetic.arrays import Floats
 from jaxloss.inspect.intervals.arithmetic.truth import Truth
-from jaxloss.inspect.intervals.numbers import branches, jets, smooth
+from jaxloss.inspect.intervals.numbers import branches, exponentials, jets, smooth
 from jaxloss.inspect.intervals.numbers.jets import Jet
 
 __all__ = ["RULES", "Missing", "Rule", "Value", "Watch"]
@@ -39,6 +39,7 @@ Rule: TypeAlias = Callable[..., Value]
 """``rule(watch, params, *inputs)``."""
 
 RULES: dict[str, Rule] = {}
+_ZERO = jets.constant(0.0)
 
 
 def _rule(*names: str) -> Callable[[Rule], Rule]:
@@ -59,31 +60,28 @@ def _smooth(name: str) -> Rule:
 
 def _remembered(name: str) -> Rule:
     def rule(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
-        return dataclasses.replace(jets.compose(smooth.SMOOTH[name], a), made=jets.Made(name, a))
+        return dataclasses.replace(jets.compose(smooth.SMOOTH[name], a), made=jets.Made(name, (a,)))
 
     return rule
 
 
-_PRIMITIVES = ("exp2", "expm1", "tanh", "logistic", "rsqrt", "sinh", "asinh", "atan", "erf", "sin", "cos")
+_PRIMITIVES = ("exp2", "expm1", "tanh", "rsqrt", "sinh", "asinh", "atan", "erf", "sin", "cos")
 RULES.update({name: _smooth(name) for name in _PRIMITIVES}, exp=_remembered("exp"), cosh=_remembered("cosh"))
 RULES.update(
     add=_simple(jets.add),
     add_any=_simple(jets.add),
-    sub=_simple(jets.subtract),
+    sub=_simple(exponentials.subtract),
     neg=_simple(jets.negative),
     mul=_simple(jets.multiply),
-    div=_simple(jets.divide),
+    div=_simple(exponentials.divide),
+    log=_simple(exponentials.log),
+    logistic=_simple(exponentials.logistic),
     square=_simple(lambda a: jets.multiply(a, a)),
 )
 
 
-@_rule("copy", "copy_p", "reshape", "squeeze", "broadcast_in_dim", "expand_dims")
+@_rule("copy", "copy_p")
 def _same(_watch: Watch, _params: Mapping[str, Any], a: Value) -> Value:
-    return a
-
-
-@_rule("reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or", "cumsum", "cummax")
-def _of_one_entry(_watch: Watch, _params: Mapping[str, Any], a: Value) -> Value:
     return a
 
 
@@ -94,8 +92,12 @@ def _convert(_watch: Watch, params: Mapping[str, Any], a: Value) -> Value:
         return a if dtype == np.bool_ else branches.choose(a, jets.constant(1.0), jets.constant(0.0))
     if dtype == np.float64:
         return a
+    if np.issubdtype(dtype, np.integer) and np.issubdtype(params["old_dtype"], np.integer):
+        return a  # of whole numbers in their range, which the interpreter checks
     if a.number is None:
         raise Missing(f"conversion to {dtype.name}, which rounds")
+    if np.issubdtype(dtype, np.integer) and not np.iinfo(dtype).min <= a.number <= np.iinfo(dtype).max:
+        raise Missing(f"a number beyond {dtype.name}")
     return jets.constant(float(np.asarray(a.number).astype(dtype)))
 
 
@@ -111,27 +113,17 @@ def _stop_gradient(_watch: Watch, _params: Mapping[str, Any], a: Value) -> Value
 def _sqrt(watch: Watch, params: Mapping[str, Any], a: Jet) -> Jet:
     made = a.made
     if made is not None and made.form == "square" and made.constant == 0:
-        return _abs(watch, params, made.of)
+        return _abs(watch, params, made.of[0])
     if made is not None and made.form == "square" and made.constant > 0:
-        return jets.compose(smooth.hyperbola(made.constant), made.of)
+        return jets.compose(smooth.hyperbola(made.constant), made.of[0])
     return jets.compose(smooth.SMOOTH["sqrt"], a)
-
-
-@_rule("log")
-def _log(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
-    made = a.made
-    if made is not None and made.form == "exp" and made.constant == 1:
-        return jets.compose(smooth.SMOOTH["softplus"], made.of)
-    if made is not None and made.form == "cosh" and made.constant == 0:
-        return jets.compose(smooth.SMOOTH["log_cosh"], made.of)
-    return jets.compose(smooth.SMOOTH["log"], a)
 
 
 @_rule("log1p")
 def _log1p(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
-    made = a.made
-    if made is not None and made.form == "exp" and made.constant == 0:
-        return jets.compose(smooth.SMOOTH["softplus"], made.of)
+    exponents = jets.exponents(a)
+    if a.made is not None and exponents and np.isfinite(a.value.high).all():
+        return exponentials.log_of_sum((*exponents, _ZERO))
     return jets.compose(smooth.SMOOTH["log1p"], a)
 
 
@@ -141,6 +133,8 @@ def _integer_pow(_watch: Watch, params: Mapping[str, Any], a: Jet) -> Jet:
 
 
 def _whole_power(a: Jet, exponent: int) -> Jet:
+    if exponent == 1:
+        return a
     if exponent == 2:
         return jets.multiply(a, a)
     return jets.compose(smooth.integer_power_of(exponent), a)
@@ -165,9 +159,6 @@ def power(a: Jet, exponent: Jet) -> Jet:
 @_rule("erfc")
 def _erfc(_watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:
     return jets.subtract(jets.constant(1.0), jets.compose(smooth.SMOOTH["erf"], a))
-
-
-_ZERO = jets.constant(0.0)
 
 
 def _abs(watch: Watch, _params: Mapping[str, Any], a: Jet) -> Jet:

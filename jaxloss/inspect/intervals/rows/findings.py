@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxloss.inspect.intervals.arithmetic import rounding
@@ -37,6 +39,16 @@ class Findings:
     def domain(self) -> str:
         low, high = self.subject.domain
         return f"[{place(low)}, {place(high)}]"
+
+    @functools.cached_property
+    def gradients(self) -> Callable[[jax.Array], jax.Array]:
+        """The gradients at many numbers, by JAX."""
+        return jax.jit(jax.vmap(jax.grad(self.subject.fn)))
+
+    @functools.cached_property
+    def by_jax(self) -> Callable[[jax.Array], jax.Array]:
+        """The loss of one number, compiled by JAX."""
+        return jax.jit(self.subject.fn)
 
     def values_at(self, points: Floats | float) -> Floats:
         """The ends ``[2, N]`` of enclosures of the value at single points."""

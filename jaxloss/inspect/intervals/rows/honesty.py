@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxloss.inspect.intervals.arithmetic.arrays import Bools, Floats
 from jaxloss.inspect.intervals.covering.boxes import Boxes
-from jaxloss.inspect.intervals.covering.search import FINEST
+from jaxloss.inspect.intervals.programs.cases import FINEST
 from jaxloss.inspect.intervals.programs.interpreter import trace
 from jaxloss.inspect.intervals.programs.rules import Missing
 from jaxloss.inspect.intervals.rows.findings import Findings, place
@@ -81,7 +81,7 @@ def _by_jax(findings: Findings, points: Floats) -> Floats:
         return points
     padded = np.resize(points, -(-points.size // _AT_ONCE) * _AT_ONCE)
     with jax.enable_x64(True):
-        return np.asarray(jax.vmap(jax.grad(findings.subject.fn))(jnp.asarray(padded, jnp.float64)))[: points.size]
+        return np.asarray(findings.gradients(jnp.asarray(padded, jnp.float64)))[: points.size]
 
 
 def _enclosures(findings: Findings, low: Floats, high: Floats) -> Floats | None:

@@ -27,7 +27,7 @@ _SCALES = 2.0 ** np.arange(-52.0, 7.0)
 def at_points(findings: Findings, *points: float) -> list[float]:
     """The loss in float64, by JAX and not by the engine."""
     with jax.enable_x64(True):
-        return [float(findings.subject.fn(jnp.asarray(x, jnp.float64))) for x in points]
+        return [float(findings.by_jax(jnp.asarray(x, jnp.float64))) for x in points]
 
 
 def _needed(findings: Findings, values: np.ndarray) -> np.ndarray:
