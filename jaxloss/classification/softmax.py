@@ -77,7 +77,8 @@ def softmax_cross_entropy_with_integer_labels(
         https://arxiv.org/abs/2204.02311
     """
     logits, labels = checks.scores_and_labels(twin="softmax_cross_entropy", logits=logits, labels=labels)
-    logits, labels = hide(where, logits, event_ndim=1), hide(where, labels)
+    keep = None if where is None else checks.mask(where, labels.shape)
+    labels = hide(keep, labels)
     num_classes = logits.shape[-1]
     value_checks.ensure_labels(labels, num_classes)
     inside = jnp.clip(labels, 0, num_classes - 1)
@@ -87,10 +88,10 @@ def softmax_cross_entropy_with_integer_labels(
     per_class = optional_class_vector(num_classes, dtype, class_weights=class_weights)
     own = None if per_class is None else per_class[inside]
     if is_zero(smoothing):
-        values, spread, peak = label_terms(logits, inside)
+        values, spread, peak = label_terms(logits, inside, keep)
     else:
         scale = jnp.ones(num_classes, dtype) if per_class is None else per_class
-        nll, even, spread, peak = smoothed_terms(logits, inside, scale)
+        nll, even, spread, peak = smoothed_terms(logits, inside, scale, keep)
         values = (1 - smoothing) * nll + smoothing * (even if own is None else numerics.divide(even, own))
     if not is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
