@@ -9,6 +9,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.softmax_terms import (
     is_zero,
     label_terms,
+    mask_of_rows,
     optional_class_vector,
     smoothed_terms,
     target_terms,
@@ -77,7 +78,7 @@ def softmax_cross_entropy_with_integer_labels(
         https://arxiv.org/abs/2204.02311
     """
     logits, labels = checks.scores_and_labels(twin="softmax_cross_entropy", logits=logits, labels=labels)
-    keep = None if where is None else checks.mask(where, labels.shape)
+    keep = mask_of_rows(where, logits)
     labels = hide(keep, labels)
     num_classes = logits.shape[-1]
     value_checks.ensure_labels(labels, num_classes)

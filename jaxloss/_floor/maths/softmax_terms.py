@@ -23,6 +23,7 @@ __all__ = [
     "below_peak",
     "is_zero",
     "label_terms",
+    "mask_of_rows",
     "optional_class_vector",
     "smoothed_terms",
     "target_terms",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 Terms = tuple[Array, Array, Array]
+SmoothedTerms = tuple[Array, Array, Array, Array]
 
 
 def is_zero(number: Scalar) -> bool:
@@ -50,6 +52,11 @@ def times_class_weights(
     if weights is None or own is None:
         return own if weights is None else weights
     return times_weights(own, where, weights, reduction)
+
+
+def mask_of_rows(where: ArrayLike | None, logits: Array) -> Array | None:
+    """``where`` as an array, for the functions here that hide rows inside their loops."""
+    return None if where is None else checks.mask(where, logits.shape[:-1])
 
 
 def below_peak(logits: Array, where: Array | None = None) -> tuple[Array, Array]:
@@ -166,9 +173,7 @@ def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
 
 
 @jax.custom_jvp
-def smoothed_terms(
-    logits: Array, labels: Array, scale: Array, where: Array | None = None
-) -> tuple[Array, Array, Array, Array]:
+def smoothed_terms(logits: Array, labels: Array, scale: Array, where: Array | None = None) -> SmoothedTerms:
     """As `label_terms`, with ``sum(c_k * -log p_k) / K`` over the present classes in the second place.
 
     ``scale`` ``[classes]`` are the numbers c. One function for both, so that a gradient in 16 bits is rounded once.
@@ -179,9 +184,7 @@ def smoothed_terms(
 
 
 @smoothed_terms.defjvp
-def _smoothed_terms_jvp(
-    primals: tuple[Any, ...], tangents: tuple[Any, ...]
-) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+def _smoothed_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[SmoothedTerms, SmoothedTerms]:
     logits, labels, scale, where = primals
     nll, spread, peak = label_terms(logits, labels, where)
     total, mass, count = _sums_of_present(logits, scale, where)
