@@ -21,7 +21,7 @@ __all__ = ["binary_cross_entropy", "sigmoid_binary_cross_entropy"]
 @jax.custom_jvp
 def _inside_unit_interval(targets: Array) -> Array:
     """NaN outside [0, 1]: targets in {-1, 1} would otherwise train, with a negative loss."""
-    return targets + 0 * jnp.sqrt(targets * (1 - targets))
+    return targets + 0 * jnp.sqrt(jax.lax.stop_gradient(targets * (1 - targets)))
 
 
 _inside_unit_interval.defjvps(lambda tangent, _, targets: numerics.poison(tangent, (targets >= 0) & (targets <= 1)))
