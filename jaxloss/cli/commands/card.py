@@ -29,7 +29,7 @@ def run(name: str, parameters: Mapping[str, Any], json: bool) -> int:
     elif found.rows:
         print_text(found.text(width()), STYLES)
     else:
-        print(f"{found.name} has a card without rows: no engine reads a loss of its arguments, and no theorem is about it.")
+        print(f"{found.name} has a card without rows: no engine reads its arguments, and no theorem is about it.")
     return 0 if found.rows else 1
 
 
