@@ -157,7 +157,8 @@ def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
 
     def all_present(logits: Array) -> Terms:
         del logits
-        return total, jnp.broadcast_to(jnp.sum(scale), total.shape), jnp.full_like(total, classes)
+        zero = 0 * total  # inside `jax.shard_map` it varies as the other branch does
+        return total, jnp.sum(scale) + zero, classes + zero
 
     def some_absent(logits: Array) -> Terms:
         below = below_it(logits)
