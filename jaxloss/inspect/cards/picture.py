@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from jaxloss.inspect.cards.reading.views import view
 from jaxloss.inspect.cards.rows.pushing import wrong_but_flat
 from jaxloss.inspect.cards.rows.sampling import curve
 from jaxloss.inspect.subject import KINDS, Subject
-
-if TYPE_CHECKING:
-    from jaxloss.inspect.cards.record import Card
 
 __all__ = ["plot_card"]
 
@@ -28,11 +25,12 @@ FLAT_COLOUR = "#e74c3c"
 BENT_COLOUR = "#f39c12"
 
 
-def plot_card(card: Card, loss: Callable[..., Any] | None = None) -> Any:
+def plot_card(name: str, parameters: Mapping[str, Any], loss: Callable[..., Any] | None = None) -> Any:
     """Draw the subjects of a card side by side: dotted kinks, shaded where it is wrong but flat, or not convex.
 
     Args:
-        card: The card.
+        name: Name of the loss.
+        parameters: Its hyperparameters.
         loss: The loss, if it is not one of the library.
 
     Returns:
@@ -46,17 +44,17 @@ def plot_card(card: Card, loss: Callable[..., Any] | None = None) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("plots of cards need Matplotlib: pip install 'jaxloss[demo]'") from error
-    found = view(loss or getattr(jaxloss, card.name), **card.parameters)
+    found = view(loss or getattr(jaxloss, name), **parameters)
     if found is None:
-        raise ValueError(f"{card.name} is not a function of one number and cannot be plotted as a curve")
+        raise ValueError(f"{name} is not a function of one number and cannot be plotted as a curve")
     figure = Figure(figsize=(4.2 * len(found.subjects) + 0.6, 6.4), layout="constrained")
     columns = figure.subplots(3, len(found.subjects), sharex="col", squeeze=False)
     for subject, axes in zip(found.subjects, columns.T, strict=True):
         _draw(axes, subject)
         if len(found.subjects) > 1:
             axes[0].set_title(subject.name, fontsize=10)
-    settings = ", ".join(f"{name}={value}" for name, value in card.parameters.items())
-    figure.suptitle(f"{card.name}({settings})", fontsize=11)
+    settings = ", ".join(f"{parameter}={value}" for parameter, value in parameters.items())
+    figure.suptitle(f"{name}({settings})", fontsize=11)
     handles = {}
     for axis in columns[0]:
         handles |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}

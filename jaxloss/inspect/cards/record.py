@@ -113,7 +113,7 @@ class Card:
             ImportError: If Matplotlib is not installed.
             ValueError: If the loss is not a function of one number.
         """
-        return picture.plot_card(self, loss)
+        return picture.plot_card(self.name, self.parameters, loss)
 
     @classmethod
     def from_json(cls, line: str) -> Card:
