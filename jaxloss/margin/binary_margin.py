@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.errors import nan_off_zero
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
@@ -25,7 +26,7 @@ def signed_margin(where: ArrayLike | None, scores: ArrayLike, targets: ArrayLike
 @jax.custom_jvp
 def _signed(scores: Array, targets: Array) -> Array:
     """The product, NaN in value and slope unless the target is -1 or 1."""
-    return scores * targets + numerics.nan_off_zero(jnp.abs(targets) - 1)
+    return scores * targets + nan_off_zero(jnp.abs(targets) - 1)
 
 
 @_signed.defjvp

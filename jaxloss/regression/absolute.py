@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.numerics import distance, magnitude, positive_part
+from jaxloss._floor.maths.errors import distance
+from jaxloss._floor.maths.numerics import magnitude, positive_part
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.numerics import huber, smooth_distance
+from jaxloss._floor.maths.errors import huber, smooth_distance
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import apart, poison, positive_part
+from jaxloss._floor.maths.errors import apart
+from jaxloss._floor.maths.numerics import poison, positive_part
 from jaxloss._floor.reduction import blank, hide, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.numerics import smooth_distance
+from jaxloss._floor.maths.errors import smooth_distance
 from jaxloss._floor.reduction import hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import chosen, known, per_step

@@ -50,7 +50,7 @@ class Known:
 
 
 _NUMERICS, _SIGMOIDS = "jaxloss._floor.maths.numerics", "jaxloss._floor.maths.sigmoids"
-_SOFTMAX = "jaxloss._floor.maths.softmax_terms"
+_ERRORS, _SOFTMAX = "jaxloss._floor.maths.errors", "jaxloss._floor.maths.softmax_terms"
 
 KNOWN: Mapping[str, Known] = {
     entry.path.partition(":")[2]: entry
@@ -58,10 +58,10 @@ KNOWN: Mapping[str, Known] = {
         Known("jax.numpy:logaddexp", forms.logaddexp),
         Known("jax.nn:relu", forms.by_its_body),
         Known(f"{_NUMERICS}:magnitude", forms.by_its_body),
-        Known(f"{_NUMERICS}:distance", forms.by_its_body),
+        Known(f"{_ERRORS}:distance", forms.by_its_body),
         Known(f"{_NUMERICS}:positive_part", forms.by_its_body),
-        Known(f"{_NUMERICS}:huber", forms.by_its_body),
-        Known(f"{_NUMERICS}:smooth_distance", forms.by_its_body),
+        Known(f"{_ERRORS}:huber", forms.by_its_body),
+        Known(f"{_ERRORS}:smooth_distance", forms.by_its_body),
         Known(f"{_NUMERICS}:difference", forms.difference),
         Known(f"{_NUMERICS}:quotient", forms.quotient),
         Known(f"{_NUMERICS}:_power", forms.power),
