@@ -1,7 +1,7 @@
 """Errors whose selections stand in the rule of the derivative.
 
-They are summed next. XLA on CPU fuses sums, products, maxima, minima, magnitudes, roots and exponentials into a sum; for
-a comparison, a sign or a clip in front of one it stores a full array.
+They are summed next. XLA on CPU fuses sums, products, maxima, minima, magnitudes, roots and exponentials into a sum;
+it stores a full array for a comparison, a sign or a clip in front of one.
 """
 
 from __future__ import annotations
