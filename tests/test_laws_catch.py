@@ -542,6 +542,12 @@ def _untyped(axis_name: Any, where: Any, weights: Any, *arrays: Any) -> tuple[An
 POOLS: dict[str, Any] = {"oracle": lambda predictions, targets, scale=1.0: np.mean((predictions - targets) ** 2, -1)}
 
 SPREADING = {
+    "branches of unlike types": (
+        "each_device_computes_its_own_examples",
+        case(
+            loss(lambda p, t, s: jax.lax.cond(jnp.all(p > t), lambda: half_square(p, t, s), lambda: jnp.ones((1, 2))))
+        ),
+    ),
     "a pool without its devices": ("says_where_its_examples_are", case(loss(), pooled=True)),
     "a mean of means": ("spread_equals_whole", case(pooling(_mean_of_means, _here), pooled=True, **POOLS)),
     "a part taken for the batch": ("refuses_a_part_of_the_batch", case(pooling(gather=_here), pooled=True, **POOLS)),

@@ -16,13 +16,17 @@ def varying_axes(value: Any) -> tuple[str, ...]:
 
 
 def vary_over(value: Any, axes: tuple[str, ...]) -> Any:
-    """``value`` typed as differing over ``axes``, so that what it meets is not summed over devices behind our back.
+    """The arrays of ``value`` typed as differing over ``axes``, as the start of a loop over what differs has to be.
 
-    Axes of `jax.vmap` have no such types.
+    So what they meet is not summed over devices behind our back. Axes of `jax.vmap` have no such types.
     """
     manual = jax.sharding.get_abstract_mesh().manual_axes
-    missing = tuple(axis for axis in axes if axis in manual and axis not in varying_axes(value))
-    return jax.lax.pcast(value, missing, to="varying") if missing else value
+
+    def vary(array: Any) -> Any:
+        missing = tuple(axis for axis in axes if axis in manual and axis not in varying_axes(array))
+        return jax.lax.pcast(array, missing, to="varying") if missing else array
+
+    return jax.tree.map(vary, value)
 
 
 def axes_of_specs(specs: Any, tree: Any) -> list[tuple[str, ...]]:

@@ -11,16 +11,20 @@ import numpy as np
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.sigmoids import negative_log_sigmoids, unless_absent
+from jaxloss._floor.maths.sigmoids import weighted_negative_log_sigmoids
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["binary_cross_entropy", "sigmoid_binary_cross_entropy"]
 
 
+@jax.custom_jvp
 def _inside_unit_interval(targets: Array) -> Array:
     """NaN outside [0, 1]: targets in {-1, 1} would otherwise train, with a negative loss."""
-    return numerics.poison(targets, (targets >= 0) & (targets <= 1))
+    return targets + 0 * jnp.sqrt(jax.lax.stop_gradient(targets * (1 - targets)))
+
+
+_inside_unit_interval.defjvps(lambda tangent, _, targets: numerics.poison(tangent, (targets >= 0) & (targets <= 1)))
 
 
 def sigmoid_binary_cross_entropy(
@@ -69,10 +73,7 @@ def sigmoid_binary_cross_entropy(
     smoothing = checks.scalar("label_smoothing", label_smoothing, logits.dtype, at_least=0, at_most=1)
     pos_weight = _positive_factor(pos_weight, logits)
     smooth = (1 - smoothing) * _inside_unit_interval(targets) + 0.5 * smoothing
-    positive, negative = negative_log_sigmoids(logits)
-    positive = unless_absent(positive, pos_weight * smooth <= 0)
-    negative = unless_absent(negative, smooth >= 1)
-    values = pos_weight * smooth * positive + (1 - smooth) * negative
+    values = weighted_negative_log_sigmoids(logits, pos_weight * smooth, 1 - smooth)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

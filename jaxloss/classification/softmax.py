@@ -7,10 +7,11 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.softmax_terms import (
-    below_peak,
     is_zero,
     label_terms,
+    mask_of_rows,
     optional_class_vector,
+    smoothed_terms,
     target_terms,
     times_class_weights,
 )
@@ -77,34 +78,26 @@ def softmax_cross_entropy_with_integer_labels(
         https://arxiv.org/abs/2204.02311
     """
     logits, labels = checks.scores_and_labels(twin="softmax_cross_entropy", logits=logits, labels=labels)
-    logits, labels = hide(where, logits, event_ndim=1), hide(where, labels)
+    keep = mask_of_rows(where, logits)
+    labels = hide(keep, labels)
     num_classes = logits.shape[-1]
     value_checks.ensure_labels(labels, num_classes)
     inside = jnp.clip(labels, 0, num_classes - 1)
-    nll, spread, peak = label_terms(logits, inside)
-    smoothing = checks.scalar("label_smoothing", label_smoothing, nll.dtype, at_least=0, at_most=1)
-    z_factor = checks.scalar("z_loss", z_loss, nll.dtype, at_least=0)
-    per_class = optional_class_vector(num_classes, nll.dtype, class_weights=class_weights)
+    dtype = promote(logits[..., :0])[0].dtype
+    smoothing = checks.scalar("label_smoothing", label_smoothing, dtype, at_least=0, at_most=1)
+    z_factor = checks.scalar("z_loss", z_loss, dtype, at_least=0)
+    per_class = optional_class_vector(num_classes, dtype, class_weights=class_weights)
     own = None if per_class is None else per_class[inside]
-    values = nll
-    if not is_zero(smoothing):
-        values = (1 - smoothing) * nll + smoothing * _uniform_terms(logits, spread, per_class, own)
+    if is_zero(smoothing):
+        values, spread, peak = label_terms(logits, inside, keep)
+    else:
+        scale = jnp.ones(num_classes, dtype) if per_class is None else per_class
+        nll, even, spread, peak = smoothed_terms(logits, inside, scale, keep)
+        values = (1 - smoothing) * nll + smoothing * (even if own is None else numerics.divide(even, own))
     if not is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
     values = numerics.poison(values, inside == labels)
     return reduce(values, where=where, weights=times_class_weights(where, weights, own, reduction), reduction=reduction)
-
-
-def _uniform_terms(logits: Array, spread: Array, per_class: Array | None, own: Array | None) -> Array:
-    """``sum(c_k * -log p_k) / (K c_y)`` over the present classes."""
-    present, count = _present(logits)
-    below, _ = below_peak(logits)
-    terms = spread[..., None] - jnp.where(present, below, jnp.zeros((), below.dtype))
-    scale = present.astype(below.dtype)
-    if per_class is not None:
-        scale = scale * jnp.broadcast_to(per_class, scale.shape)
-    total = jnp.sum(scale * terms, axis=-1) / count.astype(below.dtype)
-    return total if own is None else numerics.divide(total, own)
 
 
 def softmax_cross_entropy(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.softmax_terms import label_terms
+from jaxloss._floor.maths.softmax_terms import label_terms, mask_of_rows
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
@@ -44,10 +44,10 @@ def selective_log_softmax(logits: ArrayLike, labels: ArrayLike, *, where: ArrayL
         https://arxiv.org/abs/2305.18290
     """
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
-    logits, labels = hide(where, logits, event_ndim=1), hide(where, labels)
+    keep, labels = mask_of_rows(where, logits), hide(where, labels)
     value_checks.ensure_labels(labels, logits.shape[-1])
     inside = jnp.clip(labels, 0, logits.shape[-1] - 1)
-    return hide(where, numerics.poison(-label_terms(logits, inside)[0], inside == labels))
+    return hide(where, numerics.poison(-label_terms(logits, inside, keep)[0], inside == labels))
 
 
 def soft_cap_logits(logits: ArrayLike, *, soft_cap: Scalar) -> Array:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.softmax_terms import label_terms
-from jaxloss._floor.reduction import hide, reduce
+from jaxloss._floor.maths.softmax_terms import label_terms, mask_of_rows
+from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["softmax_z_loss"]
@@ -47,6 +47,5 @@ def softmax_z_loss(
     """
     (logits,) = checks.floating(logits=logits)
     checks.with_axes("classes", logits=logits)
-    logits = hide(where, logits, event_ndim=1)
-    _, spread, peak = label_terms(logits, jnp.zeros(logits.shape[:-1], jnp.int32))
+    _, spread, peak = label_terms(logits, jnp.zeros(logits.shape[:-1], jnp.int32), mask_of_rows(where, logits))
     return reduce(jnp.square(peak + spread), where=where, weights=weights, reduction=reduction)

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.typing import Array
 
 __all__ = [
@@ -44,7 +45,7 @@ def _axes(x: Array, coordinates: Sequence[int] | None) -> Array:
 
 def _along(fn: Callable[[Array], Array], direction: Array) -> Callable[[Array], Array]:
     """The derivative of ``fn`` along ``direction``, as a function of the point."""
-    return lambda x: jax.jvp(fn, (x,), (direction,))[1]
+    return lambda x: jax.jvp(fn, (x,), (vary_over(direction, varying_axes(x)),))[1]
 
 
 def derivative(u: Field, coordinate: int, *, order: int = 1) -> Field:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.numerics import difference, magnitude, positive_part
+from jaxloss._floor.maths.errors import distance
+from jaxloss._floor.maths.numerics import magnitude, positive_part
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -50,7 +51,7 @@ def absolute_error(
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    values = magnitude(difference(predictions, targets))
+    values = distance(predictions, targets)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -137,7 +138,7 @@ def berhu_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     threshold = checks.scalar("threshold", threshold, predictions.dtype, above=0)
-    distance = magnitude(difference(predictions, targets))
-    excess = positive_part(distance - threshold)
-    values = distance + 0.5 * excess * (excess / threshold)
+    apart = distance(predictions, targets)
+    excess = positive_part(apart - threshold)
+    values = apart + 0.5 * excess * (excess / threshold)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.numerics import smooth_magnitude
+from jaxloss._floor.maths.errors import smooth_distance
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -105,6 +105,6 @@ def huber_quantile_loss(
     predictions, targets = blank(where, predictions, targets)
     quantile = checks.scalar("quantile", quantile, predictions.dtype, above=0, below=1)
     delta = checks.scalar("delta", delta, predictions.dtype, at_least=0)
-    residual = targets - predictions
-    values = jnp.where(residual < 0, 1 - quantile, quantile) * smooth_magnitude(residual, delta)
+    size = smooth_distance(targets, predictions, jnp.asarray(delta, targets.dtype))
+    values = jnp.where(targets < predictions, 1 - quantile, quantile) * size
     return reduce(values, where=where, weights=weights, reduction=reduction)

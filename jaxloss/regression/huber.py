@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.numerics import smooth_magnitude
+from jaxloss._floor.maths.errors import huber, smooth_distance
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -56,9 +56,7 @@ def huber_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     delta = checks.scalar("delta", delta, predictions.dtype, above=0)
-    residual = predictions - targets
-    near = jnp.clip(residual, -delta, delta)
-    values = near * (residual - 0.5 * near)
+    values = huber(predictions, targets, jnp.asarray(delta, predictions.dtype))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -101,5 +99,5 @@ def smooth_l1_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     beta = checks.scalar("beta", beta, predictions.dtype, at_least=0)
-    values = smooth_magnitude(predictions - targets, beta)
+    values = smooth_distance(predictions, targets, jnp.asarray(beta, predictions.dtype))
     return reduce(values, where=where, weights=weights, reduction=reduction)

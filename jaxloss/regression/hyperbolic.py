@@ -46,20 +46,23 @@ def _pseudo_huber_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array
     return _pseudo_huber(residual, delta), slope * dr + slope_in_delta * dd
 
 
+_SHARE = 1 / (1 + math.exp(2.0))
+
+
 @jax.custom_jvp
 def _log_cosh(x: Array) -> Array:
-    """Near 0 the Taylor series of ``cosh(x) - 1``, which has no cancellation; far away no overflow."""
-    distance = jnp.abs(x)
-    near = distance < 1
-    square = jnp.square(jnp.where(near, x, 0.0))
+    """The Taylor series of ``cosh - 1`` up to 1, which has no cancellation, plus ``log(cosh x / cosh 1)`` beyond.
+
+    The second part is exactly 0 up to 1, so that nothing has to be selected.
+    """
+    size = jnp.abs(x)
+    near = jnp.minimum(size, 1)
+    beyond = size - near
+    square = jnp.square(near)
     series = jnp.ones_like(square)
     for n in range(18, 2, -2):
         series = 1 + square * series * (1 / (n * (n - 1)))
-    return jnp.where(
-        near,
-        jnp.log1p(0.5 * square * series),
-        distance + (jnp.log1p(jnp.exp(-2 * distance)) - math.log(2.0)),
-    )
+    return jnp.log1p(0.5 * square * series) + (beyond + jnp.log1p(_SHARE * jnp.expm1(-2 * beyond)))
 
 
 _log_cosh.defjvps(lambda tangent, _, x: tangent * jnp.tanh(x))

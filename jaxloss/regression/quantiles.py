@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import difference, poison, positive_part
+from jaxloss._floor.maths.errors import apart
+from jaxloss._floor.maths.numerics import poison, positive_part
 from jaxloss._floor.reduction import blank, hide, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -16,9 +18,20 @@ __all__ = [
 ]
 
 
-def tilt(residual: Array, level: Scalar) -> Array:
-    """``max(level * residual, (level - 1) * residual)``, with slope 0 at 0."""
-    return level * positive_part(residual) + (1 - level) * positive_part(-residual)
+@jax.custom_jvp
+def _pinball(targets: Array, predictions: Array, level: Array) -> Array:
+    """``max(level * u, (level - 1) * u)`` of ``u = targets - predictions``, with slope 0 where they are equal."""
+    residual = targets - predictions
+    return jnp.maximum(level * residual, (level - 1) * residual)
+
+
+@_pinball.defjvp
+def _pinball_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    targets, predictions, level = primals
+    value, level = _pinball(*primals), apart(level)
+    back = predictions - targets
+    slope = jnp.where(targets > predictions, level, jnp.where(targets < predictions, level - 1, back))
+    return value, slope * (tangents[0] - tangents[1]) - back * tangents[2]
 
 
 def quantile_loss(
@@ -61,7 +74,7 @@ def quantile_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     quantile = checks.scalar("quantile", quantile, predictions.dtype, above=0, below=1)
-    values = tilt(difference(targets, predictions), quantile)
+    values = _pinball(targets, predictions, jnp.asarray(quantile, predictions.dtype))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -113,7 +126,7 @@ def multi_quantile_loss(
     valid = (levels > 0) & (levels < 1)
     value_checks.ensure(lambda: valid, "levels must lie in (0, 1)")
     levels = jnp.broadcast_to(poison(levels, valid), predictions.shape)
-    values = pool_mean(tilt(difference(targets[..., None], predictions), levels), None)
+    values = pool_mean(_pinball(targets[..., None], predictions, levels), None)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

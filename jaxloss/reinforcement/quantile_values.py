@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.numerics import smooth_magnitude
+from jaxloss._floor.maths.errors import smooth_distance
 from jaxloss._floor.reduction import hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import chosen, known, per_step
@@ -84,9 +84,11 @@ def quantile_q_learning_loss(
     quantiles = chosen(dist_q_tm1, a_tm1=jnp.broadcast_to(a_tm1[..., None], (*batch, num_quantiles)))
     best = jnp.argmax(plain_mean(selector, -2), axis=-1)[..., None, None]
     samples = r_t[..., None] + discount_t[..., None] * jnp.take_along_axis(dist_q_t, best, axis=-1)[..., 0]
-    residual = jax.lax.stop_gradient(samples)[..., None, :] - quantiles[..., None]
-    tilt = jnp.where(residual < 0, 1 - levels[..., None], levels[..., None])
-    values = jnp.sum(plain_mean(tilt * smooth_magnitude(residual, kappa), -1), axis=-1)
+    samples, quantiles = jax.lax.stop_gradient(samples)[..., None, :], quantiles[..., None]
+    tilt = jnp.where(samples < quantiles, 1 - levels[..., None], levels[..., None])
+    values = jnp.sum(
+        plain_mean(tilt * smooth_distance(samples, quantiles, jnp.asarray(kappa, levels.dtype)), -1), axis=-1
+    )
     whole = known(jnp.max(selector, axis=-1)) & known(jnp.max(dist_q_t, axis=-1))
     return reduce(numerics.poison(values, whole), where=where, weights=weights, reduction=reduction)
 

@@ -29,27 +29,27 @@ __all__ = [
     "power",
     "quotient",
     "scale_of",
-    "smooth_magnitude",
     "softplus",
     "sqrt",
 ]
 
 
+@jax.custom_jvp
 def magnitude(x: Array) -> Array:
     """``|x|`` with slope 0 at 0, where JAX's own is 1; second derivative 0."""
-    return x * jnp.sign(x)
+    return jnp.maximum(x, -x)
 
 
-def smooth_magnitude(residual: Array, beta: Scalar) -> Array:
-    """The Huber loss over its threshold, ``|residual|`` for one of 0; its slope is ``clip(residual / beta, -1, 1)``."""
-    near = jnp.clip(residual, -beta, beta)
-    share = jnp.where(beta > 0, near / jnp.where(beta > 0, beta, 1.0), jnp.sign(residual))
-    return share * (residual - 0.5 * near)
+magnitude.defjvps(lambda tangent, _, x: tangent * jnp.sign(x))
 
 
+@jax.custom_jvp
 def positive_part(x: Array) -> Array:
     """``max(x, 0)`` with slope 0 at 0, where JAX's ``maximum`` has 1/2; second derivative 0; NaN stays NaN."""
-    return jnp.where(x <= 0, jnp.zeros((), x.dtype), x)
+    return jnp.maximum(x, 0)
+
+
+positive_part.defjvps(lambda tangent, _, x: jnp.where(x <= 0, jnp.zeros((), tangent.dtype), tangent))
 
 
 def poison(values: Array, valid: Array) -> Array:

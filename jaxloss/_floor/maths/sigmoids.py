@@ -8,7 +8,14 @@ import jax.numpy as jnp
 from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.typing import Array
 
-__all__ = ["in_unit_interval", "negative_log_sigmoids", "sigmoid_sides", "times_surprise", "unless_absent"]
+__all__ = [
+    "in_unit_interval",
+    "negative_log_sigmoids",
+    "sigmoid_sides",
+    "times_surprise",
+    "unless_absent",
+    "weighted_negative_log_sigmoids",
+]
 
 
 @jax.custom_jvp
@@ -25,6 +32,33 @@ def _negative_log_sigmoids_jvp(
     (logits,), (tangent,) = primals, tangents
     slopes = -jax.nn.sigmoid(-logits) * tangent, jax.nn.sigmoid(logits) * tangent
     return negative_log_sigmoids(logits), slopes
+
+
+@jax.custom_jvp
+def weighted_negative_log_sigmoids(logits: Array, positive: Array, negative: Array) -> Array:
+    """``-positive log sigmoid(z) - negative log sigmoid(-z)`` for shares >= 0; one of 0 is absent at infinite logits.
+
+    All terms are >= 0, so that none cancels, and no selection stands in front of a sum over them.
+    """
+    largest, size = float(jnp.finfo(logits.dtype).max), jnp.abs(logits)
+    # Half of it, because XLA makes a clip of a maximum and a minimum, which it does not fuse.
+    finite_part = lambda x: jnp.minimum(0.5 * jnp.maximum(x, 0), 0.5 * largest)
+    half = negative * finite_part(logits) + positive * finite_part(-logits)
+    # Infinite where an infinite logit has a share, 0 where it has none and for all finite ones.
+    endless = jax.lax.stop_gradient(jnp.minimum(0.5 * jnp.maximum(size - largest, 0), 1e30 * half))
+    return 2 * half + endless + (positive + negative) * jnp.log1p(jnp.exp(-size))
+
+
+@weighted_negative_log_sigmoids.defjvp
+def _weighted_negative_log_sigmoids_jvp(
+    primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
+) -> tuple[Array, Array]:
+    logits, positive, negative = primals
+    value = weighted_negative_log_sigmoids(logits, positive, negative)
+    slope = negative * jax.nn.sigmoid(logits) - positive * jax.nn.sigmoid(-logits)
+    missed, found = negative_log_sigmoids(logits)
+    shares = unless_absent(missed, positive <= 0) * tangents[1] + unless_absent(found, negative <= 0) * tangents[2]
+    return value, slope * tangents[0] + shares
 
 
 def unless_absent(surprise: Array, absent: Array) -> Array:

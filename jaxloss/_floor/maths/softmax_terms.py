@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import difference, poison
-from jaxloss._floor.reduction import promote, times_weights
+from jaxloss._floor.reduction import hide, promote, times_weights
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = [
@@ -23,12 +23,15 @@ __all__ = [
     "below_peak",
     "is_zero",
     "label_terms",
+    "mask_of_rows",
     "optional_class_vector",
+    "smoothed_terms",
     "target_terms",
     "times_class_weights",
 ]
 
 Terms = tuple[Array, Array, Array]
+SmoothedTerms = tuple[Array, Array, Array, Array]
 
 
 def is_zero(number: Scalar) -> bool:
@@ -51,18 +54,25 @@ def times_class_weights(
     return times_weights(own, where, weights, reduction)
 
 
-def below_peak(logits: Array) -> tuple[Array, Array]:
+def mask_of_rows(where: ArrayLike | None, logits: Array) -> Array | None:
+    """``where`` as an array, for the functions here that hide rows inside their loops."""
+    return None if where is None else checks.mask(where, logits.shape[:-1])
+
+
+def below_peak(logits: Array, where: Array | None = None) -> tuple[Array, Array]:
     """``(logits - m, m)`` in the working dtype, with m the largest logit of each row, or 0 if it is -inf.
+
+    Rows that ``where`` leaves out are 0. A caller that hid them first would have the compiler store what it hid.
 
     m is a constant of differentiation: the log-normaliser's derivative is carried by its other summand. Scale logits,
     by a temperature for example, after this: a compiler that fuses a product with the shift leaves the rounding of the
     largest logit in the exponent, which overflows for logits of 1e10.
     """
-    peak = jnp.max(jax.lax.stop_gradient(logits), axis=-1)
+    peak = jnp.max(jax.lax.stop_gradient(hide(where, logits, event_ndim=1)), axis=-1)
     if logits.dtype.itemsize == 2:
         # Without the barrier XLA shares one float32 copy of the logits between the maximum and the sum.
         logits, peak = jax.lax.optimization_barrier((logits, peak))
-    logits, peak = promote(logits, peak)
+    logits, peak = promote(hide(where, logits, event_ndim=1), peak)
     peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)
     return logits - peak[..., None], peak
 
@@ -106,24 +116,94 @@ def _sum_without_label(below: Array, labels: Array) -> Array:
 
 
 @jax.custom_jvp
-def label_terms(logits: Array, labels: Array) -> Terms:
-    """``(-log p of the label, log sum exp(logits - m), m)`` per row; m has no derivative, the others count it in."""
-    below, peak = below_peak(logits)
+def label_terms(logits: Array, labels: Array, where: Array | None = None) -> Terms:
+    """``(-log p of the label, log sum exp(logits - m), m)`` per row; m has no derivative, the others count it in.
+
+    Rows that ``where`` leaves out have logits of 0, and no derivative.
+    """
+    below, peak = below_peak(logits, where)
     picked = jnp.take_along_axis(logits, labels[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
+    picked = hide(where, picked)
     gap = difference(picked.astype(peak.dtype), peak)
     spread = jnp.log1p(_sum_without_label(below, labels) + jnp.expm1(gap))
     return spread - gap, spread, peak
 
 
 @label_terms.defjvp
-def _label_terms_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Terms, Terms]:
-    logits, labels = primals
-    nll, spread, peak = label_terms(logits, labels)
-    (tangent,) = promote(tangents[0])
-    share = _shares(below_peak(logits)[0], spread)
+def _label_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Terms, Terms]:
+    logits, labels, where = primals
+    nll, spread, peak = label_terms(logits, labels, where)
+    (tangent,) = promote(hide(where, tangents[0], event_ndim=1))
+    share = _shares(below_peak(logits, where)[0], spread)
     pull = jnp.where(_is_label(labels, logits), jnp.expm1(-nll)[..., None], share)
     slopes = jnp.sum(pull * tangent, axis=-1), jnp.sum(share * tangent, axis=-1), jnp.zeros_like(peak)
     return (nll, spread, peak), slopes
+
+
+def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
+    """``(sum c (z - m), sum c, how many)`` over the present classes, those of a logit above -inf.
+
+    Where none is absent, which the sum itself tells, nothing is compared: on CPU a comparison of all logits costs more
+    than their cross-entropy. The maximum stands behind a barrier, or the difference would be stored for the sum of
+    exponentials too.
+    """
+    peak = jnp.max(jax.lax.stop_gradient(hide(where, logits, event_ndim=1)), axis=-1)
+    logits, peak = jax.lax.optimization_barrier((logits, peak))
+    classes = logits.shape[-1]
+
+    def below_it(logits: Array) -> Array:
+        raised, top = promote(hide(where, logits, event_ndim=1), peak)
+        return raised - jnp.where(jnp.isneginf(top), jnp.zeros((), top.dtype), top)[..., None]
+
+    def all_present(logits: Array) -> Terms:
+        del logits
+        zero = 0 * total  # inside `jax.shard_map` it varies as the other branch does
+        return total, jnp.sum(scale) + zero, classes + zero
+
+    def some_absent(logits: Array) -> Terms:
+        below = below_it(logits)
+        absent = jnp.isneginf(below)
+        present = jnp.logical_not(absent).astype(below.dtype)
+        # As products of matrices they store one array after the other.
+        scaled = lambda x: jnp.einsum("...k,k->...", x, scale, precision=jax.lax.Precision.HIGHEST)
+        total = scaled(jnp.where(absent, jnp.zeros((), below.dtype), below))
+        return total, scaled(present), jnp.sum(present, axis=-1)
+
+    total = jnp.sum(below_it(logits) * jnp.broadcast_to(scale, logits.shape), axis=-1)
+    return jax.lax.cond(jnp.all(jnp.isfinite(total)), all_present, some_absent, logits)
+
+
+@jax.custom_jvp
+def smoothed_terms(logits: Array, labels: Array, scale: Array, where: Array | None = None) -> SmoothedTerms:
+    """As `label_terms`, with ``sum(c_k * -log p_k) / K`` over the present classes in the second place.
+
+    ``scale`` ``[classes]`` are the numbers c. One function for both, so that a gradient in 16 bits is rounded once.
+    """
+    nll, spread, peak = label_terms(logits, labels, where)
+    total, mass, count = _sums_of_present(logits, scale, where)
+    return nll, (mass * spread - total) / count, spread, peak
+
+
+@smoothed_terms.defjvp
+def _smoothed_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[SmoothedTerms, SmoothedTerms]:
+    logits, labels, scale, where = primals
+    nll, spread, peak = label_terms(logits, labels, where)
+    total, mass, count = _sums_of_present(logits, scale, where)
+    tangent, towards = promote(hide(where, tangents[0], event_ndim=1), tangents[2])
+    below, _ = below_peak(logits, where)
+    absent, zero = jnp.isneginf(below), jnp.zeros((), below.dtype)
+    share = _shares(below, spread)
+    pull = jnp.where(_is_label(labels, logits), jnp.expm1(-nll)[..., None], share)
+    each = jnp.where(absent, zero, jnp.broadcast_to(scale, below.shape))
+    even = (mass / count)[..., None] * share - each / count[..., None]
+    surprise = jnp.where(absent, zero, spread[..., None] - below) / count[..., None]
+    slopes = (
+        jnp.sum(pull * tangent, axis=-1),
+        jnp.sum(even * tangent + surprise * jnp.broadcast_to(towards, below.shape), axis=-1),
+        jnp.sum(share * tangent, axis=-1),
+        jnp.zeros_like(peak),
+    )
+    return (nll, (mass * spread - total) / count, spread, peak), slopes
 
 
 @jax.custom_jvp

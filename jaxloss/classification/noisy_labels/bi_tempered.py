@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.reduction import blank, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -61,7 +62,8 @@ def _normalizer(below: Array, s: Array) -> Array:
         escort = jnp.sum(jnp.exp((1 - s) * logs), axis=-1)
         return shift + jnp.exp((1 - s) * log_mass) * _tempered_expm1(log_mass, s) / escort
 
-    return jax.lax.fori_loop(0, NEWTON_STEPS, step, jnp.zeros(below.shape[:-1], below.dtype))
+    start = vary_over(jnp.zeros(below.shape[:-1], below.dtype), varying_axes(below))
+    return jax.lax.fori_loop(0, NEWTON_STEPS, step, start)
 
 
 @_normalizer.defjvp

@@ -20,6 +20,7 @@ from jaxloss.inspect.law import DoesNotApply, law
 
 __all__ = [
     "compare",
+    "each_device_computes_its_own_examples",
     "every_way_of_spreading_gives_the_whole",
     "over_devices",
     "refuses_a_part_of_the_batch",
@@ -191,3 +192,29 @@ def refuses_a_part_of_the_batch(case: Case) -> Iterator[str]:
             yield f"the error does not say what to write: {error}"
     else:
         yield "inputs that vary over a mesh axis are taken for the whole batch"
+
+
+@law(full=True)
+def each_device_computes_its_own_examples(case: Case) -> Iterator[str]:
+    """Losses and slopes inside `jax.shard_map` with its types, without an ``axis_name``, are those outside."""
+    if case.pooled or case.meets or "axis_name" in inspect.signature(case.fn).parameters:
+        raise DoesNotApply("its examples meet")
+    if len(jax.devices("cpu")) < DEVICES:
+        raise DoesNotApply("fewer than eight CPU devices: set --xla_force_host_platform_device_count=8")
+    inputs, keep = (
+        cast(case.draw(generator(), (DEVICES, 2)), np.float32),
+        jnp.arange(2 * DEVICES).reshape(-1, 2) % 3 > 0,
+    )
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    names = [name for name in differentiable(case, inputs) if name not in case.shared]
+
+    def losses(x: dict[str, Any], where: Any) -> Any:
+        values = lambda some: call(case, {**x, **some}, **hypers, where=where, reduction="none")
+        total = lambda some: jnp.sum(values(some))
+        return values({}), jax.grad(total)({name: x[name] for name in names})
+
+    along = PartitionSpec("data")
+    specs = {name: PartitionSpec() if name in case.shared else along for name in inputs}
+    parts = jax.shard_map(losses, mesh=_mesh(DEVICES), in_specs=(specs, along), out_specs=along)
+    found = jax.jit(parts)(inputs, keep)
+    yield from tree_differences(found, jax.jit(losses)(inputs, keep), 1e-5, "one device for two examples")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.typing import Array
 
 __all__ = ["assign"]
@@ -37,6 +38,7 @@ def assign(costs: Array) -> Array:
     batch, num_rows, num_columns = costs.shape
     free = jnp.full((batch, num_columns + 1), -1, jnp.int32)
     prices = jnp.zeros((batch, num_rows), costs.dtype), jnp.zeros((batch, num_columns + 1), costs.dtype)
+    start = vary_over((free, *prices), varying_axes(costs))
 
     def add_row(row: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         owner, row_price, column_price = state
@@ -44,7 +46,7 @@ def assign(costs: Array) -> Array:
         found = _search(costs, owner, row_price, column_price)
         return _shift(owner, found), found.row_price, found.column_price
 
-    owner, _, _ = jax.lax.fori_loop(0, num_rows, add_row, (free, *prices))
+    owner, _, _ = jax.lax.fori_loop(0, num_rows, add_row, start)
     columns = jnp.broadcast_to(jnp.arange(num_columns, dtype=jnp.int32), (batch, num_columns))
     # Free columns write to the row after the last, which is dropped.
     rows = jnp.where(owner[:, 1:] >= 0, owner[:, 1:], num_rows)
@@ -93,6 +95,7 @@ def _search(costs: Array, owner: Array, row_price: Array, column_price: Array) -
         row_price=row_price,
         column_price=column_price,
     )
+    start = vary_over(start, varying_axes(costs))
     return jax.lax.while_loop(lambda s: jnp.any(_pick(owner, s.column) >= 0), widen, start)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -66,6 +65,8 @@ class Lemma:
 
 
 def _read(name: str) -> dict[str, Any]:
+    import tomllib  # what `import jaxloss` need not take
+
     return tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "sigmoid_sides",
     "softplus",
     "tukey",
+    "weighted_negative_log_sigmoids",
     "welsch",
 ]
 
@@ -79,6 +80,12 @@ def logaddexp(x: Jet, y: Jet) -> Outputs:
 def negative_log_sigmoids(z: Jet) -> Outputs:
     """``(-log sigmoid(z), -log sigmoid(-z))``."""
     return compose(SMOOTH["softplus"], jets.negative(z)), compose(SMOOTH["softplus"], z)
+
+
+def weighted_negative_log_sigmoids(z: Jet, positive: Jet, negative: Jet) -> Outputs:
+    """``-positive log sigmoid(z) - negative log sigmoid(-z)``."""
+    missed, found = compose(SMOOTH["softplus"], jets.negative(z)), compose(SMOOTH["softplus"], z)
+    return (jets.add(jets.multiply(positive, missed), jets.multiply(negative, found)),)
 
 
 def sigmoid_sides(z: Jet) -> Outputs:

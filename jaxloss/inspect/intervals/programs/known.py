@@ -50,13 +50,18 @@ class Known:
 
 
 _NUMERICS, _SIGMOIDS = "jaxloss._floor.maths.numerics", "jaxloss._floor.maths.sigmoids"
-_SOFTMAX = "jaxloss._floor.maths.softmax_terms"
+_ERRORS, _SOFTMAX = "jaxloss._floor.maths.errors", "jaxloss._floor.maths.softmax_terms"
 
 KNOWN: Mapping[str, Known] = {
     entry.path.partition(":")[2]: entry
     for entry in (
         Known("jax.numpy:logaddexp", forms.logaddexp),
         Known("jax.nn:relu", forms.by_its_body),
+        Known(f"{_NUMERICS}:magnitude", forms.by_its_body),
+        Known(f"{_ERRORS}:distance", forms.by_its_body),
+        Known(f"{_NUMERICS}:positive_part", forms.by_its_body),
+        Known(f"{_ERRORS}:huber", forms.by_its_body),
+        Known(f"{_ERRORS}:smooth_distance", forms.by_its_body),
         Known(f"{_NUMERICS}:difference", forms.difference),
         Known(f"{_NUMERICS}:quotient", forms.quotient),
         Known(f"{_NUMERICS}:_power", forms.power),
@@ -64,10 +69,14 @@ KNOWN: Mapping[str, Known] = {
         Known(f"{_NUMERICS}:exp_excess", forms.exp_excess),
         Known(f"{_SIGMOIDS}:negative_log_sigmoids", forms.negative_log_sigmoids),
         Known(f"{_SIGMOIDS}:sigmoid_sides", forms.sigmoid_sides),
+        Known(f"{_SIGMOIDS}:weighted_negative_log_sigmoids", forms.weighted_negative_log_sigmoids),
         Known("jaxloss._floor.maths.log_ratios:gap", forms.gap),
         Known(f"{_SOFTMAX}:label_terms", softmax_forms.label_terms, of_arrays=True),
         Known(f"{_SOFTMAX}:target_terms", softmax_forms.target_terms, of_arrays=True),
+        Known("jaxloss.classification.binary:_inside_unit_interval", forms.by_its_body),
         Known("jaxloss.classification.focal:_miss", forms.miss),
+        Known("jaxloss.margin.binary_margin:_signed", forms.by_its_body),
+        Known("jaxloss.regression.quantiles:_pinball", forms.by_its_body),
         Known("jaxloss.regression.logarithmic:_log1p_difference", forms.log1p_difference),
         Known("jaxloss.regression.hyperbolic:_pseudo_huber", forms.pseudo_huber),
         Known("jaxloss.regression.hyperbolic:_log_cosh", forms.log_cosh),
