@@ -156,7 +156,9 @@ def _proper(claim: Claim, function: VectorFunction, rng: np.random.Generator) ->
     told = {"one-hot": np.eye(outcomes.size), "index": outcomes.astype(np.int32), "number": outcomes.astype(float)}
 
     def expected(vector: jax.Array, truth: jax.Array) -> jax.Array:
-        losses = jax.vmap(lambda outcome: function(vector, {claim.outcome: outcome}))(told[claim.outcome_as])
+        losses = jax.vmap(lambda outcome: function(vector, {claim.outcome: outcome}))(
+            jnp.asarray(told[claim.outcome_as])
+        )
         return losses @ (jnp.stack([1 - truth[0], truth[0]]) if two else truth)
 
     def cheaper(point: jax.Array, truth: jax.Array) -> jax.Array:
