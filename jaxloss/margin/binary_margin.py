@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.errors import nan_off_zero
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
@@ -20,20 +18,7 @@ def signed_margin(where: ArrayLike | None, scores: ArrayLike, targets: ArrayLike
     scores, targets = blank(where, scores, targets, fill=1)
     valid = jnp.abs(targets) == 1
     value_checks.ensure(lambda: valid, "targets must be -1 or +1; turn 0/1 targets into 2 * targets - 1")
-    return _signed(scores, targets)
-
-
-@jax.custom_jvp
-def _signed(scores: Array, targets: Array) -> Array:
-    """The product, NaN in value and slope unless the target is -1 or 1."""
-    return scores * targets + nan_off_zero(jnp.abs(targets) - 1)
-
-
-@_signed.defjvp
-def _signed_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    scores, targets = primals
-    legal = numerics.poison(targets, jnp.abs(targets) == 1)
-    return _signed(scores, targets), legal * tangents[0] + scores * tangents[1]
+    return numerics.poison(scores * targets, valid)
 
 
 def soft_margin_loss(

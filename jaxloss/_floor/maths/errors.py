@@ -6,15 +6,13 @@ it stores a full array for a comparison, a sign or a clip in front of one.
 
 from __future__ import annotations
 
-import math
-
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths.numerics import positive_part
 from jaxloss._floor.typing import Array
 
-__all__ = ["apart", "distance", "huber", "nan_off_zero", "smooth_distance"]
+__all__ = ["apart", "distance", "huber", "smooth_distance"]
 
 
 @jax.custom_jvp
@@ -71,9 +69,3 @@ def apart(x: Array) -> Array:
     hyperparameters by this and computes its differences the other way round.
     """
     return jax.lax.optimization_barrier(x)
-
-
-def nan_off_zero(x: Array) -> Array:
-    """0 where ``x`` is 0, NaN where it is as large as a rounding error of 1: a condition that is fused into a sum."""
-    info = jnp.finfo(x.dtype)
-    return 0 * jnp.square(x * (4 * math.sqrt(float(info.max)) / float(info.eps)))
