@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from jaxloss.inspect.diagnosis.places import is_of_jax, is_ours, line_of_operation
+from jaxloss.inspect.primitives import parts_of_scan
 
 __all__ = ["Node", "Program", "Step", "step_through"]
 
@@ -75,14 +76,6 @@ def step_through(fn: Callable[..., Any], *args: Any) -> Program | None:
     except Exception:
         return None
     return program
-
-
-def _parts_of_scan(params: Mapping[str, Any]) -> tuple[int, int]:
-    """How many constants and how many carried numbers a scan has; JAX 0.12 holds them as trees."""
-    if "ft_in" in params:
-        consts, carry, _ = params["ft_in"].unpack()
-        return len(consts), len(carry)
-    return params["num_consts"], params["num_carry"]
 
 
 def _constant(literal: Literal) -> Node:
@@ -159,7 +152,7 @@ class _Stepper:
     def scan(self, equation: JaxprEqn, inputs: list[Node], place: Place) -> list[Node]:
         """The turns of a loop, one after the other."""
         params, here = equation.params, place.of(equation)
-        num_consts, num_carry = _parts_of_scan(params)
+        num_consts, num_carry = parts_of_scan(params)
         consts, carry, rows = inputs[:num_consts], inputs[num_consts:][:num_carry], inputs[num_consts + num_carry :]
         body, turns = params["jaxpr"], range(params["length"])
         made: dict[int, list[Node]] = {}

@@ -13,6 +13,7 @@ from jaxloss.inspect.intervals.numbers import branches, jets
 from jaxloss.inspect.intervals.numbers.jets import Jet
 from jaxloss.inspect.intervals.programs.entries import Entries, each
 from jaxloss.inspect.intervals.programs.rules import Missing, Value
+from jaxloss.inspect.primitives import parts_of_scan
 
 __all__ = ["CONTROL", "Call"]
 
@@ -51,7 +52,7 @@ def _chosen(condition: Truth) -> Callable[[Value, Value], Value]:
 
 
 def _scan(call: Call, params: Mapping[str, Any], *operands: Entries) -> list[Entries]:
-    length, constants, carried = params["length"], params["num_consts"], params["num_carry"]
+    length, (constants, carried) = params["length"], parts_of_scan(params)
     if length * len(params["jaxpr"].jaxpr.eqns) > MOST_STEPS:
         raise Missing(f"a loop of more than {MOST_STEPS} steps")
     fixed, state = list(operands[:constants]), list(operands[constants : constants + carried])
