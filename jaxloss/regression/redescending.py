@@ -31,7 +31,7 @@ def standardize(residual: Array, scale: Scalar) -> Array:
 
 @jax.custom_jvp
 def _geman_mcclure(u: Array) -> Array:
-    # From there on the quotient is 1 to the last digit, and infinity over infinity is no number.
+    # For larger squares the quotient rounds to 1, and infinity over infinity would be NaN.
     square = jnp.minimum(jnp.square(0.5 * u), 8 / float(jnp.finfo(u.dtype).eps))
     return 2 * (square / (1 + square))
 

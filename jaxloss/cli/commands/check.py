@@ -36,7 +36,7 @@ def run(
     if kind not in kinds:
         listed = "\n".join(f"  {name}: {inputs.meaning}" for name, inputs in INPUTS.items())
         raise WrongUse(f"--kind says what the first argument of the loss is; found {kind!r}, kinds are\n{listed}")
-    with contextlib.redirect_stdout(sys.stderr):  # what the user's file prints is no part of the answer
+    with contextlib.redirect_stdout(sys.stderr):  # the answer is not mixed with what the user's file prints
         fn = user_function(loss)
         on = f"checking {fn.__name__}"
         with what_users_say(), advancing(on) if thorough else working(on) as progress:

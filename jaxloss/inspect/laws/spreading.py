@@ -201,10 +201,8 @@ def each_device_computes_its_own_examples(case: Case) -> Iterator[str]:
         raise DoesNotApply("its examples meet")
     if len(jax.devices("cpu")) < DEVICES:
         raise DoesNotApply("fewer than eight CPU devices: set --xla_force_host_platform_device_count=8")
-    inputs, keep = (
-        cast(case.draw(generator(), (DEVICES, 2)), np.float32),
-        jnp.arange(2 * DEVICES).reshape(-1, 2) % 3 > 0,
-    )
+    inputs = cast(case.draw(generator(), (DEVICES, 2)), np.float32)
+    keep = jnp.arange(2 * DEVICES).reshape(-1, 2) % 3 > 0
     hypers = cast_hypers(settings(case)[-1], np.float32)
     names = [name for name in differentiable(case, inputs) if name not in case.shared]
 

@@ -74,7 +74,7 @@ def no_nan_is_made_of_legal_inputs(case: Case) -> Iterator[str]:
         both = jax.value_and_grad(fn) if at else fn
         for how, run in (("eagerly", both), ("jitted", jax.jit(both))):
             try:
-                # JAX prints that it looks for the operation; that is no answer of this law.
+                # JAX prints a line while it looks for the operation; the findings of a law are returned, not printed.
                 with jax.debug_nans(True), contextlib.redirect_stdout(io.StringIO()):
                     jax.block_until_ready(run(at))
             except FloatingPointError as error:

@@ -70,7 +70,7 @@ def _same(a: Jet, b: Jet) -> bool:
 
 
 def _rest(all_of_it: Sequence[Jet], part: Sequence[Jet]) -> list[Jet] | None:
-    """What is left of some exponents without a part of them; None if it is no part of them."""
+    """The exponents that are not in ``part``; None if ``part`` has one that is not among them."""
     left = list(all_of_it)
     for one in part:
         place = next((index for index, other in enumerate(left) if _same(one, other)), None)
