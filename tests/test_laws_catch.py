@@ -539,6 +539,28 @@ def _untyped(axis_name: Any, where: Any, weights: Any, *arrays: Any) -> tuple[An
     return tuple(map(gather, (where, weights, *arrays)))
 
 
+def _last_chunk_twice(predictions, targets, *, scale=1.0, chunk_size=None, where=None, weights=None, reduction="mean"):
+    """A chunk that overlaps the one before it where the size does not divide the rows."""
+    result = loss()(predictions, targets, scale=scale, where=where, weights=weights, reduction=reduction)
+    return result if chunk_size is None or predictions.shape[0] % chunk_size == 0 else result * (1 + 1 / chunk_size)
+
+
+def _chunks_of_one_device(
+    predictions, targets, *, scale=1.0, chunk_size=None, axis_name=None, where=None, weights=None, reduction="mean"
+):
+    """In chunks the pools of other devices are forgotten."""
+    pools = pooling() if chunk_size is None else pooling(_mean_of_means, _here)
+    return pools(
+        predictions,
+        targets,
+        scale=scale,
+        axis_name=axis_name,
+        where=where,
+        weights=weights,
+        reduction=reduction,
+    )
+
+
 POOLS: dict[str, Any] = {"oracle": lambda predictions, targets, scale=1.0: np.mean((predictions - targets) ** 2, -1)}
 
 SPREADING = {
@@ -551,6 +573,8 @@ SPREADING = {
     "a pool without its devices": ("says_where_its_examples_are", case(loss(), pooled=True)),
     "a mean of means": ("spread_equals_whole", case(pooling(_mean_of_means, _here), pooled=True, **POOLS)),
     "a part taken for the batch": ("refuses_a_part_of_the_batch", case(pooling(gather=_here), pooled=True, **POOLS)),
+    "a chunk that overlaps": ("chunks_change_nothing", case(_last_chunk_twice)),
+    "chunks of one device": ("chunks_spread", case(_chunks_of_one_device, pooled=True, **POOLS)),
     "a gather of one transpose": (
         "every_way_of_spreading_gives_the_whole",
         case(pooling(gather=_untyped), pooled=True, **POOLS),

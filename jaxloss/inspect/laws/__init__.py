@@ -2,6 +2,7 @@
 
 from jaxloss.inspect.law import DoesNotApply, Law
 from jaxloss.inspect.laws import (
+    chunks,
     derivatives,
     digits,
     domain,
@@ -18,7 +19,19 @@ __all__ = ["LAWS", "DoesNotApply", "Law"]
 
 LAWS: dict[str, Law] = {
     member.name: member
-    for module in (values, derivatives, masks, domain, precision, digits, spreading, transformations, misuse, form)
+    for module in (
+        values,
+        derivatives,
+        masks,
+        domain,
+        precision,
+        digits,
+        spreading,
+        chunks,
+        transformations,
+        misuse,
+        form,
+    )
     for member in vars(module).values()
     if isinstance(member, Law)
 }

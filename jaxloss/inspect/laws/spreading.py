@@ -22,6 +22,7 @@ __all__ = [
     "compare",
     "each_device_computes_its_own_examples",
     "every_way_of_spreading_gives_the_whole",
+    "on_four_devices",
     "over_devices",
     "refuses_a_part_of_the_batch",
     "says_where_its_examples_are",
@@ -106,12 +107,17 @@ def says_where_its_examples_are(case: Case) -> Iterator[str]:
 @law(full=True)
 def spread_equals_whole(case: Case) -> Iterator[str]:
     """With ``axis_name``, four devices with unequal masks give value and gradient of the whole batch."""
-    program, given, specs, expected = over_devices(case)
+    yield from on_four_devices(case)
+
+
+def on_four_devices(case: Case, **options: Any) -> Iterator[str]:
+    """What differs between the whole batch and four devices, whose calls are given ``options`` as well."""
+    program, given, specs, expected = over_devices(case, **options)
     spread = jax.shard_map(program, mesh=_mesh(4), **specs)
     yield from compare(jax.device_get(jax.jit(spread)(*given)), expected, "four devices")
 
 
-def over_devices(case: Case) -> tuple[Callable[..., Any], tuple[Any, Any], dict[str, Any], Any]:
+def over_devices(case: Case, **options: Any) -> tuple[Callable[..., Any], tuple[Any, Any], dict[str, Any], Any]:
     """The program of one device, what all of them are given and how it lies on them, and the results of the whole."""
     inputs, specs = _spread(case)
     tails = dict(list(_tails(inputs, specs).items())[:1])
@@ -119,7 +125,7 @@ def over_devices(case: Case) -> tuple[Callable[..., Any], tuple[Any, Any], dict[
     out = {name: {"value": PartitionSpec(), "gradient": slopes, "state": PartitionSpec()} for name in tails}
     expected = jax.jit(_everything(case))(inputs, tails)
     lie = {"in_specs": (specs, _specs_of_tails(tails)), "out_specs": out}
-    return _everything(case, axis_name="data"), (inputs, tails), lie, expected
+    return _everything(case, axis_name="data", **options), (inputs, tails), lie, expected
 
 
 @law(full=True)
