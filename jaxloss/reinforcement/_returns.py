@@ -61,9 +61,12 @@ def lambda_returns(
 
 
 def _is_last(where: ArrayLike | None, shape: tuple[int, ...]) -> Array:
-    """The last step of each trajectory that is not masked, and masked ones just before it."""
-    keep = jnp.ones(shape, bool) if where is None else checks.mask(where, shape)
-    return jax.lax.cumsum(keep.astype(jnp.int32), axis=len(shape) - 1, reverse=True) == 1
+    """The last step of each trajectory that is not masked."""
+    steps = jax.lax.broadcasted_iota(jnp.int32, shape, len(shape) - 1)
+    if where is None:
+        return steps == shape[-1] - 1
+    kept = jnp.where(checks.mask(where, shape), steps, -1)
+    return steps == jnp.max(kept, axis=-1, keepdims=True, initial=-1)
 
 
 def n_step_bootstrapped_returns(
@@ -133,9 +136,9 @@ def generalized_advantage_estimation(
 
     .. math:: A_{t-1} = \delta_t + \gamma_t \lambda_t A_t, \qquad \delta_t = r_t + \gamma_t v_t - v_{t-1}
 
-    ``lambda_`` trades variance (1, the discounted return) for bias (0, the one-step error). The recursion is an
-    associative scan, of depth logarithmic in T. The sum of the advantages and ``values[..., :-1]`` is the
-    :math:`\lambda`-return. Gradients flow here; policy losses stop them.
+    ``lambda_`` trades variance (1, the discounted return) for bias (0, the one-step error). The recursion takes
+    T steps on a CPU, and a number logarithmic in T on accelerators. The sum of the advantages and ``values[..., :-1]``
+    is the :math:`\lambda`-return. Gradients flow here; policy losses stop them.
 
     Args:
         r_t: Rewards, shape ``[..., T]``, floating; time is the last axis.

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.recursions import linear_recursion
 from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -94,16 +95,11 @@ def mixing(lambda_: Scalar | ArrayLike, where: ArrayLike | None, steps: Array) -
 
 
 def backwards(decay: Array, increment: Array, where: ArrayLike | None) -> Array:
-    """``x_t = increment_t + decay_t * x_{t+1}`` over the last axis, 0 beyond its end, in depth logarithmic in its size.
+    """``x_t = increment_t + decay_t * x_{t+1}`` over the last axis, 0 beyond its end.
 
     Masked steps are skipped, as if they were not there, and hold 0.
     """
-
-    def join(later: tuple[Array, Array], earlier: tuple[Array, Array]) -> tuple[Array, Array]:
-        return earlier[0] * later[0], earlier[1] + earlier[0] * later[1]
-
-    pair = hide(where, decay, fill=1), hide(where, increment)
-    return hide(where, jax.lax.associative_scan(join, pair, reverse=True, axis=decay.ndim - 1)[1])
+    return hide(where, linear_recursion(hide(where, decay, fill=1), hide(where, increment), True))
 
 
 def over_steps(errors: Array, where: ArrayLike | None, weights: ArrayLike | None, reduction: Reduction) -> Array:

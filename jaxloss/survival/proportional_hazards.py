@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.recursions import linear_recursion, running_max
 from jaxloss._floor.reduction import blank, divide_sums, hide, pool_mass, reduce
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
@@ -158,27 +159,18 @@ def _per_cohort(fn: Callable[..., Array], cohort: _Cohort) -> Array:
     return one(cohort)
 
 
-Sum = tuple[Array, Array]
-"""``(m, s)``: a sum of exponentials ``s * exp(m)``, with m constant in differentiation."""
+def _sums_of_others(peak: Array, share: Array, anew: Array, reverse: bool) -> tuple[Array, Array]:
+    """``(m, s)`` for the sum ``s * exp(m)`` of ``share * exp(peak)`` over the entries before each; m is a constant.
 
-
-def _add(a: Sum, b: Sum) -> Sum:
-    peak = jnp.maximum(a[0], b[0])
-    return peak, a[1] * jnp.exp(a[0] - peak) + b[1] * jnp.exp(b[0] - peak)
-
-
-def _add_in_group(a: tuple[Array, Sum], b: tuple[Array, Sum]) -> tuple[Array, Sum]:
-    """As `_add`, for a scan that begins anew at every ``True``."""
-    total = _add(a[1], b[1])
-    return a[0] | b[0], (jnp.where(b[0], b[1][0], total[0]), jnp.where(b[0], b[1][1], total[1]))
-
-
-def _shifted(total: Sum, nothing: Array) -> Sum:
-    """A scan without the element itself."""
-    return (
-        jnp.concatenate([nothing[None], total[0][:-1]]),
-        jnp.concatenate([jnp.zeros_like(total[1][:1]), total[1][:-1]]),
-    )
+    Before it are those from the last one where ``anew`` is True, or after it to the next one with ``reverse``.
+    """
+    nothing = jnp.asarray(jnp.finfo(peak.dtype).min / 4, peak.dtype)
+    highest = running_max(peak, anew, reverse)
+    shift = lambda x, fill: jnp.concatenate([x[1:], fill[None]] if reverse else [fill[None], x[:-1]])
+    first = lambda x, fill: jnp.where(anew, fill, x)
+    before = first(shift(highest, nothing), nothing)
+    total = linear_recursion(jnp.exp(before - highest), share * jnp.exp(peak - highest), reverse)
+    return before, first(shift(total, 0 * nothing), 0 * nothing)
 
 
 def _surprise(scores: Array, times: Array, mass: Array) -> Array:
@@ -186,19 +178,17 @@ def _surprise(scores: Array, times: Array, mass: Array) -> Array:
     nothing = jnp.asarray(jnp.finfo(scores.dtype).min / 4, scores.dtype)
     present = mass > 0
     peak = jnp.where(present, jax.lax.stop_gradient(scores), nothing)
-    own = peak, mass * jnp.exp(jnp.where(present, scores - peak, jnp.zeros((), scores.dtype)))
-    later = _shifted(jax.lax.associative_scan(_add, own), nothing)
-    # The rest of the tied ones: a scan from the other end that begins anew with every group.
-    new = jnp.concatenate([jnp.ones(1, bool), times[:-1] != times[1:]])
-    last = jnp.concatenate([new[1:], jnp.ones(1, bool)])
-    flipped = jax.tree.map(lambda x: x[::-1], (last, own))
-    tied = _shifted(jax.lax.associative_scan(_add_in_group, flipped)[1], nothing)
-    tied = jax.tree.map(lambda x: x[::-1], tied)
-    tied = jnp.where(last, nothing, tied[0]), jnp.where(last, jnp.zeros((), scores.dtype), tied[1])
-    others = _add(later, tied)
-    some = (others[1] > 0) & present
+    own = mass * jnp.exp(jnp.where(present, scores - peak, jnp.zeros((), scores.dtype)))
+    end = jnp.ones(1, bool)
+    changes = times[:-1] != times[1:]
+    earlier = _sums_of_others(peak, own, jnp.zeros_like(present).at[:1].set(True), False)
+    # The rest of the tied ones: from the other end, anew with every group.
+    tied = _sums_of_others(peak, own, jnp.concatenate([changes, end]), True)
+    highest = jnp.maximum(earlier[0], tied[0])
+    others = earlier[1] * jnp.exp(earlier[0] - highest) + tied[1] * jnp.exp(tied[0] - highest)
+    some = (others > 0) & present
     one = jnp.ones((), scores.dtype)
-    ahead = jnp.log(jnp.where(some, others[1], one) / jnp.where(some, mass, one)) + (others[0] - scores)
+    ahead = jnp.log(jnp.where(some, others, one) / jnp.where(some, mass, one)) + (highest - scores)
     return jnp.where(some, numerics.softplus(jnp.where(some, ahead, 0 * one)), 0 * scores)
 
 

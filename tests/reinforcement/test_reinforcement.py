@@ -209,6 +209,20 @@ class TestAdvantages:
         assert all(np.all(np.isfinite(slope)) for slope in slopes(run, inputs).values())
 
 
+@pytest.mark.parametrize("name", ["lambda_returns", "generalized_advantage_estimation"])
+def test_the_program_does_not_grow_with_the_steps(name) -> None:
+    """What is compiled for a CPU is one loop, without arrays of constants that the compiler would add up."""
+
+    def instructions(steps):
+        shapes = [jax.ShapeDtypeStruct((4, size), jnp.float32) for size in (steps, steps, steps + name.startswith("g"))]
+        loss = lambda *x: jnp.sum(jnp.square(getattr(jaxloss.returns, name)(*x)))
+        lowered = jax.jit(jax.grad(loss, (0, 2))).lower(*shapes)
+        assert "reduce_window" not in lowered.as_text()
+        return lowered.compile().as_text().count(" = ")
+
+    assert instructions(2048) < 1.2 * instructions(64)
+
+
 class TestSeveralSteps:
     def test_ends(self, rng) -> None:
         r, discount, values, _ = trajectory(rng)
