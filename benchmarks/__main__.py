@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 ENVIRONMENT = {
     # Large results in huge pages; with small ones page faults, not the loss, take the time.
@@ -24,18 +24,23 @@ ENVIRONMENT = {
 }
 """Must be set before the process starts; a variable that is set already is left alone."""
 
-QUICK_SCALE, QUICK_ROUNDS = 2.0**-10, 3
+QUICK_SCALE, QUICK_ROUNDS = 2.0**-12, 3
+ROUNDS, PAGE_ROUNDS = 15, 9
 
 
 def parser() -> argparse.ArgumentParser:
     parse = argparse.ArgumentParser("python -m benchmarks", description="Speed and memory of jaxloss and its peers.")
     parse.add_argument("--quick", action="store_true", help="a smoke test: tiny inputs, few rounds, no TPU compiler")
     parse.add_argument("--all", action="store_true", help="every Case of the tests at a small size")
+    parse.add_argument("--page", action="store_true", help="write benchmarks/RESULTS.md and its charts")
+    parse.add_argument("--grow", action="store_true", help="losses at sizes that grow until the memory is full")
     parse.add_argument(
         "--only", metavar="NAME", action="append", help="one loss by name, or aggregators; may be repeated"
     )
-    parse.add_argument("--rounds", type=int, help="rounds of timing (default 15)")
-    parse.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/results"), metavar="DIR")
+    parse.add_argument("--rounds", type=int, help=f"rounds of timing (default {ROUNDS}; of the page {PAGE_ROUNDS})")
+    parse.add_argument(
+        "--out", type=pathlib.Path, metavar="DIR", help="default benchmarks/results; of the page benchmarks"
+    )
     parse.add_argument("--no-tpu", action="store_true", help="leave out the TPU compiler")
     parse.add_argument("--size-scale", type=float, default=1.0, help="multiplies the number of examples")
     parse.add_argument("--seed", type=int, default=0, help="of the order of the rounds")
@@ -44,56 +49,73 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else PAGE_ROUNDS if options.page else ROUNDS)
 
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from benchmarks import aggregators, masks, page, peers, report, workloads
+    from jaxloss.benchmarks import machine, tpu
 
-    from benchmarks import aggregators, masks, measure, report, tpu, workloads
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=report.WIDTH)
-    rounds = options.rounds or (QUICK_ROUNDS if options.quick else 15)
     if "aggregators" in (options.only or ()):
-        aggregators.show(console, rounds)
+        aggregators.show(rounds)
         options.only.remove("aggregators")
         if not options.only:
             return 0
+    known = {row.loss for row in workloads.HEADLINE} if not options.all else None
+    if known and (unknown := sorted(set(options.only or ()) - known)):
+        parser().error(f"no workload for {', '.join(unknown)}; known: {', '.join(sorted(known))}")
     scale = options.size_scale * (QUICK_SCALE if options.quick and not options.all else 1.0)
-    chosen = workloads.sweep(scale) if options.all else workloads.headline(scale)
-    if options.only:
-        known = sorted({workload.loss for workload in chosen})
-        if unknown := sorted(set(options.only) - set(known)):
-            parser().error(f"no workload for {', '.join(unknown)}; known: {', '.join(known)}")
-        chosen = [workload for workload in chosen if workload.loss in options.only]
+    chosen = workloads.sweep(scale) if options.all else workloads.headline(scale, options.only)
     reason = "left out" if options.quick or options.no_tpu else tpu.unavailable()
-    setting = report.environment() | {"rounds": rounds, "scale": scale, "tpu": reason or tpu.TOPOLOGY}
+    setting = machine.environment(peers.PACKAGES) | {"rounds": rounds, "scale": scale, "tpu": reason or tpu.TOPOLOGY}
     if reason:
-        console.print(f"no TPU compiler: {reason}")
-    compilers = {"cpu": masks.on_host} | ({} if reason else {"tpu": tpu.measure})
+        print(f"no TPU compiler: {reason}")
+    measure = {"rounds": rounds, "seed": options.seed, "builds": 1 if options.quick or options.page else 3}
+    measure["tpu"] = () if reason else ("v5e",)
+    if options.grow:
+        for title, grown in page.grown(options.only, measure | {"tpu": ()}, full=True):
+            print(f"\n{title}\n{grown}", flush=True)
+        return 0
+
+    found, costs = [], []
+    for title, make in _with_bar(list(chosen)):
+        try:
+            task = make()
+        except ArithmeticError as error:
+            print(f"{title}: {error}")
+            continue
+        found.append(task.compare(**measure))
+        if len(found[-1].entries) > 1 and not options.page:
+            print(f"{found[-1].table()}\n", flush=True)
+        if title.count(",") == 1:  # no options
+            costs.append(masks.measure(task))
+        del task
+    if options.page:
+        grown = dict(page.grown(options.only, measure | {"tpu": ()}, full=False))
+        for path in page.write(options.out or pathlib.Path("benchmarks"), setting, found, costs, grown):
+            print(f"wrote {path}")
+        return 0
+    print("\n".join(masks.table(costs)), end="\n\n")
+    print("\n".join(report.summary(found)))
+    print("\n".join(report.missing(found)))
+    for path in report.write(options.out or pathlib.Path("benchmarks/results"), setting, found, costs):
+        print(f"wrote {path}")
+    return 0
+
+
+def _with_bar(chosen: Sequence[tuple[str, Callable[[], Any]]]) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """A progress bar on the standard error, where a reader is at a terminal."""
+    if not sys.stderr.isatty():
+        yield from chosen
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    results, costs = [], []
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(chosen) * (rounds + 3))
-        for workload in chosen:
-            progress.update(task, description=workload.name)
-            results.append(
-                measure.measure(
-                    workload,
-                    rounds=rounds,
-                    builds=1 if options.quick else min(rounds, 5),
-                    seed=options.seed,
-                    tpu=compilers.get("tpu"),
-                    tick=functools.partial(progress.advance, task),
-                )
-            )
-            costs += masks.measure(workload, compilers)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=len(chosen))
+        for title, make in chosen:
+            progress.update(task, description=title)
+            yield title, make
             progress.advance(task)
-    report.show(console, results, costs)
-    for path in report.write(options.out, setting, results, costs):
-        console.print(f"wrote {path}")
-    return 0
 
 
 if __name__ == "__main__":

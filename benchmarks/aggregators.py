@@ -11,11 +11,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from jaxloss import combine
 from jaxloss._floor.typing import Array
+from jaxloss.benchmarks.tables import rows as table_rows
 
 SIZES = (3, 10, 40)
 
@@ -79,12 +78,13 @@ def measure(rounds: int) -> list[tuple[str, int, float, float | None]]:
     return rows
 
 
-def show(console: Console, rounds: int) -> None:
+def show(rounds: int) -> None:
     """Measure and print."""
     if importlib.util.find_spec("torchjd") is None:
-        console.print("aggregators: torchjd is not installed, its times are left out")
-    table = Table("method", "terms", "jaxloss, us", "torchjd, us", "ratio", title="weights from the Gram matrix")
+        print("aggregators: torchjd is not installed, its times are left out")
+    cells = []
     for name, size, ours, theirs in measure(rounds):
         peer = ("", "") if theirs is None else (f"{theirs:.0f}", f"{ours / theirs:.3f}")
-        table.add_row(name, str(size), f"{ours:.0f}", *peer)
-    console.print(table)
+        cells.append([name, str(size), f"{ours:.0f}", *peer])
+    print("weights from the Gram matrix")
+    print("\n".join(table_rows(("method", "terms", "jaxloss, us", "torchjd, us", "ratio"), cells)))

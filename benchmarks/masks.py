@@ -5,20 +5,22 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 import jaxloss
-from benchmarks import peers
-from benchmarks.programs import QUANTITIES, Figures, figures
-from benchmarks.workloads import Workload
+from jaxloss.benchmarks.formulas import FORMULAS
+from jaxloss.benchmarks.peers import reduced
+from jaxloss.benchmarks.programs import QUANTITIES, Figures, figures
+from jaxloss.benchmarks.tables import count, ratio, rows
+from jaxloss.benchmarks.tasks import Task
 
-BARE: dict[str, Callable[..., jax.Array]] = {"squared_error": peers.bare_squared_error}
-"""A formula by hand where ours is that formula; a loss that computes more carefully than its textbook formula is
-compared with its own maths and ``jnp.mean`` in place of its reduction."""
+BARE = ("squared_error",)
+"""Losses that are their textbook formula; one that computes more carefully is compared with its own maths and
+``jnp.mean`` in place of its reduction."""
 
 SCALARS = 64
 """Bytes; what does not grow with the batch, such as the two sums of a mean, is not counted as a cost."""
@@ -29,7 +31,6 @@ class MaskCost:
     """Compiled figures by quantity with no mask, by the bare formula and with a mask."""
 
     name: str
-    compiler: str
     bare: str
     without: dict[str, Figures]
     formula: dict[str, Figures]
@@ -45,15 +46,15 @@ class MaskCost:
         )
 
 
-def on_host(fn: Callable[..., Any], inputs: Sequence[Any]) -> Figures:
+def _compiled(fn: Callable[..., Any], inputs: Sequence[Any]) -> Figures:
     return figures(jax.jit(lambda *args: fn(*args)).trace(*inputs).lower().compile())
 
 
-def measure(workload: Workload, compilers: Mapping[str, Callable[..., Figures]]) -> list[MaskCost]:
-    """One record for each compiler; from shapes alone, nothing runs."""
-    loss = functools.partial(getattr(jaxloss, workload.loss), **workload.hypers)
-    inputs = jax.eval_shape(workload.draw)
-    mask = jax.ShapeDtypeStruct(workload.batch, jnp.bool_)
+def measure(task: Task) -> MaskCost:
+    """From shapes alone, nothing runs."""
+    loss = functools.partial(getattr(jaxloss, task.loss), **task.hypers)
+    inputs = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), task.inputs)
+    mask = jax.ShapeDtypeStruct(task.batch, jnp.bool_)
 
     def own_maths(*args: jax.Array) -> jax.Array:
         return loss(*args, reduction=lambda values, _: jnp.mean(values))
@@ -61,13 +62,24 @@ def measure(workload: Workload, compilers: Mapping[str, Callable[..., Figures]])
     def masked(*args: jax.Array) -> jax.Array:
         return loss(*args[:-1], where=args[-1])
 
-    def both(compile_one: Callable[..., Figures], fn: Callable[..., Any], *extra: Any) -> dict[str, Figures]:
-        functions = (fn, jax.value_and_grad(fn, argnums=workload.wrt))
-        return {q: compile_one(f, (*inputs, *extra)) for q, f in zip(QUANTITIES, functions, strict=True)}
+    def both(fn: Callable[..., Any], *extra: Any) -> dict[str, Figures]:
+        functions = (fn, jax.value_and_grad(fn, argnums=task.argnums))
+        return {q: _compiled(f, (*inputs, *extra)) for q, f in zip(QUANTITIES, functions, strict=True)}
 
-    bare = BARE.get(workload.loss, own_maths)
-    source = "by hand" if workload.loss in BARE else "same maths, jnp.mean"
-    return [
-        MaskCost(workload.name, name, source, both(call, loss), both(call, bare), both(call, masked, mask))
-        for name, call in compilers.items()
-    ]
+    bare = reduced(FORMULAS[task.loss]) if task.loss in BARE else own_maths
+    source = "by hand" if task.loss in BARE else "same maths"
+    return MaskCost(task.title, source, both(loss), both(bare), both(masked, mask))
+
+
+def table(costs: Sequence[MaskCost]) -> Iterator[str]:
+    """What no mask and a mask cost with the gradient, as multiples of the bare formula."""
+    cells = []
+    for cost in costs:
+        without, formula, masked = (f["value_and_grad"] for f in (cost.without, cost.formula, cost.masked))
+        more = without["temp_bytes"] - formula["temp_bytes"]
+        with_mask = masked["bytes_accessed"] / formula["bytes_accessed"]
+        accessed = f"{without['bytes_accessed'] / formula['bytes_accessed']:.3f}"
+        name = cost.name.replace("softmax_cross_entropy_with_integer_labels", "softmax .. integer_labels")
+        cells.append([name, cost.bare, accessed, count(more), ratio(with_mask), "yes" if cost.free else "no"])
+    yield "where=None beside the bare formula, bytes accessed with the gradient"
+    yield from rows(("", "formula", "bytes", "temp +", "masked", "free"), cells)

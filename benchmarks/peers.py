@@ -1,100 +1,69 @@
-"""The one table of peers: what else computes a loss, and how it is called there.
+"""The packages whose losses ours are timed beside: Keras, PyTorch, rax, and those of images.
 
-A row is a label, the module it needs and a function from that module to a scalar function of our inputs. A module
-that is not installed makes the peer absent, never an error.
+Plain formulas and optax are in the engine. A row is a label, the module it needs and a function from that module to an
+unreduced loss of our inputs. A module that cannot be imported makes the peer absent, with the reason, and is no error.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
-import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
+from jaxloss.benchmarks.comparing import Implementation
+from jaxloss.benchmarks.peers import reduced
 
 Function = Callable[..., Any]
+Build = Callable[[Any], Function]
 
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """Another implementation of a loss: its mean over the examples, at the defaults of ours."""
+    """Another implementation of a loss; the hyperparameters that it takes are keywords of what ``build`` gives."""
 
     label: str
     module: str
-    build: Callable[[Any], Function]
+    build: Build
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
+    takes: tuple[str, ...] = ()
+    masks: bool = True
 
     @property
     def eager(self) -> bool:
         """Whether it is a function of PyTorch tensors."""
         return self.module.split(".")[0] in ("torch", "piq", "kornia")
 
-    def load(self) -> Function:
-        """The function; an ImportError if its package is not installed."""
-        return self.build(importlib.import_module(self.module))
+    def fits(self, dtype: str, hypers: Mapping[str, Any], keywords: Sequence[str]) -> bool:
+        """Whether it has the options."""
+        given = {*hypers, *keywords} - {"where", "weights"}
+        masked = bool({"where", "weights"} & set(keywords))
+        return dtype in self.dtypes and given <= set(self.takes) and (self.masks or not masked)
+
+    def load(self, hypers: Mapping[str, Any], keywords: Sequence[str]) -> Function:
+        """The scalar function; an ImportError if its package cannot be imported."""
+        try:
+            module = importlib.import_module(self.module)
+        except ImportError:
+            raise
+        except Exception as error:  # a package that breaks on import, such as one beside the wrong version of another
+            raise ImportError(f"{self.module}: {type(error).__name__}: {error}") from error
+        return reduced(functools.partial(self.build(module), **hypers), keywords)
 
 
-def plain(fn: Function, label: str = "plain jnp") -> Peer:
-    return Peer(label, "jax.numpy", lambda _: fn)
-
-
-def optax(build: Callable[[Any], Function], label: str = "optax", **kwargs: Any) -> Peer:
-    return Peer(label, "optax", build, **kwargs)
-
-
-def keras(build: Callable[[Any], Function]) -> Peer:
+def keras(build: Build, **more: Any) -> Peer:
     """Keras takes the targets first and averages over the last axis."""
-    return Peer("keras", "keras.losses", build)
+    return Peer("keras", "keras.losses", build, **more)
 
 
-def torch(build: Callable[[Any], Function]) -> Peer:
-    return Peer("torch", "torch.nn.functional", build)
+def torch(build: Build, **more: Any) -> Peer:
+    return Peer("torch", "torch.nn.functional", build, **more)
 
 
-def same_in_optax(name: str) -> Peer:
-    """A loss of optax with our name and our arguments, unreduced."""
-    return optax(lambda o: lambda *inputs: jnp.mean(getattr(o.losses, name)(*inputs)))
-
-
-def bare_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    rows = jax.nn.log_softmax(logits.astype(jnp.float32))
-    return -jnp.mean(jnp.take_along_axis(rows, labels[:, None], axis=-1))
-
-
-def bare_binary_cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
-    x, y = logits.astype(jnp.float32), targets.astype(jnp.float32)
-    return jnp.mean(jnp.maximum(x, 0) - x * y + jnp.log1p(jnp.exp(-jnp.abs(x))))
-
-
-def bare_squared_error(predictions: jax.Array, targets: jax.Array) -> jax.Array:
-    return jnp.mean(jnp.square(predictions.astype(jnp.float32) - targets.astype(jnp.float32)))
-
-
-def bare_huber(predictions: jax.Array, targets: jax.Array) -> jax.Array:
-    distance = jnp.abs(predictions.astype(jnp.float32) - targets.astype(jnp.float32))
-    return jnp.mean(jnp.where(distance <= 1, 0.5 * jnp.square(distance), distance - 0.5))
-
-
-def bare_clip(images: jax.Array, texts: jax.Array) -> jax.Array:
-    """The usual spelling: two cross-entropies, of the logits and of their transpose."""
-    x, y = (z.astype(jnp.float32) for z in (images, texts))
-    x, y = (z / jnp.linalg.norm(z, axis=-1, keepdims=True) for z in (x, y))
-    logits = x @ y.T / 0.07
-    labels = jnp.arange(logits.shape[0], dtype=jnp.int32)
-    return (bare_cross_entropy(logits, labels) + bare_cross_entropy(logits.T, labels)) / 2
-
-
-def optax_clip(o: Any, images: jax.Array, texts: jax.Array) -> jax.Array:
-    """CLIP of optax's parts."""
-    x, y = (z.astype(jnp.float32) for z in (images, texts))
-    x, y = (z / jnp.linalg.norm(z, axis=-1, keepdims=True) for z in (x, y))
-    logits = x @ y.T / 0.07
-    labels = jnp.arange(logits.shape[0], dtype=jnp.int32)
-    both = (o.softmax_cross_entropy_with_integer_labels(s, labels) for s in (logits, logits.T))
-    return sum(jnp.mean(values) for values in both) / 2
+def elementwise(name: str) -> Peer:
+    """A function of PyTorch of two tensors."""
+    return torch(lambda f: lambda x, y, **hypers: getattr(f, name)(x, y, reduction="none", **hypers))
 
 
 def channels_first(fn: Function) -> Function:
@@ -102,95 +71,106 @@ def channels_first(fn: Function) -> Function:
     return lambda *images: fn(*(image.permute(0, 3, 1, 2) for image in images))
 
 
+def _rax(name: str) -> Peer:
+    return Peer("rax", "rax", lambda r: getattr(r, name), dtypes=("float32",), masks=False)
+
+
+SINGLE = ("float32",)
+
 PEERS: dict[str, tuple[Peer, ...]] = {
     "softmax_cross_entropy_with_integer_labels": (
-        same_in_optax("softmax_cross_entropy_with_integer_labels"),
-        optax(
-            lambda o: (
-                lambda logits, labels: jnp.mean(
-                    o.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), labels)
+        keras(lambda k: lambda logits, labels: k.sparse_categorical_crossentropy(labels, logits, from_logits=True)),
+        torch(
+            lambda f: (
+                lambda logits, labels, label_smoothing=0.0: f.cross_entropy(
+                    logits, labels, label_smoothing=label_smoothing, reduction="none"
                 )
             ),
-            "optax, upcast",
-            dtypes=("bfloat16",),
+            takes=("label_smoothing",),
         ),
-        keras(
-            lambda k: (
-                lambda logits, labels: jnp.mean(k.sparse_categorical_crossentropy(labels, logits, from_logits=True))
-            )
-        ),
-        torch(lambda f: f.cross_entropy),
-        plain(bare_cross_entropy),
     ),
     "softmax_cross_entropy": (
-        same_in_optax("softmax_cross_entropy"),
-        keras(
-            lambda k: lambda logits, targets: jnp.mean(k.categorical_crossentropy(targets, logits, from_logits=True))
+        keras(lambda k: lambda logits, targets: k.categorical_crossentropy(targets, logits, from_logits=True)),
+        torch(
+            lambda f: (
+                lambda logits, targets, label_smoothing=0.0: f.cross_entropy(
+                    logits, targets, label_smoothing=label_smoothing, reduction="none"
+                )
+            ),
+            takes=("label_smoothing",),
         ),
-        torch(lambda f: f.cross_entropy),
     ),
-    "nll_loss": (torch(lambda f: f.nll_loss),),
-    "binary_cross_entropy": (
-        keras(lambda k: lambda probs, targets: jnp.mean(k.binary_crossentropy(targets, probs))),
-        torch(lambda f: f.binary_cross_entropy),
+    "linear_softmax_cross_entropy": (
+        torch(
+            lambda f: lambda hidden, kernel, labels: f.cross_entropy(hidden @ kernel, labels, reduction="none"),
+            dtypes=SINGLE,
+        ),
+        Peer(
+            "torch, linear_cross_entropy",
+            "torch.nn.functional",
+            lambda f: lambda hidden, kernel, labels: f.linear_cross_entropy(hidden, kernel.T, labels, reduction="none"),
+            dtypes=SINGLE,
+        ),
     ),
+    "kl_divergence": (torch(lambda f: lambda q, p: f.kl_div(q, p, reduction="none").sum(-1), dtypes=SINGLE),),
     "sigmoid_binary_cross_entropy": (
-        same_in_optax("sigmoid_binary_cross_entropy"),
-        keras(lambda k: lambda logits, targets: jnp.mean(k.binary_crossentropy(targets, logits, from_logits=True))),
-        torch(lambda f: f.binary_cross_entropy_with_logits),
-        plain(bare_binary_cross_entropy),
+        keras(lambda k: lambda logits, targets: k.binary_crossentropy(targets, logits, from_logits=True), masks=False),
+        elementwise("binary_cross_entropy_with_logits"),
     ),
     "squared_error": (
-        same_in_optax("squared_error"),
-        keras(lambda k: lambda predictions, targets: jnp.mean(k.mean_squared_error(targets, predictions))),
-        torch(lambda f: f.mse_loss),
-        plain(bare_squared_error),
+        keras(lambda k: lambda predictions, targets: k.mean_squared_error(targets, predictions), masks=False),
+        elementwise("mse_loss"),
     ),
-    "half_squared_error": (optax(lambda o: lambda *inputs: jnp.mean(o.l2_loss(*inputs))),),
+    "absolute_error": (
+        keras(lambda k: lambda predictions, targets: k.mean_absolute_error(targets, predictions), masks=False),
+        elementwise("l1_loss"),
+    ),
     "huber_loss": (
-        same_in_optax("huber_loss"),
-        keras(lambda k: lambda predictions, targets: jnp.mean(k.huber(targets, predictions))),
-        torch(lambda f: f.huber_loss),
-        plain(bare_huber),
+        keras(lambda k: lambda predictions, targets: k.huber(targets, predictions), masks=False),
+        elementwise("huber_loss"),
     ),
-    "clip_loss": (
-        plain(bare_clip),
-        optax(lambda o: lambda images, texts: optax_clip(o, images, texts), "optax, two cross-entropies"),
+    "log_cosh": (keras(lambda k: lambda predictions, targets: k.log_cosh(targets, predictions), masks=False),),
+    "cosine_distance": (torch(lambda f: lambda x, y: 1 - f.cosine_similarity(x, y, dim=-1)),),
+    "triplet_margin_loss": (
+        torch(lambda f: lambda a, p, n: f.triplet_margin_loss(a, p, n, eps=0.0, reduction="none"), dtypes=SINGLE),
     ),
-    "ntxent": (optax(lambda o: o.losses.ntxent, dtypes=("float32",)),),
+    "ranking_softmax_loss": (_rax("softmax_loss"),),
+    "listmle_loss": (_rax("listmle_loss"),),
+    "ctc_loss": (
+        torch(
+            lambda f: (
+                lambda logits, labels, logit_lengths, label_lengths: f.ctc_loss(
+                    logits.log_softmax(-1).transpose(0, 1), labels, logit_lengths, label_lengths, reduction="none"
+                )
+            ),
+            dtypes=SINGLE,
+        ),
+    ),
     "ssim_loss": (
-        Peer("dm-pix", "dm_pix", lambda p: lambda *images: 1 - jnp.mean(p.ssim(*images)), dtypes=("float32",)),
+        Peer("dm-pix", "dm_pix", lambda p: lambda *images: 1 - p.ssim(*images), dtypes=SINGLE),
         Peer(
             "piq",
             "piq",
-            lambda p: channels_first(lambda *images: 1 - p.ssim(*images, downsample=False)),
-            dtypes=("float32",),
+            lambda p: channels_first(lambda *images: 1 - p.ssim(*images, downsample=False, reduction="none")),
+            dtypes=SINGLE,
         ),
         Peer(
             "kornia",
             "kornia.metrics",
-            lambda k: channels_first(lambda *images: 1 - k.ssim(*images, 11, padding="valid").mean()),
-            dtypes=("float32",),
+            lambda k: channels_first(lambda *images: 1 - k.ssim(*images, 11, padding="valid").mean((1, 2, 3))),
+            dtypes=SINGLE,
         ),
     ),
 }
 """Loss name to its peers."""
 
-
-PACKAGES = ("jax", "jaxlib", "optax", "keras", "torch", "dm-pix", "piq", "kornia", "libtpu", "numpy")
-
-
-def of(loss: str, dtype: str) -> list[Peer]:
-    return [peer for peer in PEERS.get(loss, ()) if dtype in peer.dtypes]
+PACKAGES = ("jax", "jaxlib", "numpy", "libtpu", "optax", "keras", "torch", "rax", "dm-pix", "piq", "kornia")
 
 
-def versions() -> dict[str, str]:
-    """The packages that figures depend on, and which of them are absent."""
-
-    def version(package: str) -> str:
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            return "absent"
-
-    return {package: version(package) for package in PACKAGES}
+def of(loss: str, dtype: str, hypers: Mapping[str, Any], keywords: Sequence[str]) -> list[Implementation]:
+    """The peers that have the options of a row."""
+    return [
+        Implementation(peer.label, functools.partial(peer.load, hypers, keywords), peer.eager)
+        for peer in PEERS.get(loss, ())
+        if peer.fits(dtype, hypers, keywords)
+    ]

@@ -1,10 +1,9 @@
-"""What is measured: the headline sizes, and every Case of the tests at a small size."""
+"""What is measured: the headline rows, and every Case of the tests at a small size."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -12,144 +11,175 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxloss
+from benchmarks import peers
+from jaxloss.benchmarks.comparing import Implementation
+from jaxloss.benchmarks.tasks import Task, masked, task_of
 
-Inputs = tuple[jax.Array, ...]
-
-ROWS, CLASSES, ELEMENTS, IMAGES = 8192, 32768, 10**7, 8
-PAIRS, VIEWS, FEATURES = 4096, 1024, 512
+OURS = "jaxloss"
+BOTH_TYPES = ("float32", "bfloat16")
+SINGLE = ("float32",)
 
 
 @dataclasses.dataclass(frozen=True)
-class Workload:
-    """One loss on one set of inputs.
+class Row:
+    """One loss with some options.
 
     Attributes:
         loss: The public name in jaxloss.
-        dtype: Of the floating inputs.
-        names: The inputs in the order of the signature.
-        draw: Makes them; called when it is their turn, because they may be large.
-        wrt: Positions of the inputs that are differentiated.
-        hypers: Keyword arguments that the loss cannot be called without.
-        batch: The shape that ``where`` has.
-        oracle: Two arrays that must agree before the loss is timed, and where the second comes from; for Cases.
+        size: How many examples.
+        axes: Lengths of axes that its docstring names.
+        hypers: Hyperparameters off their defaults.
+        masks: ``"where"`` and ``"weights"`` if they are given.
+        arrays: Hyperparameters that are arrays, by name, as functions of the size of the last axis of the first input.
+        dtypes: Of the inputs.
+        least: The smallest size at which the row measures anything.
+        fewest: Axes at the smallest size.
     """
 
     loss: str
-    dtype: str
-    names: tuple[str, ...]
-    draw: Callable[[], Inputs]
-    wrt: tuple[int, ...] = (0,)
+    size: int
+    axes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     hypers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    batch: tuple[int, ...] = ()
-    oracle: Callable[[], tuple[Any, Any, str]] | None = None
+    masks: tuple[str, ...] = ()
+    arrays: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = SINGLE
+    least: int = 64
+    fewest: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        return f"{self.loss}, {self.dtype}"
+    def names(self) -> Iterator[str]:
+        """Titles, one for each dtype."""
+        options = [*(f"{k}={v}" for k, v in self.hypers.items()), *self.arrays, *self.masks]
+        for dtype in self.dtypes:
+            yield ", ".join([self.loss, dtype, *options])
 
-    def ours(self, *inputs: jax.Array) -> jax.Array:
-        return getattr(jaxloss, self.loss)(*inputs, **self.hypers)
-
-
-def _scores(dtype: str, rows: int) -> Inputs:
-    scores, labels = jax.random.split(jax.random.key(1))
-    return (
-        2 * jax.random.normal(scores, (rows, CLASSES), dtype),
-        jax.random.randint(labels, (rows,), 0, CLASSES),
-    )
-
-
-def _binary(dtype: str, size: int) -> Inputs:
-    scores, targets = jax.random.split(jax.random.key(2))
-    return (
-        2 * jax.random.normal(scores, (size,), dtype),
-        jax.random.bernoulli(targets, 0.5, (size,)).astype(dtype),
-    )
+    def task(self, dtype: str, scale: float = 1.0) -> Task:
+        """With every peer; at a scale below one there are fewer examples, but never so few that nothing is computed."""
+        size = max(self.least, round(self.size * scale))
+        axes = {**self.axes, **(self.fewest if size == self.least else {})}
+        fixed = {"hypers": self.hypers, "masks": self.masks, "label": OURS}
+        columns = axes.get("K", 0)
+        arrays = {name: jnp.linspace(0.5, 1.5, columns) for name in self.arrays}
+        task = task_of(self.loss, size=size, dtype=dtype, axes=axes, arrays=arrays, **fixed)
+        keywords = (*self.arrays, *self.masks)
+        others = peers.of(self.loss, dtype, self.hypers, keywords)
+        return dataclasses.replace(task, implementations=(*task.implementations, *others))
 
 
-def _pair(dtype: str, size: int) -> Inputs:
-    predictions, targets = jax.random.split(jax.random.key(3))
-    return (
-        2 * jax.random.normal(predictions, (size,), dtype),
-        2 * jax.random.normal(targets, (size,), dtype),
-    )
+_CLASSES = {"K": 32768}
+_FEW = {"K": 256}
 
 
-def _matched(dtype: str, size: int) -> Inputs:
-    """Two sets of embeddings that point in related directions."""
-    first, second = jax.random.split(jax.random.key(4))
-    images = jax.random.normal(first, (size, FEATURES), dtype)
-    return images, images + 2 * jax.random.normal(second, (size, FEATURES), dtype)
+def _classes(loss: str, **more: Any) -> Row:
+    return Row(loss, 2048, axes=_CLASSES, fewest=_FEW, **more)
 
 
-def _two_views(dtype: str, size: int) -> Inputs:
-    """Two views of each image, side by side, and whose they are."""
-    first, second = jax.random.split(jax.random.key(5))
-    labels = jnp.arange(size, dtype=jnp.int32) // 2
-    images = jax.random.normal(first, (size, FEATURES), dtype)[labels]
-    return images + 2 * jax.random.normal(second, (size, FEATURES), dtype), labels
+def _elements(loss: str, **more: Any) -> Row:
+    return Row(loss, 10**7, least=4096, **more)
 
 
-def _images(dtype: str, size: int) -> Inputs:
-    """Images in [0, 1] and noisy copies of them."""
-    predictions, targets = jax.random.split(jax.random.key(4))
-    original = jax.random.uniform(targets, (size, 256, 256, 3))
-    noisy = jax.numpy.clip(original + 0.1 * jax.random.normal(predictions, original.shape), 0, 1)
-    return noisy.astype(dtype), original.astype(dtype)
+_INTEGER = "softmax_cross_entropy_with_integer_labels"
+
+HEADLINE: tuple[Row, ...] = (
+    _classes(_INTEGER, dtypes=BOTH_TYPES),
+    _classes(_INTEGER, masks=("where",), dtypes=BOTH_TYPES),
+    _classes(_INTEGER, masks=("weights",)),
+    _classes(_INTEGER, hypers={"label_smoothing": 0.1}, dtypes=BOTH_TYPES),
+    _classes(_INTEGER, hypers={"z_loss": 1e-4}),
+    _classes(_INTEGER, arrays=("class_weights",)),
+    Row("softmax_cross_entropy", 1024, axes=_CLASSES, fewest=_FEW),
+    Row("softmax_cross_entropy", 1024, axes=_CLASSES, fewest=_FEW, hypers={"label_smoothing": 0.1}),
+    Row("softmax_focal_loss", 1024, axes=_CLASSES, fewest=_FEW),
+    Row("kl_divergence", 1024, axes=_CLASSES, fewest=_FEW),
+    Row("kl_divergence_from_logits", 1024, axes=_CLASSES, fewest=_FEW),
+    Row("linear_softmax_cross_entropy", 1024, axes={"D": 256, "K": 16384}, fewest={"D": 16, "K": 256}),
+    _elements("squared_error", dtypes=BOTH_TYPES),
+    _elements("squared_error", masks=("where",)),
+    _elements("squared_error", masks=("weights",)),
+    _elements("absolute_error"),
+    _elements("huber_loss", dtypes=BOTH_TYPES),
+    _elements("huber_loss", masks=("where",)),
+    _elements("log_cosh"),
+    _elements("quantile_loss", hypers={"quantile": 0.9}),
+    _elements("hinge_loss"),
+    _elements("sigmoid_binary_cross_entropy", dtypes=BOTH_TYPES),
+    _elements("sigmoid_binary_cross_entropy", masks=("where",)),
+    _elements("sigmoid_binary_cross_entropy", hypers={"label_smoothing": 0.1}),
+    _elements("sigmoid_focal_loss"),
+    Row("cosine_distance", 20_000, axes={"D": 512}),
+    Row("triplet_margin_loss", 20_000, axes={"D": 256}),
+    Row("sigmoid_dice_loss", 256, least=4),
+    Row("giou_loss", 10**6),
+    Row("ciou_loss", 10**6),
+    Row("clip_loss", 4096, axes={"D": 512}, fewest={"D": 16}, dtypes=BOTH_TYPES),
+    Row("siglip_loss", 4096, axes={"D": 512}, fewest={"D": 16}),
+    Row("infonce_loss", 4096, axes={"D": 512}, fewest={"D": 16}),
+    Row("ntxent", 1024, axes={"D": 512}, fewest={"D": 16}),
+    Row("supcon_loss", 2048, axes={"D": 512}, fewest={"D": 16}),
+    Row("batch_hard_triplet_loss", 1024),
+    Row("batch_semi_hard_triplet_loss", 1024),
+    Row("batch_all_triplet_loss", 256, least=32),
+    Row("energy_distance", 2048, axes={"D": 64}),
+    Row("mmd_loss", 2048, axes={"D": 64}, hypers={"bandwidths": (20.0,)}),
+    Row("ranking_softmax_loss", 4096, axes={"N": 256}, fewest={"N": 32}),
+    Row("listmle_loss", 8192, axes={"N": 2048}, fewest={"N": 32}),
+    Row("approx_ndcg_loss", 8192, axes={"N": 512}, fewest={"N": 32}),
+    Row("pairwise_logistic_loss", 8192, axes={"N": 512}, fewest={"N": 32}),
+    Row("td_lambda_loss", 256, axes={"T": 2048}, fewest={"T": 32}),
+    Row("cox_breslow_nll", 4096),
+    Row("ssim_loss", 4, axes={"H": 256, "W": 256}, fewest={"H": 32, "W": 32}, least=1),
+    Row("ctc_loss", 32, axes={"T": 400, "K": 64, "N": 50}, fewest={"T": 20, "K": 16, "N": 4}, least=2),
+    Row("soft_dtw_loss", 8, axes={"N": 128, "M": 128, "D": 16}, fewest={"N": 8, "M": 8}, least=2),
+)
+"""What most programs spend their time in, options that cost, and what is known to lose; sizes do not fit a cache."""
+
+GROWN = (_INTEGER, "huber_loss", "sigmoid_binary_cross_entropy", "clip_loss", "ntxent", "kl_divergence")
+"""Rows of the page that are shown at several sizes."""
 
 
-HEADLINE: dict[str, tuple[tuple[str, ...], Callable[[str, int], Inputs], int]] = {
-    "softmax_cross_entropy_with_integer_labels": (("logits", "labels"), _scores, ROWS),
-    "sigmoid_binary_cross_entropy": (("logits", "targets"), _binary, ELEMENTS),
-    "squared_error": (("predictions", "targets"), _pair, ELEMENTS),
-    "huber_loss": (("predictions", "targets"), _pair, ELEMENTS),
-    "clip_loss": (("image_embeddings", "text_embeddings"), _matched, PAIRS),
-    "ntxent": (("embeddings", "labels"), _two_views, VIEWS),
-    "ssim_loss": (("predictions", "targets"), _images, IMAGES),
-}
-"""Loss name to the names of its inputs, how they are drawn and how many examples there are."""
-
-HYPERS: dict[str, dict[str, Any]] = {"ssim_loss": {"data_range": 1.0}}
-"""Keyword arguments that a loss cannot be called without."""
+def headline(scale: float = 1.0, only: Mapping[str, Any] | None = None) -> Iterator[tuple[str, Callable[[], Task]]]:
+    """Titles and what makes the task when it is its turn: its arrays may be large."""
+    for row in HEADLINE:
+        if only is None or row.loss in only:
+            for title, dtype in zip(row.names(), row.dtypes, strict=True):
+                yield title, lambda row=row, dtype=dtype: row.task(dtype, scale)
 
 
-def headline(scale: float = 1.0) -> list[Workload]:
-    """The losses that most programs spend their time in, at sizes that do not fit a cache."""
-
-    def workload(name: str, dtype: str) -> Workload:
-        inputs, make, examples = HEADLINE[name]
-        size = max(1, round(examples * scale))
-        draw = functools.partial(jax.jit(make, static_argnums=(0, 1)), dtype, size)
-        return Workload(name, dtype, inputs, draw, hypers=HYPERS.get(name, {}), batch=(size,))
-
-    return [workload(name, dtype) for name in HEADLINE for dtype in ("float32", "bfloat16")]
-
-
-def sweep(scale: float = 1.0) -> list[Workload]:
-    """Every Case that takes arrays alone, on about 512 examples; differentiated in every input that is."""
+def oracle_error(case: Any) -> float:
+    """The largest difference of an unreduced loss from its oracle, which may be slow, on a few examples."""
     from jaxloss.inspect.calls import call, cast, cast_hypers, settings
+    from tests.cases import floats
+
+    plain = settings(case)[0]
+    inputs = cast(case.draw(np.random.default_rng(1), (2, 4)), np.float32)
+    value = jax.jit(lambda x: call(case, x, **cast_hypers(plain, np.float32), reduction="none"))(inputs)
+    arrays = {n: np.asarray(x) for n, x in inputs.items()}
+    exact = {n: x.astype(np.float64) if n in floats(arrays) else x for n, x in arrays.items()}
+    expected = case.oracle(**exact, **plain)
+    gap, largest = np.max(np.abs(np.asarray(value) - expected), initial=0), np.max(np.abs(expected), initial=0)
+    return float(gap / (largest or 1))
+
+
+def sweep(scale: float = 1.0) -> Iterator[tuple[str, Callable[[], Task]]]:
+    """Every Case that takes arrays alone, on about 512 examples; differentiated in every input that is."""
+    from jaxloss.inspect.calls import cast, cast_hypers, settings
     from tests.cases import Case, all_cases, floats
 
-    def check(case: Case) -> tuple[Any, Any, str]:
-        """Our unreduced loss and its oracle, which may be slow, on a few examples."""
-        plain = settings(case)[0]
-        inputs = cast(case.draw(np.random.default_rng(1), (2, 4)), np.float32)
-        value = jax.jit(lambda x: call(case, x, **cast_hypers(plain, np.float32), reduction="none"))(inputs)
-        arrays = {n: np.asarray(x) for n, x in inputs.items()}
-        exact = {n: x.astype(np.float64) if n in floats(arrays) else x for n, x in arrays.items()}
-        return value, case.oracle(**exact, **plain), case.source
-
-    def workload(case: Case) -> Workload:
+    def task(case: Case) -> Task:
         size = max(64, round(512 * scale))
         batch = (size // 32, 32) if case.pooled or case.meets else (size,)
-
-        def draw() -> Inputs:
-            return tuple(cast(case.draw(np.random.default_rng(0), batch), np.float32).values())
-
-        few = case.draw(np.random.default_rng(0), (2,))
-        names = tuple(few)
-        wrt = tuple(names.index(name) for name in floats(few) if name not in case.fixed)
+        drawn = cast(case.draw(np.random.default_rng(0), batch), np.float32)
+        names = tuple(drawn)
+        argnums = tuple(names.index(name) for name in floats(dict(drawn)) if name not in case.fixed)
         hypers = cast_hypers(settings(case)[0], np.float32)
-        return Workload(case.name, "float32", names, draw, wrt, hypers, batch, functools.partial(check, case))
+        if not (gap := oracle_error(case)) <= ORACLE:
+            raise ArithmeticError(f"{case.name} disagrees with its oracle ({case.source}) by {gap:.1e}")
+        ours = Implementation(OURS, lambda: masked(getattr(jaxloss, case.name), hypers, ()))
+        return Task(f"{case.name}, float32", names, tuple(drawn.values()), argnums, (ours,), batch, case.name, hypers)
 
-    return [workload(case) for case in all_cases() if not case.leading]
+    for case in all_cases():
+        if not case.leading:
+            yield f"{case.name}, float32", lambda case=case: task(case)
+
+
+ORACLE = 1e-4
+"""Largest difference from an oracle, in float32."""

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from benchmarks.programs import QUANTITIES
 
 from benchmarks import masks, measure, peers, tpu, traffic, workloads
-from benchmarks.programs import QUANTITIES
 from tests.cases import all_cases
 from tests.registry import losses
 

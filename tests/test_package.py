@@ -26,6 +26,7 @@ ROOT = Path(jaxloss.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 OPTIONAL = ("flax", "matplotlib", "optax", "rich", "safetensors", "scipy", "sklearn", "torch", "keras")
 MAY_IMPORT = {
+    "benchmarks": {"matplotlib", "torch"},
     "cards": {"matplotlib"},
     "cli": set(OPTIONAL),
     "intervals": {"scipy"},  # which JAX itself requires
@@ -58,7 +59,15 @@ VOCABULARIES = {
 
 def test_every_public_function_has_one_documented_path() -> None:
     owners: dict[str, str] = {}
-    apart = ("jaxloss.cli", "jaxloss.combine", "jaxloss.inspect", "jaxloss.names", "jaxloss.nn", "jaxloss.__main__")
+    apart = (
+        "jaxloss.benchmarks",
+        "jaxloss.cli",
+        "jaxloss.combine",
+        "jaxloss.inspect",
+        "jaxloss.names",
+        "jaxloss.nn",
+        "jaxloss.__main__",
+    )
     for info in pkgutil.walk_packages(jaxloss.__path__, "jaxloss."):
         if info.ispkg or "._" in info.name or info.name.startswith(apart):
             continue

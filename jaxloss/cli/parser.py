@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import re
 import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
+
+from jaxloss.cli.words import length, numbers, value, whole_number, whole_numbers
 
 __all__ = ["parse"]
 
@@ -66,9 +67,9 @@ class _Command(_Parser):
                 wanted = not name.startswith("--not-")
                 parameters[_identifier(name if wanted else name.removeprefix("--not"))] = wanted
             elif equals:
-                parameters[_identifier(name)] = _value(text)
+                parameters[_identifier(name)] = value(text)
             elif words and not words[0].startswith("--"):
-                parameters[_identifier(name)] = _value(words.pop(0))
+                parameters[_identifier(name)] = value(words.pop(0))
             else:
                 self.error(f"argument {name}: expected a value")
         return declared, parameters
@@ -76,33 +77,6 @@ class _Command(_Parser):
 
 def _identifier(option: str) -> str:
     return option.lstrip("-").replace("-", "_")
-
-
-def _value(text: str) -> Any:
-    """A number, a truth value, a tuple of them after commas, or the text itself."""
-    words = {"true": True, "false": False, "none": None}
-    if text.casefold() in words:
-        return words[text.casefold()]
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        return text
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not numbers with commas between them") from None
-
-
-def _whole_number(least: int):
-    def parse(text: str) -> int:
-        if not text.removeprefix("-").isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number >= {least}")
-        return int(text)
-
-    return parse
 
 
 def _version() -> str:
@@ -168,14 +142,15 @@ def _parsers() -> tuple[_Parser, dict[str, _Command]]:
     _add_looking(commands)
     _add_cards(commands)
     _add_deciding(commands)
+    _add_bench(commands)
     demo = commands.add(
         "demo",
         "train a two-headed network on handwritten digits with a composed objective",
         "jaxloss demo --steps 300 --out digits.png",
         more="It prints every term and the test accuracy, and draws one picture.",
     )
-    demo.add_argument("--steps", type=_whole_number(1), default=1200, help="optimiser steps (default 1200)")
-    demo.add_argument("--seed", type=_whole_number(0), default=0, help="seed of split, weights and batches (default 0)")
+    demo.add_argument("--steps", type=whole_number(1), default=1200, help="optimiser steps (default 1200)")
+    demo.add_argument("--seed", type=whole_number(0), default=0, help="seed of split, weights and batches (default 0)")
     demo.add_argument("--out", default="jaxloss-demo.png", help="the picture, a .png file (default jaxloss-demo.png)")
     return root, commands.known
 
@@ -227,7 +202,7 @@ def _add_cards(commands: _Commands) -> None:
     )
     plot.add_argument("losses", nargs="+", metavar="NAME", help="a loss of one number per example")
     plot.add_argument(
-        "--domain", type=_numbers, default=(-4.0, 4.0), metavar="LOW,HIGH", help="what to draw (default --domain=-4,4)"
+        "--domain", type=numbers, default=(-4.0, 4.0), metavar="LOW,HIGH", help="what to draw (default --domain=-4,4)"
     )
     plot.add_argument("--out", default="jaxloss-plot.png", help="a .png, .svg or .pdf file (default jaxloss-plot.png)")
     compare = commands.add(
@@ -276,6 +251,42 @@ def _add_deciding(commands: _Commands) -> None:
     check.add_argument("loss", metavar="FILE.py:function", help="where the loss is")
     check.add_argument("--kind", required=True, help="what its number is: residual, margin, logit, ...")
     check.add_argument("--require", action="append", default=[], metavar="ROW", help="a row of the card that must hold")
-    check.add_argument("--kinks", type=_numbers, default=(), metavar="X,...", help="where the slope may jump")
-    check.add_argument("--domain", type=_numbers, metavar="LOW,HIGH", help="the interval that proofs are about")
+    check.add_argument("--kinks", type=numbers, default=(), metavar="X,...", help="where the slope may jump")
+    check.add_argument("--domain", type=numbers, metavar="LOW,HIGH", help="the interval that proofs are about")
     check.add_argument("--thorough", action="store_true", help="every float32 input, too: minutes")
+
+
+def _add_bench(commands: _Commands) -> None:
+    bench = commands.add(
+        "bench",
+        "time losses beside each other, and ask the compilers for memory, bytes and FLOPs",
+        "jaxloss bench huber_loss --size 1e6 --where",
+        "jaxloss bench softmax_cross_entropy_with_integer_labels --axis K=32768 --label-smoothing 0.1 --tpu v5e",
+        "jaxloss bench squared_error my_losses:mine --out bench.png",
+        free="values",
+        more="What computes the same loss is compared with the first: values and gradients must agree before anything "
+        "is timed. A loss of jaxloss brings its plain formula, and optax where it has the loss. Options that are not "
+        "listed are hyperparameters, such as --label-smoothing 0.1.",
+    )
+    bench.add_argument(
+        "losses",
+        nargs="+",
+        metavar="LOSS",
+        help="a loss of jaxloss, or your own as module:function or FILE.py:function",
+    )
+    add = bench.add_argument
+    add("--inputs", metavar="MODULE:FUNCTION", help="a function that returns the arguments; it may take the size")
+    add("--size", type=whole_numbers(1), default=(), metavar="N,...", help="how many examples; several with commas")
+    add("--grow", action="store_true", help="go on with sizes that grow fourfold until the machine is full")
+    add(
+        "--axis", type=length, action="append", default=[], metavar="K=N", help="the length of an axis; may be repeated"
+    )
+    add("--dtype", default="float32", choices=("float32", "bfloat16", "float16"), help="of the inputs (float32)")
+    add("--where", action="store_true", help="with a mask")
+    add("--weights", action="store_true", help="with a weight for every example")
+    add("--argnums", type=whole_numbers(0), metavar="0,...", help="which arguments are differentiated")
+    add("--tpu", default="", metavar="v5e,...", help="TPU generations to compile for, without a TPU; all: every one")
+    add("--rounds", type=whole_number(1), default=9, help="how often each is timed (9)")
+    add("--no-peers", action="store_true", help="without the plain formula and optax")
+    add("--differ", action="store_true", help="time what disagrees with the first, too")
+    add("--out", metavar="FILE", help="draw a chart: a .png, .svg or .pdf file")

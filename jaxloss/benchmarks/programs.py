@@ -5,27 +5,32 @@ from __future__ import annotations
 import functools
 import operator
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+__all__ = ["QUANTITIES", "Figures", "JaxProgram", "StreamProgram", "TorchProgram", "figures", "stream"]
+
 QUANTITIES = ("value", "value_and_grad")
 
-Figures = dict[str, float]
+Figures = dict[str, Any]
 
 
 def figures(compiled: jax.stages.Compiled) -> Figures:
     """What the compiler says of its program, in bytes and FLOPs; the body of a loop counts once in the last two."""
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis() or {}
-    return {
-        "temp_bytes": memory.temp_size_in_bytes,
-        "argument_bytes": memory.argument_size_in_bytes,
-        "output_bytes": memory.output_size_in_bytes,
-        "bytes_accessed": cost.get("bytes accessed", float("nan")),
-        "flops": cost.get("flops", 0.0),
-    }
+    sizes = (
+        {}
+        if memory is None
+        else {
+            "temp_bytes": memory.temp_size_in_bytes,
+            "argument_bytes": memory.argument_size_in_bytes,
+            "output_bytes": memory.output_size_in_bytes,
+        }
+    )
+    return {**sizes, "bytes_accessed": cost.get("bytes accessed", float("nan")), "flops": cost.get("flops", 0.0)}
 
 
 class JaxProgram:
@@ -34,8 +39,8 @@ class JaxProgram:
     The arrays are arguments of the compiled program: closed over they would be constants, which XLA folds.
     """
 
-    def __init__(self, fn: Callable[..., jax.Array], inputs: tuple[jax.Array, ...], wrt: tuple[int, ...]) -> None:
-        self.functions = {"value": fn, "value_and_grad": jax.value_and_grad(fn, argnums=wrt)}
+    def __init__(self, fn: Callable[..., Any], inputs: Sequence[Any], argnums: Sequence[int]) -> None:
+        self.functions = {"value": fn, "value_and_grad": jax.value_and_grad(fn, argnums=tuple(argnums))}
         self.inputs = inputs
         self.compiled: dict[str, jax.stages.Compiled] = {}
 
@@ -59,13 +64,14 @@ class JaxProgram:
 class TorchProgram:
     """The same for PyTorch on the CPU, which is eager: there is nothing to trace or compile."""
 
-    def __init__(self, fn: Callable[..., Any], inputs: tuple[jax.Array, ...], wrt: tuple[int, ...]) -> None:
+    def __init__(self, fn: Callable[..., Any], inputs: Sequence[jax.Array], argnums: Sequence[int]) -> None:
         import torch
 
         self.torch, self.fn = torch, fn
         tensors = [torch.from_dlpack(x) for x in inputs]
-        self.tensors = [x if x.is_floating_point() else x.long() for x in tensors]
-        self.variables = [self.tensors[i].requires_grad_() for i in wrt]
+        integers = (torch.int8, torch.int16, torch.int32)
+        self.tensors = [x.long() if x.dtype in integers else x for x in tensors]
+        self.variables = [self.tensors[i].requires_grad_() for i in argnums]
 
     def run(self, quantity: str) -> Any:
         if quantity == "value":
@@ -79,7 +85,7 @@ class TorchProgram:
         return jnp.from_dlpack(tensor.contiguous())
 
 
-def stream(wrt: tuple[int, ...]) -> Callable[..., tuple[jax.Array, ...]]:
+def stream(argnums: Sequence[int]) -> Callable[..., tuple[jax.Array, ...]]:
     """The yardstick: every differentiated input, and what has its shape, read once, and one like it written.
 
     No gradient can touch less memory, so its time is the floor of a loss that memory bounds. It works on the bits,
@@ -94,7 +100,7 @@ def stream(wrt: tuple[int, ...]) -> Callable[..., tuple[jax.Array, ...]]:
         return jax.lax.bitcast_convert_type(functools.reduce(operator.xor, like, ~bits(x)), x.dtype)
 
     def copy(*inputs: jax.Array) -> tuple[jax.Array, ...]:
-        return tuple(one(inputs[i], inputs[:i] + inputs[i + 1 :]) for i in wrt)
+        return tuple(one(inputs[i], inputs[:i] + inputs[i + 1 :]) for i in argnums)
 
     return copy
 
@@ -102,6 +108,7 @@ def stream(wrt: tuple[int, ...]) -> Callable[..., tuple[jax.Array, ...]]:
 class StreamProgram(JaxProgram):
     """The yardstick as a program: the same work for both quantities."""
 
-    def __init__(self, inputs: tuple[jax.Array, ...], wrt: tuple[int, ...]) -> None:
-        super().__init__(stream(wrt), inputs, wrt)
-        self.functions = dict.fromkeys(QUANTITIES, stream(wrt))
+    def __init__(self, inputs: Sequence[Any], argnums: Sequence[int]) -> None:
+        copy = stream(argnums)
+        super().__init__(copy, inputs, argnums)
+        self.functions = dict.fromkeys(QUANTITIES, copy)
