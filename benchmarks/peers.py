@@ -103,13 +103,11 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     "linear_softmax_cross_entropy": (
         torch(
             lambda f: lambda hidden, kernel, labels: f.cross_entropy(hidden @ kernel, labels, reduction="none"),
-            dtypes=SINGLE,
         ),
         Peer(
             "torch, linear_cross_entropy",
             "torch.nn.functional",
             lambda f: lambda hidden, kernel, labels: f.linear_cross_entropy(hidden, kernel.T, labels, reduction="none"),
-            dtypes=SINGLE,
         ),
     ),
     "kl_divergence": (torch(lambda f: lambda q, p: f.kl_div(q, p, reduction="none").sum(-1), dtypes=SINGLE),),

@@ -62,11 +62,14 @@ class JaxProgram:
 
 
 class TorchProgram:
-    """The same for PyTorch on the CPU, which is eager: there is nothing to trace or compile."""
+    """The same for PyTorch where the arrays are, which is eager: there is nothing to trace or compile."""
 
     def __init__(self, fn: Callable[..., Any], inputs: Sequence[jax.Array], argnums: Sequence[int]) -> None:
         import torch
 
+        self.cuda = jax.default_backend() == "gpu"
+        if jax.default_backend() == "tpu" or (self.cuda and not torch.cuda.is_available()):
+            raise ImportError(f"PyTorch here does not run on a {jax.default_backend()}")
         self.torch, self.fn = torch, fn
         tensors = [torch.from_dlpack(x) for x in inputs]
         integers = (torch.int8, torch.int16, torch.int32)
@@ -76,13 +79,17 @@ class TorchProgram:
     def run(self, quantity: str) -> Any:
         if quantity == "value":
             with self.torch.no_grad():
-                return self._array(self.fn(*self.tensors))
+                return self._arrays(self.fn(*self.tensors))[0]
         value = self.fn(*self.tensors)
         gradients = self.torch.autograd.grad(value, self.variables)
-        return self._array(value.detach()), tuple(self._array(g) for g in gradients)
+        value, *slopes = self._arrays(value.detach(), *gradients)
+        return value, tuple(slopes)
 
-    def _array(self, tensor: Any) -> jax.Array:
-        return jnp.from_dlpack(tensor.contiguous())
+    def _arrays(self, *tensors: Any) -> list[jax.Array]:
+        """The results, which have been waited for: JAX cannot know when PyTorch is done on a GPU."""
+        if self.cuda:
+            self.torch.cuda.synchronize()
+        return [jnp.from_dlpack(tensor.contiguous()) for tensor in tensors]
 
 
 def stream(argnums: Sequence[int]) -> Callable[..., tuple[jax.Array, ...]]:

@@ -18,7 +18,16 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxloss.benchmarks import traffic
 from jaxloss.benchmarks.programs import figures
 
-__all__ = ["ENVIRONMENT", "GENERATIONS", "TOPOLOGY", "compile_for_tpu", "measure", "sharding", "unavailable"]
+__all__ = [
+    "ENVIRONMENT",
+    "GENERATIONS",
+    "TOPOLOGY",
+    "compile_for_tpu",
+    "measure",
+    "sharding",
+    "text_of",
+    "unavailable",
+]
 
 GENERATIONS = {"v4": "v4:2x2x1", "v5e": "v5e:2x2", "v5p": "v5p:2x2x1", "v6e": "v6e:2x2", "tpu7x": "tpu7x:2x2x1"}
 """Generation to a topology of it, of which one chip is compiled for."""
@@ -69,12 +78,17 @@ def measure(fn: Callable[..., Any], inputs: Sequence[Any], topology: str = TOPOL
     except Exception as error:  # a program too large for the chip is a result
         return {"error": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
     found = {"compile_seconds": time.perf_counter() - start, **figures(compiled)}
+    text = text_of(compiled)
+    return {**found, **traffic.count(text)} if text else found
+
+
+def text_of(compiled: jax.stages.Compiled) -> str:
+    """The scheduled program; empty for some asynchronous programs of libtpu, which JAX cannot print."""
     try:
         with _silence():
-            text = compiled.as_text()
-    except jax.errors.JaxRuntimeError:  # JAX cannot print some asynchronous programs of libtpu: no traffic of these
-        return found
-    return {**found, **traffic.count(text or "")}
+            return compiled.as_text() or ""
+    except jax.errors.JaxRuntimeError:
+        return ""
 
 
 @contextlib.contextmanager

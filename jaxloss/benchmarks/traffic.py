@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Iterator
 
-__all__ = ["Computation", "Instruction", "Program", "count", "parse", "size"]
+__all__ = ["Computation", "Instruction", "Program", "count", "kernels", "parse", "size"]
 
 _INSTRUCTION = re.compile(r"^\s+(ROOT )?%?([\w.\-]+) = (\(.*?\)|\S+) ([\w\-]+)\((.*)$")
 _ARRAY = re.compile(r"\b(pred|[a-z]+(\d+)\w*)\[([\d,]*)\](\{[^}]*\})?")
@@ -163,3 +163,19 @@ def count(text: str) -> dict[str, int]:
     program = Program(text)
     total, loops, unknown = program.cost(program.entry)
     return {"traffic_bytes": total, "loops": loops, "loops_of_unknown_length": unknown}
+
+
+def kernels(text: str) -> int:
+    """Instructions of a compiled program that are run one by one; those of a loop or a branch count once."""
+    computations, entry = parse(text)
+
+    def run(computation: str) -> int:
+        total = 0
+        for i in computations.get(computation, {}).values():
+            if i.opcode in ("while", "call", "conditional"):
+                total += sum(run(name) for name in re.findall(r"%([\w.\-]+)", i.attributes) if name in computations)
+            elif i.opcode not in _FREE:
+                total += 1
+        return total
+
+    return run(entry)
