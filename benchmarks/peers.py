@@ -110,7 +110,9 @@ PEERS: dict[str, tuple[Peer, ...]] = {
             lambda f: lambda hidden, kernel, labels: f.linear_cross_entropy(hidden, kernel.T, labels, reduction="none"),
         ),
     ),
-    "kl_divergence": (torch(lambda f: lambda q, p: f.kl_div(q, p, reduction="none").sum(-1), dtypes=SINGLE),),
+    "kl_divergence": (
+        torch(lambda f: lambda z, p: f.kl_div(z.log_softmax(-1), p, reduction="none").sum(-1), dtypes=SINGLE),
+    ),
     "sigmoid_binary_cross_entropy": (
         keras(lambda k: lambda logits, targets: k.binary_crossentropy(targets, logits, from_logits=True), masks=False),
         elementwise("binary_cross_entropy_with_logits"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -13,9 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from benchmarks.programs import QUANTITIES
 
-from benchmarks import masks, measure, peers, tpu, traffic, workloads
+from benchmarks import masks, page, peers, report, workloads
+from benchmarks.__main__ import QUICK_SCALE
+from jaxloss.benchmarks import Comparison, Spread, machine, tpu, traffic
+from jaxloss.benchmarks.agreement import difference
+from jaxloss.benchmarks.comparing import Implementation, compare_implementations
+from jaxloss.benchmarks.programs import QUANTITIES
+from jaxloss.benchmarks.timing import BUILDS
 from tests.cases import all_cases
 from tests.registry import losses
 
@@ -23,7 +28,6 @@ pytestmark = [pytest.mark.full, pytest.mark.usefixtures("no_compilation_cache")]
 
 ROOT = pathlib.Path(__file__).parent.parent
 FIGURES = {"temp_bytes", "argument_bytes", "output_bytes", "bytes_accessed", "flops"}
-TIMES = {*QUANTITIES, *(f"{part}_{quantity}" for part in ("trace", "compile") for quantity in QUANTITIES)}
 
 LOOP = """HloModule example, is_scheduled=true
 
@@ -66,79 +70,90 @@ ENTRY %main (x.1: f32[64,1024]) -> f32[64,1024] {
 """Exponentials chunk by chunk: 64 chunks read from main memory, made on the chip, written to main memory."""
 
 
-def small(loss: str, dtype: str = "float32") -> workloads.Workload:
-    return next(w for w in workloads.headline(1e-4) if (w.loss, w.dtype) == (loss, dtype))
+def quick(loss: str, dtype: str = "float32", **more) -> Comparison:
+    """The first row of a loss, at the size of --quick."""
+    row = next(row for row in workloads.HEADLINE if row.loss == loss)
+    return row.task(dtype, QUICK_SCALE).compare(rounds=1, builds=1, **more)
 
 
 def test_quick_run(tmp_path: pathlib.Path) -> None:
-    """The command as a user runs it: tables, JSON and chart."""
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "squared_error", "--out", str(tmp_path)]
+    """The command as a user runs it: tables of 80 columns, JSON and chart."""
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", "absolute_error", "--out", str(tmp_path)]
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    assert "squared_error, bfloat16" in run.stdout
+    assert "\nabsolute_error, float32\n" in run.stdout
+    assert max(map(len, run.stdout.splitlines())) <= max(80, len(str(tmp_path)) + 30)
     assert (tmp_path / "benchmarks.png").read_bytes().startswith(b"\x89PNG")
     found = json.loads((tmp_path / "benchmarks.json").read_text())
     assert found["environment"]["packages"]["jax"] == jax.__version__
     assert found["environment"]["glibc_tunables"]
-    assert [w["dtype"] for w in found["workloads"]] == ["float32", "bfloat16"]
-    for workload in found["workloads"]:
-        ours, *others, yardstick = workload["entries"]
-        assert (ours["label"], yardstick["label"]) == (measure.OURS, measure.STREAM)
-        assert [e["label"] for e in others] == [p.label for p in peers.of("squared_error", workload["dtype"])]
-        for entry in workload["entries"]:
-            assert entry["status"] in ("agrees", "absent"), entry
-            if entry["status"] == "agrees" and entry["label"] != "torch":
-                assert set(entry["seconds"]) == set(entry["ratio"]) == TIMES
-                assert set(entry["compiled"]) == set(QUANTITIES)
-                assert all(set(figures) == FIGURES for figures in entry["compiled"].values())
-        for entry in others:
-            for spread in entry["ratio"].values():
-                assert 0 < spread["q1"] <= spread["median"] <= spread["q3"]
-        assert ours["ratio"]["value"]["median"] == yardstick["streams"]["value"]["median"] == 1
-    assert all(cost["free"] for cost in found["masks"])
+    (one,) = found["comparisons"]
+    ours, *others = one["entries"]
+    assert ours["label"] == workloads.OURS
+    assert [e["label"] for e in others] == ["plain jnp", "keras", "torch"]
+    for entry in one["entries"]:
+        assert entry["status"] in ("agrees", "absent"), entry
+        if entry["status"] == "agrees":
+            assert set(entry["cpu_seconds"]) == set(QUANTITIES)
+        if entry["status"] == "agrees" and entry["label"] != "torch":
+            assert set(entry["seconds"]) == {*QUANTITIES, *BUILDS}
+            assert all(set(figures) == FIGURES for figures in entry["compiled"].values())
+    for entry in (e for e in others if e["status"] == "agrees"):
+        for spread in (*entry["ratio"].values(), *entry["cpu_ratio"].values()):
+            assert 0 < spread["q1"] <= spread["median"] <= spread["q3"]
+    assert [cost["name"] for cost in found["masks"]] == ["absolute_error, float32"]
 
 
-def test_what_disagrees_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_disagrees_is_not_timed() -> None:
+    def absent() -> None:
+        raise ImportError("No module named 'nowhere'")
+
     wrong = {
-        "right": lambda p, t: jnp.mean((p - t) ** 2),
+        "ours": lambda p, t: jnp.mean((p - t) ** 2),
+        "right": lambda p, t: jnp.mean(p * p - 2 * p * t + t * t),
         "wrong value": lambda p, t: jnp.mean((p - t) ** 2) * 1.001,
         "wrong gradient": lambda p, t: jnp.mean((p - t) ** 2) + 1e-3 * jnp.mean(p - jax.lax.stop_gradient(p)),
         "not a number": lambda p, t: jnp.mean((p - t) ** 2) * jnp.nan,
         "not a scalar": lambda p, t: (p - t) ** 2,
     }
-    rows = [peers.plain(fn, label) for label, fn in wrong.items()]
-    rows.append(peers.Peer("nowhere", "a_package_that_does_not_exist", lambda module: module.loss))
-    monkeypatch.setattr(peers, "PEERS", {"squared_error": tuple(rows)})
-    result = measure.measure(small("squared_error"), rounds=1, builds=1)
-    status = {entry.label: entry.status for entry in result.entries}
-    assert status == {
-        measure.OURS: "agrees",
+    rows = [Implementation(label, functools.partial(lambda fn: fn, fn)) for label, fn in wrong.items()]
+    rows.append(Implementation("nowhere", absent))
+    inputs = jnp.linspace(-1.0, 1.0, 100), jnp.linspace(2.0, 1.0, 100)
+    found = compare_implementations(rows, inputs, rounds=1, builds=1)
+    assert {entry.label: entry.status for entry in found.entries} == {
+        "ours": "agrees",
         "right": "agrees",
         "wrong value": "disagrees",
         "wrong gradient": "disagrees",
         "not a number": "disagrees",
         "not a scalar": "failed",
         "nowhere": "absent",
-        measure.STREAM: "agrees",
     }
-    for entry in result.entries:
-        assert bool(entry.seconds) == (entry.status == "agrees"), entry.label
+    for entry in found.entries:
+        assert entry.timed == (entry.status == "agrees"), entry.label
         assert entry.detail or entry.status == "agrees", entry.label
+    assert "nowhere" in "".join(report.missing([found]))
+    assert "No module named 'nowhere'" in "".join(report.missing([found]))
 
 
-def test_a_loss_that_disagrees_with_its_oracle_is_not_timed() -> None:
-    sweep = {workload.loss: workload for workload in workloads.sweep(0.1)}
-    assert set(sweep) == {case.name for case in all_cases() if not case.leading}
-    good = sweep["squared_error"]
-    entries, programs = measure.candidates(good, good.draw())
-    assert entries[0].status == "agrees"
-    assert programs
-    value, expected, source = good.oracle()
-    bad = dataclasses.replace(good, oracle=lambda: (value, expected + 1, source))
-    entries, programs = measure.candidates(bad, bad.draw())
-    assert [entry.status for entry in entries] == ["disagrees"]
-    assert not programs
+def test_a_peer_that_breaks_on_import_is_absent_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise RuntimeError(f"operator {name}::nms does not exist")
+
+    monkeypatch.setattr(peers.importlib, "import_module", broken)
+    found = quick("ssim_loss")
+    others = {entry.label: (entry.status, entry.detail) for entry in found.entries[1:]}
+    assert others["piq"] == ("absent", "piq: RuntimeError: operator piq::nms does not exist")
+
+
+def test_a_loss_that_disagrees_with_its_oracle_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = dict(workloads.sweep(0.1))
+    assert set(made) == {f"{case.name}, float32" for case in all_cases() if not case.leading}
+    assert made["squared_error, float32"]().compare(rounds=1, builds=1).entries[0].timed
+    monkeypatch.setattr(workloads, "ORACLE", -1.0)
+    with pytest.raises(ArithmeticError, match="disagrees with its oracle"):
+        made["squared_error, float32"]()
 
 
 @pytest.mark.parametrize(
@@ -151,21 +166,54 @@ def test_a_loss_that_disagrees_with_its_oracle_is_not_timed() -> None:
         ([0.0, 0.0], [0.0, 1e-3], False),
     ],
 )
-def test_compare(ours: list, theirs: list, agrees: bool) -> None:
-    assert measure.compare(jnp.asarray(ours), jnp.asarray(theirs))[1] is agrees
-    assert measure.compare(jnp.asarray(ours, jnp.bfloat16), jnp.asarray(ours, jnp.float32))[1]
+def test_difference(ours: list, theirs: list, agrees: bool) -> None:
+    assert difference(jnp.asarray(ours), jnp.asarray(theirs))[1] is agrees
+    assert difference(jnp.asarray(ours, jnp.bfloat16), jnp.asarray(ours, jnp.float32))[1]
+    assert difference(jnp.asarray([1.0]), jnp.asarray([1.01]), tolerance=0.1)[1]
 
 
-def test_peers_and_workloads_name_losses() -> None:
+def test_peers_and_rows_name_losses() -> None:
     assert set(peers.PEERS) <= set(losses())
-    assert set(workloads.HEADLINE) <= set(peers.PEERS)
-    assert set(masks.BARE) <= set(losses())
+    assert {row.loss for row in workloads.HEADLINE} <= set(losses())
+    assert set(workloads.GROWN) <= {row.loss for row in workloads.HEADLINE}
+    titles = [title for title, _ in workloads.headline()]
+    assert len(titles) == len(set(titles))
+
+
+@pytest.mark.parametrize("row", workloads.HEADLINE, ids=lambda row: next(row.names()))
+def test_every_row_measures_something_and_agrees(row: workloads.Row) -> None:
+    """At the size of --quick: FLOPs, bytes and a gradient, and peers that compute the same loss."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        task = row.task("float32", QUICK_SCALE)
+        found = task.compare(rounds=1, builds=1)
+    assert found.title == next(row.names())
+    figures = found.entries[0].compiled["value_and_grad"]
+    assert figures["flops"] > 10
+    assert figures["bytes_accessed"] > 1000
+    gradient = jax.grad(task.implementations[0].load(), argnums=task.argnums)(*task.inputs)
+    assert all(float(jnp.max(jnp.abs(g))) > 0 for g in gradient)
+    wrong = {e.label: e.detail for e in found.entries if e.status in ("failed", "disagrees")}
+    assert not wrong
+
+
+def test_the_page_keeps_the_rows_that_are_lost(tmp_path: pathlib.Path) -> None:
+    lost = quick("absolute_error")
+    entry = lost.entries[1]
+    entry.ratio["value_and_grad"] = entry.cpu_ratio["value_and_grad"] = Spread(2.5, 2.4, 2.6, 9)
+    setting = machine.environment(peers.PACKAGES) | {"rounds": 9}
+    page_path, picture = page.write(tmp_path, setting, [lost], [], {"absolute_error": "a table"})
+    text = page_path.read_text()
+    assert "| **2.50 (2.50)** |" in text
+    assert "`absolute_error, float32`, behind plain jnp 2.50 (2.50)" in text.partition("## Rows that are lost")[2]
+    assert f"jax {jax.__version__}" in text
+    assert picture.stat().st_size < 500_000
 
 
 def test_no_mask_costs_nothing() -> None:
     """Compiled bytes without a mask are those of the bare formula; a mask costs some."""
     for loss in ("squared_error", "softmax_cross_entropy_with_integer_labels"):
-        (cost,) = masks.measure(small(loss), {"cpu": masks.on_host})
+        row = next(row for row in workloads.HEADLINE if row.loss == loss)
+        cost = masks.measure(row.task("float32", QUICK_SCALE))
         assert cost.free, cost
         assert cost.masked["value_and_grad"]["bytes_accessed"] > cost.without["value_and_grad"]["bytes_accessed"]
 

@@ -101,7 +101,7 @@ def compare_implementations(
     title: str = "",
     names: Sequence[str] = (),
     rounds: int = 9,
-    builds: int = 3,
+    builds: int | None = None,
     tpu: Sequence[str] = (),
     tolerance: float | None = None,
     must_agree: bool = True,
@@ -114,7 +114,7 @@ def compare_implementations(
         implementations: The first is what the others are compared with; an error of it is raised.
         title: What is compared.
         names: Of the inputs.
-        builds: How often each is traced and compiled.
+        builds: How often each is traced and compiled; None takes three times, or as often as it is timed.
         progress: Called with the share that is done, from 0 to 1.
     """
     if not implementations:
@@ -128,7 +128,7 @@ def compare_implementations(
     steps.tick()
     if _streams(inputs, argnums):
         programs[STREAM] = StreamProgram(inputs, argnums)
-    built = build_times(programs, builds, rng)
+    built = build_times(programs, min(3, rounds) if builds is None else builds, rng)
     steps.tick()
     wall, cpu = run_times(programs, rounds, rng, steps.tick)
     for entry in (e for e in entries if e.label in programs):

@@ -33,6 +33,7 @@ def reduced(loss: Loss, keywords: Sequence[str] = ()) -> Loss:
         if where is None and weights is None:
             return values.mean()
         if where is not None:
+            where = where.astype(values.dtype) if isinstance(where, jax.Array) else where
             weights = where if weights is None else weights * where
         return (values * weights).sum() / weights.sum()
 

@@ -107,7 +107,8 @@ def comparison_table(found: Comparison) -> str:
     """One comparison: who agrees, times, and what the compilers say."""
     width = max(len(entry.label) for entry in found.entries)
     shapes = ", ".join(f"{name} {shape}" for name, shape in found.inputs.items())
-    lines = [f"{found.title} on {found.backend}", *textwrap.wrap(shapes, WIDTH - 2, initial_indent="  ")]
+    title = textwrap.wrap(f"{found.title} on {found.backend}", WIDTH, subsequent_indent="  ")
+    lines = [*title, *textwrap.wrap(shapes, WIDTH - 2, initial_indent="  ")]
     for place, entry in enumerate(found.entries, 1):
         said = f"{place}  {entry.label.ljust(width)}  {_verdict(entry)}".rstrip()
         lines += textwrap.wrap(said, WIDTH, subsequent_indent="   ", drop_whitespace=True, break_on_hyphens=False)

@@ -15,9 +15,13 @@ from jaxloss.benchmarks.comparing import Comparison, Implementation, compare_imp
 from jaxloss.benchmarks.inputs import draw
 from jaxloss.benchmarks.peers import builtin
 
-__all__ = ["MASKS", "Task", "masked", "task_of"]
+__all__ = ["MASKS", "OF_LOGITS", "Task", "masked", "task_of", "through_softmax"]
 
 MASKS = ("where", "weights")
+
+OF_LOGITS = ("kl_divergence", "kl_divergence_with_log_targets", "nll_loss")
+"""Losses of log-probabilities that are compared through ``jax.nn.log_softmax``, as they are used: gradients in the
+log-probabilities themselves may differ by what no normalised input can tell."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +62,18 @@ def masked(fn: Callable[..., Any], hypers: Mapping[str, Any], keywords: Sequence
     return loss
 
 
+def through_softmax(implementation: Implementation) -> Implementation:
+    """A loss of log-probabilities as one of logits."""
+    if implementation.eager:
+        return implementation
+
+    def load() -> Callable[..., Any]:
+        loss = implementation.load()
+        return lambda logits, *others: loss(jax.nn.log_softmax(logits), *others)
+
+    return dataclasses.replace(implementation, load=load)
+
+
 def task_of(
     name: str,
     *,
@@ -85,23 +101,27 @@ def task_of(
     fn, given = getattr(jaxloss, name), dict(hypers or {})
     drawn = draw(fn, size=size, dtype=dtype, axes=axes, seed=seed)
     settings = {**drawn.hypers, **given}
-    unreduced = jax.eval_shape(lambda *args: fn(*args, **settings, reduction="none"), *drawn.inputs)
+    shape = drawn.mask
+    if shape is None:
+        shape = jax.eval_shape(lambda *args: fn(*args, **settings, reduction="none"), *drawn.inputs).shape
     keys = jax.random.split(jax.random.key(seed + 1))
     draws = {
-        "where": lambda: jax.random.bernoulli(keys[0], 0.9, unreduced.shape),
-        "weights": lambda: jax.random.uniform(keys[1], unreduced.shape, jnp.float32, 0.5, 1.5),
+        "where": lambda: jax.random.bernoulli(keys[0], 0.9, shape),
+        "weights": lambda: jax.random.uniform(keys[1], shape, jnp.float32, 0.5, 1.5),
     }
     keywords = {**(arrays or {}), **{mask: draws[mask]() for mask in masks}}
     ours = Implementation(label, functools.partial(lambda loss: loss, masked(fn, settings, tuple(keywords))))
-    others = builtin(name, settings, tuple(keywords)) if peers else []
+    compared = [ours, *(builtin(name, settings, tuple(keywords)) if peers else [])]
+    if name in OF_LOGITS:
+        compared = list(map(through_softmax, compared))
     said = [f"{hyper}={value}" for hyper, value in given.items()]
     return Task(
         ", ".join([name, dtype, *said, *keywords]),
         (*drawn.names, *keywords),
         (*drawn.inputs, *keywords.values()),
         drawn.argnums,
-        (ours, *others),
-        unreduced.shape,
+        tuple(compared),
+        shape,
         name,
         settings,
     )

@@ -41,14 +41,15 @@ def _squared_distances(x: Array, y: Array) -> Array:
 
 def _energy(predictions: Array, targets: Array) -> Array:
     x, y = as_float(predictions, targets)
-    apart = lambda a, b: jnp.sqrt(_squared_distances(a, b) + 1e-12).mean()
-    return 2 * apart(x, y) - apart(x, x) - apart(y, y)
+    apart = lambda a, b, same: jnp.sqrt(jnp.where(same, 1.0, _squared_distances(a, b)))
+    within = lambda a: jnp.where(jnp.eye(len(a), dtype=bool), 0.0, apart(a, a, jnp.eye(len(a), dtype=bool))).mean()
+    return 2 * apart(x, y, False).mean() - within(x) - within(y)
 
 
 def _mmd(predictions: Array, targets: Array, bandwidths: Array | tuple[float, ...] = (1.0,)) -> Array:
     x, y = as_float(predictions, targets)
     widths = jnp.asarray(bandwidths)[:, None, None]
-    near = lambda a, b: jnp.exp(-_squared_distances(a, b) / (2 * jnp.square(widths))).mean()
+    near = lambda a, b: jnp.exp(-_squared_distances(a, b)[None] / (2 * jnp.square(widths))).mean()
     return near(x, x) + near(y, y) - 2 * near(x, y)
 
 

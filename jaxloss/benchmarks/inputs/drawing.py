@@ -10,8 +10,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss.benchmarks.inputs.reading import Argument, arguments, required
-from jaxloss.benchmarks.inputs.sizes import axes_of, batch_of, default_size, shape_of
+from jaxloss.benchmarks.inputs.reading import Argument, arguments, mask, required
+from jaxloss.benchmarks.inputs.sizes import OF_LOSS, axes_of, batch_of, default_size, shape_of
 from jaxloss.benchmarks.inputs.values import values_of
 
 __all__ = ["Drawn", "NoInputs", "draw"]
@@ -20,7 +20,11 @@ HYPERS: Mapping[str, Any] = {
     "capacity": 1.0,
     "data_range": 1.0,
     "free_nats": 0.1,
+    "l1_factor": 0.1,
+    "l2_factor": 0.1,
     "lam": 0.3,
+    "max_fun": jax.nn.logsumexp,
+    "noise_std": 1.0,
     "pixel_ndim": 2,
     "prior": 0.3,
     "regularization": 0.1,
@@ -28,6 +32,9 @@ HYPERS: Mapping[str, Any] = {
     "temperature": 1.0,
 }
 """Hyperparameters without a default, and what they are here."""
+
+
+NO_GRADIENT = "they get no gradient"
 
 
 class NoInputs(Exception):
@@ -42,13 +49,15 @@ class Drawn:
         names: In the order of the signature.
         inputs: The arrays.
         hypers: Those hyperparameters that have no default.
-        argnums: Which inputs are differentiated: the first, and the weights of a last layer.
+        argnums: Which inputs are differentiated: the first that may be, and the weights of a last layer.
+        mask: The shape of ``where`` and ``weights``; None if it is that of the unreduced loss.
     """
 
     names: tuple[str, ...]
     inputs: tuple[Any, ...]
     hypers: dict[str, Any]
     argnums: tuple[int, ...]
+    mask: tuple[int, ...] | None
 
 
 def draw(
@@ -81,8 +90,8 @@ def draw(
     known = {word for argument in found for dim in argument.dims or () for word in re.findall(r"[A-Za-z]\w*", dim)}
     if unknown := sorted(set(given) - known):
         raise ValueError(f"{fn.__name__} has no axis {unknown[0]}; axes are {', '.join(sorted(known)) or 'the batch'}")
-    size = default_size(found, given) if size is None else size
-    lengths = axes_of(found, size, given)
+    size = default_size(found, {**OF_LOSS.get(fn.__name__, {}), **given}) if size is None else size
+    lengths = axes_of(found, size, {**OF_LOSS.get(fn.__name__, {}), **given})
     if strange := sorted(known - set(lengths) - {"pixels", "event", "value"}):
         raise NoInputs(f"{fn.__name__} has an axis {strange[0]} of unknown length")
     batch = batch_of(found, size, lengths)
@@ -93,7 +102,14 @@ def draw(
     )
     names = tuple(argument.name for argument in found)
     hypers = {name: HYPERS[name] for name in required(fn)}
-    return Drawn(names, inputs, hypers, (0, *(i for i, name in enumerate(names) if name == "kernel" and i)))
+    where = mask(fn)
+    shape = None if where.dims is None else shape_of(where, batch, lengths)
+    return Drawn(names, inputs, hypers, _differentiated(found), shape)
+
+
+def _differentiated(found: tuple[Argument, ...]) -> tuple[int, ...]:
+    learns = [i for i, argument in enumerate(found) if NO_GRADIENT not in argument.says]
+    return (*learns[:1], *(i for i in learns[1:] if found[i].name == "kernel"))
 
 
 def _draw_one(

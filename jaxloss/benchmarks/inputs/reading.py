@@ -16,7 +16,7 @@ from typing import Any
 import jaxloss
 from jaxloss.names import public_modules
 
-__all__ = ["Argument", "arguments", "required"]
+__all__ = ["Argument", "arguments", "mask", "required"]
 
 _ENTRY = re.compile(r"^ {4}(\w+(?:, \w+)*): (.*)$")
 _SHAPE = re.compile(r"[Ss]hapes? ``\[([^`\]]*)\]``")
@@ -49,14 +49,24 @@ def arguments(fn: Callable[..., Any]) -> tuple[Argument, ...]:
     found: list[Argument] = []
     for name in (p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD):
         says = _description(fn, name)
-        shape = _SHAPE.search(says)
-        dims = tuple(dim.strip() for dim in shape[1].split(",")) if shape else None
+        dims = _dims(says)
         if dims is None and re.search("of the same shape|structure and shapes of", says) and found:
             dims = found[-1].dims
         if dims is None and says.startswith("Any pytree"):
             dims = ("...", "D")
         found.append(Argument(name, dims, says))
     return tuple(found)
+
+
+def mask(fn: Callable[..., Any]) -> Argument:
+    """The mask; without dimensions if it has the shape of the unreduced loss."""
+    says = _description(fn, "where")
+    return Argument("where", _dims(says), says)
+
+
+def _dims(says: str) -> tuple[str, ...] | None:
+    shape = _SHAPE.search(says)
+    return tuple(dim.strip() for dim in shape[1].split(",") if dim) if shape else None
 
 
 def required(fn: Callable[..., Any]) -> tuple[str, ...]:
@@ -91,7 +101,7 @@ def _of_function(text: str, name: str) -> str:
 
 
 def _of_module(text: str, name: str) -> str:
-    found = re.search(rf"``{name}``: (.*?)(?=``\w+``: |\n\S|\Z)", text, re.DOTALL)
+    found = re.search(rf"``{name}``(?:, ``\w+``)*(?::|\n) *(.*?)(?=``\w+``: |\n\S|\Z)", text, re.DOTALL)
     return " ".join(found[1].split()) if found else ""
 
 

@@ -37,6 +37,15 @@ AXES: Mapping[str, int] = {
 }
 """Name of an axis to its length where the user says nothing."""
 
+OF_LOSS: Mapping[str, Axes] = {
+    "detr_set_loss": {"N": 100, "M": 20, "K": 80},
+    "ms_ssim": {"H": 192, "W": 192},
+    "ms_ssim_loss": {"H": 192, "W": 192},
+    "multi_resolution_stft_loss": {"T": 4096},
+    "rnnt_loss": {"N": 32, "U": 32},
+}
+"""What is peculiar to a loss: the least that it takes, axes that have two names, or sets that are small."""
+
 PIXELS, EVENT = (64, 64), (64,)
 ELEMENTS = 2**20
 """About how many numbers the first input has where the user says nothing."""

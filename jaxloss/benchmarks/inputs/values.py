@@ -20,6 +20,11 @@ def normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return 2 * jax.random.normal(key, shape)
 
 
+def near(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Points whose distances are about one, whatever their dimension."""
+    return jax.random.normal(key, shape) / jnp.sqrt(2.0 * shape[-1])
+
+
 def positive(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return jnp.exp(jax.random.normal(key, shape) / 2)
 
@@ -120,7 +125,7 @@ BY_NAME: tuple[tuple[str, Values], ...] = (
     (r"discount", uniform),
     (r"relevance|counts", grades),
     (r"logps?$|log_probs$|log_probs_t|log_q$|_logps$", negative),
-    (r"positives$|events|present|assignments|is_", truths),
+    (r"^events$|^present$|^assignments$", truths),
     (r"kl_divergences|nlls|distances|risks", positive),
 )
 """Pattern of a name to its values, where the words do not matter."""
@@ -131,7 +136,7 @@ BY_WORDS: tuple[tuple[str, Values], ...] = (
     (r"distributions|[Pp]robabilities :math:|[Mm]asses|probabilities that sum|sum to 1", simplex),
     (r"[Pp]redicted probabilities", simplex),
     (r"-1 or \+1|\+1 if|-1 for a dissimilar", signs),
-    (r"0 or 1|1 for|1 if it happened", bits),
+    (r"0 or 1|1 for|1 if it happened|Membership", bits),
     (r"in \[-1, 1\]", signed_uniform),
     (r"in \[0, 1\]|in ``\[0, 1\]``", uniform),
     (r"[Ii]mages", uniform),
@@ -150,6 +155,10 @@ def values_of(argument: Argument, axes: Mapping[str, int]) -> Values:
         return uniform
     if "integer: 1" in says:
         return below(0, 2)
+    if says.startswith("Points of"):
+        return near
+    if name == "params" or "of ``params``" in says:
+        return normal
     if name == "experts":
         return choices(axes["E"])
     if last := re.search(r"in \[0, (\w) - 1\]", says):

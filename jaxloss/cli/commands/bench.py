@@ -19,7 +19,7 @@ from jaxloss.benchmarks.inputs import NoInputs, arguments, draw
 from jaxloss.benchmarks.inputs.sizes import default_size
 from jaxloss.benchmarks.machine import environment
 from jaxloss.benchmarks.peers import builtin
-from jaxloss.benchmarks.tasks import MASKS, Task, masked, task_of
+from jaxloss.benchmarks.tasks import MASKS, OF_LOGITS, Task, masked, task_of, through_softmax
 from jaxloss.benchmarks.tpu import GENERATIONS
 from jaxloss.cli.lookup import loss_named
 from jaxloss.cli.output import advancing, print_json, print_text
@@ -138,6 +138,8 @@ def _implementations(
     public = next((setting for setting in named if setting.public), None)
     if peers and public is not None:
         found += builtin(public.fn.__name__, {**needed, **public.hypers}, masks)
+    if public is not None and public.fn.__name__ in OF_LOGITS:
+        found = list(map(through_softmax, found))
     return tuple(found)
 
 
