@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.typing import Array
 
-__all__ = ["by_rows", "chunk_rows"]
+__all__ = ["by_rows", "chunk_rows", "fold_rows"]
 
 PAIRS = 2**23
 """Default number of pairs in a chunk: 32 MiB of float32, which stay on the chip on a TPU."""
@@ -26,15 +26,16 @@ FEWEST = 128
 
 
 def chunk_rows(chunk_size: int | None, rows: int, columns: int) -> int:
-    """The rows of a chunk; by default a power of two for `PAIRS` pairs, and all rows if they have no more.
+    """The rows of a chunk, at most all; by default a power of two for `PAIRS` pairs, and all if they have no more.
 
     All rows, too, of an array whose size is a symbol of `jax.export`.
     """
-    if chunk_size is not None:
-        return checks.whole("chunk_size", chunk_size)
-    if not (isinstance(rows, int) and isinstance(columns, int)) or rows * columns <= PAIRS:
+    chosen = None if chunk_size is None else checks.whole("chunk_size", chunk_size)
+    if not (isinstance(rows, int) and isinstance(columns, int)):
         return rows
-    return max(FEWEST, 2 ** math.floor(math.log2(PAIRS / columns)))
+    if chosen is None:
+        chosen = rows if rows * columns <= PAIRS else max(FEWEST, 2 ** math.floor(math.log2(PAIRS / columns)))
+    return min(chosen, rows)
 
 
 def by_rows(block: Callable[[Any, Any], Any], chunk: int, rows: Any, axis: int) -> Any:
@@ -47,9 +48,29 @@ def by_rows(block: Callable[[Any, Any], Any], chunk: int, rows: Any, axis: int) 
         rows: Pytree of arrays with the rows along ``axis``.
         axis: Counted from the front, so that arrays with and without features can be mixed.
     """
+
+    def results_only(carry: tuple[()], rows: Any, first: Any) -> tuple[tuple[()], Any]:
+        return carry, block(rows, first)
+
+    return fold_rows(results_only, chunk, rows, axis, ())[1]
+
+
+def fold_rows(
+    block: Callable[[Any, Any, Any], tuple[Any, Any]], chunk: int, rows: Any, axis: int, start: Any
+) -> tuple[Any, Any]:
+    """`by_rows` with something that a chunk hands on to the next one, such as a sum over all rows.
+
+    Args:
+        block: ``block(carry, some_rows, first)`` gives the next carry and the results.
+        chunk, rows, axis: As for `by_rows`.
+        start: The first carry.
+
+    Returns:
+        The last carry and the results of all rows.
+    """
     size = jax.tree.leaves(rows)[0].shape[axis]
     if not isinstance(size, int) or chunk >= size:
-        return block(rows, jnp.int32(0))
+        return block(start, rows, jnp.int32(0))
     part = jax.checkpoint(block, prevent_cse=False)
     done = size - size % chunk
 
@@ -63,12 +84,14 @@ def by_rows(block: Callable[[Any, Any], Any], chunk: int, rows: Any, axis: int) 
         x = jnp.moveaxis(x, 0, axis)
         return x.reshape(*x.shape[:axis], done, *x.shape[axis + 2 :])
 
-    def step(first: Array, some: Any) -> tuple[Array, Any]:
-        return first + jnp.int32(chunk), part(some, first)
+    def step(state: tuple[Any, Array], some: Any) -> tuple[tuple[Any, Array], Any]:
+        carry, first = state
+        carry, results = part(carry, some, first)
+        return (carry, first + jnp.int32(chunk)), results
 
-    first, results = jax.lax.scan(step, jnp.int32(0), jax.tree.map(split, cut(0, done)))
+    (carry, first), results = jax.lax.scan(step, (start, jnp.int32(0)), jax.tree.map(split, cut(0, done)))
     results = jax.tree.map(join, results)
     if done == size:
-        return results
-    rest = part(cut(done, size), first)
-    return jax.tree.map(lambda x, y: jnp.concatenate([x, y], axis=axis), results, rest)
+        return carry, results
+    carry, rest = part(carry, cut(done, size), first)
+    return carry, jax.tree.map(lambda x, y: jnp.concatenate([x, y], axis=axis), results, rest)

@@ -6,6 +6,7 @@ everybody, and never holds the pairs of others.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,13 +14,27 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import hide, promote, times_weights
 from jaxloss._floor.spread import columns, first_row, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.representation._ring import around
 
-__all__ = ["Crowd", "diagonal", "gathered", "grouped", "matched", "per_pair", "similarities", "some", "unit"]
+__all__ = [
+    "Crowd",
+    "Group",
+    "diagonal",
+    "gathered",
+    "grouped",
+    "labelled",
+    "matched",
+    "per_pair",
+    "present",
+    "similarities",
+    "some",
+    "unit",
+]
 
 
 def diagonal(shape: tuple[int, ...], first: Array | int = 0) -> Array:
@@ -35,49 +50,95 @@ class Crowd(NamedTuple):
         axis_name: The mesh axes over which the others are.
         keep: Which rows are kept, ``[..., N]``; None if all are.
         first: The place of the first row among all.
+        chunk_size: The number of rows that meet the columns at a time; None chooses.
         ring: Whether the rows of other devices are handed on around a ring instead of gathered.
     """
 
     axis_name: AxisName | None
     keep: Array | None
     first: Array | int
+    chunk_size: int | None = None
     ring: bool = False
 
     def everybody(self, rows: Array) -> Array:
         """``rows`` ``[..., N, D]`` of all devices, ``[..., M, D]``."""
         return columns(self.axis_name, rows, -2)
 
-    def pairs(self) -> Array | None:
-        """Which pairs ``[..., N, M]`` consist of kept examples; None if all do."""
-        return None if self.keep is None else _pairs(self.keep, columns(self.axis_name, self.keep, -1))
+    def everybody_kept(self) -> Array | None:
+        """Which rows of all devices are kept, ``[..., M]``; None if all are."""
+        return None if self.keep is None else columns(self.axis_name, self.keep, -1)
 
-    def logits(self, x: Array, y: Array) -> Array:
-        """Inner products ``[..., N, M]`` of the rows of ``x`` here and of ``y`` everywhere; -inf for absentees."""
-        return _present(similarities(x, self.everybody(y)), self.pairs())
+    def chunk(self, x: Array, y: Array) -> int:
+        """How many rows of ``x`` meet all rows of ``y`` at a time."""
+        *batch, rows, _ = x.shape
+        return chunk_rows(self.chunk_size, rows, math.prod(batch) * y.shape[-2])
 
     def shares(self, of_logits: Callable[..., Array], x: Array, y: Array, *more: Array) -> Array:
         """``of_logits(logits, first, *more)`` ``[..., N]`` for the columns of each device, ``[..., N, devices]``.
 
-        ``first`` is the column that belongs to the first row. Without a ring all columns are one share.
+        Logits are the inner products of rows of ``x`` here and of ``y`` everywhere, and -inf for absentees. ``first``
+        is the column that belongs to the first row of a chunk. Without a ring all columns are one share.
         """
+
+        def block(rows: Any, share: Any, first: Array | int) -> Array:
+            (x, *more), (y, theirs) = rows, share
+
+            def chunk(rows: Any, start: Array) -> Array:
+                x, keep = rows
+                return of_logits(present(similarities(x, y), keep, theirs), first + start, *more)
+
+            return by_rows(chunk, self.chunk(x, y), (x, self.keep), x.ndim - 2)
+
         if not (self.ring and self.axis_name):
-            return of_logits(self.logits(x, y), self.first, *more)[..., None]
-
-        def block(rows: Any, share: Any, first: Array) -> Array:
-            (x, *more), (y, keep) = rows, share
-            pairs = None if self.keep is None else _pairs(self.keep, keep)
-            return of_logits(_present(similarities(x, y), pairs), first, *more)
-
+            return block((x, *more), (self.everybody(y), self.everybody_kept()), self.first)[..., None]
         return around(block, self.axis_name, (x, *more), (y, self.keep))
+
+
+class Group(NamedTuple):
+    """A labelled set: the labels ``[..., N]`` of the rows that are here, and their crowd."""
+
+    labels: Array
+    crowd: Crowd
+
+    def anchors(self, of_rows: Callable[[Array, Array, Array], Any], x: Array, y: Array) -> Any:
+        """``of_rows(products, positives, negatives)``, a pytree of ``[..., N]``, a chunk of anchors at a time.
+
+        The three are ``[..., rows, M]``: the inner products of rows of ``x`` here and of ``y`` everywhere, which
+        examples of all devices share the label of an anchor, itself apart, and which have another. A masked example is
+        in neither, on either side.
+        """
+        y, keep, labels = self.crowd.everybody(y), self.crowd.everybody_kept(), self.everybody()
+
+        def block(rows: Any, start: Array) -> Any:
+            x, own, kept = rows
+            return of_rows(similarities(x, y), *_sides(own, labels, kept, keep, self.crowd.first + start))
+
+        return by_rows(block, self.crowd.chunk(x, y), (x, self.labels, self.crowd.keep), x.ndim - 2)
+
+    def everybody(self) -> Array:
+        """The labels of all devices, ``[..., M]``."""
+        return columns(self.crowd.axis_name, self.labels, -1)
+
+
+def _sides(
+    labels: Array, theirs: Array, keep: Array | None, they_keep: Array | None, first: Array | int
+) -> tuple[Array, Array]:
+    """Which examples share the label of each row, itself apart, and which have another; absentees are in neither."""
+    same = labels[..., :, None] == theirs[..., None, :]
+    positives, negatives = same & ~diagonal(same.shape, first), ~same
+    if keep is None or they_keep is None:
+        return positives, negatives
+    pairs = _pairs(keep, they_keep)
+    return positives & pairs, negatives & pairs
 
 
 def _pairs(keep: Array, theirs: Array) -> Array:
     return keep[..., :, None] & theirs[..., None, :]
 
 
-def _present(logits: Array, pairs: Array | None) -> Array:
-    """``logits``, -inf for pairs that are not to meet."""
-    return logits if pairs is None else jnp.where(pairs, logits, -jnp.inf)
+def present(logits: Array, keep: Array | None, theirs: Array | None) -> Array:
+    """``logits`` ``[..., N, M]``, -inf for pairs of which the row or the column is not kept."""
+    return logits if keep is None or theirs is None else jnp.where(_pairs(keep, theirs), logits, -jnp.inf)
 
 
 def _examples(name: str, array: Array) -> None:
@@ -87,43 +148,51 @@ def _examples(name: str, array: Array) -> None:
     checks.with_axes("features", **named)
 
 
-def _crowd(where: ArrayLike | None, axis_name: AxisName | None, *arrays: Array, ring: bool = False) -> Crowd:
+def _crowd(
+    where: ArrayLike | None,
+    axis_name: AxisName | None,
+    *arrays: Array,
+    chunk_size: int | None = None,
+    ring: bool = False,
+) -> Crowd:
     batch = arrays[0].shape[:-1]
     require_whole(axis_name, batch[-1:], *arrays)
     keep = None if where is None else checks.mask(where, batch)
-    return Crowd(axis_name, keep, first_row(axis_name, batch[-1]), ring)
+    return Crowd(axis_name, keep, first_row(axis_name, batch[-1]), chunk_size, ring)
+
+
+def labelled(
+    where: ArrayLike | None, axis_name: AxisName | None, chunk_size: int | None, embeddings: Any, labels: Any
+) -> tuple[Array, Group]:
+    """``(embeddings [..., N, D], their group)``, checked and blanked."""
+    (embeddings,) = checks.floating(embeddings=embeddings)
+    (labels,) = checks.integer(labels=labels)
+    _examples("embeddings", embeddings)
+    checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
+    crowd = _crowd(where, axis_name, embeddings, labels, chunk_size=chunk_size)
+    (embeddings,) = promote(hide(where, embeddings, event_ndim=1))
+    return embeddings, Group(labels, crowd)
 
 
 def grouped(
     where: ArrayLike | None, axis_name: AxisName | None, embeddings: Any, labels: Any
 ) -> tuple[Array, Crowd, Array, Array]:
-    """``(embeddings [..., N, D], their crowd, positives [..., N, M], negatives [..., N, M])``, checked and blanked.
-
-    Row i says which examples of all devices share the label of i, itself apart, and which have another. A masked
-    example is in neither, on either side.
-    """
-    (embeddings,) = checks.floating(embeddings=embeddings)
-    (labels,) = checks.integer(labels=labels)
-    _examples("embeddings", embeddings)
-    checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
-    crowd = _crowd(where, axis_name, embeddings, labels)
-    same = labels[..., :, None] == columns(axis_name, labels, -1)[..., None, :]
-    positives, negatives = same & ~diagonal(same.shape, crowd.first), ~same
-    if (pairs := crowd.pairs()) is not None:
-        positives, negatives = positives & pairs, negatives & pairs
-    (embeddings,) = promote(hide(where, embeddings, event_ndim=1))
-    return embeddings, crowd, positives, negatives
+    """`labelled` with all its pairs: ``(embeddings, crowd, positives [..., N, M], negatives [..., N, M])``."""
+    embeddings, group = labelled(where, axis_name, None, embeddings, labels)
+    crowd = group.crowd
+    sides = _sides(group.labels, group.everybody(), crowd.keep, crowd.everybody_kept(), crowd.first)
+    return embeddings, crowd, *sides
 
 
 def matched(
-    where: ArrayLike | None, axis_name: AxisName | None, ring: bool, **arrays: Any
+    where: ArrayLike | None, axis_name: AxisName | None, ring: bool, chunk_size: int | None, **arrays: Any
 ) -> tuple[Array, Array, Crowd]:
     """``(first [..., N, D], second [..., N, D], their crowd)``; row i of the one belongs to row i of the other."""
     (first_name, first), (second_name, second) = arrays.items()
     first, second = checks.floating(**arrays)
     _examples(first_name, first)
     checks.same_shape(**{first_name: first, second_name: second})
-    crowd = _crowd(where, axis_name, first, second, ring=ring)
+    crowd = _crowd(where, axis_name, first, second, chunk_size=chunk_size, ring=ring)
     first, second = promote(*(hide(where, x, event_ndim=1) for x in (first, second)))
     return first, second, crowd
 

@@ -15,7 +15,14 @@ import jax.numpy as jnp
 
 from jaxloss._floor.typing import Array
 
-__all__ = ["log_sum_of_strangers", "sum_of_strangers"]
+__all__ = [
+    "level_of",
+    "log_of_total",
+    "log_sum_of_strangers",
+    "slope_of_log_sum",
+    "sum_of_strangers",
+    "total_of_strangers",
+]
 
 
 def _off_diagonal(entries: Array, first: Array, bound: float) -> Array:
@@ -40,10 +47,8 @@ def log_sum_of_strangers(logits: Array, first: Array | int = 0, axis: int = -1) 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _log_sum_of_strangers(logits: Array, first: Array, axis: int) -> Array:
-    peak = jnp.max(logits, axis=axis, keepdims=True, initial=-jnp.inf)
-    peak = jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)
-    total = jnp.sum(_off_diagonal(jnp.exp(logits - peak), first, 4.0), axis=axis)
-    return jnp.squeeze(peak, axis) + jnp.log(total)
+    level = level_of(jnp.max(jax.lax.stop_gradient(logits), axis=axis, initial=-jnp.inf))
+    return log_of_total(level, total_of_strangers(logits, level, first, axis))
 
 
 @_log_sum_of_strangers.defjvp
@@ -52,7 +57,27 @@ def _log_sum_of_strangers_jvp(
 ) -> tuple[Array, Array]:
     (logits, first), (tangent, _) = primals, tangents
     value = _log_sum_of_strangers(logits, first, axis)
-    level = jnp.expand_dims(jnp.where(jnp.isneginf(value), jnp.zeros((), value.dtype), value), axis)
+    return value, slope_of_log_sum(logits, value, tangent, first, axis)
+
+
+def level_of(peak: Array) -> Array:
+    """What to subtract from logits of which the largest is ``peak``: 0 if all of them are absent."""
+    return jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)
+
+
+def total_of_strangers(logits: Array, level: Array, first: Array, axis: int) -> Array:
+    """``sum(exp(logits - level))`` along ``axis`` without the entry that belongs to it."""
+    return jnp.sum(_off_diagonal(jnp.exp(logits - jnp.expand_dims(level, axis)), first, 4.0), axis=axis)
+
+
+def log_of_total(level: Array, total: Array) -> Array:
+    """``level + log(total)``; -inf with zero derivatives for no total, also where JAX forgets the rules above."""
+    absent = total == 0
+    return jnp.where(absent, -jnp.inf, level + jnp.log(jnp.where(absent, jnp.ones((), total.dtype), total)))
+
+
+def slope_of_log_sum(logits: Array, value: Array, tangent: Array, first: Array, axis: int) -> Array:
+    """The tangent of a log-sum ``value`` of strangers along ``axis`` from the ``tangent`` of the logits."""
     # Above 0 is only the diagonal, which may be so far above that its exponential overflows.
-    share = _off_diagonal(jnp.exp(jnp.minimum(logits - level, 1)), first, 4.0)
-    return value, jnp.sum(share * tangent, axis=axis)
+    exponents = jnp.minimum(logits - jnp.expand_dims(level_of(value), axis), 1)
+    return jnp.sum(_off_diagonal(jnp.exp(exponents), first, 4.0) * tangent, axis=axis)

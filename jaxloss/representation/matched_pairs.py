@@ -9,8 +9,9 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.representation._groups import Crowd, gathered, matched, unit
+from jaxloss.representation._groups import Crowd, gathered, matched, present, similarities, unit
 from jaxloss.representation._off_diagonal import log_sum_of_strangers, sum_of_strangers
+from jaxloss.representation._two_ways import log_sums_both_ways
 
 __all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
 
@@ -27,8 +28,12 @@ def _both_ways(x: Array, y: Array, crowd: Crowd) -> Array:
     own = jnp.sum(x * y, axis=-1)
     if crowd.axis_name:
         return 0.5 * (_against(x, y, own, crowd) + _against(y, x, own, crowd))
-    logits = crowd.logits(x, y)  # here the way back has the same products
-    there, back = (log_sum_of_strangers(logits, axis=axis) for axis in (-1, -2))
+    chunk = crowd.chunk(x, y)  # here the way back has the same products
+    if chunk == x.shape[-2]:
+        logits = present(similarities(x, y), crowd.keep, crowd.keep)
+        there, back = (log_sum_of_strangers(logits, axis=axis) for axis in (-1, -2))
+    else:
+        there, back = log_sums_both_ways(x, y, crowd.keep, chunk)
     return 0.5 * (numerics.softplus(there - own) + numerics.softplus(back - own))
 
 
@@ -42,6 +47,7 @@ def infonce_loss(
     *,
     temperature: Scalar = 0.07,
     ring: bool = False,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -58,7 +64,7 @@ def infonce_loss(
         queries: Shape ``[..., N, D]``, floating; need not be normalised.
         keys: Shape ``[..., N, D]``, the same; the key of query i is in row i.
         temperature: :math:`\tau` > 0.
-        ring, axis_name, where, weights, reduction: See `jaxloss.representation`.
+        ring, chunk_size, axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
@@ -76,7 +82,7 @@ def infonce_loss(
         van den Oord, Li and Vinyals (2018), Representation Learning with Contrastive Predictive Coding.
         https://arxiv.org/abs/1807.03748
     """
-    queries, keys, crowd = matched(where, axis_name, ring, queries=queries, keys=keys)
+    queries, keys, crowd = matched(where, axis_name, ring, chunk_size, queries=queries, keys=keys)
     tau = checks.scalar("temperature", temperature, queries.dtype, above=0)
     queries, keys = unit(queries) / tau, unit(keys)
     values = _against(queries, keys, jnp.sum(queries * keys, axis=-1), crowd)
@@ -89,6 +95,7 @@ def clip_loss(
     *,
     temperature: Scalar = 0.07,
     ring: bool = False,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -107,7 +114,7 @@ def clip_loss(
         image_embeddings: Shape ``[..., N, D]``, floating; need not be normalised.
         text_embeddings: Shape ``[..., N, D]``, the same; the text of image i is in row i.
         temperature: :math:`\tau` > 0.
-        ring, axis_name, where, weights, reduction: See `jaxloss.representation`.
+        ring, chunk_size, axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
@@ -126,7 +133,7 @@ def clip_loss(
         https://arxiv.org/abs/2103.00020
     """
     images, texts, crowd = matched(
-        where, axis_name, ring, image_embeddings=image_embeddings, text_embeddings=text_embeddings
+        where, axis_name, ring, chunk_size, image_embeddings=image_embeddings, text_embeddings=text_embeddings
     )
     tau = checks.scalar("temperature", temperature, images.dtype, above=0)
     values = _both_ways(unit(images) / tau, unit(texts), crowd)
@@ -140,6 +147,7 @@ def siglip_loss(
     temperature: Scalar = 0.1,
     bias: Scalar = -10.0,
     ring: bool = False,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -159,7 +167,7 @@ def siglip_loss(
         text_embeddings: Shape ``[..., N, D]``, the same; the text of image i is in row i.
         temperature: :math:`\tau` > 0, the inverse of the paper's t.
         bias: Added to every logit.
-        ring, axis_name, where, weights, reduction: See `jaxloss.representation`.
+        ring, chunk_size, axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats.
@@ -177,7 +185,7 @@ def siglip_loss(
         Zhai et al. (2023), Sigmoid Loss for Language Image Pre-Training. https://arxiv.org/abs/2303.15343
     """
     images, texts, crowd = matched(
-        where, axis_name, ring, image_embeddings=image_embeddings, text_embeddings=text_embeddings
+        where, axis_name, ring, chunk_size, image_embeddings=image_embeddings, text_embeddings=text_embeddings
     )
     tau = checks.scalar("temperature", temperature, images.dtype, above=0)
     bias = checks.scalar("bias", bias, images.dtype)
@@ -192,6 +200,7 @@ def n_pairs_loss(
     positives: ArrayLike,
     *,
     ring: bool = False,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -208,7 +217,7 @@ def n_pairs_loss(
     Args:
         anchors: Shape ``[..., N, D]``, floating.
         positives: Shape ``[..., N, D]``, the same; the positive of anchor i is in row i.
-        ring, axis_name, where, weights, reduction: See `jaxloss.representation`.
+        ring, chunk_size, axis_name, where, weights, reduction: See `jaxloss.representation`.
 
     Returns:
         A scalar >= 0, in nats, with full relative accuracy for small values; 0 if there are no negatives.
@@ -226,6 +235,6 @@ def n_pairs_loss(
         Sohn (2016), Improved Deep Metric Learning with Multi-class N-pair Loss Objective.
         https://papers.nips.cc/paper/6200-improved-deep-metric-learning-with-multi-class-n-pair-loss-objective
     """
-    anchors, positives, crowd = matched(where, axis_name, ring, anchors=anchors, positives=positives)
+    anchors, positives, crowd = matched(where, axis_name, ring, chunk_size, anchors=anchors, positives=positives)
     values = _against(anchors, positives, jnp.sum(anchors * positives, axis=-1), crowd)
     return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))

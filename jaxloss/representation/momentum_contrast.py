@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -19,6 +20,7 @@ def infonce_with_queue_loss(
     negatives: ArrayLike,
     *,
     temperature: Scalar = 0.07,
+    chunk_size: int | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -36,6 +38,7 @@ def infonce_with_queue_loss(
         keys: The positive of each query, shape ``[..., D]``, the same; never broadcast.
         negatives: Shape ``[M, D]``, floating, the same for all queries.
         temperature: :math:`\tau` > 0.
+        chunk_size: Number of queries per chunk, >= 1, static; see `jaxloss.representation`.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
         reduction: See `jaxloss.reduce`.
 
@@ -64,7 +67,12 @@ def infonce_with_queue_loss(
     queries, keys, negatives = promote(queries, keys, negatives)
     tau = checks.scalar("temperature", temperature, queries.dtype, above=0)
     queries, keys, negatives = unit(queries) / tau, unit(keys), unit(negatives)
-    rows = similarities(queries.reshape(-1, queries.shape[-1]), negatives)
-    rest = numerics.log_sum_exp(rows).reshape(queries.shape[:-1])
+
+    def of_rows(queries: Array, _: Array) -> Array:
+        return numerics.log_sum_exp(similarities(queries, negatives))
+
+    rows = queries.reshape(-1, queries.shape[-1])
+    rest = by_rows(of_rows, chunk_rows(chunk_size, rows.shape[0], negatives.shape[0]), rows, 0)
+    rest = rest.reshape(queries.shape[:-1])
     values = numerics.softplus(rest - jnp.sum(queries * keys, axis=-1))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -9,7 +9,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import pool_mean, reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.representation._groups import gathered, grouped, per_pair, similarities, some, unit
+from jaxloss.representation._groups import gathered, labelled, per_pair, some, unit
 
 __all__ = ["ntxent", "supcon_loss"]
 
@@ -19,6 +19,7 @@ def ntxent(
     labels: ArrayLike,
     *,
     temperature: Scalar = 0.07,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -35,7 +36,7 @@ def ntxent(
     each of its :math:`P_i` positives: the mean is over all positive pairs, as in optax.
 
     Args:
-        embeddings, labels, axis_name, where, weights: See `jaxloss.representation`.
+        embeddings, labels, chunk_size, axis_name, where, weights: See `jaxloss.representation`.
         temperature: :math:`\tau` > 0; the paper uses 0.5 and 0.1.
         reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives is absent.
 
@@ -56,13 +57,16 @@ def ntxent(
         Chen et al. (2020), A Simple Framework for Contrastive Learning of Visual Representations.
         https://arxiv.org/abs/2002.05709
     """
-    x, crowd, positives, negatives = grouped(where, axis_name, embeddings, labels)
+    x, group = labelled(where, axis_name, chunk_size, embeddings, labels)
     tau = checks.scalar("temperature", temperature, x.dtype, above=0)
     x = unit(x)
-    logits = similarities(x / tau, crowd.everybody(x))
-    rest = gathered(logits, negatives)
-    values = pool_mean(numerics.softplus(rest[..., None] - logits), positives)
-    pairs = jnp.sum(positives, axis=-1, dtype=jnp.int32)
+
+    def of_rows(logits: Array, positives: Array, negatives: Array) -> tuple[Array, Array]:
+        rest = gathered(logits, negatives)
+        values = pool_mean(numerics.softplus(rest[..., None] - logits), positives)
+        return values, jnp.sum(positives, axis=-1, dtype=jnp.int32)
+
+    values, pairs = group.anchors(of_rows, x / tau, x)
     each = per_pair(pairs, weights, x.dtype, axis_name, reduction)
     return reduce(values, where=some(where, pairs > 0), weights=each, reduction=over(axis_name, reduction))
 
@@ -72,6 +76,7 @@ def supcon_loss(
     labels: ArrayLike,
     *,
     temperature: Scalar = 0.1,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -87,7 +92,7 @@ def supcon_loss(
     is `jaxloss.ntxent`.
 
     Args:
-        embeddings, labels, axis_name, where, weights: See `jaxloss.representation`.
+        embeddings, labels, chunk_size, axis_name, where, weights: See `jaxloss.representation`.
         temperature: :math:`\tau` > 0.
         reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives is absent.
 
@@ -106,14 +111,17 @@ def supcon_loss(
     Reference:
         Khosla et al. (2020), Supervised Contrastive Learning. https://arxiv.org/abs/2004.11362
     """
-    x, crowd, positives, negatives = grouped(where, axis_name, embeddings, labels)
+    x, group = labelled(where, axis_name, chunk_size, embeddings, labels)
     tau = checks.scalar("temperature", temperature, x.dtype, above=0)
     x = unit(x)
-    logits = similarities(x / tau, crowd.everybody(x))
-    attracted = jnp.any(positives, axis=-1)
-    joined = gathered(logits, positives)
-    joined = jnp.where(attracted, joined, jnp.zeros((), x.dtype))
-    rest = gathered(logits, negatives)
-    # The first term is the share of all positives together, the second, >= 0, how unequal they are.
-    values = numerics.softplus(rest - joined) + (joined - pool_mean(logits, positives))
+
+    def of_rows(logits: Array, positives: Array, negatives: Array) -> tuple[Array, Array]:
+        attracted = jnp.any(positives, axis=-1)
+        joined = gathered(logits, positives)
+        joined = jnp.where(attracted, joined, jnp.zeros((), x.dtype))
+        rest = gathered(logits, negatives)
+        # The first term is the share of all positives together, the second, >= 0, how unequal they are.
+        return numerics.softplus(rest - joined) + (joined - pool_mean(logits, positives)), attracted
+
+    values, attracted = group.anchors(of_rows, x / tau, x)
     return reduce(values, where=some(where, attracted), weights=weights, reduction=over(axis_name, reduction))

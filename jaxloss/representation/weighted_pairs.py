@@ -10,7 +10,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.representation._groups import gathered, grouped, similarities, some, unit
+from jaxloss.representation._groups import gathered, labelled, some, unit
 
 __all__ = ["circle_loss", "multi_similarity_loss"]
 
@@ -22,6 +22,7 @@ def multi_similarity_loss(
     positive_temperature: Scalar = 0.5,
     negative_temperature: Scalar = 0.02,
     base: Scalar = 0.5,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -37,7 +38,7 @@ def multi_similarity_loss(
     of the loss.
 
     Args:
-        embeddings, labels, axis_name, where, weights: See `jaxloss.representation`.
+        embeddings, labels, chunk_size, axis_name, where, weights: See `jaxloss.representation`.
         positive_temperature: :math:`\tau_p` > 0. The smaller, the more the least similar positive counts.
         negative_temperature: :math:`\tau_n` > 0. The smaller, the more the most similar negative counts.
         base: Threshold :math:`\lambda`, a cosine.
@@ -60,15 +61,20 @@ def multi_similarity_loss(
         Wang et al. (2019), Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning.
         https://arxiv.org/abs/1904.06627
     """
-    x, crowd, positives, negatives = grouped(where, axis_name, embeddings, labels)
+    x, group = labelled(where, axis_name, chunk_size, embeddings, labels)
     near = checks.scalar("positive_temperature", positive_temperature, x.dtype, above=0)
     far = checks.scalar("negative_temperature", negative_temperature, x.dtype, above=0)
     base = checks.scalar("base", base, x.dtype)
     x = unit(x)
-    excess = similarities(x, crowd.everybody(x)) - base
-    attracted = near * numerics.softplus(gathered(-excess / near, positives))
-    repelled = far * numerics.softplus(gathered(excess / far, negatives))
-    return reduce(attracted + repelled, where=where, weights=weights, reduction=over(axis_name, reduction))
+
+    def of_rows(cosines: Array, positives: Array, negatives: Array) -> Array:
+        excess = cosines - base
+        attracted = near * numerics.softplus(gathered(-excess / near, positives))
+        repelled = far * numerics.softplus(gathered(excess / far, negatives))
+        return attracted + repelled
+
+    values = group.anchors(of_rows, x, x)
+    return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
 
 
 def circle_loss(
@@ -77,6 +83,7 @@ def circle_loss(
     *,
     margin: Scalar = 0.4,
     scale: Scalar = 80.0,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -92,7 +99,7 @@ def circle_loss(
     differentiation, so the gradient is not that of the value (Keras differentiates them).
 
     Args:
-        embeddings, labels, axis_name, where, weights: See `jaxloss.representation`.
+        embeddings, labels, chunk_size, axis_name, where, weights: See `jaxloss.representation`.
         margin: Relaxation :math:`m`, a cosine, in [0, 1]; the paper uses 0.4 for retrieval and 0.25 for faces.
         scale: :math:`\gamma` > 0; the paper uses 80 and 256.
         reduction: Over the anchors ``[..., N]``; see `jaxloss.reduce`. An anchor without positives or without
@@ -114,14 +121,17 @@ def circle_loss(
         Sun et al. (2020), Circle Loss: A Unified Perspective of Pair Similarity Optimization.
         https://arxiv.org/abs/2002.10857
     """
-    x, crowd, positives, negatives = grouped(where, axis_name, embeddings, labels)
+    x, group = labelled(where, axis_name, chunk_size, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, at_least=0, at_most=1)
     scale = checks.scalar("scale", scale, x.dtype, above=0)
     x = unit(x)
-    cosines = similarities(x, crowd.everybody(x))
-    fixed = jax.lax.stop_gradient(cosines)
-    low = -scale * numerics.positive_part(1 + margin - fixed) * (cosines - (1 - margin))
-    high = scale * numerics.positive_part(fixed + margin) * (cosines - margin)
-    values = numerics.softplus(gathered(low, positives) + gathered(high, negatives))
-    complete = jnp.any(positives, axis=-1) & jnp.any(negatives, axis=-1)
+
+    def of_rows(cosines: Array, positives: Array, negatives: Array) -> tuple[Array, Array]:
+        fixed = jax.lax.stop_gradient(cosines)
+        low = -scale * numerics.positive_part(1 + margin - fixed) * (cosines - (1 - margin))
+        high = scale * numerics.positive_part(fixed + margin) * (cosines - margin)
+        values = numerics.softplus(gathered(low, positives) + gathered(high, negatives))
+        return values, jnp.any(positives, axis=-1) & jnp.any(negatives, axis=-1)
+
+    values, complete = group.anchors(of_rows, x, x)
     return reduce(values, where=some(where, complete), weights=weights, reduction=over(axis_name, reduction))

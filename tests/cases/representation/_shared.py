@@ -46,7 +46,7 @@ def labelled(rng, batch):
 def in_sets(one):
     """An oracle of one batch, applied to every set of examples."""
 
-    def oracle(embeddings, labels, **hypers):
+    def oracle(embeddings, labels, chunk_size=None, **hypers):
         sets = zip(embeddings.reshape(-1, *embeddings.shape[-2:]), labels.reshape(-1, labels.shape[-1]), strict=True)
         return np.array([one(x, y, **hypers) for x, y in sets]).reshape(labels.shape)
 

@@ -13,7 +13,7 @@ from tests.cases.representation._shared import ROUNDED, cosine_table, matched_se
 def _of_pairs(one):
     """An oracle of two matched sets, applied to every pair of sets."""
 
-    def oracle(first, second, ring=False, **hypers):
+    def oracle(first, second, ring=False, chunk_size=None, **hypers):
         sets = zip(first.reshape(-1, *first.shape[-2:]), second.reshape(-1, *first.shape[-2:]), strict=True)
         return np.array([one(x, y, **hypers) for x, y in sets]).reshape(first.shape[:-1])
 
@@ -45,10 +45,10 @@ CASES = [
         structures={"two features": vectors("queries", "keys", size=2)},
         oracle=lambda queries, keys, **hypers: _of_pairs(_infonce)(queries, keys, **hypers),
         source="scipy.special.log_softmax of SciPy's cosines",
-        hypers={"temperature": 0.6, "ring": True},
-        static=("ring",),
+        hypers={"temperature": 0.6, "ring": True, "chunk_size": 2},
+        static=("ring", "chunk_size"),
         meets=True,
-        bad_hypers=({"temperature": 0.0},),
+        bad_hypers=({"temperature": 0.0}, {"chunk_size": 0}),
         ulps=ROUNDED,
         extremes=matched_sets("queries", "keys"),
     ),
@@ -58,10 +58,10 @@ CASES = [
         structures={"two features": vectors("image_embeddings", "text_embeddings", size=2)},
         oracle=lambda image_embeddings, text_embeddings, **h: _of_pairs(_clip)(image_embeddings, text_embeddings, **h),
         source="scipy.special.log_softmax of SciPy's cosines",
-        hypers={"temperature": 0.6, "ring": True},
-        static=("ring",),
+        hypers={"temperature": 0.6, "ring": True, "chunk_size": 2},
+        static=("ring", "chunk_size"),
         meets=True,
-        bad_hypers=({"temperature": 0.0},),
+        bad_hypers=({"temperature": 0.0}, {"chunk_size": 0}),
         ulps=ROUNDED,
         extremes=matched_sets("image_embeddings", "text_embeddings"),
     ),
@@ -73,10 +73,10 @@ CASES = [
             image_embeddings, text_embeddings, **h
         ),
         source="scipy.special.log_expit of SciPy's cosines",
-        hypers={"temperature": 0.6, "bias": -0.5, "ring": True},
-        static=("ring",),
+        hypers={"temperature": 0.6, "bias": -0.5, "ring": True, "chunk_size": 2},
+        static=("ring", "chunk_size"),
         meets=True,
-        bad_hypers=({"temperature": 0.0},),
+        bad_hypers=({"temperature": 0.0}, {"chunk_size": 0}),
         ulps=ROUNDED,
         extremes=matched_sets("image_embeddings", "text_embeddings"),
     ),
@@ -84,11 +84,12 @@ CASES = [
         fn=jaxloss.n_pairs_loss,
         draw=vectors("anchors", "positives"),
         structures={"two features": vectors("anchors", "positives", size=2)},
-        oracle=lambda anchors, positives, ring=False: _of_pairs(lambda x, y: _one_way(x @ y.T))(anchors, positives),
-        hypers={"ring": True},
-        static=("ring",),
+        oracle=lambda anchors, positives, **h: _of_pairs(lambda x, y: _one_way(x @ y.T))(anchors, positives, **h),
+        hypers={"ring": True, "chunk_size": 2},
+        static=("ring", "chunk_size"),
         source="scipy.special.log_softmax of inner products",
         meets=True,
+        bad_hypers=({"chunk_size": 0},),
         ulps=ROUNDED,
         extremes={n: x for n, x in matched_sets("anchors", "positives").items() if n != "large"}
         | {"large": {"anchors": 1e15 * np.eye(2), "positives": -1e15 * np.eye(2)}},

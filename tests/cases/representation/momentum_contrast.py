@@ -17,7 +17,7 @@ def _queued(count, size):
     }
 
 
-def _queue(queries, keys, negatives, temperature=0.07):
+def _queue(queries, keys, negatives, temperature=0.07, chunk_size=None):
     flat = zip(*(x.reshape(-1, x.shape[-1]) for x in (queries, keys)), strict=True)
     logits = [cosine_table(q[None], np.stack([k, *negatives]))[0] / temperature for q, k in flat]
     return np.array([-scipy.special.log_softmax(row)[0] for row in logits]).reshape(queries.shape[:-1])
@@ -30,9 +30,10 @@ CASES = [
         structures={"one negative": _queued(1, D), "two features": _queued(4, 2)},
         oracle=_queue,
         source="scipy.special.log_softmax of SciPy's cosines",
-        hypers={"temperature": 0.6},
+        hypers={"temperature": 0.6, "chunk_size": 2},
+        static=("chunk_size",),
         shared=("negatives",),
-        bad_hypers=({"temperature": 0.0},),
+        bad_hypers=({"temperature": 0.0}, {"chunk_size": 0}),
         ulps=ROUNDED,
         extremes={n: {**x, "negatives": x["keys"]} for n, x in matched_sets("queries", "keys").items()},
     ),

@@ -30,7 +30,7 @@ def _circle(x, y, margin=0.4, scale=80.0):
     return [one(s, near, far) for s, (_, near, far) in zip(cosine_table(x, x), sides(x, y), strict=True)]
 
 
-def _circle_slopes(embeddings, labels, margin=0.4, scale=80.0):
+def _circle_slopes(embeddings, labels, margin=0.4, scale=80.0, chunk_size=None):
     """With the weights of the pairs held constant."""
     unit = lambda x: x / np.sqrt(np.sum(x**2, -1, keepdims=True))
     table = lambda x: unit(x) @ np.swapaxes(unit(x), -1, -2)
@@ -56,9 +56,10 @@ CASES = [
         structures={"two features": in_the_plane},
         oracle=in_sets(_multi_similarity),
         source="formula of the paper, anchor by anchor",
-        hypers={"positive_temperature": 0.75, "negative_temperature": 0.15, "base": 0.3},
+        hypers={"positive_temperature": 0.75, "negative_temperature": 0.15, "base": 0.3, "chunk_size": 2},
+        static=("chunk_size",),
         meets=True,
-        bad_hypers=({"positive_temperature": 0.0}, {"negative_temperature": -1.0}),
+        bad_hypers=({"positive_temperature": 0.0}, {"negative_temperature": -1.0}, {"chunk_size": 0}),
         ulps=ROUNDED,
         extremes=SETS,
     ),
@@ -68,11 +69,12 @@ CASES = [
         structures={"two features": in_the_plane},
         oracle=in_sets(_circle),
         source="formula of the paper, anchor by anchor",
-        hypers={"margin": 0.3, "scale": 4.0},
+        hypers={"margin": 0.3, "scale": 4.0, "chunk_size": 2},
+        static=("chunk_size",),
         ends=({"margin": 0.0, "scale": 4.0}, {"margin": 1.0, "scale": 4.0}),
         slopes=_circle_slopes,
         meets=True,
-        bad_hypers=({"margin": -0.1}, {"margin": 1.1}, {"scale": 0.0}),
+        bad_hypers=({"margin": -0.1}, {"margin": 1.1}, {"scale": 0.0}, {"chunk_size": 0}),
         ulps=ROUNDED,
         exempt={"derivatives": "the weights of pairs are constants of differentiation, as in the paper"},
         extremes=SETS,
