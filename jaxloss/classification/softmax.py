@@ -6,6 +6,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.sharded_classes import all_classes, of_label
+from jaxloss._floor.maths.sharded_softmax_terms import sharded_terms
 from jaxloss._floor.maths.softmax_terms import (
     is_zero,
     label_terms,
@@ -16,7 +18,7 @@ from jaxloss._floor.maths.softmax_terms import (
     times_class_weights,
 )
 from jaxloss._floor.reduction import hide, promote, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
 __all__ = ["nll_loss", "softmax_cross_entropy", "softmax_cross_entropy_with_integer_labels"]
 
@@ -34,6 +36,7 @@ def softmax_cross_entropy_with_integer_labels(
     label_smoothing: Scalar = 0.0,
     class_weights: ArrayLike | None = None,
     z_loss: Scalar = 0.0,
+    vocab_axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -56,6 +59,10 @@ def softmax_cross_entropy_with_integer_labels(
         label_smoothing: Share of the target spread evenly over all K classes, the true one included; in [0, 1].
         class_weights: Shape ``[K]``, >= 0; None gives all classes weight 1. A class of weight 0 is not trained on.
         z_loss: Factor of the squared log-normaliser, which keeps logits from drifting; >= 0.
+        vocab_axis_name: Mesh axis that the classes are spread over, inside `jax.shard_map`: the vocabulary-parallel
+            cross-entropy of Megatron. ``logits`` and ``class_weights`` are this device's slice of the classes, all of
+            one size and in order; labels, masks and weights are equal along the axis, and labels count all classes.
+            A few numbers per example travel, none for the gradient. None if all classes are here.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -76,24 +83,30 @@ def softmax_cross_entropy_with_integer_labels(
         https://arxiv.org/abs/1512.00567
         Chowdhery et al. (2022), PaLM: Scaling Language Modeling with Pathways (z-loss).
         https://arxiv.org/abs/2204.02311
+        Shoeybi et al. (2019), Megatron-LM: Training Multi-Billion Parameter Language Models Using Model Parallelism
+        (classes over devices). https://arxiv.org/abs/1909.08053
     """
     logits, labels = checks.scores_and_labels(twin="softmax_cross_entropy", logits=logits, labels=labels)
     keep = mask_of_rows(where, logits)
     labels = hide(keep, labels)
-    num_classes = logits.shape[-1]
+    here = logits.shape[-1]
+    num_classes = all_classes(vocab_axis_name, here)
     value_checks.ensure_labels(labels, num_classes)
     inside = jnp.clip(labels, 0, num_classes - 1)
     dtype = promote(logits[..., :0])[0].dtype
     smoothing = checks.scalar("label_smoothing", label_smoothing, dtype, at_least=0, at_most=1)
     z_factor = checks.scalar("z_loss", z_loss, dtype, at_least=0)
-    per_class = optional_class_vector(num_classes, dtype, class_weights=class_weights)
-    own = None if per_class is None else per_class[inside]
-    if is_zero(smoothing):
-        values, spread, peak = label_terms(logits, inside, keep)
+    per_class = optional_class_vector(here, dtype, class_weights=class_weights)
+    own = None if per_class is None else of_label(vocab_axis_name, per_class, inside)
+    scale = None if is_zero(smoothing) else jnp.ones(here, dtype) if per_class is None else per_class
+    if vocab_axis_name is not None:
+        values, even, spread, peak = sharded_terms(vocab_axis_name, logits, inside, scale, keep)
+    elif scale is None:
+        (values, spread, peak), even = label_terms(logits, inside, keep), None
     else:
-        scale = jnp.ones(num_classes, dtype) if per_class is None else per_class
-        nll, even, spread, peak = smoothed_terms(logits, inside, scale, keep)
-        values = (1 - smoothing) * nll + smoothing * (even if own is None else numerics.divide(even, own))
+        values, even, spread, peak = smoothed_terms(logits, inside, scale, keep)
+    if even is not None:
+        values = (1 - smoothing) * values + smoothing * (even if own is None else numerics.divide(even, own))
     if not is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
     values = numerics.poison(values, inside == labels)

@@ -41,9 +41,10 @@ def generator() -> np.random.Generator:
 
 
 def keyword_parameters(fn: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The hyperparameters of a loss; ``axis_name`` says where its examples are and is none."""
+    """The hyperparameters of a loss; an axis name says where its examples or classes are and is none."""
     parameters = inspect.signature(fn).parameters.values()
-    return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in ("axis_name", *TAIL)}
+    named = (p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in TAIL)
+    return {p.name: p for p in named if not p.name.endswith("axis_name")}
 
 
 def settings(case: Case) -> list[Mapping[str, Any]]:

@@ -16,18 +16,20 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.sharded_classes import added, first_class, highest, of_label, typed_axes
 from jaxloss._floor.mesh import vary_over, varying_axes
-from jaxloss._floor.typing import Array
+from jaxloss._floor.typing import Array, AxisName
 
 __all__ = ["Head", "Options", "Plan", "projected_cross_entropy"]
 
 
 class Plan(NamedTuple):
-    """What sets the structure of the program."""
+    """What sets the structure of the program; with an axis name the classes are spread over its devices."""
 
     chunk: int
     smooth: bool
     penalize: bool
+    axis_name: AxisName | None = None
 
 
 class Options(NamedTuple):
@@ -137,17 +139,25 @@ def _present(tile: Tile) -> tuple[Array, Array]:
     return (ones if tile.weights is None else ones * tile.weights), present
 
 
+def _local(plan: Plan, head: Head, labels: Array, some: Any) -> tuple[Array, Any]:
+    """Labels counted from the first class here, and ``some`` numbers for all devices, typed as the classes here are."""
+    axes = typed_axes(plan.axis_name)
+    first = first_class(plan.axis_name, head.kernel.shape[-1])
+    return vary_over(labels, axes) - first, vary_over(some, axes)
+
+
 def _rows(plan: Plan, head: Head, labels: Array, options: Options) -> Row:
     """The pass over the classes. The label is kept apart from the others, for its relative accuracy."""
     _, work = _operand(head)
-    zero = _zero(labels, work)
+    places, local = _local(plan, head, labels, options)
+    zero = _zero(places, work)
     # The largest score so far; finite from the start, so that differences are numbers.
     start = zero + float(jnp.finfo(work).min) / 4
 
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def step(carry: tuple[Array, ...], index: Array) -> tuple[tuple[Array, ...], None]:
         top, total, own, lean, mass, count = carry
-        tile = _tile(plan, head, labels, options, index)
+        tile = _tile(plan, head, places, local, index)
         others = jnp.where(tile.is_label, -jnp.inf, tile.scores)
         peak = jnp.maximum(top, jax.lax.stop_gradient(jnp.max(others, axis=-1)))
         total = total * jnp.exp(top - peak) + jnp.sum(jnp.exp(others - peak[..., None]), axis=-1)
@@ -161,16 +171,22 @@ def _rows(plan: Plan, head: Head, labels: Array, options: Options) -> Row:
             count = count + jnp.sum(present, axis=-1, dtype=jnp.int32)
         return (peak, total, own, lean, mass, count), None
 
-    first = (start, zero, zero, zero, zero, _zero(labels, jnp.int32))
-    (top, total, own, lean, mass, count), _ = jax.lax.scan(step, first, _steps(plan, head))
-    peak = jax.lax.stop_gradient(jnp.maximum(top, own))
+    first = (start, zero, zero, zero, zero, _zero(places, jnp.int32))
+    (top, total, own, *even), _ = jax.lax.scan(step, first, _steps(plan, head))
+    # On all devices: a few numbers for each token travel.
+    peak, lower = highest(plan.axis_name, top), top
+    total, own = added(plan.axis_name, (total * jnp.exp(lower - peak), own))
+    top, peak = peak, jax.lax.stop_gradient(jnp.maximum(peak, own))
     gap = own - peak
     spread = jnp.log1p(total * jnp.exp(top - peak) + jnp.expm1(gap))
     nll = spread - gap
     if not plan.smooth:
-        return Row(nll, spread, peak, zero, zero, zero)
-    weight = zero + 1 if options.class_weights is None else options.class_weights[labels]
-    each = numerics.divide(zero + 1, count.astype(work) * weight)
+        return Row(nll, spread, peak, *(3 * [jnp.zeros_like(nll)]))
+    lean, mass, count = even
+    lean, mass, count = added(plan.axis_name, (lean + (top - lower) * mass, mass, count))
+    one = jnp.ones_like(nll)
+    weight = one if options.class_weights is None else of_label(plan.axis_name, options.class_weights, labels)
+    each = numerics.divide(one, count.astype(work) * weight)
     uniform = lean + ((peak - top) + spread) * mass + weight * nll
     return Row(nll, spread, peak, uniform * each, (mass + weight) * each, each)
 
@@ -199,6 +215,7 @@ def _pull(plan: Plan, tile: Tile, row: Row, options: Options) -> Array:
 def _push(plan: Plan, head: Head, labels: Array, options: Options, row: Row, moved: Head) -> Array:
     """The slope of the loss along tangents of the linear map, any of which may be `SymbolicZero` or None."""
     factor, work = _operand(head)
+    labels, (options, row) = _local(plan, head, labels, (options, row))
     hidden, kernel, bias = (None if isinstance(x, SymbolicZero) else x for x in moved)
     hidden = None if hidden is None else hidden.astype(work)
 
@@ -212,8 +229,9 @@ def _push(plan: Plan, head: Head, labels: Array, options: Options, row: Row, mov
             # The product with the kernel comes first: its transpose then accumulates in the working dtype.
             total = total + jnp.sum(hidden * _dot(pull.astype(factor), tile.columns, (-1, -1), work), axis=-1)
         if columns is not None:
-            scores = _dot(head.hidden.astype(factor), columns.astype(factor), (-1, -2), factor)
-            total = total + jnp.sum(pull * scores.astype(work), axis=-1)
+            # With the same factor as above, so that the transpose rounds the pulls once for both products.
+            turned = _dot(pull.astype(factor), columns.astype(factor), (-1, -1), factor)
+            total = total + jnp.sum(head.hidden.astype(work) * turned.astype(work), axis=-1)
         if bias is not None:
             total = total + jnp.sum(pull * jnp.expand_dims(bias, range(labels.ndim)), axis=-1)
         return total
@@ -223,15 +241,20 @@ def _push(plan: Plan, head: Head, labels: Array, options: Options, row: Row, mov
         shift = None if bias is None else _slice(bias, index, plan.chunk).astype(work)
         return total + slope(hidden, columns, shift, index), None
 
-    return jax.lax.scan(step, _zero(labels, work), _steps(plan, head))[0]
+    return added(plan.axis_name, jax.lax.scan(step, _zero(labels, work), _steps(plan, head))[0])
 
 
 def projected_cross_entropy(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
-    """The loss of every token; ``labels`` lie in the range of the classes."""
+    """The loss of every token; ``labels`` lie in the range of the classes, of those on all devices."""
     # Inside `jax.shard_map` a gradient is summed over devices where its input begins to differ between them: here,
-    # once, and not chunk by chunk.
-    axes = tuple({axis: None for x in jax.tree.leaves((head, labels, options)) for axis in varying_axes(x)})
-    return _projected_cross_entropy(plan, *jax.tree.map(lambda x: vary_over(x, axes), (head, labels, options)))
+    # once, and not chunk by chunk. What is known of a token in the end is the same for all slices of the classes.
+    sliced = typed_axes(plan.axis_name)
+    axes = {axis: None for x in jax.tree.leaves((head, labels, options)) for axis in varying_axes(x)}
+    shared = tuple(axis for axis in axes if axis not in sliced)
+    head = vary_over(head, (*shared, *sliced))
+    per_class = vary_over(options.class_weights, (*shared, *sliced))
+    labels, options = vary_over((labels, options._replace(class_weights=None)), shared)
+    return _projected_cross_entropy(plan, head, labels, options._replace(class_weights=per_class))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.sharded_classes import all_classes, of_label
 from jaxloss._floor.maths.softmax_terms import is_zero, optional_class_vector, times_class_weights
 from jaxloss._floor.reduction import hide, reduce
-from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.language._projected_softmax import Head, Options, Plan, projected_cross_entropy
 
 __all__ = ["linear_softmax_cross_entropy"]
@@ -30,6 +31,7 @@ def linear_softmax_cross_entropy(
     z_loss: Scalar = 0.0,
     soft_cap: Scalar | None = None,
     chunk_size: int | None = None,
+    vocab_axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -47,7 +49,8 @@ def linear_softmax_cross_entropy(
     reduction, in reverse and in forward mode. Two differences from PyTorch and common kernels: ``kernel`` is
     ``[features, classes]``, and products accumulate in float32 for 16-bit inputs.
 
-    Shard tokens over devices, not classes: if a kernel is split over its classes, each chunk is on one device.
+    Over devices: split tokens in any way, or the classes by ``vocab_axis_name``, or both. Under a plain `jax.jit` a
+    kernel that is split over its classes is gathered on every device, each of which then computes all chunks.
 
     Args:
         hidden: Last hidden states, shape ``[..., D]``, floating.
@@ -63,6 +66,10 @@ def linear_softmax_cross_entropy(
         chunk_size: Number of classes per chunk, >= 1, static. None takes 1024, or more if there are few tokens, so that
             a chunk has 8 million scores. Larger chunks need more memory, smaller ones more passes over the gradient of
             ``hidden``.
+        vocab_axis_name: Mesh axis that the classes are spread over, inside `jax.shard_map`. ``kernel``, ``bias`` and
+            ``class_weights`` are this device's slice of the classes, all of one size and in order; everything else is
+            equal along the axis, and labels count all classes. A few numbers per token travel, and the gradient of
+            ``hidden``, which is summed; neither scores nor the kernel do. None if all classes are here.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
@@ -83,23 +90,27 @@ def linear_softmax_cross_entropy(
         https://arxiv.org/abs/2411.09009
         Gemma Team (2024), Gemma 2: Improving Open Language Models at a Practical Size (soft cap).
         https://arxiv.org/abs/2408.00118
+        Shoeybi et al. (2019), Megatron-LM: Training Multi-Billion Parameter Language Models Using Model Parallelism
+        (classes over devices). https://arxiv.org/abs/1909.08053
     """
     hidden, kernel, labels = _checked(hidden, kernel, labels)
     hidden, labels = hide(where, hidden, event_ndim=1), hide(where, labels)
-    num_classes = kernel.shape[-1]
+    here = kernel.shape[-1]
+    num_classes = all_classes(vocab_axis_name, here)
     value_checks.ensure_labels(labels, num_classes)
     inside = jnp.clip(labels, 0, num_classes - 1)
     work = jnp.float64 if jnp.float64 in (hidden.dtype, kernel.dtype) else jnp.float32
     smoothing = checks.scalar("label_smoothing", label_smoothing, work, at_least=0, at_most=1)
     z_factor = checks.scalar("z_loss", z_loss, work, at_least=0)
     cap = None if soft_cap is None else jnp.asarray(checks.scalar("soft_cap", soft_cap, work, above=0), work)
-    per_class = optional_class_vector(num_classes, work, class_weights=class_weights)
-    plan = Plan(_chunk(chunk_size, labels.size, num_classes), not is_zero(smoothing), not is_zero(z_factor))
-    head = Head(hidden, kernel, optional_class_vector(num_classes, work, bias=bias))
+    per_class = optional_class_vector(here, work, class_weights=class_weights)
+    chunk = _chunk(chunk_size, labels.size, here)
+    plan = Plan(chunk, not is_zero(smoothing), not is_zero(z_factor), vocab_axis_name)
+    head = Head(hidden, kernel, optional_class_vector(here, work, bias=bias))
     options = Options(jnp.asarray(smoothing, work), jnp.asarray(z_factor, work), cap, per_class)
     values = projected_cross_entropy(plan, head, inside, options)
     values = numerics.poison(values, inside == labels)
-    own = None if per_class is None else per_class[inside]
+    own = None if per_class is None else of_label(vocab_axis_name, per_class, inside)
     return reduce(values, where=where, weights=times_class_weights(where, weights, own, reduction), reduction=reduction)
 
 
