@@ -27,9 +27,6 @@ TPU_SIZES = (64, 1024, 16384, 65536)
 CHUNK = 128
 """Rows of a chunk where the loss takes them: no default chunk has fewer."""
 
-SECONDS = 10.0
-"""CPU time for one loss: a larger N is not timed if that of the smaller ones says that it would take longer."""
-
 REPEATS = 3
 MEMORY = 4 * 2**30
 """A program that needs more is not run."""
@@ -111,8 +108,10 @@ def seconds(program: Any, arrays: Mapping[str, Any]) -> float:
     return statistics.median(once(count) for _ in range(REPEATS))
 
 
-def measure(form: Any, options: Mapping[str, int], sizes: Sequence[int], tpu_sizes: Sequence[int]) -> Curve:
-    """The figures of one loss, until they take too long."""
+def measure(
+    form: Any, options: Mapping[str, int], sizes: Sequence[int], tpu_sizes: Sequence[int], limit: float
+) -> Curve:
+    """The figures of one loss; no N is timed for which the smaller ones foretell more than ``limit`` seconds."""
     curve = Curve(form.name, form.length, options)
     timed = True
     for size in sizes:
@@ -120,7 +119,7 @@ def measure(form: Any, options: Mapping[str, int], sizes: Sequence[int], tpu_siz
         memory = program.memory_analysis()
         curve.cpu[size] = memory.temp_size_in_bytes
         needs = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
-        timed = timed and needs < MEMORY and _expected(curve.seconds, size) * (REPEATS + 1) < SECONDS
+        timed = timed and needs < MEMORY and _expected(curve.seconds, size) * (REPEATS + 1) < limit
         if timed:
             curve.seconds[size] = seconds(program, form.arrays(size))
     for size in tpu_sizes:
@@ -208,6 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parse.add_argument("--only", metavar="NAME", action="append", help="one loss by name; may be repeated")
     parse.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
     parse.add_argument("--tpu-sizes", type=int, nargs="*", default=TPU_SIZES, metavar="N")
+    parse.add_argument("--seconds", type=float, default=10.0, help="CPU time for one N of one loss, at most")
     parse.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/results"), metavar="DIR")
     options = parse.parse_args(argv)
 
@@ -223,7 +223,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             continue
         for form, _ in growth_search.quadratic(case):
             for chosen in options_of(case):
-                curves.append(measure(form, chosen, options.sizes, options.tpu_sizes))
+                curves.append(measure(form, chosen, options.sizes, options.tpu_sizes, options.seconds))
                 print(f"{form.name}, {names(curves[-1])} {chosen or ''}", file=sys.stderr, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "growth.json").write_text(json.dumps([dataclasses.asdict(curve) for curve in curves], indent=1))

@@ -211,6 +211,8 @@ def _pairs(name: str, loss: Callable[..., jax.Array], **options: Any) -> Task:
 def tasks() -> list[Task]:
     return [
         _language("next token, dense logits, plain jit", _dense, plain=True),
+        _language("next token, dense logits", _dense),
+        _language("next token, linear head", jaxloss.linear_softmax_cross_entropy),
         _pairs("CLIP, gathered", jaxloss.clip_loss),
         _pairs("CLIP, ring", jaxloss.clip_loss, ring=True),
         _pairs("SigLIP, gathered", jaxloss.siglip_loss),
