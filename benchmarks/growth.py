@@ -88,9 +88,10 @@ def temporaries_on_tpu(form: Any, size: int, options: Mapping[str, int]) -> floa
     names = list(shapes)
     fn = lambda *arrays: form.value_and_grad(dict(zip(names, arrays, strict=True)), **options)
     try:
-        return tpu.compile_for_tpu(fn, list(shapes.values())).memory_analysis().temp_size_in_bytes
+        memory: Any = tpu.compile_for_tpu(fn, list(shapes.values())).memory_analysis()
+        return memory.temp_size_in_bytes
     except jax.errors.JaxRuntimeError as error:
-        used = re.search(r"Used ([\d.]+)([KMGT]) of", str(error))
+        used = re.search(r"temporaries \(([\d.]+)([KMGT])\)", str(error))
         return float(used.group(1)) * 1024 ** ("KMGT".index(used.group(2)) + 1) if used else None
 
 

@@ -1,8 +1,8 @@
 """Which losses are quadratic in anything: the work and the largest array of value and gradient, traced at two sizes.
 
 Nothing is compiled, so that all Cases of the tests take a minute. Every axis is tried: all axes of one length in the
-inputs of a Case become ``N``, then ``2 N``. A loss is quadratic if an array or the work outgrows the inputs by more than
-half a power of ``N``.
+inputs of a Case become ``N``, then ``2 N``. A loss is quadratic if an array or the work outgrows the inputs by more
+than half a power of ``N``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pathlib
 
@@ -53,6 +54,17 @@ def test_memory_in_chunks_is_linear(case: Case) -> None:
 def test_memory_of_all_pairs_is_quadratic() -> None:
     """The same measure with all pairs in one chunk."""
     assert grows(growth_search.Form(CASES["siglip_loss"]), SIZES, chunk_size=SIZES[-1]) > 1.8
+
+
+@pytest.mark.full
+@pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu, the TPU compiler, is not installed")
+@pytest.mark.xdist_group("tpu compiler")
+@pytest.mark.usefixtures("no_compilation_cache")
+def test_what_does_not_fit_a_chip_has_a_size() -> None:
+    """Two arrays of 32 GiB: the compiler says how much it would need."""
+    found = growth.temporaries_on_tpu(growth_search.Form(CASES["squared_error"]), 2**33, {})
+    assert found is not None
+    assert found > 2**36
 
 
 def test_fit() -> None:
