@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, reduce
+from jaxloss._floor.maths.directions import half_squared_chord
+from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, promote, reduce
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
@@ -19,25 +20,21 @@ def _total(x: Array, mass: Array | None) -> Array:
     return jnp.sum(x, axis=-1) if mass is None else pool_mean(x, mass)
 
 
-def _one_minus_cosine(x: Array, y: Array, mass: Array | None, *, half_gap: Array | None = None) -> Array:
+def _one_minus_cosine(x: Array, y: Array, mass: Array | None, half_gap: Array) -> Array:
     """Half the squared chord between the directions; 1, flat, where one of them has none.
 
     The chord is taken as ``(x - y) / |x| + y (1 / |x| - 1 / |y|)``: of equal vectors both summands are exactly 0,
-    where a difference of two roundings, fused into the divisions, need not be. ``half_gap`` is ``(x - y) / 2`` where
-    the caller knows it better than the difference of the two.
+    where a difference of two roundings, fused into the divisions, need not be. ``half_gap`` is ``(x - y) / 2``, which
+    the caller knows better than the difference of the two.
     """
     scale_x, scale_y = numerics.binary_scale_of(x), numerics.binary_scale_of(y)
     x, y = x / scale_x, y / scale_y
-    gap = x - y
-    if half_gap is not None:
-        gap = jnp.where(scale_x == scale_y, 2 * (half_gap / scale_x), gap)
+    gap = jnp.where(scale_x == scale_y, 2 * (half_gap / scale_x), x - y)
     both = jnp.stack([x, y])
     lengths = numerics.sqrt(_total(jnp.square(both), None if mass is None else jnp.broadcast_to(mass, both.shape)))
     inverse = 1 / jnp.where(lengths == 0, jnp.ones((), x.dtype), lengths)
-    shorter = inverse[0] - inverse[1]
-    if half_gap is not None:
-        growth = -_total(gap * (x + y), mass) * inverse[0] * inverse[1] / jnp.sum(1 / inverse, axis=0)
-        shorter = jnp.where((scale_x == scale_y)[..., 0], growth, shorter)
+    growth = -_total(gap * (x + y), mass) * inverse[0] * inverse[1] / jnp.sum(1 / inverse, axis=0)
+    shorter = jnp.where((scale_x == scale_y)[..., 0], growth, inverse[0] - inverse[1])
     chord = gap * inverse[0][..., None] + y * shorter[..., None]
     half_chord = 0.5 * _total(jnp.square(chord), mass)
     undefined = jnp.any(lengths == 0, axis=0) & jnp.isfinite(half_chord)
@@ -120,8 +117,9 @@ def cosine_distance(
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_axes("features", predictions=predictions)
-    predictions, targets = blank(where, predictions, targets, event_ndim=1)
-    values = _one_minus_cosine(predictions, targets, None)
+    if not jnp.issubdtype(targets.dtype, jnp.floating):
+        (targets,) = promote(targets)
+    values = half_squared_chord(*(hide(where, x, event_ndim=1, fill=1) for x in (predictions, targets)))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -172,7 +170,7 @@ def pearson_correlation_loss(
     where, weights, predictions, targets = whole_pool(axis_name, where, weights, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     x, y = _half_deviations(predictions, mass), _half_deviations(targets, mass)
-    values = _one_minus_cosine(x, y, mass, half_gap=_quarter_gaps(predictions, targets, mass))
+    values = _one_minus_cosine(x, y, mass, _quarter_gaps(predictions, targets, mass))
     return reduce(values, where=_nonempty(present, predictions), reduction=reduction)
 
 
