@@ -28,6 +28,10 @@ QUICK_SCALE, QUICK_ROUNDS = 2.0**-12, 3
 ROUNDS, PAGE_ROUNDS = 15, 9
 
 
+Chosen = tuple[str, Callable[[], Any]]
+"""A title, and what makes the task."""
+
+
 def parser() -> argparse.ArgumentParser:
     parse = argparse.ArgumentParser("python -m benchmarks", description="Speed and memory of jaxloss and its peers.")
     parse.add_argument("--quick", action="store_true", help="a smoke test: tiny inputs, few rounds, no TPU compiler")
@@ -51,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else PAGE_ROUNDS if options.page else ROUNDS)
 
-    from benchmarks import aggregators, masks, page, peers, report, workloads
+    from benchmarks import aggregators, page, peers, report, workloads
+    from benchmarks.masks import table
     from jaxloss.benchmarks import machine, tpu
 
     if "aggregators" in (options.only or ()):
@@ -59,49 +64,53 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.only.remove("aggregators")
         if not options.only:
             return 0
-    known = {row.loss for row in workloads.HEADLINE} if not options.all else None
-    if known and (unknown := sorted(set(options.only or ()) - known)):
+    known = {row.loss for row in workloads.HEADLINE}
+    if not options.all and (unknown := sorted(set(options.only or ()) - known)):
         parser().error(f"no workload for {', '.join(unknown)}; known: {', '.join(sorted(known))}")
     scale = options.size_scale * (QUICK_SCALE if options.quick and not options.all else 1.0)
-    chosen = workloads.sweep(scale) if options.all else workloads.headline(scale, options.only)
-    reason = "left out" if options.quick or options.no_tpu else tpu.unavailable()
+    reason = "left out" if options.quick or options.no_tpu or options.grow else tpu.unavailable()
     setting = machine.environment(peers.PACKAGES) | {"rounds": rounds, "scale": scale, "tpu": reason or tpu.TOPOLOGY}
     if reason:
         print(f"no TPU compiler: {reason}")
     measure = {"rounds": rounds, "seed": options.seed, "builds": 1 if options.quick or options.page else 3}
-    measure["tpu"] = () if reason else ("v5e",)
     if options.grow:
-        for title, grown in page.grown(options.only, measure | {"tpu": ()}, full=True):
-            print(f"\n{title}\n{grown}", flush=True)
+        for title, sizes in page.grown(options.only, measure, scale=scale, full=True):
+            print(f"\n{title}\n{sizes}", flush=True)
         return 0
 
-    found, costs = [], []
-    for title, make in _with_bar(list(chosen)):
-        try:
-            task = make()
-        except ArithmeticError as error:
-            print(f"{title}: {error}")
-            continue
-        found.append(task.compare(**measure))
-        if len(found[-1].entries) > 1 and not options.page:
-            print(f"{found[-1].table()}\n", flush=True)
-        if title.count(",") == 1:  # no options
-            costs.append(masks.measure(task))
-        del task
+    chosen = list(workloads.sweep(scale, options.only) if options.all else workloads.headline(scale, options.only))
+    found, costs = _measured(chosen, measure | {"tpu": () if reason else ("v5e",)}, tables=not options.page)
     if options.page:
-        grown = dict(page.grown(options.only, measure | {"tpu": ()}, full=False))
-        for path in page.write(options.out or pathlib.Path("benchmarks"), setting, found, costs, grown):
-            print(f"wrote {path}")
-        return 0
-    print("\n".join(masks.table(costs)), end="\n\n")
-    print("\n".join(report.summary(found)))
-    print("\n".join(report.missing(found)))
-    for path in report.write(options.out or pathlib.Path("benchmarks/results"), setting, found, costs):
+        sizes = dict(page.grown(options.only, measure, scale=scale, full=False))
+        written = page.write(options.out or pathlib.Path("benchmarks"), setting, found, costs, sizes)
+    else:
+        print("\n".join([*table(costs), "", *report.summary(found), *report.missing(found)]))
+        written = report.write(options.out or pathlib.Path("benchmarks/results"), setting, found, costs)
+    for path in written:
         print(f"wrote {path}")
     return 0
 
 
-def _with_bar(chosen: Sequence[tuple[str, Callable[[], Any]]]) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _measured(chosen: Sequence[Chosen], measure: dict[str, Any], *, tables: bool) -> tuple[list[Any], list[Any]]:
+    """Comparisons, and what a mask costs in the rows without options; one set of arrays at a time."""
+    from benchmarks import masks
+
+    found, costs = [], []
+    for title, make in _with_bar(chosen):
+        try:
+            task = make()
+        except ArithmeticError as error:  # ours is wrong, and is not timed
+            print(f"{title}: {error}")
+            continue
+        found.append(task.compare(**measure))
+        print(f"{found[-1].table()}\n" if tables and len(found[-1].entries) > 1 else title, flush=True)
+        if title.count(",") == 1:  # no options
+            costs.append(masks.measure(task))
+        del task
+    return found, costs
+
+
+def _with_bar(chosen: Sequence[Chosen]) -> Iterator[Chosen]:
     """A progress bar on the standard error, where a reader is at a terminal."""
     if not sys.stderr.isatty():
         yield from chosen

@@ -40,21 +40,23 @@ least. Nothing here ran on a TPU. The rows include the options that cost and the
 """
 
 
-def sizes_of(row: Row, full: bool, measure: Mapping[str, Any]) -> dict[int, Comparison]:
+def sizes_of(row: Row, scale: float, full: bool, measure: Mapping[str, Any]) -> dict[int, Comparison]:
     """A row at growing sizes: those of the page, or on until the machine is full."""
     compare = lambda size: row.task("float32", size / row.size).compare(**measure)
-    first = max(row.least, round(row.size * STEPS[0]))
+    sizes = [max(row.least, round(scale * row.size * step)) for step in STEPS]
     if full:
-        return dict(until_full(compare, first))
-    return {size: compare(size) for size in (max(row.least, round(row.size * step)) for step in STEPS)}
+        return dict(until_full(compare, sizes[0]))
+    return {size: compare(size) for size in dict.fromkeys(sizes)}
 
 
-def grown(only: Collection[str] | None, measure: Mapping[str, Any], *, full: bool) -> Iterator[tuple[str, str]]:
+def grown(
+    only: Collection[str] | None, measure: Mapping[str, Any], *, scale: float, full: bool
+) -> Iterator[tuple[str, str]]:
     """Title and table of the losses that are shown at several sizes."""
     for row in HEADLINE:
         plain = not (row.hypers or row.masks or row.arrays)
         if plain and row.loss in (only or GROWN):
-            yield next(row.names()), growth_table(sizes_of(row, full, measure))
+            yield next(row.names()), growth_table(sizes_of(row, scale, full, measure))
 
 
 def _behind(entry: Entry) -> bool:

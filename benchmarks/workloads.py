@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -136,7 +136,7 @@ GROWN = (_INTEGER, "huber_loss", "sigmoid_binary_cross_entropy", "clip_loss", "n
 """Rows of the page that are shown at several sizes."""
 
 
-def headline(scale: float = 1.0, only: Mapping[str, Any] | None = None) -> Iterator[tuple[str, Callable[[], Task]]]:
+def headline(scale: float = 1.0, only: Collection[str] | None = None) -> Iterator[tuple[str, Callable[[], Task]]]:
     """Titles and what makes the task when it is its turn: its arrays may be large."""
     for row in HEADLINE:
         if only is None or row.loss in only:
@@ -159,7 +159,7 @@ def oracle_error(case: Any) -> float:
     return float(gap / (largest or 1))
 
 
-def sweep(scale: float = 1.0) -> Iterator[tuple[str, Callable[[], Task]]]:
+def sweep(scale: float = 1.0, only: Collection[str] | None = None) -> Iterator[tuple[str, Callable[[], Task]]]:
     """Every Case that takes arrays alone, on about 512 examples; differentiated in every input that is."""
     from jaxloss.inspect.calls import cast, cast_hypers, settings
     from tests.cases import Case, all_cases, floats
@@ -177,7 +177,7 @@ def sweep(scale: float = 1.0) -> Iterator[tuple[str, Callable[[], Task]]]:
         return Task(f"{case.name}, float32", names, tuple(drawn.values()), argnums, (ours,), batch, case.name, hypers)
 
     for case in all_cases():
-        if not case.leading:
+        if not case.leading and (only is None or case.name in only):
             yield f"{case.name}, float32", lambda case=case: task(case)
 
 

@@ -89,8 +89,9 @@ def compare(
     """
     named = [Implementation(name, functools.partial(lambda fn: fn, fn)) for name, fn in implementations.items()]
     places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    found = {"rounds": rounds, "tpu": tpu, "tolerance": tolerance, "must_agree": must_agree, "seed": seed}
-    return compare_implementations(named, args, argnums=places, title=", ".join(implementations), **found)
+    title = ", ".join(implementations)
+    more = {"rounds": rounds, "tpu": tpu, "tolerance": tolerance, "must_agree": must_agree, "seed": seed}
+    return compare_implementations(named, args, argnums=places, title=title, **more)
 
 
 def compare_implementations(

@@ -15,7 +15,7 @@ from jaxloss.benchmarks import Comparison
 from jaxloss.benchmarks.charts import chart
 from jaxloss.benchmarks.comparing import Implementation
 from jaxloss.benchmarks.growing import growth_table, until_full
-from jaxloss.benchmarks.inputs import NoInputs, arguments, draw
+from jaxloss.benchmarks.inputs import NoInputs, arguments
 from jaxloss.benchmarks.inputs.sizes import default_size
 from jaxloss.benchmarks.machine import environment
 from jaxloss.benchmarks.peers import builtin
@@ -87,7 +87,8 @@ def _all_sizes(
         return
     if not sizes and options["inputs"]:
         raise WrongUse("--grow with --inputs needs a first --size")
-    first = sizes[-1] if sizes else max(1, default_size(arguments(named[0].fn), dict(options["axis"])) // 16)
+    public = next((setting.fn for setting in named if setting.public), named[0].fn)
+    first = sizes[-1] if sizes else max(1, default_size(arguments(public), dict(options["axis"])) // 16)
     yield from ((size, compare(size)) for size in sizes[:-1])
     yield from until_full(compare, first)
 
@@ -107,6 +108,7 @@ def _settings(names: Sequence[str], parameters: Mapping[str, Any]) -> list[Setti
         own = ":" in name
         fn = own_function(name) if own else loss_named(name)
         label = name.rpartition(":")[2] if own else fn.__name__
+        label = name if any(setting.label == label for setting in found) else label
         taken = {k: v for k, v in several.items() if _takes(fn, k)}
         for values in itertools.product(*taken.values()):
             hypers = dict(zip(taken, values, strict=True))
@@ -154,8 +156,7 @@ def _drawn(named: Sequence[Setting], options: Mapping[str, Any]) -> Callable[[in
     def make(size: int | None) -> Task:
         fixed = {"dtype": options["dtype"], "axes": axes, "hypers": public.hypers, "masks": masks, "peers": False}
         task = task_of(public.fn.__name__, size=size, **fixed)
-        needed = draw(public.fn, size=1, axes=axes).hypers
-        others = _implementations(named, needed, masks, not options["no_peers"])
+        others = _implementations(named, task.hypers, masks, not options["no_peers"])
         argnums = options["argnums"] or task.argnums
         return Task(task.title, task.names, task.inputs, argnums, others, task.batch)
 
