@@ -22,7 +22,13 @@ from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.representation._directions import Directed, directed, direction, direction_again
 from jaxloss.representation._groups import present, similarities
-from jaxloss.representation._off_diagonal import level_of, log_of_total, slope_of_log_sum, total_of_strangers
+from jaxloss.representation._off_diagonal import (
+    level_of,
+    log_of_total,
+    log_sum_of_strangers,
+    slope_of_log_sum,
+    total_of_strangers,
+)
 
 __all__ = ["of_cosines"]
 
@@ -99,21 +105,30 @@ def _of_cosines_jvp(
     values, own, back = _of_cosines(plan, sets, keep)
 
     def block(total: Array, rows: Any, first: Array) -> tuple[Array, tuple[Array, Array]]:
-        some, some_dot, counterparts, kept = rows
+        some, some_dot, counterparts, values, kept = rows
         mine, mine_dot = jax.jvp(lambda x, tau: direction(x) / tau, (some, sets.tau), (some_dot, dot.tau))
         theirs = direction_again(sets.known, sets.others)
         logits = present(similarities(mine, theirs), kept, keep)
         slope = similarities(mine_dot, theirs) + similarities(mine, dot.known)
-        of_rows = lambda logits, *more: plan.of_logits(logits, first, *more)
-        _, values_dot = jax.jvp(of_rows, (logits, *sets.more), (slope, *dot.more))
+        values_dot = _slope_of_rows(plan, (sets, dot), logits, values, slope, first)
         if plan.both_ways:
             total = total + slope_of_log_sum(logits, back, slope, first, -2)
         return total, (values_dot, jnp.sum(mine_dot * direction(counterparts), axis=-1))
 
-    rows = sets.some, dot.some, sets.others, keep
+    rows = sets.some, dot.some, sets.others, values, keep
     back_dot, (values_dot, own_dot) = fold_rows(block, plan.chunk, rows, sets.known.ndim - 2, _filled(0, (sets, dot)))
     own_dot = own_dot + jnp.sum(direction(sets.some) / sets.tau * dot.known, axis=-1)
     return (values, own, back), (values_dot, own_dot, back_dot)
+
+
+def _slope_of_rows(
+    plan: _Plan, sets: tuple[_Sets, _Sets], logits: Array, values: Array, slope: Array, first: Array
+) -> Array:
+    """The tangent of ``values`` by that of the logits and of the numbers that go with them."""
+    if plan.of_logits is log_sum_of_strangers:  # with its value, which is not to be summed up again
+        return slope_of_log_sum(logits, values, slope, first, -1)
+    (more, more_dot), of_rows = (some.more for some in sets), plan.of_logits
+    return jax.jvp(lambda logits, *more: of_rows(logits, first, *more), (logits, *more), (slope, *more_dot))[1]
 
 
 def _with_columns(carry: tuple[Array, Array], logits: Array, first: Array) -> tuple[Array, Array]:

@@ -49,7 +49,7 @@ def test_memory_grows_with_the_chunk():
 
 def test_default_chunk():
     assert chunk_rows(None, 512, 512) == 512
-    assert chunk_rows(None, 4096, 4096) == 2048
+    assert chunk_rows(None, 4096, 4096) == 1024
     assert chunk_rows(None, 65536, 65536) == 128
     assert chunk_rows(3, 4096, 4096) == 3
     with pytest.raises(ValueError, match="chunk_size"):
