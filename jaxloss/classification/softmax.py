@@ -164,31 +164,32 @@ def softmax_cross_entropy(
     logits, targets = checks.scores_and_targets(
         twin="softmax_cross_entropy_with_integer_labels", logits=logits, targets=targets
     )
-    logits, targets = hide(where, logits, event_ndim=1), _working_targets(where, logits, targets)
-    value_checks.ensure_probabilities(sum_to_one=True, targets=targets)
+    keep = mask_of_rows(where, logits)
+    given, shown = targets, hide(keep, targets, event_ndim=1, fill=1 / targets.shape[-1])
+    value_checks.ensure_probabilities(sum_to_one=True, targets=shown)
+    raised, targets = (promote(array, logits[..., :0])[0] for array in (given, shown))
     smoothing = checks.scalar("label_smoothing", label_smoothing, targets.dtype, at_least=0, at_most=1)
     z_factor = checks.scalar("z_loss", z_loss, targets.dtype, at_least=0)
     per_class = optional_class_vector(logits.shape[-1], targets.dtype, class_weights=class_weights)
-    asked, own = targets, None
+    asked, own = given if _raised_later(given, logits) else targets, None
     if not is_zero(smoothing):
-        present, count = _present(logits)
+        present, count = _present(hide(keep, logits, event_ndim=1))
         even = present.astype(targets.dtype) / count[..., None].astype(targets.dtype)
         asked = (1 - smoothing) * targets + smoothing * even
     if per_class is not None:
         scale = jnp.broadcast_to(per_class, targets.shape)
         own = jnp.sum(scale * targets, axis=-1)
         asked = numerics.divide(scale * asked, jnp.broadcast_to(own[..., None], asked.shape))
-    values, spread, peak = target_terms(logits, asked)
+    values, spread, peak = target_terms(logits, asked, keep)
     if not is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
+    values = numerics.poison(values, hide(keep, jnp.min(raised, axis=-1)) >= 0)
     return reduce(values, where=where, weights=times_class_weights(where, weights, own, reduction), reduction=reduction)
 
 
-def _working_targets(where: ArrayLike | None, logits: Array, targets: Array) -> Array:
-    """Targets in the working dtype of both arguments, uniform where masked, NaN where negative."""
-    targets = promote(targets, logits[..., :0])[0]
-    targets = hide(where, targets, event_ndim=1, fill=1 / targets.shape[-1])
-    return numerics.poison(targets, targets >= 0)
+def _raised_later(targets: Array, logits: Array) -> bool:
+    """Whether the terms raise these targets, which a compiler would store in front of them."""
+    return targets.dtype in (jnp.float16, jnp.bfloat16) and logits.dtype != jnp.float64
 
 
 def nll_loss(

@@ -203,6 +203,50 @@ def test_no_copy_of_the_logits_in_the_forward_pass(dtype) -> None:
     assert memory.temp_size_in_bytes < 256 * 4096 / 8
 
 
+@pytest.mark.parametrize("margin", [0.0, 18.0])
+@pytest.mark.parametrize("classes", [1000, 8192, 8209])
+def test_many_classes_keep_the_digits_of_every_loss(classes, margin) -> None:
+    """Sums of many classes take other ways than those of a few."""
+    rng = np.random.default_rng(classes)
+    logits, labels = rng.normal(size=(7, classes)).astype(np.float32), rng.integers(0, classes, 7)
+    logits[np.arange(7), labels] += np.float32(margin)
+    wide = logits.astype(np.float64)
+    others = np.where(np.eye(classes, dtype=bool)[labels], 0, np.exp(wide - wide[np.arange(7), labels][:, None]))
+    exact = np.log1p(others.sum(axis=-1))
+    targets = np.eye(classes, dtype=np.float32)[labels]
+    for fn, target in ((INTEGER, labels), (DENSE, targets)):
+        each = lambda z, fn=fn, target=target: fn(z, target, reduction="none")
+        values, pull = jax.jit(lambda z, each=each: jax.vjp(each, z))(logits)
+        np.testing.assert_allclose(values, exact, rtol=1e-6)
+        np.testing.assert_allclose(jax.jit(each)(logits), exact, rtol=1e-6)
+        slopes = np.asarray(pull(np.ones(7, np.float32))[0])[np.arange(7), labels]
+        np.testing.assert_allclose(slopes, np.expm1(-exact), rtol=1e-6)
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_soft_targets_with_and_without_an_absent_class(absent) -> None:
+    """Without one nothing is selected; one absent class in one row takes the other way, with the same numbers."""
+    rng = np.random.default_rng(0)
+    logits, targets = rng.normal(size=(5, 12)).astype(np.float32), rng.dirichlet(np.ones(12), 5).astype(np.float32)
+    if absent:
+        logits[2, 3], targets[2, 3] = -np.inf, 0
+    p = scipy.special.softmax(logits.astype(np.float64), -1)
+    wide = targets.astype(np.float64)
+    exact = -np.sum(wide * np.where(p > 0, np.log(np.where(p > 0, p, 1)), 0), -1)
+    values = jax.jit(lambda z: DENSE(z, targets, reduction="none"))(logits)
+    np.testing.assert_allclose(values, exact, rtol=4e-7)
+    gradient = jax.jit(jax.grad(lambda z: DENSE(z, targets, reduction="sum")))(logits)
+    np.testing.assert_allclose(gradient, wide.sum(-1, keepdims=True) * p - wide, atol=2e-7)
+    np.testing.assert_allclose(jax.vmap(DENSE)(logits, targets), exact, rtol=4e-7)
+
+
+def test_masked_rows_cost_no_memory_in_the_gradient() -> None:
+    logits, labels = jax.ShapeDtypeStruct((256, 4096), "float32"), jax.ShapeDtypeStruct((256,), "int32")
+    keep = jax.ShapeDtypeStruct((256,), "bool")
+    step = jax.jit(jax.value_and_grad(lambda z, y, keep: INTEGER(z, y, where=keep)))
+    assert step.lower(logits, labels, keep).compile().memory_analysis().temp_size_in_bytes < 256 * 4096 / 8
+
+
 def test_parity_with_torch() -> None:
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
