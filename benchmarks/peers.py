@@ -66,6 +66,11 @@ def elementwise(name: str) -> Peer:
     return torch(lambda f: lambda x, y, **hypers: getattr(f, name)(x, y, reduction="none", **hypers))
 
 
+def torch_cross_entropy(f: Any, logits: Any, labels: Any, class_weights: Any = None, **options: Any) -> Any:
+    values = f.cross_entropy(logits, labels, reduction="none", **options)
+    return values if class_weights is None else (values, class_weights[labels])
+
+
 def channels_first(fn: Function) -> Function:
     """A loss of images of PyTorch, which has the channels before height and width."""
     return lambda *images: fn(*(image.permute(0, 3, 1, 2) for image in images))
@@ -80,14 +85,7 @@ SINGLE = ("float32",)
 PEERS: dict[str, tuple[Peer, ...]] = {
     "softmax_cross_entropy_with_integer_labels": (
         keras(lambda k: lambda logits, labels: k.sparse_categorical_crossentropy(labels, logits, from_logits=True)),
-        torch(
-            lambda f: (
-                lambda logits, labels, label_smoothing=0.0: f.cross_entropy(
-                    logits, labels, label_smoothing=label_smoothing, reduction="none"
-                )
-            ),
-            takes=("label_smoothing",),
-        ),
+        torch(lambda f: functools.partial(torch_cross_entropy, f), takes=("label_smoothing", "class_weights")),
     ),
     "softmax_cross_entropy": (
         keras(lambda k: lambda logits, targets: k.categorical_crossentropy(targets, logits, from_logits=True)),

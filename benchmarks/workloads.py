@@ -119,7 +119,7 @@ HEADLINE: tuple[Row, ...] = (
     Row("batch_semi_hard_triplet_loss", 1024),
     Row("batch_all_triplet_loss", 256, least=32),
     Row("energy_distance", 2048, axes={"D": 64}),
-    Row("mmd_loss", 2048, axes={"D": 64}, hypers={"bandwidths": (20.0,)}),
+    Row("mmd_loss", 2048, axes={"D": 64}),
     Row("ranking_softmax_loss", 4096, axes={"N": 256}, fewest={"N": 32}),
     Row("listmle_loss", 8192, axes={"N": 2048}, fewest={"N": 32}),
     Row("approx_ndcg_loss", 8192, axes={"N": 512}, fewest={"N": 32}),

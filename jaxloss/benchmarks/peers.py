@@ -23,13 +23,19 @@ Loss = Callable[..., Any]
 
 
 def reduced(loss: Loss, keywords: Sequence[str] = ()) -> Loss:
-    """The mean of an unreduced loss; its keywords come last, ``where`` and ``weights`` are those of the mean."""
+    """The mean of an unreduced loss, which gives values, or values and their weights.
+
+    Its keywords come last; ``where`` and ``weights`` are those of the mean.
+    """
 
     def mean(*inputs: Any) -> Any:
         kept = len(inputs) - len(keywords)
         given = dict(zip(keywords, inputs[kept:], strict=True))
         where, weights = given.pop("where", None), given.pop("weights", None)
         values = loss(*inputs[:kept], **given)
+        if isinstance(values, tuple):
+            values, own = values
+            weights = own if weights is None else weights * own
         if where is None and weights is None:
             return values.mean()
         if where is not None:

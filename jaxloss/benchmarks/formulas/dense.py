@@ -12,7 +12,8 @@ import jax.numpy as jnp
 __all__ = ["DENSE", "Array", "Formula", "as_float", "binary", "integer_labels", "unit"]
 
 Array = jax.Array
-Formula = Callable[..., Array]
+Formula = Callable[..., Any]
+"""Gives the values of the examples, or these and their weights in the mean."""
 
 
 def as_float(*arrays: Array) -> tuple[Array, ...]:
@@ -59,21 +60,24 @@ def _sigmoid_focal(logits: Array, targets: Array, gamma: float = 2.0, alpha: flo
     return values if alpha is None else values * (alpha * y + (1 - alpha) * (1 - y))
 
 
-def integer_labels(
-    logits: Array,
-    labels: Array,
-    label_smoothing: float = 0.0,
-    class_weights: Array | None = None,
-    z_loss: float = 0.0,
-) -> Array:
+def integer_labels(logits: Array, labels: Array, label_smoothing: float = 0.0, z_loss: float = 0.0) -> Array:
     (x,) = as_float(logits)
     log_z = jax.nn.logsumexp(x, axis=-1)
     values = log_z - jnp.take_along_axis(x, labels[..., None], axis=-1)[..., 0]
     if label_smoothing:
         values = (1 - label_smoothing) * values + label_smoothing * (log_z - x.mean(-1))
-    if z_loss:
-        values = values + z_loss * jnp.square(log_z)
-    return values if class_weights is None else values * class_weights[labels]
+    return values + z_loss * jnp.square(log_z) if z_loss else values
+
+
+def _with_class_weights(
+    logits: Array,
+    labels: Array,
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    class_weights: Array | None = None,
+) -> Any:
+    values = integer_labels(logits, labels, label_smoothing, z_loss)
+    return values if class_weights is None else (values, class_weights[labels])
 
 
 def _soft_targets(logits: Array, targets: Array, label_smoothing: float = 0.0) -> Array:
@@ -90,7 +94,7 @@ def _softmax_focal(logits: Array, labels: Array, gamma: float = 2.0) -> Array:
 def _linear(hidden: Array, kernel: Array, labels: Array, label_smoothing: float = 0.0, z_loss: float = 0.0) -> Array:
     """All scores at once."""
     logits = jnp.dot(hidden, kernel, preferred_element_type=jnp.float32)
-    return integer_labels(logits, labels, label_smoothing, z_loss=z_loss)
+    return integer_labels(logits, labels, label_smoothing, z_loss)
 
 
 def _kl(log_predictions: Array, targets: Array) -> Array:
@@ -156,7 +160,7 @@ DENSE: dict[str, Formula] = {
     "sigmoid_binary_cross_entropy": binary,
     "sigmoid_focal_loss": _sigmoid_focal,
     "softmax_cross_entropy": _soft_targets,
-    "softmax_cross_entropy_with_integer_labels": integer_labels,
+    "softmax_cross_entropy_with_integer_labels": _with_class_weights,
     "softmax_focal_loss": _softmax_focal,
     "squared_error": _of_residual(jnp.square),
 }

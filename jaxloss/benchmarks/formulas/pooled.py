@@ -31,8 +31,8 @@ def _siglip(images: Array, texts: Array, temperature: float = 0.1, bias: float =
 def _sigmoid_dice(logits: Array, targets: Array, pixel_ndim: int = 2, smoothing: float = 1e-5) -> Array:
     x, y = as_float(logits, targets)
     chance, axes = jax.nn.sigmoid(x), tuple(range(-pixel_ndim, 0))
-    both = 2 * jnp.sum(chance * y, axes) + smoothing
-    return 1 - both / (jnp.sum(chance, axes) + jnp.sum(y, axes) + smoothing)
+    both, either = (chance * y).mean(axes), (chance.mean(axes) + y.mean(axes)) / 2
+    return 1 - (both + smoothing) / (either + smoothing)
 
 
 def _squared_distances(x: Array, y: Array) -> Array:
