@@ -177,7 +177,13 @@ def differences() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parse = argparse.ArgumentParser("python -m benchmarks.scale", description=__doc__)
-    parse.add_argument("--topologies", nargs="*", default=TOPOLOGIES, metavar="TPU:AxB")
+    parse.add_argument(
+        "--topologies",
+        nargs="*",
+        default=TOPOLOGIES,
+        metavar="TPU:AxB",
+        help=f"add {PAPER[-1]} to compare with what is on paper; none leaves the two processes",
+    )
     parse.add_argument("--only", default="", metavar="TEXT", help="programs whose name contains this")
     parse.add_argument("--out", type=pathlib.Path, metavar="FILE", help="write the tables to a Markdown file as well")
     options = parse.parse_args(argv)
