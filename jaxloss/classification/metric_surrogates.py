@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import divide, poison, positive_part
+from jaxloss._floor.chunks import by_rows, chunk_rows
+from jaxloss._floor.maths.numerics import divide, poison
 from jaxloss._floor.reduction import blank, divide_sums, pool_sum, reduce, relative_mass, weighted_sums
-from jaxloss._floor.spread import anywhere, own_rows, summed, whole_pool
+from jaxloss._floor.spread import own_rows, summed, whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
 __all__ = ["pairwise_auc_loss", "soft_f1_loss"]
@@ -80,6 +83,7 @@ def pairwise_auc_loss(
     targets: ArrayLike,
     *,
     margin: Scalar = 1.0,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -93,12 +97,15 @@ def pairwise_auc_loss(
     One minus the area under the ROC curve is the mean of the step :math:`[s_i < s_j]` over the same pairs, ties
     counting one half; the squared hinge replaces the step, and lies above it for ``margin`` >= 1. The last axis
     is pooled, so ``where`` and ``weights`` belong to its entries, and the weight of a pair is the product of
-    its two. Time and memory grow with the square of N.
+    its two. Time grows with the square of N, memory with the size of a chunk.
 
     Args:
         scores: Shape ``[..., N]``, floating; greater means more positive.
         targets: Shape ``[..., N]``, floating or integer, 0 or 1; never broadcast.
         margin: Score difference from which a pair costs nothing; > 0.
+        chunk_size: Number of entries per chunk, >= 1, static: so many are compared with all entries at a time, and a
+            chunk is computed again for the gradient. None takes all entries if all pools together have at most 8
+            million pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``; a pool without a pair is absent. See `jaxloss.reduce`.
@@ -129,17 +136,27 @@ def pairwise_auc_loss(
     margin = checks.scalar("margin", margin, scores.dtype, above=0)
     positive, negative = targets == 1, targets == 0
     value_checks.ensure(lambda: positive | negative, "targets must be 0 or 1")
-    mass, _ = relative_mass(where, weights, scores)
-    # Rows of this device against the columns of all.
-    lead = own_rows(axis_name, scores)[..., :, None] - scores[..., None, :]
-    values = jnp.square(positive_part(margin - lead))
-    pairs = _pairs(positive, negative, mass, axis_name)
-    flat = (*scores.shape[:-1], pairs.shape[-2] * pairs.shape[-1])
-    values, pairs = values.reshape(flat), pairs.reshape(flat)
     legal = jnp.all(positive | negative, axis=-1)
-    present = anywhere(axis_name, jnp.any(pairs.astype(bool), axis=-1)) | ~legal
-    values = divide_sums(*summed(axis_name, weighted_sums(values, pairs, -1)))
-    return reduce(poison(values, legal), where=present, reduction=reduction)
+    scores = poison(scores, jnp.broadcast_to(legal[..., None], scores.shape))
+    mass, _ = relative_mass(where, weights, scores)
+    keep = True if where is None else checks.mask(where, scores.shape)
+    positive, negative = positive & keep, negative & keep
+    firsts, seconds = (_mass_of(members, mass, scores.dtype) for members in (positive, negative))
+    # What is in no pair gets a score at which it costs at most the margin: no overflow meets its mass of 0.
+    fixed = jax.lax.stop_gradient(scores)
+    upper = jnp.where(positive, scores, jnp.max(fixed, axis=-1, keepdims=True, initial=-jnp.inf))
+    lower = jnp.where(negative, scores, jnp.min(fixed, axis=-1, keepdims=True, initial=jnp.inf))
+
+    def of_rows(rows: Array, _: Array) -> Array:
+        lead = rows[..., :, None] - lower[..., None, :]
+        return weighted_sums(_squared_hinge(margin - lead), seconds[..., None, :], -1)[0]
+
+    # Rows of this device against the columns of all.
+    rows = own_rows(axis_name, upper)
+    values = by_rows(of_rows, chunk_rows(chunk_size, rows.shape[-1], scores.size), rows, scores.ndim - 1)
+    total, here = summed(axis_name, weighted_sums(values, own_rows(axis_name, firsts), -1))
+    pairs = here * weighted_sums(scores, seconds, -1)[1]
+    return reduce(poison(divide_sums(total, pairs), legal), where=(pairs != 0) | ~legal, reduction=reduction)
 
 
 def _share(part: Array, rest: Array) -> Array:
@@ -149,10 +166,16 @@ def _share(part: Array, rest: Array) -> Array:
     return divide(part / scale, total / scale)
 
 
-def _pairs(first: Array, second: Array, mass: Array | None, axis_name: AxisName | None) -> Array:
-    """The mass of every pair of a member of ``first`` and one of ``second``: bool if every entry counts once."""
-    if mass is not None and mass.dtype != jnp.bool_:
-        one, other = (jnp.where(members, mass, jnp.zeros((), mass.dtype)) for members in (first, second))
-        return own_rows(axis_name, one)[..., :, None] * other[..., None, :]
-    one, other = (members if mass is None else members & mass for members in (first, second))
-    return own_rows(axis_name, one)[..., :, None] & other[..., None, :]
+@jax.custom_jvp
+def _squared_hinge(x: Array) -> Array:
+    return jnp.square(jnp.maximum(x, 0))
+
+
+# Without a selection, for which XLA on CPU would store all pairs.
+_squared_hinge.defjvps(lambda tangent, _, x: 2 * jnp.maximum(x, 0) * tangent)
+
+
+def _mass_of(members: Array, mass: Array | None, dtype: Any) -> Array:
+    """The mass of the entries that are ``members``, 0 for the others."""
+    own = members if mass is None else jnp.where(members, mass, jnp.zeros((), mass.dtype))
+    return own.astype(dtype)

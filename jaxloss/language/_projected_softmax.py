@@ -1,8 +1,8 @@
-"""Cross-entropy of a softmax over a linear map, class chunk by class chunk.
+"""Cross-entropy of a softmax over a linear map, tile by tile of its scores.
 
-One pass over the chunks keeps a few running numbers per token. The slope has a rule of its own: it makes the scores of
-a chunk again, turns them in place into the pull of every score on the loss, and multiplies these by the kernel and
-the tangents. A chunk of it is rematerialised, so that JAX can transpose the pass without keeping a chunk: reverse
+One pass over the tiles keeps a few running numbers per token. The slope has a rule of its own: it makes the scores of
+a tile again, turns them in place into the pull of every score on the loss, and multiplies these by the kernel and
+the tangents. A tile of it is rematerialised, so that JAX can transpose the pass without keeping a tile: reverse
 mode is a pass as well, and forward mode and higher derivatives work.
 """
 
@@ -18,45 +18,23 @@ from jax.custom_derivatives import SymbolicZero
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.sharded_classes import added, first_class, highest, of_label, typed_axes
 from jaxloss._floor.mesh import vary_over, varying_axes
-from jaxloss._floor.typing import Array, AxisName
+from jaxloss._floor.typing import Array
+from jaxloss.language._projected_tiles import (
+    Head,
+    Options,
+    Plan,
+    Tile,
+    dot,
+    operand,
+    present_in,
+    rows_of,
+    slice_of,
+    steps,
+    tile,
+    zeros,
+)
 
-__all__ = ["Head", "Options", "Plan", "projected_cross_entropy"]
-
-
-class Plan(NamedTuple):
-    """What sets the structure of the program; with an axis name the classes are spread over its devices."""
-
-    chunk: int
-    smooth: bool
-    penalize: bool
-    axis_name: AxisName | None = None
-
-
-class Options(NamedTuple):
-    """Hyperparameters in the working dtype; None where absent."""
-
-    smoothing: Array
-    z_factor: Array
-    soft_cap: Array | None
-    class_weights: Array | None
-
-
-class Head(NamedTuple):
-    """The linear map; its kernel ``[features, classes]`` may be as narrow as it came."""
-
-    hidden: Array
-    kernel: Array
-    bias: Array | None
-
-
-class Tile(NamedTuple):
-    """A part of the kernel, its scores, -inf where the chunk before had the class, and their slope in the raw ones."""
-
-    columns: Array
-    scores: Array
-    slope: Array | None
-    is_label: Array
-    weights: Array | None
+__all__ = ["projected_cross_entropy"]
 
 
 class Row(NamedTuple):
@@ -79,64 +57,12 @@ class Row(NamedTuple):
     each: Array
 
 
-def _dot(a: Array, b: Array, axes: tuple[int, int], dtype: Any) -> Array:
-    """The product over one axis of each, from the end, accumulated in float32 at least."""
-    return jax.lax.dot_general(
-        a, b, (((a.ndim + axes[0],), (b.ndim + axes[1],)), ((), ())), preferred_element_type=dtype
-    )
+class Moved(NamedTuple):
+    """Tangents of a tile, None where an argument does not move."""
 
-
-def _slice(x: Array, index: Array, chunk: int) -> Array:
-    return jax.lax.dynamic_slice_in_dim(x, _start(index, chunk, x.shape[-1]), chunk, axis=-1)
-
-
-def _start(index: Array, chunk: int, classes: int) -> Array:
-    """Where a chunk starts: the last one overlaps the one before it if the chunks do not divide the classes."""
-    start = index * chunk
-    return start if classes % chunk == 0 else jnp.minimum(start, classes - chunk)
-
-
-def _steps(plan: Plan, head: Head) -> Array:
-    return jnp.arange(-(-head.kernel.shape[-1] // plan.chunk), dtype=jnp.int32)
-
-
-def _zero(labels: Array, dtype: Any) -> Array:
-    """Zeros for a loop to start from; inside ``jax.shard_map`` of the type that its results have."""
-    return vary_over(jnp.zeros(labels.shape, dtype), varying_axes(labels))
-
-
-def _operand(head: Head) -> tuple[Any, Any]:
-    """The dtype of the factors of the products, and that of everything else."""
-    work = jnp.float64 if jnp.float64 in (head.hidden.dtype, head.kernel.dtype) else jnp.float32
-    return (jnp.bfloat16 if head.hidden.dtype == head.kernel.dtype == jnp.bfloat16 else work), work
-
-
-def _tile(plan: Plan, head: Head, labels: Array, options: Options, index: Array) -> Tile:
-    factor, work = _operand(head)
-    classes = head.kernel.shape[-1]
-    columns = _slice(head.kernel, index, plan.chunk).astype(factor)
-    scores, slope = _dot(head.hidden.astype(factor), columns, (-1, -2), work), None
-    if head.bias is not None:
-        scores = scores + jnp.expand_dims(_slice(head.bias, index, plan.chunk), range(labels.ndim)).astype(work)
-    if options.soft_cap is not None:
-        bent = jnp.tanh(scores / options.soft_cap)
-        scores, slope = options.soft_cap * bent, (1 - bent) * (1 + bent)
-    number = _start(index, plan.chunk, classes) + jax.lax.broadcasted_iota(jnp.int32, scores.shape, scores.ndim - 1)
-    is_label = number == labels[..., None]
-    if classes % plan.chunk:
-        fresh = number >= index * plan.chunk
-        scores, is_label = jnp.where(fresh, scores, -jnp.inf), is_label & fresh
-    weights = options.class_weights
-    if weights is not None:
-        weights = jnp.expand_dims(_slice(weights, index, plan.chunk), range(labels.ndim))
-    return Tile(columns, scores, slope, is_label, weights)
-
-
-def _present(tile: Tile) -> tuple[Array, Array]:
-    """The weight of every class in the smoothing, and whether it counts there: not if it is absent."""
-    present = jnp.logical_not(jnp.isneginf(tile.scores))
-    ones = present.astype(tile.scores.dtype)
-    return (ones if tile.weights is None else ones * tile.weights), present
+    hidden: Array | None
+    kernel: Array | None
+    bias: Array | None
 
 
 def _local(plan: Plan, head: Head, labels: Array, some: Any) -> tuple[Array, Any]:
@@ -146,37 +72,54 @@ def _local(plan: Plan, head: Head, labels: Array, some: Any) -> tuple[Array, Any
     return vary_over(labels, axes) - first, vary_over(some, axes)
 
 
-def _rows(plan: Plan, head: Head, labels: Array, options: Options) -> Row:
-    """The pass over the classes. The label is kept apart from the others, for its relative accuracy."""
-    _, work = _operand(head)
-    places, local = _local(plan, head, labels, options)
-    zero = _zero(places, work)
-    # The largest score so far; finite from the start, so that differences are numbers.
+def _pass(plan: Plan, head: Head, places: Array, local: Options) -> tuple[Array, ...]:
+    """The running numbers of tokens after all chunks of the classes here.
+
+    The largest score, the sum of the exponentials of the others than the label relative to it, the score of the label,
+    and for the smoothing the weighted sum of what the others lie below the largest, their weight, and the number of
+    present classes. The label is kept apart from the others, for its relative accuracy.
+    """
+    _, work = operand(head)
+    zero = zeros(places, work)
+    # Finite from the start, so that differences are numbers.
     start = zero + float(jnp.finfo(work).min) / 4
 
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def step(carry: tuple[Array, ...], index: Array) -> tuple[tuple[Array, ...], None]:
         top, total, own, lean, mass, count = carry
-        tile = _tile(plan, head, places, local, index)
-        others = jnp.where(tile.is_label, -jnp.inf, tile.scores)
-        peak = jnp.maximum(top, jax.lax.stop_gradient(jnp.max(others, axis=-1)))
-        total = total * jnp.exp(top - peak) + jnp.sum(jnp.exp(others - peak[..., None]), axis=-1)
-        own = own + jnp.sum(jnp.where(tile.is_label, tile.scores, jnp.zeros((), work)), axis=-1)
+        here = tile(plan, head, places, local, index)
+        peak = jnp.maximum(top, jax.lax.stop_gradient(jnp.max(here.scores, axis=-1)))
+        # The exponential is at most 1, and the square at least 1 but at the label. XLA on CPU fuses this into the sum,
+        # and would store the result of a select.
+        others = jnp.minimum(jnp.exp(here.scores - peak[..., None]), 2 * jnp.square(here.distance))
+        total = total * jnp.exp(top - peak) + jnp.sum(others, axis=-1)
+        own = own + jnp.sum(jnp.where(here.is_label, here.scores, here.zero), axis=-1)
         if plan.smooth:
-            weights, present = _present(tile)
-            rest = jnp.logical_not(tile.is_label) & present
-            below = jnp.where(rest, peak[..., None] - others, jnp.zeros((), work))
+            weights, present = present_in(here)
+            rest = jnp.logical_not(here.is_label) & present
+            below = jnp.where(rest, peak[..., None] - here.scores, here.zero)
             lean = lean + (peak - top) * mass + jnp.sum(weights * below, axis=-1)
-            mass = mass + jnp.sum(jnp.where(rest, weights, jnp.zeros((), work)), axis=-1)
+            mass = mass + jnp.sum(jnp.where(rest, weights, here.zero), axis=-1)
             count = count + jnp.sum(present, axis=-1, dtype=jnp.int32)
         return (peak, total, own, lean, mass, count), None
 
-    first = (start, zero, zero, zero, zero, _zero(places, jnp.int32))
-    (top, total, own, *even), _ = jax.lax.scan(step, first, _steps(plan, head))
-    # On all devices: a few numbers for each token travel.
-    peak, lower = highest(plan.axis_name, top), top
-    total, own = added(plan.axis_name, (total * jnp.exp(lower - peak), own))
-    top, peak = peak, jax.lax.stop_gradient(jnp.maximum(peak, own))
+    first = (start, zero, zero, zero, zero, zeros(places, jnp.int32))
+    # The chunks seem to depend on the tokens, or JAX would cut the kernel for all blocks of tokens beforehand.
+    order, _ = jax.lax.optimization_barrier((steps(plan, head), places))
+    return jax.lax.scan(step, first, order)[0]
+
+
+def _rows(plan: Plan, head: Head, labels: Array, options: Options) -> Row:
+    """What is known of every token after the pass, over the classes of all devices."""
+    places, local = _local(plan, head, labels, options)
+    if plan.rows is None:
+        lower, total, own, *even = _pass(plan, head, places, local)
+    else:
+        block = lambda some: _pass(plan, head._replace(hidden=rows_of(plan, head.hidden, some[0])), some[1], local)
+        lower, total, own, *even = jax.lax.map(block, (jnp.arange(len(places)), places))
+    top = highest(plan.axis_name, lower)
+    total, own = added(plan.axis_name, (total * jnp.exp(lower - top), own))
+    peak = jax.lax.stop_gradient(jnp.maximum(top, own))
     gap = own - peak
     spread = jnp.log1p(total * jnp.exp(top - peak) + jnp.expm1(gap))
     nll = spread - gap
@@ -186,7 +129,7 @@ def _rows(plan: Plan, head: Head, labels: Array, options: Options) -> Row:
     lean, mass, count = added(plan.axis_name, (lean + (top - lower) * mass, mass, count))
     one = jnp.ones_like(nll)
     weight = one if options.class_weights is None else of_label(plan.axis_name, options.class_weights, labels)
-    each = numerics.divide(one, count.astype(work) * weight)
+    each = numerics.divide(one, count.astype(nll.dtype) * weight)
     uniform = lean + ((peak - top) + spread) * mass + weight * nll
     return Row(nll, spread, peak, uniform * each, (mass + weight) * each, each)
 
@@ -200,48 +143,64 @@ def _values(plan: Plan, row: Row, options: Options) -> Array:
     return values
 
 
-def _pull(plan: Plan, tile: Tile, row: Row, options: Options) -> Array:
+def _pull(plan: Plan, here: Tile, row: Row, options: Options) -> Array:
     """The slope of the loss in every raw score of a chunk."""
     nll, spread, peak, _, mass, each = (x[..., None] for x in row)
-    share = jnp.exp((tile.scores - peak) - spread)
-    pull = jnp.where(tile.is_label, jnp.expm1(-nll), share)
+    share = jnp.exp((here.scores - peak) - spread)
+    pull = jnp.where(here.is_label, jnp.expm1(-nll), share)
     if plan.smooth:
-        pull = (1 - options.smoothing) * pull + options.smoothing * (mass * share - each * _present(tile)[0])
+        pull = (1 - options.smoothing) * pull + options.smoothing * (mass * share - each * present_in(here)[0])
     if plan.penalize:
         pull = pull + 2 * options.z_factor * (peak + spread) * share
-    return pull if tile.slope is None else pull * tile.slope
+    return pull if here.slope is None else pull * here.slope
 
 
 def _push(plan: Plan, head: Head, labels: Array, options: Options, row: Row, moved: Head) -> Array:
     """The slope of the loss along tangents of the linear map, any of which may be `SymbolicZero` or None."""
-    factor, work = _operand(head)
+    factor, work = operand(head)
     labels, (options, row) = _local(plan, head, labels, (options, row))
     hidden, kernel, bias = (None if isinstance(x, SymbolicZero) else x for x in moved)
     hidden = None if hidden is None else hidden.astype(work)
 
-    # Without this the pulls of all chunks, which do not depend on the tangents, would be kept for the transpose.
+    # Without this the pulls of all tiles, which do not depend on the tangents, would be kept for the transpose.
     @functools.partial(jax.checkpoint, prevent_cse=False)
-    def slope(hidden: Array | None, columns: Array | None, bias: Array | None, index: Array) -> Array:
-        tile = _tile(plan, head, labels, options, index)
-        pull = _pull(plan, tile, row, options)
-        total = _zero(labels, work)
-        if hidden is not None:
+    def slope(tangents: Moved, labels: Array, row: Row, block: Array | None, index: Array) -> Array:
+        some = head._replace(hidden=rows_of(plan, head.hidden, block))
+        here = tile(plan, some, labels, options, index)
+        pull = _pull(plan, here, row, options)
+        total = zeros(labels, work)
+        if tangents.hidden is not None:
             # The product with the kernel comes first: its transpose then accumulates in the working dtype.
-            total = total + jnp.sum(hidden * _dot(pull.astype(factor), tile.columns, (-1, -1), work), axis=-1)
-        if columns is not None:
+            turned = dot(pull.astype(factor), here.columns, (-1, -1), work)
+            total = total + jnp.sum(tangents.hidden * turned, axis=-1)
+        if tangents.kernel is not None:
             # With the same factor as above, so that the transpose rounds the pulls once for both products.
-            turned = _dot(pull.astype(factor), columns.astype(factor), (-1, -1), factor)
-            total = total + jnp.sum(head.hidden.astype(work) * turned.astype(work), axis=-1)
-        if bias is not None:
-            total = total + jnp.sum(pull * jnp.expand_dims(bias, range(labels.ndim)), axis=-1)
+            turned = dot(pull.astype(factor), tangents.kernel.astype(factor), (-1, -1), factor)
+            total = total + jnp.sum(some.hidden.astype(work) * turned.astype(work), axis=-1)
+        if tangents.bias is not None:
+            total = total + jnp.sum(pull * jnp.expand_dims(tangents.bias, range(labels.ndim)), axis=-1)
         return total
 
-    def step(total: Array, index: Array) -> tuple[Array, None]:
-        columns = None if kernel is None else _slice(kernel, index, plan.chunk)
-        shift = None if bias is None else _slice(bias, index, plan.chunk).astype(work)
-        return total + slope(hidden, columns, shift, index), None
+    def step(carry: tuple[Array, Array | None], index: Array) -> tuple[tuple[Array, Array | None], None]:
+        total, hidden = carry
+        columns = None if kernel is None else slice_of(kernel, index, plan.chunk)
+        shift = None if bias is None else slice_of(bias, index, plan.chunk).astype(work)
+        if plan.rows is None:
+            return (total + slope(Moved(hidden, columns, shift), labels, row, None, index), hidden), None
+        # What several blocks of tokens add to the gradient is added in the working dtype.
+        columns = None if columns is None else columns.astype(work)
 
-    return added(plan.axis_name, jax.lax.scan(step, _zero(labels, work), _steps(plan, head))[0])
+        def inner(hidden: Array | None, some: Any) -> tuple[Array | None, Array]:
+            block, *rest = some
+            rows = None if hidden is None else rows_of(plan, hidden, block)
+            # A carry that nothing happens to would become a constant, whose gradient is summed apart for every chunk.
+            return jax.lax.optimization_barrier(hidden), slope(Moved(rows, columns, shift), *rest, block, index)
+
+        hidden, more = jax.lax.scan(inner, hidden, (jnp.arange(len(labels)), labels, row))
+        return (total + more, hidden), None
+
+    (total, _), _ = jax.lax.scan(step, (zeros(labels, work), hidden), steps(plan, head))
+    return added(plan.axis_name, total)
 
 
 def projected_cross_entropy(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
@@ -254,7 +213,14 @@ def projected_cross_entropy(plan: Plan, head: Head, labels: Array, options: Opti
     head = vary_over(head, (*shared, *sliced))
     per_class = vary_over(options.class_weights, (*shared, *sliced))
     labels, options = vary_over((labels, options._replace(class_weights=None)), shared)
-    return _projected_cross_entropy(plan, head, labels, options._replace(class_weights=per_class))
+    options = options._replace(class_weights=per_class)
+    if plan.rows is None:
+        return _projected_cross_entropy(plan, head, labels, options)
+    # A block has a few tokens of each group, so that it has some of every device that a `jax.jit` spreads them over.
+    hidden = head.hidden.reshape(plan.groups, -1, head.hidden.shape[-1])
+    blocks = jnp.moveaxis(labels.reshape(plan.groups, -1, plan.rows), 1, 0)
+    values = _projected_cross_entropy(plan, head._replace(hidden=hidden), blocks, options)
+    return jnp.moveaxis(values, 0, 1).reshape(labels.shape)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))

@@ -12,12 +12,22 @@ from jaxloss._floor.maths.sharded_classes import all_classes, of_label
 from jaxloss._floor.maths.softmax_terms import is_zero, optional_class_vector, times_class_weights
 from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.language._projected_softmax import Head, Options, Plan, projected_cross_entropy
+from jaxloss.language._projected_softmax import projected_cross_entropy
+from jaxloss.language._projected_tiles import Head, Options, Plan
 
 __all__ = ["linear_softmax_cross_entropy"]
 
-TILE = 2**23
-"""Default number of scores in a chunk: 32 MiB of float32, which stay on the chip on a TPU."""
+FEWEST, MOST = 512, 2048
+"""Classes of a default chunk, fewest and most; in between about a thirty-second of all classes."""
+
+FEW = 2**17
+"""Number of scores up to which a chunk has more classes than that."""
+
+TOKENS = 8192
+"""Tokens of a tile where there are more than twice as many: its scores, 64 MiB, stay on the chip on a TPU."""
+
+GROUPS = 64
+"""Most runs of tokens from each of which a tile has some."""
 
 
 def linear_softmax_cross_entropy(
@@ -49,13 +59,12 @@ def linear_softmax_cross_entropy(
     reduction, in reverse and in forward mode. Two differences from PyTorch and common kernels: ``kernel`` is
     ``[features, classes]``, and products accumulate in float32 for 16-bit inputs.
 
-    Over devices: split tokens in any way, or the classes by ``vocab_axis_name``, or both. Under a plain `jax.jit` a
-    kernel that is split over its classes is gathered on every device, each of which then computes all chunks.
+    Over devices: split tokens in any way, or the classes by ``vocab_axis_name``, or both. Not the classes under a plain
+    `jax.jit`: it gathers the kernel for every chunk, and every device computes all of them.
 
     Args:
         hidden: Last hidden states, shape ``[..., D]``, floating.
-        kernel: Shape ``[D, K]``, floating. Pass a tied embedding ``[K, D]`` transposed, which does not copy it. XLA on
-            TPU keeps a bfloat16 copy of a float32 kernel for its products, unless a higher precision is set.
+        kernel: Shape ``[D, K]``, floating. Pass a tied embedding ``[K, D]`` transposed, which does not copy it.
         labels: Shape ``[...]``, integer class indices in ``[0, K)``. An unmasked label outside gives NaN in value
             and gradient; ``ignore_index`` is spelled ``where=labels != -100``.
         bias: Shape ``[K]``, floating; None for no bias. A class of bias -inf is absent, unless scores are capped.
@@ -63,9 +72,9 @@ def linear_softmax_cross_entropy(
         class_weights: Shape ``[K]``, >= 0; None weights all classes equally.
         z_loss: Factor of the squared log-normaliser; >= 0.
         soft_cap: Bound :math:`\kappa` > 0 of the scores; None for no bound.
-        chunk_size: Number of classes per chunk, >= 1, static. None takes 1024, or more if there are few tokens, so that
-            a chunk has 8 million scores. Larger chunks need more memory, smaller ones more passes over the gradient of
-            ``hidden``.
+        chunk_size: Number of classes per chunk, >= 1, static. None takes 512 to 2048 by the number of classes, and more
+            if there are few tokens. Larger chunks need more memory, smaller ones more passes over the gradient of
+            ``hidden``. More than 16384 tokens are taken 8192 at a time.
         vocab_axis_name: Mesh axis that the classes are spread over, inside `jax.shard_map`. ``kernel``, ``bias`` and
             ``class_weights`` are this device's slice of the classes, all of one size and in order; everything else is
             equal along the axis, and labels count all classes. A few numbers per token travel, and the gradient of
@@ -105,7 +114,7 @@ def linear_softmax_cross_entropy(
     cap = None if soft_cap is None else jnp.asarray(checks.scalar("soft_cap", soft_cap, work, above=0), work)
     per_class = optional_class_vector(here, work, class_weights=class_weights)
     chunk = _chunk(chunk_size, labels.size, here)
-    plan = Plan(chunk, not is_zero(smoothing), not is_zero(z_factor), vocab_axis_name)
+    plan = Plan(chunk, not is_zero(smoothing), not is_zero(z_factor), vocab_axis_name, *_tokens(labels.size))
     head = Head(hidden, kernel, optional_class_vector(here, work, bias=bias))
     options = Options(jnp.asarray(smoothing, work), jnp.asarray(z_factor, work), cap, per_class)
     values = projected_cross_entropy(plan, head, inside, options)
@@ -127,6 +136,18 @@ def _checked(hidden: ArrayLike, kernel: ArrayLike, labels: ArrayLike) -> tuple[A
 
 def _chunk(chunk_size: int | None, tokens: int, num_classes: int) -> int:
     """The classes of a chunk; by default a power of two, for the matrix units."""
-    if chunk_size is None:
-        return min(max(1024, TILE >> math.ceil(math.log2(max(tokens, 1)))), num_classes)
-    return min(checks.whole("chunk_size", chunk_size), num_classes)
+    if chunk_size is not None:
+        return min(checks.whole("chunk_size", chunk_size), num_classes)
+    usual = min(max(FEWEST, 1 << (num_classes // 32).bit_length() >> 1), MOST)
+    few = FEW >> max(tokens - 1, 0).bit_length() if isinstance(tokens, int) else 0
+    return min(max(usual, few), num_classes)
+
+
+def _tokens(tokens: int) -> tuple[int, int | None]:
+    """The groups of tokens, and how many of each a tile has; None for all, also where no number near fits."""
+    if not isinstance(tokens, int) or tokens <= 2 * TOKENS:
+        return 1, None
+    groups = math.gcd(tokens, GROUPS)
+    rows, most = tokens // groups, TOKENS // groups
+    fitting = max((n for n in range(1, most + 1) if rows % n == 0), default=0)
+    return groups, fitting if 4 * fitting >= most else None

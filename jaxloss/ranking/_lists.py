@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
+from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, pool_mass, reduce
-from jaxloss._floor.spread import own_diagonal, own_rows, summed, whole_pool
+from jaxloss._floor.spread import own_rows, summed, whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
-__all__ = ["Lists", "above", "gains", "known_relevance", "lists", "log1p_sum_exp", "others", "over_lists"]
+__all__ = ["Lists", "gains", "known_relevance", "lists", "over_lists", "ranks"]
 
 
 class Lists(NamedTuple):
     """Lists of items, each array of shape ``[..., items]``, with at least one item, be it a masked one.
 
-    They are whole on every device. Pairs of items are ``[..., rows, items]``, with the rows that are here.
+    They are whole on every device. Pairs of items are ``[..., rows, items]``, for some of the rows that are here.
     """
 
     scores: Array
@@ -36,9 +38,15 @@ class Lists(NamedTuple):
         """``x`` of the items in the rows of pairs."""
         return own_rows(self.axis_name, x)
 
-    def total(self, x: Array, axis: int | tuple[int, ...] = -1) -> Array:
+    def total(self, x: Array) -> Array:
         """The sum over the rows of all devices, of values here only."""
-        return summed(self.axis_name, jnp.sum(x, axis=axis))
+        return summed(self.axis_name, jnp.sum(x, axis=-1))
+
+    def pairs(self, chunk_size: int | None, of_rows: Callable[..., Any], *arrays: Array) -> Any:
+        """``of_rows(*rows)`` with the rows of ``arrays``: a pytree of ``[..., rows]``, a chunk of rows at a time."""
+        own = tuple(map(self.rows, arrays))
+        chunk = chunk_rows(chunk_size, own[0].shape[-1], self.scores.size)
+        return by_rows(lambda rows, _: of_rows(*rows), chunk, own, self.scores.ndim - 1)
 
 
 def lists(
@@ -80,32 +88,13 @@ def gains(items: Lists) -> Array:
     return items.mass * jnp.expm1(known_relevance(items) * math.log(2.0))
 
 
-def others(items: Lists) -> Array:
-    """``[..., i, j]``: whether item j is not item i."""
-    apart = jnp.logical_not(own_diagonal(items.axis_name, items.keep.shape[-1]))
-    return jnp.broadcast_to(apart, (*items.keep.shape[:-1], *apart.shape))
+def ranks(items: Lists, *keys: Array) -> Array:
+    """The rank of every item, from 1: by the first key, the largest on top, then the next, then its place.
 
-
-def above(items: Lists, *keys: Array) -> Array:
-    """``[..., i, j]``: whether item j stands above item i: by the first key, then the next, then its place."""
-    place = jnp.broadcast_to(-jnp.arange(items.keep.shape[-1]), items.keep.shape)
-    higher = jnp.zeros((*place.shape[:-1], items.rows(place).shape[-1], place.shape[-1]), bool)
-    for key in reversed((*keys, place)):
-        other, own = key[..., None, :], items.rows(key)[..., :, None]
-        higher = (other > own) | ((other == own) & higher)
-    return higher & items.keep[..., None, :]
-
-
-@jax.custom_jvp
-def log1p_sum_exp(x: Array) -> Array:
-    """``log(1 + sum(exp(x)))`` over the last axis to full relative accuracy; entries of -inf are absent."""
-    peak = jnp.maximum(jnp.max(x, axis=-1), 0)
-    shifted = jnp.sum(jnp.exp(x - peak[..., None]), axis=-1)
-    return jnp.where(peak == 0, jnp.log1p(shifted), peak + jnp.log(jnp.exp(-peak) + shifted))
-
-
-@log1p_sum_exp.defjvp
-def _log1p_sum_exp_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    (x,), (tangent,) = primals, tangents
-    value = log1p_sum_exp(x)
-    return value, jnp.sum(jnp.exp(x - value[..., None]) * tangent, axis=-1)
+    Items that are not kept come last, so that the ranks of the others are those among them.
+    """
+    place = jnp.broadcast_to(jnp.arange(items.keep.shape[-1], dtype=jnp.int32), items.keep.shape)
+    falling = (-jax.lax.stop_gradient(key) for key in keys)
+    operands = (jnp.logical_not(items.keep).astype(jnp.int32), *falling, place)
+    *_, order = jax.lax.sort(operands, dimension=-1, num_keys=len(operands))
+    return 1 + jax.lax.sort((order, place), dimension=-1, num_keys=1)[1]

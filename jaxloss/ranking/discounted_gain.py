@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.ranking._lists import Lists, above, gains, lists, others, over_lists
+from jaxloss.ranking._lists import Lists, gains, lists, over_lists, ranks
 
 __all__ = ["approx_ndcg_loss"]
 
@@ -20,6 +20,7 @@ def approx_ndcg_loss(
     relevance: ArrayLike,
     *,
     temperature: Scalar = 0.1,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -31,13 +32,15 @@ def approx_ndcg_loss(
               \rho_i = 1 + \sum_{j \ne i} \sigma\left( \frac{s_j - s_i}{\tau} \right)
 
     with gains :math:`g = w (2^y - 1)` and IDCG the same sum over the ranks of the best order. As the temperature goes
-    to 0 it becomes 1 - NDCG. A list in which nothing is relevant is absent from the mean. It holds ``N * N`` numbers
-    per list.
+    to 0 it becomes 1 - NDCG. A list in which nothing is relevant is absent from the mean. Time grows with the
+    square of N, memory with the size of a chunk.
 
     Args:
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer, in [0, 100]; a negative one gives NaN.
         temperature: Difference :math:`\tau` in score that counts as clear, > 0.
+        chunk_size: Number of items per chunk, >= 1, static: so many are compared with all items at a time, and a chunk
+            is computed again for the gradient. None takes all items if all lists together have at most 8 million pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is absent, also from the ranks; a weight scales the gain of
@@ -64,9 +67,9 @@ def approx_ndcg_loss(
     items = lists(axis_name, where, weights, scores, relevance)
     temperature = checks.scalar("temperature", temperature, items.scores.dtype, above=0)
     gain = gains(items)
-    higher = above(items, gain, items.scores)
-    best = 1 + jnp.sum(higher, axis=-1, dtype=jnp.int32).astype(gain.dtype)
-    shift = _rank_shift(items, higher, temperature)
+    rank = ranks(items, gain, items.scores)
+    best = items.rows(rank).astype(gain.dtype)
+    shift = items.pairs(chunk_size, lambda *rows: _rank_shift(items, rank, temperature, *rows), items.scores, rank)
     discount = math.log(2.0) / jnp.log1p(best)
     # The discount lost between the best rank and the smooth one, without the cancellation of their difference.
     lost = discount * jnp.log1p(shift / (1 + best)) / jnp.log1p(best + shift)
@@ -74,10 +77,10 @@ def approx_ndcg_loss(
     return over_lists(numerics.positive_part(values), jnp.any(gain != 0, axis=-1), items, reduction)
 
 
-def _rank_shift(items: Lists, higher: Array, temperature: Scalar) -> Array:
-    """Smooth ranks less the ranks of the best order, in which ``higher[..., i, j]`` says that j stands above i."""
-    scores = items.scores
-    margins = (scores[..., None, :] - items.rows(scores)[..., :, None]) / temperature
+def _rank_shift(items: Lists, rank: Array, temperature: Scalar, scores: Array, best: Array) -> Array:
+    """The smooth rank of every row less its rank ``best`` in the best order, in which all items have their ``rank``."""
+    margins = (items.scores[..., None, :] - scores[..., :, None]) / temperature
+    higher, other = (gap(rank[..., None, :], best[..., :, None]) for gap in (jnp.less, jnp.not_equal))
     sign = jnp.where(higher, -jnp.ones((), scores.dtype), jnp.ones((), scores.dtype))
-    pairs = others(items) & items.keep[..., None, :]
+    pairs = other & items.keep[..., None, :]
     return jnp.sum(jnp.where(pairs, sign * jax.nn.sigmoid(sign * margins), jnp.zeros((), scores.dtype)), axis=-1)

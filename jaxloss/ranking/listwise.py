@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.softmax_terms import target_terms
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
-from jaxloss.ranking._lists import known_relevance, lists, log1p_sum_exp, others, over_lists
+from jaxloss.ranking._drawn_orders import drawn
+from jaxloss.ranking._lists import known_relevance, lists, over_lists
 
 __all__ = ["listmle_loss", "ranking_softmax_loss"]
 
@@ -75,8 +77,8 @@ def listmle_loss(
 
     The order is drawn from the top without replacement. Items of equal relevance are all drawn from the same set, which
     includes them, so their places in the list do not matter (rax orders them by place or by a random key; without ties
-    the numbers are equal). A list in which all items are equally relevant has no order and is absent from the mean. It
-    holds ``N * N`` numbers per list.
+    the numbers are equal). A list in which all items are equally relevant has no order and is absent from the mean.
+    Time grows with ``N log N``.
 
     Args:
         scores: Shape ``[..., N]``, floating.
@@ -103,11 +105,12 @@ def listmle_loss(
         https://doi.org/10.1145/1390156.1390306
     """
     items = lists(axis_name, where, weights, scores, relevance)
-    y, s = items.relevance, items.scores
-    later = items.keep[..., None, :] & (y[..., None, :] <= items.rows(y)[..., :, None])
-    later &= others(items)
-    distance = jnp.where(later, s[..., None, :] - items.rows(s)[..., :, None], -jnp.inf)
-    values = items.total(items.rows(items.mass) * log1p_sum_exp(distance))
+    y = items.relevance
+    terms, order = drawn(items.scores, y, items.keep)
+    values = jnp.sum(jnp.take_along_axis(items.mass, order, axis=-1, mode="promise_in_bounds") * terms, axis=-1)
+    # Of two items of score -inf nobody knows which is drawn first.
+    known = jnp.sum(items.keep & jnp.isneginf(items.scores), axis=-1, dtype=jnp.int32) < 2
+    values = numerics.poison(values, known)
     lower = jnp.min(y, axis=-1, where=items.keep, initial=jnp.inf)
     upper = jnp.max(y, axis=-1, where=items.keep, initial=-jnp.inf)
     return over_lists(values, (lower < upper) & jnp.any(items.mass != 0, axis=-1), items, reduction)

@@ -73,6 +73,11 @@ class Crowd(NamedTuple):
         *batch, rows, _ = x.shape
         return chunk_rows(self.chunk_size, rows, math.prod(batch) * y.shape[-2])
 
+    def pieces(self, x: Array, y: Array) -> int | None:
+        """`chunk` if all examples are here and more than one chunk is needed; else None."""
+        chunk = self.chunk(x, y)
+        return None if self.axis_name or chunk == x.shape[-2] else chunk
+
     def shares(self, of_logits: Callable[..., Array], x: Array, y: Array, *more: Array) -> Array:
         """``of_logits(logits, first, *more)`` ``[..., N]`` for the columns of each device, ``[..., N, devices]``.
 

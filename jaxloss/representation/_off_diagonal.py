@@ -25,16 +25,17 @@ __all__ = [
 ]
 
 
-def _off_diagonal(entries: Array, first: Array, bound: float) -> Array:
+def _off_diagonal(entries: Array, first: Array | int, bound: float) -> Array:
     """``entries`` < ``bound``, and 0 where the column of ``[..., N, M]`` is the row counted from ``first``."""
     rows, columns = (jnp.arange(size, dtype=entries.dtype) for size in entries.shape[-2:])
-    limit = bound * jnp.square((rows + first)[:, None] - columns[None, :])
+    rows = rows + jnp.asarray(first, entries.dtype)
+    limit = bound * jnp.square(rows[:, None] - columns[None, :])
     return jnp.minimum(entries, jnp.expand_dims(limit, tuple(range(entries.ndim - 2))))
 
 
 def sum_of_strangers(entries: Array, first: Array | int = 0) -> Array:
     """The sum of each row of ``[..., N, M]`` without the entry that belongs to it; entries are below 1e30."""
-    return jnp.sum(_off_diagonal(entries, jnp.asarray(first, entries.dtype), 1e30), axis=-1)
+    return jnp.sum(_off_diagonal(entries, first, 1e30), axis=-1)
 
 
 def log_sum_of_strangers(logits: Array, first: Array | int = 0, axis: int = -1) -> Array:
@@ -65,7 +66,7 @@ def level_of(peak: Array) -> Array:
     return jnp.where(jnp.isneginf(peak), jnp.zeros((), peak.dtype), peak)
 
 
-def total_of_strangers(logits: Array, level: Array, first: Array, axis: int) -> Array:
+def total_of_strangers(logits: Array, level: Array, first: Array | int, axis: int) -> Array:
     """``sum(exp(logits - level))`` along ``axis`` without the entry that belongs to it."""
     return jnp.sum(_off_diagonal(jnp.exp(logits - jnp.expand_dims(level, axis)), first, 4.0), axis=axis)
 
@@ -76,7 +77,7 @@ def log_of_total(level: Array, total: Array) -> Array:
     return jnp.where(absent, -jnp.inf, level + jnp.log(jnp.where(absent, jnp.ones((), total.dtype), total)))
 
 
-def slope_of_log_sum(logits: Array, value: Array, tangent: Array, first: Array, axis: int) -> Array:
+def slope_of_log_sum(logits: Array, value: Array, tangent: Array, first: Array | int, axis: int) -> Array:
     """The tangent of a log-sum ``value`` of strangers along ``axis`` from the ``tangent`` of the logits."""
     # Above 0 is only the diagonal, which may be so far above that its exponential overflows.
     exponents = jnp.minimum(logits - jnp.expand_dims(level_of(value), axis), 1)

@@ -9,9 +9,9 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
+from jaxloss.representation._cosines import of_cosines
 from jaxloss.representation._groups import Crowd, gathered, matched, present, similarities, unit
 from jaxloss.representation._off_diagonal import log_sum_of_strangers, sum_of_strangers
-from jaxloss.representation._two_ways import log_sums_both_ways
 
 __all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
 
@@ -23,17 +23,17 @@ def _against(x: Array, y: Array, own: Array, crowd: Crowd) -> Array:
     return numerics.softplus(strangers - own)
 
 
-def _both_ways(x: Array, y: Array, crowd: Crowd) -> Array:
+def _both_ways(x: Array, y: Array, tau: Scalar, crowd: Crowd) -> Array:
     """The mean of what every row of ``x`` and every row of ``y`` has against the rows of the other set."""
+    if (chunk := crowd.pieces(x, y)) is not None:
+        there, own, back = of_cosines(log_sum_of_strangers, x, y, tau, crowd.keep, chunk, both_ways=True)
+        return 0.5 * (numerics.softplus(there - own) + numerics.softplus(back - own))
+    x, y = unit(x) / tau, unit(y)
     own = jnp.sum(x * y, axis=-1)
     if crowd.axis_name:
         return 0.5 * (_against(x, y, own, crowd) + _against(y, x, own, crowd))
-    chunk = crowd.chunk(x, y)  # here the way back has the same products
-    if chunk == x.shape[-2]:
-        logits = present(similarities(x, y), crowd.keep, crowd.keep)
-        there, back = (log_sum_of_strangers(logits, axis=axis) for axis in (-1, -2))
-    else:
-        there, back = log_sums_both_ways(x, y, crowd.keep, chunk)
+    logits = present(similarities(x, y), crowd.keep, crowd.keep)  # here the way back has the same products
+    there, back = (log_sum_of_strangers(logits, axis=axis) for axis in (-1, -2))
     return 0.5 * (numerics.softplus(there - own) + numerics.softplus(back - own))
 
 
@@ -84,8 +84,12 @@ def infonce_loss(
     """
     queries, keys, crowd = matched(where, axis_name, ring, chunk_size, queries=queries, keys=keys)
     tau = checks.scalar("temperature", temperature, queries.dtype, above=0)
-    queries, keys = unit(queries) / tau, unit(keys)
-    values = _against(queries, keys, jnp.sum(queries * keys, axis=-1), crowd)
+    if (chunk := crowd.pieces(queries, keys)) is not None:
+        strangers, own, _ = of_cosines(log_sum_of_strangers, queries, keys, tau, crowd.keep, chunk)
+        values = numerics.softplus(strangers - own)
+    else:
+        queries, keys = unit(queries) / tau, unit(keys)
+        values = _against(queries, keys, jnp.sum(queries * keys, axis=-1), crowd)
     return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
 
 
@@ -136,7 +140,7 @@ def clip_loss(
         where, axis_name, ring, chunk_size, image_embeddings=image_embeddings, text_embeddings=text_embeddings
     )
     tau = checks.scalar("temperature", temperature, images.dtype, above=0)
-    values = _both_ways(unit(images) / tau, unit(texts), crowd)
+    values = _both_ways(images, texts, tau, crowd)
     return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
 
 
@@ -188,10 +192,14 @@ def siglip_loss(
         where, axis_name, ring, chunk_size, image_embeddings=image_embeddings, text_embeddings=text_embeddings
     )
     tau = checks.scalar("temperature", temperature, images.dtype, above=0)
-    bias = checks.scalar("bias", bias, images.dtype)
-    images, texts = unit(images) / tau, unit(texts)
-    repelled = jnp.sum(crowd.shares(_repelled, images, texts, jnp.asarray(bias, images.dtype)), axis=-1)
-    values = numerics.softplus(-(jnp.sum(images * texts, axis=-1) + bias)) + repelled
+    bias = jnp.asarray(checks.scalar("bias", bias, images.dtype), images.dtype)
+    if (chunk := crowd.pieces(images, texts)) is not None:
+        repelled, own, _ = of_cosines(_repelled, images, texts, tau, crowd.keep, chunk, bias)
+    else:
+        images, texts = unit(images) / tau, unit(texts)
+        repelled = jnp.sum(crowd.shares(_repelled, images, texts, bias), axis=-1)
+        own = jnp.sum(images * texts, axis=-1)
+    values = numerics.softplus(-(own + bias)) + repelled
     return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
 
 

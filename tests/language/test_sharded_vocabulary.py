@@ -16,6 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxloss
 from jaxloss import reductions
+from jaxloss.language import vocabulary_head
 
 CLASSES = 24
 """Six on each of four devices, or twelve on each of two: chunks of five or seven divide none of these."""
@@ -75,6 +76,19 @@ def test_equals_one_device(rng: np.random.Generator, shape: tuple[int, int], opt
         step = sharded(jax.value_and_grad, mesh(*shape), (PartitionSpec(), SPECS), **kwargs)
         expected = jax.jit(jax.value_and_grad(functools.partial(loss, **kwargs)))(some, labels, where)
         assert_close(step(some, labels, where), expected)
+
+
+def test_many_tokens(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiles of two tokens of the eight on each device, in two groups."""
+    monkeypatch.setattr(vocabulary_head, "TOKENS", 2)
+    monkeypatch.setattr(vocabulary_head, "GROUPS", 2)
+    with jax.enable_x64(True):
+        some, labels = draw(rng, np.float64, batch=16), jnp.asarray(rng.integers(0, CLASSES, 16))
+        where, kwargs = jnp.arange(16) % 3 > 0, {"weighted": True, **OPTIONS["everything"]}
+        step = sharded(jax.value_and_grad, mesh(2, 4), (PartitionSpec(), SPECS), **kwargs)
+        found = step(some, labels, where)
+        monkeypatch.undo()
+        assert_close(found, jax.jit(jax.value_and_grad(functools.partial(loss, **kwargs)))(some, labels, where))
 
 
 def test_labels_outside_and_masks(rng: np.random.Generator) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import jaxloss
-from jaxloss.representation import mined_triplets
 
 MINED = [jaxloss.batch_all_triplet_loss, jaxloss.batch_hard_triplet_loss, jaxloss.batch_semi_hard_triplet_loss]
 LABELLED = [*MINED, jaxloss.ntxent, jaxloss.supcon_loss, jaxloss.multi_similarity_loss, jaxloss.circle_loss]
@@ -114,16 +113,6 @@ def test_masked_columns_are_no_negatives(rng):
     for fn in MATCHED:
         masked = jax.jit(fn)(x, y.at[2].set(jnp.nan), where=keep)
         np.testing.assert_allclose(masked, jax.jit(fn)(x[keep], y[keep]), rtol=2e-6)
-
-
-@pytest.mark.parametrize("block", [1, 300])
-def test_blocks_of_triplets_do_not_change_the_loss(block, batch, monkeypatch):
-    fn = lambda x: jaxloss.batch_all_triplet_loss(x, batch[1])
-    expected = jax.value_and_grad(fn)(jnp.asarray(batch[0]))
-    monkeypatch.setattr(mined_triplets, "_BLOCK", block)
-    actual = jax.value_and_grad(lambda x: fn(x))(jnp.asarray(batch[0]))
-    for a, e in zip(actual, expected, strict=True):
-        np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-7)
 
 
 def test_equal_vectors_in_a_triplet_have_no_gradient():

@@ -44,7 +44,7 @@ def _ranked(rng, batch):
     return {"scores": 4.0 * inputs["targets"] + rng.uniform(size=batch), "targets": inputs["targets"]}
 
 
-def _pair_by_pair(scores, targets, margin=1.0):
+def _pair_by_pair(scores, targets, margin=1.0, chunk_size=None):
     def one(s, t):
         return np.mean([max(0.0, margin - s[i] + s[j]) ** 2 for i in np.flatnonzero(t) for j in np.flatnonzero(t == 0)])
 
@@ -76,9 +76,10 @@ CASES = [
         draw=_alternating,
         oracle=_pair_by_pair,
         source="formula, pair by pair",
-        hypers={"margin": 0.7},
+        hypers={"margin": 0.7, "chunk_size": 2},
+        static=("chunk_size",),
         fixed={"targets": "class labels, 0 or 1"},
-        bad_hypers=({"margin": 0.0},),
+        bad_hypers=({"margin": 0.0}, {"chunk_size": 0}),
         pooled=True,
         perfect=_ranked,
         convex=True,

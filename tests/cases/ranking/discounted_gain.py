@@ -18,7 +18,7 @@ def _separated(rng, batch):
     return {"scores": 10000.0 * relevance + 500.0 * rng.permuted(np.arange(batch[-1]) % 9), "relevance": relevance}
 
 
-def _approx_ndcg(scores, relevance, temperature=0.1):
+def _approx_ndcg(scores, relevance, temperature=0.1, chunk_size=None):
     n = len(scores)
     gains = 2**relevance - 1
     ranks = 0.5 + scipy.special.expit((scores - scores[:, None]) / temperature).sum(-1)
@@ -31,11 +31,12 @@ CASES = [
         draw=graded,
         oracle=each_list(_approx_ndcg),
         source="Qin, Liu and Li (2010), equations 9 and 14",
-        hypers={"temperature": 0.5},
+        hypers={"temperature": 0.5, "chunk_size": 2},
+        static=("chunk_size",),
         illegal={"relevance": (-1.0,)},
         pooled=True,
         single="a query may have one document",
-        bad_hypers=({"temperature": 0.0},),
+        bad_hypers=({"temperature": 0.0}, {"chunk_size": 0}),
         fixed={"relevance": TIES},
         perfect=_separated,
         extremes=EDGES,

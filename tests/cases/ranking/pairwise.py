@@ -17,14 +17,14 @@ def _in_steps(rng, batch):
 
 
 def _mean_of_pairs(loss):
-    def of_list(scores, relevance):
+    def of_list(scores, relevance, chunk_size=None):
         better, worse = np.nonzero(relevance[:, None] > relevance)
         return np.mean([loss(scores[i] - scores[j]) for i, j in zip(better, worse, strict=True)])
 
     return each_list(of_list)
 
 
-def _lambdarank(scores, relevance):
+def _lambdarank(scores, relevance, chunk_size=None):
     n = len(scores)
     gains = 2**relevance - 1
     ranks = np.argsort(np.argsort(-scores, kind="stable")) + 1.0
@@ -46,6 +46,9 @@ CASES = [
         draw=graded,
         oracle=_mean_of_pairs(lambda margin: np.logaddexp(0, -margin)),
         source="Burges et al. (2005), over pairs",
+        hypers={"chunk_size": 2},
+        static=("chunk_size",),
+        bad_hypers=({"chunk_size": 0},),
         pooled=True,
         single="a query may have one document",
         fixed={"relevance": ONLY_ORDER},
@@ -59,6 +62,9 @@ CASES = [
         draw=graded,
         oracle=_mean_of_pairs(lambda margin: max(0.0, 1 - margin)),
         source="Joachims (2002), over pairs",
+        hypers={"chunk_size": 2},
+        static=("chunk_size",),
+        bad_hypers=({"chunk_size": 0},),
         pooled=True,
         single="a query may have one document",
         fixed={"relevance": ONLY_ORDER},
@@ -74,6 +80,9 @@ CASES = [
         oracle=each_list(_lambdarank),
         source="Burges (2010), the NDCG before and after every swap",
         illegal={"relevance": (-1.0,)},
+        hypers={"chunk_size": 2},
+        static=("chunk_size",),
+        bad_hypers=({"chunk_size": 0},),
         pooled=True,
         single="a query may have one document",
         fixed={"relevance": ONLY_ORDER},

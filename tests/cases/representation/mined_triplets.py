@@ -15,7 +15,7 @@ def _clustered(rng, batch):
     return {"embeddings": 9.0 * np.eye(4)[labels % 4], "labels": labels}
 
 
-def _batch_all(x, y, margin=1.0):
+def _batch_all(x, y, margin=1.0, chunk_size=None):
     """Summed over the active triplets of every anchor."""
     return [
         sum(max(0.0, margin + d[p] - d[n]) for p in np.flatnonzero(near) for n in np.flatnonzero(far))
@@ -23,14 +23,14 @@ def _batch_all(x, y, margin=1.0):
     ]
 
 
-def _batch_hard(x, y, margin=1.0):
+def _batch_hard(x, y, margin=1.0, chunk_size=None):
     return [
         max(0.0, margin + d[near].max() - d[far].min()) if near.any() and far.any() else 0.0
         for d, near, far in sides(x, y)
     ]
 
 
-def _semi_hard(x, y, margin=1.0):
+def _semi_hard(x, y, margin=1.0, chunk_size=None):
     """Summed over the positives of every anchor."""
 
     def one(d, near, far):
@@ -49,9 +49,10 @@ CASES = [
         structures={"two features": in_the_plane},
         oracle=in_sets(_batch_all),
         source="formula, triplet by triplet",
-        hypers={"margin": 1.7},
+        hypers={"margin": 1.7, "chunk_size": 4},
+        static=("chunk_size",),
         meets=True,
-        bad_hypers=({"margin": 0.0},),
+        bad_hypers=({"margin": 0.0}, {"chunk_size": 0}),
         perfect=_clustered,
         cancels=GAPS,
         extremes=SETS,
@@ -63,9 +64,10 @@ CASES = [
         structures={"two features": in_the_plane},
         oracle=in_sets(_batch_hard),
         source="formula, anchor by anchor",
-        hypers={"margin": 1.7},
+        hypers={"margin": 1.7, "chunk_size": 4},
+        static=("chunk_size",),
         meets=True,
-        bad_hypers=({"margin": 0.0},),
+        bad_hypers=({"margin": 0.0}, {"chunk_size": 0}),
         perfect=_clustered,
         cancels=GAPS,
         extremes=SETS,
@@ -77,13 +79,13 @@ CASES = [
         structures={"two features": in_the_plane},
         oracle=in_sets(_semi_hard),
         source="formula of FaceNet, pair by pair",
-        hypers={"margin": 1.7},
+        hypers={"margin": 1.7, "chunk_size": 4},
+        static=("chunk_size",),
         meets=True,
-        bad_hypers=({"margin": 0.0},),
+        bad_hypers=({"margin": 0.0}, {"chunk_size": 0}),
         perfect=_clustered,
         cancels=GAPS,
         extremes=SETS,
         translates=(("embeddings",),),
-        exempt={"exports_with_a_symbolic_batch": "jnp.searchsorted must know how many distances there are in a row"},
     ),
 ]
