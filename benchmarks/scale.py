@@ -43,7 +43,7 @@ class Row:
         counts: By kind of collective, how many run and the bytes of their arrays.
         sent: The bytes that a chip sends.
         whole: By mesh axes, what it would send over endless ones; what is handed from chip to chip has no axis.
-        largest: Entries of the largest array that a collective carries, over the logits or pairs of one chip.
+        largest: Entries of the largest array that a collective carries, over the logits of one chip or all pairs.
         error: Why there is nothing to report.
     """
 
@@ -74,11 +74,11 @@ def measure(task: Any, size: Any, mesh: Any, topology: str) -> Row:
         traced = task.on(mesh).trace(*scale_tasks.structs(task, size, mesh))
         platform = mesh.devices.flat[0].platform
         compiled = traced.lower(lowering_platforms=(platform,)).compile()
-    except Exception as error:  # a program too large for the chip is a result
+        found = collectives(compiled.as_text())
+    except Exception as error:  # a program too large for the chip is a result, and some have no text
         return Row(task.name, topology, shape, error=f"{type(error).__name__}: {str(error).splitlines()[0]}")
     counts: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
     whole: dict[tuple[str, ...], float] = collections.defaultdict(float)
-    found = collectives(compiled.as_text())
     for one in found:
         counts[one.kind][0] += one.times
         counts[one.kind][1] += one.times * one.payload
@@ -135,8 +135,8 @@ def table(rows: Iterable[Row]) -> str:
 
 
 NOTE = """MiB per chip. `sent` is what a chip sends by ring algorithms. Each collective has how many run, loops counted
-as often as they run, and the size of their arrays in all. `largest` is the largest array of any collective over the
-logits, or the pairs, of one chip: below 1, neither is ever gathered or summed."""
+as often as they run, and the size of their arrays in all. `largest` is the largest array of any collective, over the
+logits of one chip, all pairs of the contrast or the whole batch of the objective: below 1, none of these is sent."""
 
 PAPER_NOTE = f"""MiB that a chip sends. On paper: each array is a power of the number of chips, taken from the first two
 columns, and a ring all-reduce of S bytes over m chips sends 2 (m - 1) / m S. The last column divides by the
@@ -177,7 +177,13 @@ def differences() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parse = argparse.ArgumentParser("python -m benchmarks.scale", description=__doc__)
-    parse.add_argument("--topologies", nargs="*", default=TOPOLOGIES, metavar="TPU:AxB")
+    parse.add_argument(
+        "--topologies",
+        nargs="*",
+        default=TOPOLOGIES,
+        metavar="TPU:AxB",
+        help=f"add {PAPER[-1]} to compare with what is on paper; none leaves the two processes",
+    )
     parse.add_argument("--only", default="", metavar="TEXT", help="programs whose name contains this")
     parse.add_argument("--out", type=pathlib.Path, metavar="FILE", help="write the tables to a Markdown file as well")
     options = parse.parse_args(argv)

@@ -55,8 +55,8 @@ class Task:
         step: ``step(spread, *arguments)`` gives ``(loss, gradients)``; ``spread`` is False for all arguments on one
             device.
         results: How the gradients are spread.
-        limit: ``limit(size, mesh)`` gives the entries of what no collective may carry: the logits or the pairs of one
-            device, or the batch of all.
+        limit: ``limit(size, mesh)`` gives the entries of what no collective may carry: the logits of one device, all
+            pairs of a contrast, the batch of an objective.
         plain: Whether XLA is left to divide the whole program, under `jax.jit` alone; else `jax.shard_map` does.
     """
 
@@ -191,7 +191,7 @@ def _logits(size: Size, mesh: Mapping[str, int]) -> int:
 
 
 def _all_pairs(size: Size, mesh: Mapping[str, int]) -> int:
-    return size.pairs**2 * math.prod(mesh.values())
+    return (size.pairs * math.prod(mesh.values())) ** 2
 
 
 def _batch(size: Size, mesh: Mapping[str, int]) -> int:
