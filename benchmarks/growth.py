@@ -33,7 +33,7 @@ MEMORY = 4 * 2**30
 
 MIB = 2**20
 FLOOR = 2.0**14
-"""Temporaries below this say nothing of growth."""
+"""Temporaries below this say nothing of growth, and are drawn as this: a logarithm has no 0."""
 
 
 @dataclasses.dataclass
@@ -196,8 +196,8 @@ def _draw(memory: Any, times: Any, curve: Curve) -> None:
     style = "--" if curve.options else "-"
     how = f"chunks of {CHUNK}" if curve.options else "default"
     for panel, found, where, colour in (
-        (memory, {n: y / MIB for n, y in curve.cpu.items()}, "CPU", "tab:blue"),
-        (memory, {n: y / MIB for n, y in curve.tpu.items()}, "TPU v5e", "tab:orange"),
+        (memory, {n: max(y, FLOOR) / MIB for n, y in curve.cpu.items()}, "CPU", "tab:blue"),
+        (memory, {n: max(y, FLOOR) / MIB for n, y in curve.tpu.items()}, "TPU v5e", "tab:orange"),
         (times, curve.seconds, "CPU", "tab:blue"),
     ):
         panel.plot(list(found), list(found.values()), style, marker=".", color=colour, label=f"{where}, {how}", lw=1)
