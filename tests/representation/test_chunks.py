@@ -123,7 +123,7 @@ def test_memory_grows_with_the_chunk(name: str) -> None:
     assert large < _temporaries(name, 2048, 2048) / 4
 
 
-@pytest.mark.full
+@pytest.mark.all_topologies  # they take minutes to compile
 @pytest.mark.parametrize("name", ["clip_loss", "siglip_loss"])
 @pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu, the TPU compiler, is not installed")
 @pytest.mark.xdist_group("tpu compiler")
