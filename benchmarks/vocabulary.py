@@ -150,23 +150,23 @@ def against_the_bound(chip: Chip, size: Size) -> dict[str, Any]:
 def bound_table(names: Sequence[str], sizes: Sequence[Size]) -> list[dict[str, Any]]:
     """Prints the comparison as Markdown, line by line."""
     print(
-        "| chip | tokens x features x classes | matrix cycles / bound | temporaries, MiB | traffic, GB | / products |"
+        "| chip | tokens x features x classes | matrix / bound | all / bound | temp, MiB | traffic, GB | / products |"
     )
-    print("|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     rows = []
     for name in names:
         for size in sizes:
             found = against_the_bound(CHIPS[name], size)
             rows.append({"chip": name, **dataclasses.asdict(size), **found})
-            head = f"| {name} | {size.tokens} x {size.features} x {size.classes} |"
             if "error" in found:
-                print(f"{head} {found['error'][:90]} | | | | |", flush=True)
-                continue
-            print(
-                f"{head} {found['matrix_over_bound']:.2f} | {found['all_over_bound']:.2f} | {found['temp_bytes'] / 2**20:.0f} | "
-                f"{found['traffic_bytes'] / 1e9:.1f} | {found['traffic_over_products']:.2f} |",
-                flush=True,
-            )
+                cells = f"{found['error'][:90]} | | | |"
+            else:
+                cells = (
+                    f"{found['matrix_over_bound']:.2f} | {found['all_over_bound']:.2f} | "
+                    f"{found['temp_bytes'] / 2**20:.0f} | "
+                    f"{found['traffic_bytes'] / 1e9:.1f} | {found['traffic_over_products']:.2f}"
+                )
+            print(f"| {name} | {size.tokens} x {size.features} x {size.classes} | {cells} |", flush=True)
     return rows
 
 

@@ -63,8 +63,9 @@ def linear_softmax_cross_entropy(
     reduction, in reverse and in forward mode. Two differences from PyTorch and common kernels: ``kernel`` is
     ``[features, classes]``, and products accumulate in float32 for 16-bit inputs.
 
-    Over devices: split tokens in any way, or the classes by ``vocab_axis_name``, or both. Not the classes under a plain
-    `jax.jit`: it gathers the kernel for every chunk, and every device computes all of them.
+    Over devices: split tokens in any way, or the classes by ``vocab_axis_name``, or both. A plain `jax.jit` gathers a
+    kernel that is split over its classes for every chunk, and every device computes all of them. With ``chunk_size=K``
+    it gathers nothing, and every device holds its share of the scores.
 
     Args:
         hidden: Last hidden states, shape ``[..., D]``, floating.
