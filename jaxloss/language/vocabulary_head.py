@@ -23,11 +23,15 @@ FEWEST, MOST = 512, 2048
 FEW = 2**17
 """Number of scores up to which a chunk has more classes than that."""
 
-TOKENS = 8192
-"""Tokens of a tile where there are more than twice as many: its scores, 64 MiB, stay on the chip on a TPU."""
+TOKENS, HIDDEN = 4096, 2**24
+"""Tokens of a block, and entries of their hidden states, at most: a TPU keeps both and the scores on the chip. Up to
+twice as many tokens are one block, if their hidden states have no more."""
 
-GROUPS = 64
-"""Most runs of tokens from each of which a tile has some."""
+BLOCKS = 16
+"""Most blocks: a `jax.jit` may spread the tokens over devices, and each needs enough of every block."""
+
+ROWS = 64
+"""Tokens of a block that lie together, for which the memory of a TPU is laid out."""
 
 
 def linear_softmax_cross_entropy(
@@ -59,8 +63,9 @@ def linear_softmax_cross_entropy(
     reduction, in reverse and in forward mode. Two differences from PyTorch and common kernels: ``kernel`` is
     ``[features, classes]``, and products accumulate in float32 for 16-bit inputs.
 
-    Over devices: split tokens in any way, or the classes by ``vocab_axis_name``, or both. Not the classes under a plain
-    `jax.jit`: it gathers the kernel for every chunk, and every device computes all of them.
+    Over devices: split tokens in any way, or the classes by ``vocab_axis_name``, or both. A plain `jax.jit` gathers a
+    kernel that is split over its classes for every chunk, and every device computes all of them. With ``chunk_size=K``
+    it gathers nothing, and every device holds its share of the scores.
 
     Args:
         hidden: Last hidden states, shape ``[..., D]``, floating.
@@ -74,7 +79,7 @@ def linear_softmax_cross_entropy(
         soft_cap: Bound :math:`\kappa` > 0 of the scores; None for no bound.
         chunk_size: Number of classes per chunk, >= 1, static. None takes 512 to 2048 by the number of classes, and more
             if there are few tokens. Larger chunks need more memory, smaller ones more passes over the gradient of
-            ``hidden``. More than 16384 tokens are taken 8192 at a time.
+            ``hidden``. Many tokens are taken in blocks, too.
         vocab_axis_name: Mesh axis that the classes are spread over, inside `jax.shard_map`. ``kernel``, ``bias`` and
             ``class_weights`` are this device's slice of the classes, all of one size and in order; everything else is
             equal along the axis, and labels count all classes. A few numbers per token travel, and the gradient of
@@ -114,7 +119,8 @@ def linear_softmax_cross_entropy(
     cap = None if soft_cap is None else jnp.asarray(checks.scalar("soft_cap", soft_cap, work, above=0), work)
     per_class = optional_class_vector(here, work, class_weights=class_weights)
     chunk = _chunk(chunk_size, labels.size, here)
-    plan = Plan(chunk, not is_zero(smoothing), not is_zero(z_factor), vocab_axis_name, *_tokens(labels.size))
+    blocks = _tokens(labels.size, hidden.shape[-1])
+    plan = Plan(chunk, not is_zero(smoothing), not is_zero(z_factor), vocab_axis_name, *blocks)
     head = Head(hidden, kernel, optional_class_vector(here, work, bias=bias))
     options = Options(jnp.asarray(smoothing, work), jnp.asarray(z_factor, work), cap, per_class)
     values = projected_cross_entropy(plan, head, inside, options)
@@ -143,11 +149,12 @@ def _chunk(chunk_size: int | None, tokens: int, num_classes: int) -> int:
     return min(max(usual, few), num_classes)
 
 
-def _tokens(tokens: int) -> tuple[int, int | None]:
-    """The groups of tokens, and how many of each a tile has; None for all, also where no number near fits."""
-    if not isinstance(tokens, int) or tokens <= 2 * TOKENS:
+def _tokens(tokens: int, features: int) -> tuple[int, int | None]:
+    """The groups of tokens, and how many of each a block has; None for all, also where no number near fits."""
+    if not isinstance(tokens, int) or (tokens <= 2 * TOKENS and tokens * features <= HIDDEN):
         return 1, None
-    groups = math.gcd(tokens, GROUPS)
-    rows, most = tokens // groups, TOKENS // groups
-    fitting = max((n for n in range(1, most + 1) if rows % n == 0), default=0)
-    return groups, fitting if 4 * fitting >= most else None
+    most = max(min(TOKENS, HIDDEN // max(features, 1)), tokens // BLOCKS)
+    groups = math.gcd(tokens, 1 << (most // ROWS).bit_length() >> 1)
+    rows, fewer = tokens // groups, most // groups
+    fitting = max((n for n in range(1, fewer + 1) if rows % n == 0), default=0)
+    return groups, fitting if 4 * fitting >= max(fewer, 1) else None

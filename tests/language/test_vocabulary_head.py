@@ -131,9 +131,9 @@ def test_second_derivatives_meet_the_dense_ones(rng: np.random.Generator) -> Non
 
 @pytest.fixture
 def few_tokens_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles of eight tokens, two from each of four groups, instead of 8192."""
+    """Tiles of eight tokens, two from each of four groups, instead of 4096."""
     monkeypatch.setattr(vocabulary_head, "TOKENS", 8)
-    monkeypatch.setattr(vocabulary_head, "GROUPS", 4)
+    monkeypatch.setattr(vocabulary_head, "ROWS", 2)
 
 
 @pytest.mark.usefixtures("few_tokens_at_a_time")
