@@ -16,7 +16,18 @@ from jaxloss._floor.reduction import blank, pool_mass, reduce
 from jaxloss._floor.spread import own_rows, summed, whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
-__all__ = ["Lists", "gains", "known_relevance", "lists", "over_lists", "ranks"]
+__all__ = [
+    "Lists",
+    "gains",
+    "known_relevance",
+    "lists",
+    "over_lists",
+    "ranks",
+    "spans",
+]
+
+_HELD = 8
+"""Arrays of a number for each pair that a loss may hold at a time."""
 
 
 class Lists(NamedTuple):
@@ -45,7 +56,7 @@ class Lists(NamedTuple):
     def pairs(self, chunk_size: int | None, of_rows: Callable[..., Any], *arrays: Array) -> Any:
         """``of_rows(*rows)`` with the rows of ``arrays``: a pytree of ``[..., rows]``, a chunk of rows at a time."""
         own = tuple(map(self.rows, arrays))
-        chunk = chunk_rows(chunk_size, own[0].shape[-1], self.scores.size)
+        chunk = chunk_rows(chunk_size, own[0].shape[-1], _HELD * self.scores.size)
         return by_rows(lambda rows, _: of_rows(*rows), chunk, own, self.scores.ndim - 1)
 
 
@@ -88,8 +99,26 @@ def gains(items: Lists) -> Array:
     return items.mass * jnp.expm1(known_relevance(items) * math.log(2.0))
 
 
+def spans(x: Array, keep: Array) -> Array:
+    """Whether two of the entries ``[..., N]`` that are kept differ."""
+    return jnp.min(x, axis=-1, where=keep, initial=jnp.inf) < jnp.max(x, axis=-1, where=keep, initial=-jnp.inf)
+
+
+def spans(x: Array, keep: Array) -> Array:
+    """Whether two of the entries ``[..., N]`` that are kept differ."""
+    return jnp.min(x, axis=-1, where=keep, initial=jnp.inf) < jnp.max(x, axis=-1, where=keep, initial=-jnp.inf)
+
+
+def is_positive(x: Array) -> Array:
+    """1 where a whole number is positive, else 0.
+
+    XLA on CPU fuses maxima into a sum over pairs; in front of one it would store a full array of comparisons.
+    """
+    return 1 - jnp.maximum(1 - jnp.maximum(x, 0), 0)
+
+
 def ranks(items: Lists, *keys: Array) -> Array:
-    """The rank of every item, from 1: by the first key, the largest on top, then the next, then its place.
+    """The rank of every item, from 1, as a float: by the first key, the largest on top, then the next, then its place.
 
     Items that are not kept come last, so that the ranks of the others are those among them.
     """
@@ -97,4 +126,4 @@ def ranks(items: Lists, *keys: Array) -> Array:
     falling = (-jax.lax.stop_gradient(key) for key in keys)
     operands = (jnp.logical_not(items.keep).astype(jnp.int32), *falling, place)
     *_, order = jax.lax.sort(operands, dimension=-1, num_keys=len(operands))
-    return 1 + jax.lax.sort((order, place), dimension=-1, num_keys=1)[1]
+    return 1 + jax.lax.sort((order, place), dimension=-1, num_keys=1)[1].astype(items.scores.dtype)

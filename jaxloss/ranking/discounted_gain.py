@@ -40,7 +40,7 @@ def approx_ndcg_loss(
         relevance: Shape ``[..., N]``, the same; floating or integer, in [0, 100]; a negative one gives NaN.
         temperature: Difference :math:`\tau` in score that counts as clear, > 0.
         chunk_size: Number of items per chunk, >= 1, static: so many are compared with all items at a time, and a chunk
-            is computed again for the gradient. None takes all items if all lists together have at most 8 million pairs.
+            is computed again for the gradient. None takes all items if all lists together have at most a million pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is absent, also from the ranks; a weight scales the gain of
@@ -68,7 +68,7 @@ def approx_ndcg_loss(
     temperature = checks.scalar("temperature", temperature, items.scores.dtype, above=0)
     gain = gains(items)
     rank = ranks(items, gain, items.scores)
-    best = items.rows(rank).astype(gain.dtype)
+    best = items.rows(rank)
     shift = items.pairs(chunk_size, lambda *rows: _rank_shift(items, rank, temperature, *rows), items.scores, rank)
     discount = math.log(2.0) / jnp.log1p(best)
     # The discount lost between the best rank and the smooth one, without the cancellation of their difference.

@@ -8,7 +8,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.softmax_terms import target_terms
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.ranking._drawn_orders import drawn
-from jaxloss.ranking._lists import known_relevance, lists, over_lists
+from jaxloss.ranking._lists import known_relevance, lists, over_lists, spans
 
 __all__ = ["listmle_loss", "ranking_softmax_loss"]
 
@@ -111,6 +111,5 @@ def listmle_loss(
     # Of two items of score -inf nobody knows which is drawn first.
     known = jnp.sum(items.keep & jnp.isneginf(items.scores), axis=-1, dtype=jnp.int32) < 2
     values = numerics.poison(values, known)
-    lower = jnp.min(y, axis=-1, where=items.keep, initial=jnp.inf)
-    upper = jnp.max(y, axis=-1, where=items.keep, initial=-jnp.inf)
-    return over_lists(values, (lower < upper) & jnp.any(items.mass != 0, axis=-1), items, reduction)
+    present = spans(y, items.keep) & jnp.any(items.mass != 0, axis=-1)
+    return over_lists(values, present, items, reduction)

@@ -63,7 +63,7 @@ def pairwise_logistic_loss(
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties do not form pairs.
         chunk_size: Number of items per chunk, >= 1, static: so many are compared with all items at a time, and a chunk
-            is computed again for the gradient. None takes all items if all lists together have at most 8 million pairs.
+            is computed again for the gradient. None takes all items if all lists together have at most a million pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
@@ -110,7 +110,7 @@ def pairwise_hinge_loss(
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties do not form pairs.
         chunk_size: Number of items per chunk, >= 1, static: so many are compared with all items at a time, and a chunk
-            is computed again for the gradient. None takes all items if all lists together have at most 8 million pairs.
+            is computed again for the gradient. None takes all items if all lists together have at most a million pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
@@ -159,7 +159,7 @@ def lambdarank_loss(
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer, >= 0; a negative one gives NaN.
         chunk_size: Number of items per chunk, >= 1, static: so many are compared with all items at a time, and a chunk
-            is computed again for the gradient. None takes all items if all lists together have at most 8 million pairs.
+            is computed again for the gradient. None takes all items if all lists together have at most a million pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is absent, also from the ranks; a weight scales the gain of
@@ -183,7 +183,7 @@ def lambdarank_loss(
     """
     items = lists(axis_name, where, weights, scores, relevance)
     gain = gains(items)
-    now, best = (1 / jnp.log2(1 + ranks(items, key).astype(gain.dtype)) for key in (items.scores, gain))
+    now, best = (1 / jnp.log2(1 + ranks(items, key)) for key in (items.scores, gain))
     ideal = jnp.sum(gain * best, axis=-1)[..., None, None]
     gap = lambda rows, all_items: jnp.abs(rows[..., :, None] - all_items[..., None, :])
 

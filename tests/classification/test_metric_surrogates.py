@@ -140,3 +140,14 @@ def test_flags_are_boolean():
     for fn in (jaxloss.unbiased_pu_loss, jaxloss.nonnegative_pu_loss):
         with pytest.raises(TypeError, match="positives must be boolean"):
             fn(jnp.zeros(2), jnp.array([1, 0]), prior=0.5)
+
+
+def test_memory_of_pairs_grows_with_the_chunk():
+    def temporaries(entries):
+        pool = jax.ShapeDtypeStruct((entries,), jnp.float32)
+        program = jax.jit(jax.value_and_grad(lambda s, y: jaxloss.pairwise_auc_loss(s, y, chunk_size=16)))
+        return program.lower(pool, pool).compile().memory_analysis().temp_size_in_bytes
+
+    small, large = temporaries(512), temporaries(1024)
+    assert large < 2.2 * small
+    assert large < 1024 * 1024

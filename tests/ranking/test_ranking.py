@@ -277,3 +277,33 @@ class TestEqualsRax:
         )
         actual = value_of(jaxloss.lambdarank_loss, scores, relevance, reduction="none")
         np.testing.assert_allclose(actual, np.asarray(expected) / 6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", LISTWISE[2:], ids=lambda f: f.__name__)
+def test_memory_of_pairs_grows_with_the_chunk(loss) -> None:
+    def temporaries(items):
+        lists = jax.ShapeDtypeStruct((1, items), jnp.float32)
+        program = jax.jit(jax.value_and_grad(lambda s, y: loss(s, y, chunk_size=16)))
+        return program.lower(lists, lists).compile().memory_analysis().temp_size_in_bytes
+
+    small, large = temporaries(512), temporaries(1024)
+    assert large < 2.2 * small
+    assert large < 1024 * 1024
+
+
+def test_memory_of_listmle_is_not_that_of_pairs() -> None:
+    lists = jax.ShapeDtypeStruct((1, 4096), jnp.float32)
+    program = jax.jit(jax.value_and_grad(jaxloss.listmle_loss)).lower(lists, lists).compile()
+    assert program.memory_analysis().temp_size_in_bytes < 4096 * 4096 / 8
+
+
+def test_listmle_of_a_long_list_far_from_the_origin() -> None:
+    """Against the sum of every run in float64: the digits do not depend on the size of the scores."""
+    rng = np.random.default_rng(5)
+    scores = (1e4 + 5 * rng.normal(size=300)).astype(np.float32)
+    relevance = rng.integers(0, 40, size=300)
+    exact = sum(
+        scipy.special.logsumexp(scores[relevance <= y].astype(np.float64)) - float(s)
+        for s, y in zip(scores, relevance, strict=True)
+    )
+    np.testing.assert_allclose(value_of(jaxloss.listmle_loss, scores, relevance), exact, rtol=1e-6)
