@@ -112,7 +112,7 @@ def test_several_sizes_and_a_chart(capsys, own, tmp_path) -> None:
     text = said(f"huber_loss {own}:mine --size 8,32 --no-peers --differ {QUICK} --out {chart}", capsys)
     assert "size" in text
     assert [line.split()[0] for line in text.splitlines() if line.startswith(("8 ", "32 "))] == ["8", "32"]
-    assert "behind at" in text or "ahead of or level with all at every size" in text
+    assert "behind by" in text or "ahead of or level with all at every size" in text
     assert "huber_loss" in chart.read_text()
 
 

@@ -9,11 +9,13 @@ from jaxloss.benchmarks.machine import available_bytes
 from jaxloss.benchmarks.results import Comparison
 from jaxloss.benchmarks.tables import ratio, rows, seconds, size
 
-__all__ = ["FACTOR", "growth_table", "peak_bytes", "until_full"]
+__all__ = ["FACTOR", "LEVEL", "growth_table", "peak_bytes", "until_full"]
 
 FACTOR = 4
 SHARE = 0.4
 """Of the memory that is left; what an eager peer takes is not known beforehand."""
+LEVEL = 1.05
+"""Up to this ratio the first is level with another."""
 LONGEST = 4.0
 """Seconds of a call; a size whose calls take longer is not tried."""
 BOTH = "value_and_grad"
@@ -62,10 +64,10 @@ def growth_table(found: Mapping[int, Comparison]) -> str:
         cells.append([f"{number}", seconds(first.seconds[BOTH].median), *ratios, shown])
     headings = ("size", "first", *(f"/ {label}" for label in labels), "temp of first")
     worst = {number: one.worst() for number, one in found.items()}
-    behind = [number for number, found_ratio in worst.items() if found_ratio is not None and found_ratio > 1]
+    behind = [number for number, found_ratio in worst.items() if found_ratio is not None and found_ratio > LEVEL]
     lines = ["value and gradient, time of the first over that of the others:", *rows(headings, cells)]
     if labels:
-        lines.append(
-            f"behind at {', '.join(map(str, behind))}" if behind else "ahead of or level with all at every size"
-        )
+        where = ", ".join(map(str, behind))
+        said = f"behind by more than {LEVEL - 1:.0%} at {where}"
+        lines.append(said if behind else "ahead of or level with all at every size")
     return "\n".join(lines)
