@@ -9,13 +9,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-ENGINE = ("programs", "tpu", "traffic")
-
 
 def __getattr__(name: str) -> Any:
-    """`compare` and modules of the engine, imported when they are asked for: environment variables come first."""
-    if name in ENGINE:
-        return importlib.import_module(f"jaxloss.benchmarks.{name}")
+    """`compare` of the engine, imported when it is asked for: environment variables come first."""
     if name == "compare":
         return importlib.import_module("jaxloss.benchmarks").compare
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -82,7 +82,7 @@ def temporaries_on_tpu(form: Any, size: int, options: Mapping[str, int]) -> floa
     """By the TPU compiler; from its message where the program does not fit the chip."""
     import jax
 
-    from benchmarks import tpu
+    from jaxloss.benchmarks import tpu
 
     shapes = form.shapes(size)
     names = list(shapes)
@@ -212,7 +212,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parse.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/results"), metavar="DIR")
     options = parse.parse_args(argv)
 
-    from benchmarks import growth_search, tpu
+    from benchmarks import growth_search
+    from jaxloss.benchmarks import tpu
     from tests.cases import all_cases
 
     if reason := tpu.unavailable():

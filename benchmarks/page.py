@@ -31,8 +31,9 @@ at the start, Python {python}; {packages}. {rounds} rounds.
 The time is that of value and gradient. Under the name of a peer stands **our time over its time**, inside a round:
 the median by the clock, and in brackets that by the time of the processor. Under 1 jaxloss is faster; bold is behind by
 more than {level:.0%} in both. *temp* is the largest temporary memory that the compiler plans, on the CPU and on a
-TPU v5e; *traffic* is what the v5e moves to and from its main memory, in sizes of all arguments and results: 1 is the
-least for what does not fit on the chip. Nothing here ran on a TPU. The rows include the options that cost and the losses that are known to lose.
+TPU v5e; *traffic* is what the v5e moves to and from its main memory, in sizes of all arguments and results: 1 is
+the least for what does not fit on the chip. Nothing here ran on a TPU.
+The rows include the options that cost and the losses that are known to lose.
 
 ![Our time over that of the others, and temporaries](results.png)
 """

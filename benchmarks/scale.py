@@ -190,7 +190,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from jax.experimental import topologies
 
-    from benchmarks import scale_tasks, tpu
+    from benchmarks import scale_tasks
+    from jaxloss.benchmarks import tpu
 
     parts = []
     rows: list[Row] = []

@@ -21,8 +21,8 @@ import jax
 import jax.numpy as jnp
 
 import jaxloss
-from benchmarks import tpu, traffic
 from benchmarks.__main__ import ENVIRONMENT
+from jaxloss.benchmarks import tpu, traffic
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,7 +65,7 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
-COMMANDS = ("list", "show", "names", "card", "plot", "compare", "find", "choose", "check", "demo")
+COMMANDS = ("list", "show", "names", "card", "plot", "compare", "find", "choose", "check", "bench", "demo")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

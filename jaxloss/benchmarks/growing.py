@@ -67,7 +67,7 @@ def growth_table(found: Mapping[int, Comparison]) -> str:
     behind = [number for number, found_ratio in worst.items() if found_ratio is not None and found_ratio > LEVEL]
     lines = ["value and gradient, time of the first over that of the others:", *rows(headings, cells)]
     if labels:
-        lines.append(
-            f"behind at {', '.join(map(str, behind))}" if behind else "ahead of or level with all at every size"
-        )
+        where = ", ".join(map(str, behind))
+        said = f"behind by more than {LEVEL - 1:.0%} at {where}"
+        lines.append(said if behind else "ahead of or level with all at every size")
     return "\n".join(lines)

@@ -7,7 +7,8 @@ import pathlib
 
 import pytest
 
-from benchmarks import tpu, vocabulary
+from benchmarks import vocabulary
+from jaxloss.benchmarks import tpu
 
 pytestmark = [
     pytest.mark.full,
