@@ -104,11 +104,6 @@ def spans(x: Array, keep: Array) -> Array:
     return jnp.min(x, axis=-1, where=keep, initial=jnp.inf) < jnp.max(x, axis=-1, where=keep, initial=-jnp.inf)
 
 
-def spans(x: Array, keep: Array) -> Array:
-    """Whether two of the entries ``[..., N]`` that are kept differ."""
-    return jnp.min(x, axis=-1, where=keep, initial=jnp.inf) < jnp.max(x, axis=-1, where=keep, initial=-jnp.inf)
-
-
 def is_positive(x: Array) -> Array:
     """1 where a whole number is positive, else 0.
 
