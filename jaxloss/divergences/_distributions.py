@@ -29,16 +29,18 @@ def ensure_normalised(**log_probs: Array) -> None:
 
 def legal_log_probs(*arrays: Array) -> Array:
     """Which rows ``[...]`` of all the arrays ``[..., K]`` hold nothing above 0, up to rounding, and no NaN."""
-    return _rows([array <= ROUNDING for array in arrays])
+    return _everywhere([jnp.max(array, axis=-1) <= ROUNDING for array in arrays])
 
 
 def legal_probs(*arrays: Array) -> Array:
     """Which rows ``[...]`` of all the arrays ``[..., K]`` lie in [0, 1], up to rounding."""
-    return _rows([(array >= 0) & (array <= 1 + ROUNDING) for array in arrays])
+    # Of extremes, which are NaN where an entry is: XLA on CPU stores comparisons of all entries.
+    limits = [(jnp.min(array, axis=-1) >= 0, jnp.max(array, axis=-1) <= 1 + ROUNDING) for array in arrays]
+    return _everywhere([legal for pair in limits for legal in pair])
 
 
-def _rows(entries: list[Array]) -> Array:
-    return functools.reduce(jnp.logical_and, (jnp.all(legal, axis=-1) for legal in entries))
+def _everywhere(rows: list[Array]) -> Array:
+    return functools.reduce(jnp.logical_and, rows)
 
 
 def logit_pair(where: ArrayLike | None, **arrays: Any) -> tuple[Array, Array]:
