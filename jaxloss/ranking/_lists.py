@@ -104,14 +104,6 @@ def spans(x: Array, keep: Array) -> Array:
     return jnp.min(x, axis=-1, where=keep, initial=jnp.inf) < jnp.max(x, axis=-1, where=keep, initial=-jnp.inf)
 
 
-def is_positive(x: Array) -> Array:
-    """1 where a whole number is positive, else 0.
-
-    XLA on CPU fuses maxima into a sum over pairs; in front of one it would store a full array of comparisons.
-    """
-    return 1 - jnp.maximum(1 - jnp.maximum(x, 0), 0)
-
-
 def ranks(items: Lists, *keys: Array) -> Array:
     """The rank of every item, from 1, as a float: by the first key, the largest on top, then the next, then its place.
 
