@@ -104,7 +104,7 @@ def pairwise_auc_loss(
         targets: Shape ``[..., N]``, floating or integer, 0 or 1; never broadcast.
         margin: Score difference from which a pair costs nothing; > 0.
         chunk_size: Number of entries per chunk, >= 1, static: so many are compared with all entries at a time, and a
-            chunk is computed again for the gradient. None takes all entries if all pools together have at most 8
+            chunk is computed again for the gradient. None takes all entries if all pools together have at most 4
             million pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the entries are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.

@@ -26,8 +26,8 @@ __all__ = [
     "spans",
 ]
 
-_HELD = 8
-"""Arrays of a number for each pair that a loss may hold at a time."""
+_AT_ONCE = 4
+"""How many default chunks are taken as one: XLA on CPU takes twice as long for pairs of items inside a loop."""
 
 
 class Lists(NamedTuple):
@@ -56,7 +56,7 @@ class Lists(NamedTuple):
     def pairs(self, chunk_size: int | None, of_rows: Callable[..., Any], *arrays: Array) -> Any:
         """``of_rows(*rows)`` with the rows of ``arrays``: a pytree of ``[..., rows]``, a chunk of rows at a time."""
         own = tuple(map(self.rows, arrays))
-        chunk = chunk_rows(chunk_size, own[0].shape[-1], _HELD * self.scores.size)
+        chunk = chunk_rows(chunk_size, own[0].shape[-1], self.scores.size // _AT_ONCE)
         return by_rows(lambda rows, _: of_rows(*rows), chunk, own, self.scores.ndim - 1)
 
 

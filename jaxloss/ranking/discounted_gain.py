@@ -40,7 +40,8 @@ def approx_ndcg_loss(
         relevance: Shape ``[..., N]``, the same; floating or integer, in [0, 100]; a negative one gives NaN.
         temperature: Difference :math:`\tau` in score that counts as clear, > 0.
         chunk_size: Number of items per chunk, >= 1, static: so many are compared with all items at a time, and a chunk
-            is computed again for the gradient. None takes all items if all lists together have at most a million pairs.
+            is computed again for the gradient. None takes all items if all lists together have at most 16 million
+            pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is absent, also from the ranks; a weight scales the gain of

@@ -63,7 +63,8 @@ def pairwise_logistic_loss(
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties do not form pairs.
         chunk_size: Number of items per chunk, >= 1, static: so many are compared with all items at a time, and a chunk
-            is computed again for the gradient. None takes all items if all lists together have at most a million pairs.
+            is computed again for the gradient. None takes all items if all lists together have at most 16 million
+            pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
@@ -110,7 +111,8 @@ def pairwise_hinge_loss(
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties do not form pairs.
         chunk_size: Number of items per chunk, >= 1, static: so many are compared with all items at a time, and a chunk
-            is computed again for the gradient. None takes all items if all lists together have at most a million pairs.
+            is computed again for the gradient. None takes all items if all lists together have at most 16 million
+            pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
@@ -159,7 +161,8 @@ def lambdarank_loss(
         scores: Shape ``[..., N]``, floating.
         relevance: Shape ``[..., N]``, the same; floating or integer, >= 0; a negative one gives NaN.
         chunk_size: Number of items per chunk, >= 1, static: so many are compared with all items at a time, and a chunk
-            is computed again for the gradient. None takes all items if all lists together have at most a million pairs.
+            is computed again for the gradient. None takes all items if all lists together have at most 16 million
+            pairs.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where, weights: Shape ``[..., N]``. A masked item is absent, also from the ranks; a weight scales the gain of

@@ -26,11 +26,11 @@ __all__ = [
     "Group",
     "diagonal",
     "gathered",
-    "grouped",
     "labelled",
     "matched",
     "per_pair",
     "present",
+    "sides_of",
     "similarities",
     "some",
     "unit",
@@ -116,7 +116,7 @@ class Group(NamedTuple):
 
         def block(rows: Any, start: Array) -> Any:
             x, own, kept = rows
-            return of_rows(similarities(x, y), *_sides(own, labels, kept, keep, self.crowd.first + start))
+            return of_rows(similarities(x, y), *sides_of(own, labels, kept, keep, self.crowd.first + start))
 
         return by_rows(block, self.crowd.chunk(x, y), (x, self.labels, self.crowd.keep), x.ndim - 2)
 
@@ -125,7 +125,7 @@ class Group(NamedTuple):
         return columns(self.crowd.axis_name, self.labels, -1)
 
 
-def _sides(
+def sides_of(
     labels: Array, theirs: Array, keep: Array | None, they_keep: Array | None, first: Array | int
 ) -> tuple[Array, Array]:
     """Which examples share the label of each row, itself apart, and which have another; absentees are in neither."""
@@ -177,16 +177,6 @@ def labelled(
     crowd = _crowd(where, axis_name, embeddings, labels, chunk_size=chunk_size)
     (embeddings,) = promote(hide(where, embeddings, event_ndim=1))
     return embeddings, Group(labels, crowd)
-
-
-def grouped(
-    where: ArrayLike | None, axis_name: AxisName | None, embeddings: Any, labels: Any
-) -> tuple[Array, Crowd, Array, Array]:
-    """`labelled` with all its pairs: ``(embeddings, crowd, positives [..., N, M], negatives [..., N, M])``."""
-    embeddings, group = labelled(where, axis_name, None, embeddings, labels)
-    crowd = group.crowd
-    sides = _sides(group.labels, group.everybody(), crowd.keep, crowd.everybody_kept(), crowd.first)
-    return embeddings, crowd, *sides
 
 
 def matched(

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.chunks import by_rows, chunk_rows
+from jaxloss._floor.chunks import by_rows
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.spread import columns, mean_over
+from jaxloss._floor.spread import mean_over
 from jaxloss._floor.typing import Array
-from jaxloss.representation._groups import Crowd, diagonal, similarities
+from jaxloss.representation._groups import Crowd, Group, sides_of, similarities
 
 __all__ = ["Sides", "by_anchors"]
 
@@ -31,38 +31,28 @@ class Sides(NamedTuple):
     """Which have another label. A masked example is in neither, on either side."""
 
 
-def by_anchors(
-    of_anchors: Callable[[Sides], Any], chunk_size: int | None, arrays: int, x: Array, labels: Array, crowd: Crowd
-) -> Any:
+def by_anchors(of_anchors: Callable[[Sides], Any], x: Array, group: Group) -> Any:
     """``of_anchors(sides)``, a pytree of ``[..., N]``, a chunk of anchors at a time.
 
     Args:
         of_anchors: Works on every anchor by itself.
-        chunk_size: As given to the loss.
-        arrays: How many arrays of a number for each pair it holds at a time, for the default chunk.
         x: Embeddings ``[..., N, D]``, 0 where masked.
-        labels: ``[..., N]``.
-        crowd: The crowd of both.
+        group: Their labels and their crowd.
     """
     *batch, size, _ = x.shape
     if size == 0:
         nobody = jnp.zeros((*batch, 0, 1), x.dtype)
         return of_anchors(Sides(nobody, nobody != 0, nobody != 0))
+    crowd, theirs, they_keep = group.crowd, group.everybody(), group.crowd.everybody_kept()
     here, there, scale = _points(x, crowd)
-    theirs = columns(crowd.axis_name, labels, -1)
-    they_keep = None if crowd.keep is None else columns(crowd.axis_name, crowd.keep, -1)
 
     def block(rows: Any, start: Array) -> Any:
         points, mine, keep = rows
-        same = mine[..., :, None] == theirs[..., None, :]
-        positives, negatives = same & ~diagonal(same.shape, crowd.first + start), ~same
-        if keep is not None and they_keep is not None:
-            pairs = keep[..., :, None] & they_keep[..., None, :]
-            positives, negatives = positives & pairs, negatives & pairs
-        return of_anchors(Sides(scale * numerics.sqrt(_squares(points, there)), positives, negatives))
+        distances = scale * numerics.sqrt(_squares(points, there))
+        return of_anchors(Sides(distances, *sides_of(mine, theirs, keep, they_keep, crowd.first + start)))
 
-    chunk = chunk_rows(chunk_size, size, arrays * math.prod(batch) * theirs.shape[-1])
-    return by_rows(block, chunk, (here, labels, crowd.keep), len(batch))
+    chunk = crowd.chunk(x, there.rows)
+    return by_rows(block, chunk, (here, group.labels, crowd.keep), len(batch))
 
 
 class _Points(NamedTuple):

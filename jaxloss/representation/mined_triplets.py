@@ -11,14 +11,11 @@ from jaxloss._floor.maths.distances import vector_norm
 from jaxloss._floor.reduction import divide_sums, reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.representation._groups import grouped, per_pair, some
+from jaxloss.representation._groups import labelled, per_pair, some
 from jaxloss.representation._labelled_rows import Sides, by_anchors
 from jaxloss.representation._triplet_sums import all_triplets, semi_hard
 
 __all__ = ["batch_all_triplet_loss", "batch_hard_triplet_loss", "batch_semi_hard_triplet_loss"]
-
-_HELD = 8
-"""Arrays of a number for each pair that sorting holds at a time."""
 
 
 def batch_all_triplet_loss(
@@ -65,10 +62,9 @@ def batch_all_triplet_loss(
         Hermans, Beyer and Leibe (2017), In Defense of the Triplet Loss for Person Re-Identification.
         https://arxiv.org/abs/1703.07737
     """
-    x, crowd, _, _ = grouped(where, axis_name, embeddings, labels)
-    (labels,) = checks.integer(labels=labels)
+    x, group = labelled(where, axis_name, chunk_size, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, above=0)
-    total, active = by_anchors(lambda sides: all_triplets(sides, margin), chunk_size, _HELD, x, labels, crowd)
+    total, active = by_anchors(lambda sides: all_triplets(sides, margin), x, group)
     values = divide_sums(total, active.astype(x.dtype))
     each = per_pair(active, weights, x.dtype, axis_name, reduction)
     return reduce(values, where=some(where, active > 0), weights=each, reduction=over(axis_name, reduction))
@@ -115,12 +111,11 @@ def batch_hard_triplet_loss(
         Hermans, Beyer and Leibe (2017), In Defense of the Triplet Loss for Person Re-Identification.
         https://arxiv.org/abs/1703.07737
     """
-    x, crowd, _, _ = grouped(where, axis_name, embeddings, labels)
-    (labels,) = checks.integer(labels=labels)
+    x, group = labelled(where, axis_name, chunk_size, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, above=0)
     fixed = jax.lax.stop_gradient(x)
-    furthest, nearest, complete = by_anchors(_hardest, chunk_size, 1, fixed, labels, crowd)
-    everybody = crowd.everybody(x)
+    furthest, nearest, complete = by_anchors(_hardest, fixed, group)
+    everybody = group.crowd.everybody(x)
     near, far = (_distance_to(x, everybody, chosen) for chosen in (furthest, nearest))
     values = numerics.positive_part(margin + (near - far))
     return reduce(values, where=some(where, complete), weights=weights, reduction=over(axis_name, reduction))
@@ -187,9 +182,8 @@ def batch_semi_hard_triplet_loss(
         Schroff, Kalenichenko and Philbin (2015), FaceNet: A Unified Embedding for Face Recognition and Clustering.
         https://arxiv.org/abs/1503.03832
     """
-    x, crowd, _, _ = grouped(where, axis_name, embeddings, labels)
-    (labels,) = checks.integer(labels=labels)
+    x, group = labelled(where, axis_name, chunk_size, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, above=0)
-    values, pairs = by_anchors(lambda sides: semi_hard(sides, margin), chunk_size, _HELD, x, labels, crowd)
+    values, pairs = by_anchors(lambda sides: semi_hard(sides, margin), x, group)
     each = per_pair(pairs, weights, x.dtype, axis_name, reduction)
     return reduce(values, where=some(where, pairs > 0), weights=each, reduction=over(axis_name, reduction))
