@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -166,6 +167,12 @@ def weighted_mean(values: Array, mass: Array, axis: int | None = None, axis_name
     return divide_sums(*(jax.lax.psum(sums, axis_name) if axis_name else sums))
 
 
+@functools.partial(jax.jit, inline=True)
+def _mean(values: Array, mass: Array | None) -> Array:
+    """One program where it is called eagerly, and nothing but its steps inside of one."""
+    return plain_mean(values) if mass is None else weighted_mean(values, mass)
+
+
 def divide_sums(numerator: Array, denominator: Array) -> Array:
     """A mean from its two sums; 0 with zero gradient over nothing."""
     return numerics.divide(numerator, denominator)
@@ -253,7 +260,7 @@ def reduce(
         return reducers.apply(reduction, hide(where, values), whole)
     if reduction == "mean":
         values = hide(where, values)
-        return take_note(plain_mean(values) if mass is None else weighted_mean(values, mass), values, mass)
+        return take_note(_mean(values, mass), values, mass)
     if reduction not in ("sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found {reduction!r}. "

@@ -10,18 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths.numerics import positive_part
+from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.typing import Array
 
 __all__ = ["apart", "distance", "huber", "smooth_distance"]
 
 
-@jax.custom_jvp
-def distance(x: Array, y: Array) -> Array:
-    """``|x - y|`` with slope 0 where they are equal, behind a product too."""
-    return jnp.abs(x - y)
-
-
-@distance.defjvp
 def _distance_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     x, y = primals
     one = jnp.ones((), x.dtype)
@@ -30,15 +24,12 @@ def _distance_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -
     return distance(x, y), slope * (tangents[0] - tangents[1])
 
 
-@jax.custom_jvp
-def huber(x: Array, y: Array, delta: Array) -> Array:
-    """Half the square of ``x - y`` up to ``delta``, from there on a line with the same slope."""
-    size = jnp.abs(x - y)
-    near = jnp.minimum(size, delta)
-    return near * (size - 0.5 * near)
+@with_rule(_distance_jvp)
+def distance(x: Array, y: Array) -> Array:
+    """``|x - y|`` with slope 0 where they are equal, behind a product too."""
+    return jnp.abs(x - y)
 
 
-@huber.defjvp
 def _huber_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
     x, y, delta = primals
     value, (delta, back) = huber(x, y, delta), (apart(delta), y - x)
@@ -46,20 +37,27 @@ def _huber_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple
     return value, slope * (tangents[0] - tangents[1]) + positive_part(jnp.abs(back) - delta) * tangents[2]
 
 
-@jax.custom_jvp
-def smooth_distance(x: Array, y: Array, beta: Array) -> Array:
-    """`huber` over its threshold, ``|x - y|`` for one of 0; its slope is ``clip((x - y) / beta, -1, 1)``."""
-    size, beta = jnp.abs(x - y), jnp.maximum(beta, float(jnp.finfo(beta.dtype).tiny))
-    near = jnp.minimum(size, beta)
-    return (near / beta) * (size - 0.5 * near)
+@with_rule(_huber_jvp)
+def huber(x: Array, y: Array, delta: Array) -> Array:
+    """Half the square of ``x - y`` up to ``delta``, from there on a line with the same slope."""
+    size = jnp.abs(x - y)
+    near = jnp.minimum(size, delta)
+    return near * (size - 0.5 * near)
 
 
-@smooth_distance.defjvp
 def _smooth_distance_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
     x, y, beta = primals
     value, beta = smooth_distance(x, y, beta), jnp.maximum(apart(beta), float(jnp.finfo(beta.dtype).tiny))
     share = -jnp.clip((y - x) / beta, -1, 1)
     return value, share * (tangents[0] - tangents[1]) - 0.5 * jnp.square(share) * tangents[2]
+
+
+@with_rule(_smooth_distance_jvp)
+def smooth_distance(x: Array, y: Array, beta: Array) -> Array:
+    """`huber` over its threshold, ``|x - y|`` for one of 0; its slope is ``clip((x - y) / beta, -1, 1)``."""
+    size, beta = jnp.abs(x - y), jnp.maximum(beta, float(jnp.finfo(beta.dtype).tiny))
+    near = jnp.minimum(size, beta)
+    return (near / beta) * (size - 0.5 * near)
 
 
 def apart(x: Array) -> Array:

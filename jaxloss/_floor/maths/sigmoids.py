@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths.numerics import poison
+from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.typing import Array
 
 __all__ = [
@@ -34,7 +35,18 @@ def _negative_log_sigmoids_jvp(
     return negative_log_sigmoids(logits), slopes
 
 
-@jax.custom_jvp
+def _weighted_negative_log_sigmoids_jvp(
+    primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
+) -> tuple[Array, Array]:
+    logits, positive, negative = primals
+    value = weighted_negative_log_sigmoids(logits, positive, negative)
+    slope = negative * jax.nn.sigmoid(logits) - positive * jax.nn.sigmoid(-logits)
+    missed, found = negative_log_sigmoids(logits)
+    shares = unless_absent(missed, positive <= 0) * tangents[1] + unless_absent(found, negative <= 0) * tangents[2]
+    return value, slope * tangents[0] + shares
+
+
+@with_rule(_weighted_negative_log_sigmoids_jvp)
 def weighted_negative_log_sigmoids(logits: Array, positive: Array, negative: Array) -> Array:
     """``-positive log sigmoid(z) - negative log sigmoid(-z)`` for shares >= 0; one of 0 is absent at infinite logits.
 
@@ -47,18 +59,6 @@ def weighted_negative_log_sigmoids(logits: Array, positive: Array, negative: Arr
     # Infinite where an infinite logit has a share, 0 where it has none and for all finite ones.
     endless = jax.lax.stop_gradient(jnp.minimum(0.5 * jnp.maximum(size - largest, 0), 1e30 * half))
     return 2 * half + endless + (positive + negative) * jnp.log1p(jnp.exp(-size))
-
-
-@weighted_negative_log_sigmoids.defjvp
-def _weighted_negative_log_sigmoids_jvp(
-    primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
-) -> tuple[Array, Array]:
-    logits, positive, negative = primals
-    value = weighted_negative_log_sigmoids(logits, positive, negative)
-    slope = negative * jax.nn.sigmoid(logits) - positive * jax.nn.sigmoid(-logits)
-    missed, found = negative_log_sigmoids(logits)
-    shares = unless_absent(missed, positive <= 0) * tangents[1] + unless_absent(found, negative <= 0) * tangents[2]
-    return value, slope * tangents[0] + shares
 
 
 def unless_absent(surprise: Array, absent: Array) -> Array:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import difference, poison
+from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import hide, promote, times_weights
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -148,7 +149,14 @@ def _gap_of_label(logits: Array, labels: Array, where: Array | None, peak: Array
     return difference(hide(where, picked).astype(peak.dtype), peak)
 
 
-@jax.custom_jvp
+def _label_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Terms, Terms]:
+    terms, share, pull = _terms_and_slopes(*primals)
+    (tangent,) = promote(hide(primals[2], tangents[0], event_ndim=1))
+    slopes = jnp.sum(pull * tangent, axis=-1), jnp.sum(share * tangent, axis=-1), jnp.zeros_like(terms[2])
+    return terms, slopes
+
+
+@with_rule(_label_terms_jvp)
 def label_terms(logits: Array, labels: Array, where: Array | None = None) -> Terms:
     """``(-log p of the label, log sum exp(logits - m), m)`` per row; m has no derivative, the others count it in.
 
@@ -163,14 +171,6 @@ def label_terms(logits: Array, labels: Array, where: Array | None = None) -> Ter
         rest = jnp.sum(jnp.where(_is_label(labels, logits), jnp.zeros((), below.dtype), jnp.exp(below)), axis=-1)
     spread = jnp.log1p(rest + jnp.expm1(gap))
     return spread - gap, spread, peak
-
-
-@label_terms.defjvp
-def _label_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Terms, Terms]:
-    terms, share, pull = _terms_and_slopes(*primals)
-    (tangent,) = promote(hide(primals[2], tangents[0], event_ndim=1))
-    slopes = jnp.sum(pull * tangent, axis=-1), jnp.sum(share * tangent, axis=-1), jnp.zeros_like(terms[2])
-    return terms, slopes
 
 
 def _terms_and_slopes(logits: Array, labels: Array, where: Array | None) -> tuple[Terms, Array, Array]:
@@ -221,18 +221,6 @@ def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
     return jax.lax.cond(jnp.all(jnp.isfinite(total)), all_present, some_absent, logits)
 
 
-@jax.custom_jvp
-def smoothed_terms(logits: Array, labels: Array, scale: Array, where: Array | None = None) -> SmoothedTerms:
-    """As `label_terms`, with ``sum(c_k * -log p_k) / K`` over the present classes in the second place.
-
-    ``scale`` ``[classes]`` are the numbers c. One function for both, so that a gradient in 16 bits is rounded once.
-    """
-    nll, spread, peak = label_terms(logits, labels, where)
-    total, mass, count = _sums_of_present(logits, scale, where)
-    return nll, (mass * spread - total) / count, spread, peak
-
-
-@smoothed_terms.defjvp
 def _smoothed_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[SmoothedTerms, SmoothedTerms]:
     logits, labels, scale, where = primals
     (nll, spread, peak), share, pull = _terms_and_slopes(logits, labels, where)
@@ -252,6 +240,17 @@ def _smoothed_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> 
     return (nll, (mass * spread - total) / count, spread, peak), slopes
 
 
+@with_rule(_smoothed_terms_jvp)
+def smoothed_terms(logits: Array, labels: Array, scale: Array, where: Array | None = None) -> SmoothedTerms:
+    """As `label_terms`, with ``sum(c_k * -log p_k) / K`` over the present classes in the second place.
+
+    ``scale`` ``[classes]`` are the numbers c. One function for both, so that a gradient in 16 bits is rounded once.
+    """
+    nll, spread, peak = label_terms(logits, labels, where)
+    total, mass, count = _sums_of_present(logits, scale, where)
+    return nll, (mass * spread - total) / count, spread, peak
+
+
 def _spread(below: Array) -> Array:
     """``log sum exp(below)``, to full relative accuracy also where the largest class is almost alone.
 
@@ -264,7 +263,24 @@ def _spread(below: Array) -> Array:
     return jnp.log1p(others + (total - constant(total)))  # with the derivative of the total
 
 
-@jax.custom_jvp
+def _target_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Terms, Terms]:
+    logits, targets, where = primals
+    value, spread, peak = target_terms(logits, targets, where)
+    below, _ = below_peak(logits, where)
+    shown = (hide(where, array, event_ndim=1) for array in (tangents[0], tangents[1], targets))
+    tangent, towards, targets = promote(*shown)
+    share = _shares(below, spread)
+    # Behind a barrier, or XLA on CPU stores the total of a row once for each of its entries.
+    total = jax.lax.optimization_barrier(jnp.sum(targets, axis=-1))[..., None]
+    # total * share - targets, without its cancellation where the share of the largest logit nears 1.
+    largest = below > -math.sqrt(float(jnp.finfo(below.dtype).eps))
+    rest = jnp.expm1(-spread)[..., None] + share * jnp.where(largest, below, jnp.zeros((), below.dtype))
+    pull = jnp.where(largest, (total - targets) + total * rest, total * share - targets)
+    slope = jnp.sum(pull * tangent + _target_shares(below, spread, targets) * towards, axis=-1)
+    return (value, spread, peak), (slope, jnp.sum(share * tangent, axis=-1), jnp.zeros_like(peak))
+
+
+@with_rule(_target_terms_jvp)
 def target_terms(logits: Array, targets: Array, where: Array | None = None) -> Terms:
     """As `label_terms`, with ``sum(-targets * log p)`` in the place of the label's own term."""
     below, peak = below_peak(logits, where)
@@ -298,21 +314,3 @@ def _target_shares(below: Array, spread: Array, targets: Array) -> Array:
     """``-log p`` of every class, 0 where an absent class, of logit -inf, is not asked for."""
     absent = jnp.isneginf(below) & (targets == 0)
     return spread[..., None] - jnp.where(absent, spread[..., None], below)
-
-
-@target_terms.defjvp
-def _target_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Terms, Terms]:
-    logits, targets, where = primals
-    value, spread, peak = target_terms(logits, targets, where)
-    below, _ = below_peak(logits, where)
-    shown = (hide(where, array, event_ndim=1) for array in (tangents[0], tangents[1], targets))
-    tangent, towards, targets = promote(*shown)
-    share = _shares(below, spread)
-    # Behind a barrier, or XLA on CPU stores the total of a row once for each of its entries.
-    total = jax.lax.optimization_barrier(jnp.sum(targets, axis=-1))[..., None]
-    # total * share - targets, without its cancellation where the share of the largest logit nears 1.
-    largest = below > -math.sqrt(float(jnp.finfo(below.dtype).eps))
-    rest = jnp.expm1(-spread)[..., None] + share * jnp.where(largest, below, jnp.zeros((), below.dtype))
-    pull = jnp.where(largest, (total - targets) + total * rest, total * share - targets)
-    slope = jnp.sum(pull * tangent + _target_shares(below, spread, targets) * towards, axis=-1)
-    return (value, spread, peak), (slope, jnp.sum(share * tangent, axis=-1), jnp.zeros_like(peak))
