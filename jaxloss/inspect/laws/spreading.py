@@ -71,12 +71,12 @@ def _everything(case: Case, **options: Any) -> Callable[..., Any]:
     """``(inputs, tails)`` to value, gradient and next state of the loss under every tail, mean and sum."""
 
     def results(inputs: dict[str, Any], tails: dict[str, dict[str, Any]]) -> Any:
-        hypers = _hypers(case, inputs)
+        chosen = {**_hypers(case, inputs), **options}
         found = {}
         for name, tail in tails.items():
-            fn, at = of_floats(case, inputs, **hypers, **options, **tail, reduction="mean" if tail else "sum")
+            fn, at = of_floats(case, inputs, **chosen, **tail, reduction="mean" if tail else "sum")
             value, gradient = jax.value_and_grad(fn)(at)
-            state = next_state(case, inputs, **hypers, **options, **tail)
+            state = next_state(case, inputs, **chosen, **tail)
             found[name] = {"value": value, "gradient": gradient, "state": state}
         return found
 
