@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
+from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths.numerics import difference, norm, poison, positive_part
 from jaxloss._floor.reduction import blank, hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -203,6 +206,7 @@ def energy_score(
     members: ArrayLike,
     targets: ArrayLike,
     *,
+    chunk_size: int | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -212,11 +216,14 @@ def energy_score(
     .. math:: \ell = \frac1M \sum_i \lVert x_i - y \rVert - \frac{1}{2 M^2} \sum_{i, j} \lVert x_i - x_j \rVert
 
     The score of the ensemble as it is (``nrg`` in scoringrules), which as an estimate for the distribution
-    behind the members is biased. Every pair of members is compared: memory grows with M * M * D.
+    behind the members is biased. Every pair of members is compared.
 
     Args:
         members: Shape ``[..., M, D]``, floating.
         targets: Shape ``[..., D]``, floating or integer.
+        chunk_size: Number of rows per chunk, >= 1, static: so many members at a time are compared with all, and memory
+            grows with ``chunk_size * M * D``. A chunk is computed again for the gradient; the numbers are the same,
+            rounding apart. None: all at once while they are few.
         where, weights, reduction: See `jaxloss.reduce`; over the batch axes ``[...]``.
 
     Returns:
@@ -241,5 +248,11 @@ def energy_score(
     checks.has_shape(members.shape[:-2] + members.shape[-1:], "members without the member axis", targets=targets)
     members, targets = promote(hide(where, members, event_ndim=2), hide(where, targets, event_ndim=1))
     error = plain_mean(norm(difference(members, targets[..., None, :])), -1)
-    spread = plain_mean(plain_mean(norm(difference(members[..., :, None, :], members[..., None, :, :])), -1), -1)
+
+    def distances(some: Array, _: Array) -> Array:
+        return plain_mean(norm(difference(some[..., :, None, :], members[..., None, :, :])), -1)
+
+    number, size = members.shape[-2], math.prod(members.shape[:-2]) * members.shape[-1]
+    chunk = chunk_rows(chunk_size, number, number * size)
+    spread = plain_mean(by_rows(distances, chunk, members, members.ndim - 2), -1)
     return reduce(error - 0.5 * spread, where=where, weights=weights, reduction=reduction)

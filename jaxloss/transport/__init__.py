@@ -8,6 +8,10 @@ The losses of this package compare two sets of points, and share their arguments
 ``prediction_weights``, ``target_weights``
     Masses >= 0 of the points, of shape ``[N]`` or ``[..., N]`` and ``[M]`` or ``[..., M]``; scaled to sum to one. A
     point of mass 0 is absent, even if it is NaN. None gives all points of a sample equal masses.
+``chunk_size``
+    Number of rows per chunk, >= 1, static: memory grows with N times it instead of with all pairs of points. The
+    gradient computes each chunk a second time. The numbers do not depend on it, rounding apart. None chooses: all pairs
+    at once while they are few. Forward mode and higher derivatives work.
 ``axis_name``
     Mesh axes inside ``jax.shard_map`` over which the points of both samples are spread, with their masses, for the loss
     over all of them; None if all are here, ``()`` to take those of each device on purpose. Every device gathers all

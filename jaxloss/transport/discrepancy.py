@@ -8,41 +8,37 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.distances import squared_distances_of_two
-from jaxloss._floor.reduction import plain_mean, reduce
-from jaxloss._floor.spread import own_rows, summed
+from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
+from jaxloss.transport._pairs import PairMeans, pair_means
 from jaxloss.transport._samples import Samples, two_samples
 
 __all__ = ["energy_distance", "mmd_loss", "unbiased_mmd_loss"]
 
 
-def _unlike(axis_name: AxisName | None, samples: Samples, bandwidths: Any) -> Array:
-    """One minus the mean Gaussian kernel of the points here with all of both samples, ``[..., n + m, N + M]``."""
+def _unlike(axis_name: AxisName | None, chunk_size: int | None, samples: Samples, bandwidths: Any) -> PairMeans:
+    """The means of one minus the mean Gaussian kernel of two points."""
     (bandwidths,) = checks.numeric(bandwidths=bandwidths)
     checks.with_axes("bandwidths", bandwidths=bandwidths)
     checks.has_shape((bandwidths.size,), "one number per kernel", bandwidths=bandwidths)
     dtype = samples[0].dtype
     bandwidths = bandwidths.astype(dtype)
-    squares, scale = squared_distances_of_two(*samples, axis_name)
-    inverse = scale[..., None] / jnp.expand_dims(bandwidths, tuple(range(squares.ndim)))
-    inverse = jnp.minimum(inverse, jnp.asarray(1e15, dtype))  # beyond, its square times a slope of 0 is NaN
-    exponents = -0.5 * squares[..., None] * jnp.square(inverse)
+
+    def unlike(squares: Array, scale: Array) -> Array:
+        each = []
+        for bandwidth in bandwidths:
+            inverse = jnp.minimum(scale / bandwidth, jnp.asarray(1e15, dtype))  # beyond, its square times 0 is NaN
+            each.append(-jnp.expm1(-0.5 * squares * jnp.square(inverse)))
+        return sum(each[1:], each[0]) / len(each)
+
+    means = pair_means(axis_name, chunk_size, samples, unlike)
     legal = jnp.all(bandwidths > 0)
-    return numerics.poison(plain_mean(-jnp.expm1(exponents), -1), legal)
+    return PairMeans(*(numerics.poison(mean, legal) for mean in means))
 
 
-def _over_pairs(axis_name: AxisName | None, rows: Array, columns: Array, matrix: Array) -> Array:
-    """The sum of ``matrix[i, j]`` times the masses of row i, which is here, and of column j, over the rows of all."""
-    return summed(axis_name, jnp.sum(rows[..., :, None] * columns[..., None, :] * matrix, axis=(-2, -1)))
-
-
-def _signed(axis_name: AxisName | None, matrix: Array, samples: Samples) -> Array:
-    """``2 E m(x, y) - E m(x, x') - E m(y, y')``, all pairs of equal points included."""
-    _, _, a, b = samples
-    signs = jnp.concatenate([a, -b], axis=-1)
-    own = jnp.concatenate([own_rows(axis_name, a), -own_rows(axis_name, b)], axis=-1) if axis_name else signs
-    return -_over_pairs(axis_name, own, signs, matrix)
+def _excess(means: PairMeans) -> Array:
+    """What the mean between the samples exceeds those within them by, twice; never below 0."""
+    return numerics.positive_part(2 * means.between - means.first - means.second)
 
 
 def energy_distance(
@@ -51,6 +47,7 @@ def energy_distance(
     *,
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -61,14 +58,16 @@ def energy_distance(
     .. math:: \ell = 2 \, \mathbb E \| X - Y \| - \mathbb E \| X - X' \| - \mathbb E \| Y - Y' \|
 
     over all pairs of points, including each point with itself (the V-statistic, never negative). In one dimension
-    it is the square of ``scipy.stats.energy_distance``. Time and memory grow with :math:`(N + M)^2`. The distances come
+    it is the square of ``scipy.stats.energy_distance``. Time grows with :math:`(N + M)^2`, memory
+    with the chunk. The distances come
     from inner products: between points that are close compared with the spread of their sample, the error of a
     float32 distance is up to 3e-4 of that spread.
 
     Args:
         predictions: Points of one sample, shape ``[..., N, D]``, floating.
         targets: Points of the other sample, shape ``[..., M, D]``, floating.
-        prediction_weights, target_weights, axis_name, where, weights, reduction: See `jaxloss.transport`.
+        prediction_weights, target_weights, chunk_size, axis_name, where, weights, reduction: See
+            `jaxloss.transport`.
 
     Returns:
         A scalar >= 0, in units of ``targets``; 0 for equal samples, up to the rounding of a distance.
@@ -88,8 +87,8 @@ def energy_distance(
     samples = two_samples(
         axis_name, where, predictions, targets, prediction_weights, target_weights, axes="points features"
     )
-    squares, scale = squared_distances_of_two(*samples, axis_name)
-    values = numerics.positive_part(_signed(axis_name, scale * numerics.sqrt(squares), samples))
+    means = pair_means(axis_name, chunk_size, samples, lambda squares, scale: scale * numerics.sqrt(squares))
+    values = _excess(means)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -100,6 +99,7 @@ def mmd_loss(
     bandwidths: ArrayLike | tuple[float, ...] = (1.0,),
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -112,14 +112,15 @@ def mmd_loss(
 
     over all pairs of points, including each point with itself (the V-statistic, never negative). A bandwidth that
     is a median of the distances depends on the data: compute it and pass it through ``jax.lax.stop_gradient``. Time
-    and memory grow with :math:`(N + M)^2`. The distances come from inner products: the error of one in float32 is up to
-    3e-4 of the spread of a sample, which must be well below the bandwidth.
+    grows with :math:`(N + M)^2`, memory with the chunk. The distances come from inner products: the error of one in
+    float32 is up to 3e-4 of the spread of a sample, which must be well below the bandwidth.
 
     Args:
         predictions: Points of one sample, shape ``[..., N, D]``, floating.
         targets: Points of the other sample, shape ``[..., M, D]``, floating.
         bandwidths: Widths :math:`\sigma_b` > 0 of the kernels, in units of a distance, shape ``[K]``.
-        prediction_weights, target_weights, axis_name, where, weights, reduction: See `jaxloss.transport`.
+        prediction_weights, target_weights, chunk_size, axis_name, where, weights, reduction: See
+            `jaxloss.transport`.
 
     Returns:
         A scalar in ``[0, 2]``; 0 for equal samples, up to the rounding of a distance. NaN if a bandwidth is not
@@ -139,7 +140,7 @@ def mmd_loss(
     samples = two_samples(
         axis_name, where, predictions, targets, prediction_weights, target_weights, axes="points features"
     )
-    values = numerics.positive_part(_signed(axis_name, _unlike(axis_name, samples, bandwidths), samples))
+    values = _excess(_unlike(axis_name, chunk_size, samples, bandwidths))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -150,6 +151,7 @@ def unbiased_mmd_loss(
     bandwidths: ArrayLike | tuple[float, ...] = (1.0,),
     prediction_weights: ArrayLike | None = None,
     target_weights: ArrayLike | None = None,
+    chunk_size: int | None = None,
     axis_name: AxisName | None = None,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
@@ -169,7 +171,8 @@ def unbiased_mmd_loss(
         predictions: Points of one sample, shape ``[..., N, D]``, floating; at least two of them.
         targets: Points of the other sample, shape ``[..., M, D]``, floating; at least two of them.
         bandwidths: Widths :math:`\sigma_b` > 0 of the kernels, in units of a distance, shape ``[K]``.
-        prediction_weights, target_weights, axis_name, where, weights, reduction: See `jaxloss.transport`.
+        prediction_weights, target_weights, chunk_size, axis_name, where, weights, reduction: See
+            `jaxloss.transport`.
 
     Returns:
         A scalar in ``[-1, 2]``. NaN if a bandwidth is not positive.
@@ -191,16 +194,11 @@ def unbiased_mmd_loss(
     x, y, a, b = samples
     if min(x.shape[-2], y.shape[-2]) < 2:
         raise ValueError(f"predictions and targets must hold at least two points; found shapes {x.shape}, {y.shape}.")
-    unlike = _unlike(axis_name, samples, bandwidths)
-    own = own_rows(axis_name, a)
-    rows, size = own.shape[-1], x.shape[-2]
-    apart = _over_pairs(axis_name, own, b, unlike[..., :rows, size:])
-    within = _within(axis_name, unlike[..., :rows, :size], a), _within(axis_name, unlike[..., rows:, size:], b)
-    values = 2 * apart - within[0] - within[1]
+    means = _unlike(axis_name, chunk_size, samples, bandwidths)
+    values = 2 * means.between - _of_different(means.first, a) - _of_different(means.second, b)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _within(axis_name: AxisName | None, unlike: Array, shares: Array) -> Array:
-    """The mean over pairs of different points of one sample; a point is not unlike itself."""
-    total = _over_pairs(axis_name, own_rows(axis_name, shares), shares, unlike)
-    return numerics.divide(total, 1 - jnp.sum(jnp.square(shares), axis=-1))
+def _of_different(mean: Array, shares: Array) -> Array:
+    """The mean over the pairs of different points of one sample; a point is not unlike itself."""
+    return numerics.divide(mean, 1 - jnp.sum(jnp.square(shares), axis=-1))

@@ -186,3 +186,24 @@ def test_scores_are_those_of_scoringrules() -> None:
     for name, (ours, theirs) in pairs.items():
         expected = np.sum((weights * np.asarray(theirs))[keep]) / np.sum(weights[keep])
         np.testing.assert_allclose(ours, expected, rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("chunk_size", [1, 3, 4, 7])
+def test_chunks_of_members_give_the_same_energy_score(chunk_size):
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        members, targets = jnp.asarray(rng.normal(size=(2, 7, 3))), jnp.asarray(rng.normal(size=(2, 3)))
+        loss = lambda size: lambda members: jaxloss.energy_score(members, targets, chunk_size=size)
+        for derivative in (lambda f: f, jax.grad, jax.jacfwd, jax.hessian):
+            found, wanted = (derivative(loss(size))(members) for size in (chunk_size, None))
+            np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-13)
+
+
+def test_memory_of_the_energy_score_grows_with_the_members_not_with_their_pairs():
+    def temporaries(size):
+        shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in ((size, 8), (8,))]
+        step = jax.value_and_grad(lambda members, targets: jaxloss.energy_score(members, targets, chunk_size=32))
+        return jax.jit(step).lower(*shapes).compile().memory_analysis().temp_size_in_bytes
+
+    assert temporaries(2048) < 2.2 * temporaries(1024)
+    assert temporaries(2048) < 2048**2 * 8

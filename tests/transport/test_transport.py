@@ -319,3 +319,31 @@ def test_no_device_holds_all_pairs_of_points(name):
     taken = jax.jit(spread).lower(points, points).compile().memory_analysis().temp_size_in_bytes
     pairs = 2048**2 if name == "chamfer_distance" else 4096**2
     assert taken < 4 * pairs
+
+
+DISCREPANCIES = ("energy_distance", "mmd_loss", "unbiased_mmd_loss")
+
+
+@pytest.mark.parametrize("chunk_size", [1, 3, 5, 7, 8])
+@pytest.mark.parametrize("name", DISCREPANCIES)
+def test_chunks_of_points_give_the_same_numbers(name, chunk_size, rng):
+    """In both modes and for second derivatives; sizes that do not divide, masses of 0 and leading axes included."""
+    with jax.enable_x64(True):
+        x, y = jnp.asarray(rng.normal(size=(2, 7, 3))), jnp.asarray(rng.normal(size=(2, 5, 3)))
+        masses = jnp.array([1.0, 2.0, 0.0, 1.0, 1.0, 3.0, 1.0])
+        loss = lambda size: lambda x, y: getattr(jaxloss, name)(x, y, prediction_weights=masses, chunk_size=size)
+        for derivative in (lambda f, _: f, jax.grad, jax.jacfwd, jax.hessian):
+            found, wanted = (jax.jit(derivative(loss(size), (0, 1)))(x, y) for size in (chunk_size, None))
+            for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", DISCREPANCIES)
+def test_memory_grows_with_the_points_not_with_their_pairs(name):
+    def temporaries(size):
+        points = jax.ShapeDtypeStruct((size, 8), jnp.float32)
+        step = jax.value_and_grad(lambda x, y: getattr(jaxloss, name)(x, y, chunk_size=64), argnums=(0, 1))
+        return jax.jit(step).lower(points, points).compile().memory_analysis().temp_size_in_bytes
+
+    assert temporaries(4096) < 2.2 * temporaries(2048)
+    assert temporaries(4096) < 4096**2

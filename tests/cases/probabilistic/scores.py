@@ -14,7 +14,7 @@ from tests.cases.probabilistic._shared import ensemble, hit
 CLASSES = 4
 
 
-def _energy_of_vectors(members, targets):
+def _energy_of_vectors(members, targets, chunk_size=None):
     score = [
         scipy.spatial.distance.cdist(members[i], targets[i][None]).mean()
         - scipy.spatial.distance.cdist(members[i], members[i]).mean() / 2
@@ -127,6 +127,9 @@ CASES = [
         draw=ensemble(4, 3),
         oracle=_energy_of_vectors,
         source="scipy.spatial.distance over all pairs",
+        hypers={"chunk_size": 3},
+        static=("chunk_size",),
+        bad_hypers=({"chunk_size": 0},),
         perfect=hit(4, 3),
         extremes={
             "coincident": {
