@@ -63,6 +63,14 @@ class Row:
         return math.prod(self.mesh.values())
 
 
+HEAD = """# On many chips
+
+What programs send to each other when they are compiled for several TPU chips, read from the compiled text. Nothing here
+ran on a TPU. 1024 tokens, or 256 pairs of 512 features, per chip. Regenerate with
+`python -m benchmarks.scale --out benchmarks/SCALE.md`.
+"""
+
+
 def measure(task: Any, size: Any, mesh: Any, topology: str) -> Row:
     """Compile a task for a mesh and count."""
     from benchmarks import scale_tasks
@@ -210,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = "\n\n".join(parts) + "\n"
     print(text)
     if options.out:
-        options.out.write_text(text)
+        options.out.write_text(f"{HEAD}\n{text}")
     return 0
 
 
