@@ -2,7 +2,7 @@
 
 Finds the losses in which an array or the work outgrows the inputs, compiles value and gradient over three decades of N
 for the CPU and for one TPU chip (without a TPU), times them on the CPU, and fits powers of N: by default, and with
-``chunk_size`` where the loss has it. Writes a table, GROWTH.md, and a figure.
+``chunk_size`` where the loss has it. Writes a table, GROWTH.md, a figure and JSON.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
+import json
 import os
 import pathlib
 import re
@@ -32,8 +33,8 @@ MEMORY = 4 * 2**30
 
 HEAD = """# Growth with the batch
 
-Temporary memory (by the compilers of the CPU and of a TPU v5e, without a TPU) and CPU time of value and gradient against N,
-for every loss in which an array or the work outgrows the inputs: by default, and in chunks of 128 rows where the loss
+Temporary memory (by the compilers of the CPU and of a TPU v5e, without a TPU) and CPU time of value and gradient against
+N, for every loss in which an array or the work outgrows the inputs: by default, and in chunks of 128 rows where the loss
 takes `chunk_size`. Regenerate with `python -m benchmarks.growth --out benchmarks`.
 
 ![Memory and time against N](growth.png)
@@ -236,6 +237,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 curves.append(measure(form, chosen, options.sizes, options.tpu_sizes, options.seconds))
                 print(f"{form.name}, {names(curves[-1])} {chosen or ''}", file=sys.stderr, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "growth.json").write_text(json.dumps([dataclasses.asdict(curve) for curve in curves], indent=1))
     (options.out / "GROWTH.md").write_text(f"{HEAD}\n{table(curves)}\n")
     figure(curves, options.out / "growth.png")
     print(table(curves))
