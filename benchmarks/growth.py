@@ -33,9 +33,9 @@ MEMORY = 4 * 2**30
 
 HEAD = """# Growth with the batch
 
-Temporary memory (by the compilers of the CPU and of a TPU v5e, without a TPU) and CPU time of value and gradient against
-N, for every loss in which an array or the work outgrows the inputs: by default, and in chunks of 128 rows where the loss
-takes `chunk_size`. Regenerate with `python -m benchmarks.growth --out benchmarks`.
+Temporary memory (by the compilers of the CPU and of a TPU v5e, without a TPU) and CPU time of value and gradient
+against N, for every loss in which an array or the work outgrows the inputs: by default, and in chunks of 128 rows where
+the loss takes `chunk_size`. Regenerate with `python -m benchmarks.growth --out benchmarks`.
 
 ![Memory and time against N](growth.png)
 """
