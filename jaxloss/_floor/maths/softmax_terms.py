@@ -254,12 +254,12 @@ def smoothed_terms(logits: Array, labels: Array, scale: Array, where: Array | No
 def _spread(below: Array) -> Array:
     """``log sum exp(below)``, to full relative accuracy also where the largest class is almost alone.
 
-    Then the smaller of ``e`` and ``1 - e`` of every exponential is summed, which is exact and leaves out the largest.
+    Then, the others being below 1/2, the smaller of ``e`` and ``1 - e`` is summed: exact, and 0 of the largest.
     """
     constant, sizes = jax.lax.stop_gradient, jnp.exp(below)
     total = jnp.sum(sizes, axis=-1)
     others = jnp.sum(jnp.minimum(constant(sizes), 1 - constant(sizes)), axis=-1)
-    others = jnp.where(jnp.abs(total - 1) < 0.25, others, constant(total) - 1)
+    others = jnp.where(jnp.abs(total - 1) < 0.5, others, constant(total) - 1)
     return jnp.log1p(others + (total - constant(total)))  # with the derivative of the total
 
 
