@@ -35,8 +35,8 @@ ALLOWED = 1e-5
 """Larger differences are listed."""
 
 TENSOR_FLOAT = (
-    "At JAX's default precision a GPU multiplies float32 matrices in TensorFloat-32, which rounds by up to 5e-4: that is "
-    "the size of the larger ones, all of losses that multiply at the user's precision."
+    "At JAX's default precision a GPU multiplies float32 matrices in TensorFloat-32, which rounds by up to 5e-4: "
+    "that is the size of the larger ones, all of losses that multiply at the user's precision."
 )
 
 SCALE = 8.0
