@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jaxloss
+from jaxloss.inspect.programs import defaults
 from tests.support import run_examples
 
 B, H, W, K = 2, 3, 4, 3
@@ -345,3 +346,39 @@ def test_pools_of_images_on_four_devices(name: str) -> None:
 
     with pytest.raises(ValueError, match="axis_name='data'"):
         jax.eval_shape(program(images, every, pixel_ndim=3), scores, labels, keep)
+
+
+@pytest.mark.parametrize("name", ["dice_loss", "jaccard_loss", "sigmoid_dice_loss", "sigmoid_jaccard_loss"])
+def test_one_pixel_out_of_the_domain_spoils_its_pool_of_many(name: str) -> None:
+    """As users compile it: the fused minima of XLA on CPU lose a NaN, which these pools do not."""
+    rng = np.random.default_rng(2)
+    probs, targets = (jnp.asarray(rng.uniform(size=(3, 5000)), jnp.float32) for _ in range(2))
+    loss = lambda p, y, keep=None: getattr(jaxloss, name)(p, y, pixel_ndim=1, where=keep, reduction="none")
+    both = lambda p, y, keep=None: (loss(p, y, keep), jax.grad(lambda p: jnp.sum(loss(p, y, keep)))(p))
+    program = jax.jit(both, compiler_options=defaults())
+    clean = program(probs, targets)
+    assert np.all(np.isfinite(clean[0]))
+    for number in (jnp.nan, jnp.inf, -jnp.inf, 1.0000001, -1e-9, 2.0, -1.0):
+        legal_score = name.startswith("sigmoid") and not np.isnan(number)
+        for data in [(probs, targets.at[1, 77].set(number))] + [(probs.at[1, 77].set(number), targets)] * (
+            not legal_score
+        ):
+            values, slopes = program(*data)
+            np.testing.assert_array_equal(np.isnan(values), [False, True, False], err_msg=f"{number}")
+            np.testing.assert_array_equal(np.isnan(slopes), np.isnan(values)[:, None] | np.zeros((1, 5000), bool))
+            keep = jnp.ones(probs.shape, bool).at[1, 77].set(False)
+            for a, b in zip(program(*data, keep), program(probs, targets, keep), strict=True):
+                np.testing.assert_array_equal(a, b)
+        if legal_score:
+            assert np.all(np.isfinite(program(probs.at[1, 77].set(number), targets)[0]))
+
+
+@pytest.mark.parametrize(("name", "most"), [("dice_loss", 0.1), ("sigmoid_dice_loss", 3.1), ("jaccard_loss", 0.1)])
+def test_few_arrays_of_the_size_of_the_pixels_are_stored(name: str, most: float) -> None:
+    """In units of one array; a value and gradient kept six of them where selections stood in front of the sums."""
+    pixels = 2**18
+    loss = lambda p, y: getattr(jaxloss, name)(p, y, pixel_ndim=1)
+    for fn in (loss, jax.value_and_grad(loss)):
+        entry = jax.ShapeDtypeStruct((1, pixels), jnp.float32)
+        compiled = jax.jit(fn, compiler_options=defaults()).lower(entry, entry).compile()
+        assert compiled.memory_analysis().temp_size_in_bytes <= most * 4 * pixels

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.optimize
+from jax.sharding import PartitionSpec as P
 
 import jaxloss
 from tests.cases.vision.matching import scenes
@@ -68,6 +69,56 @@ def test_costs_that_are_no_numbers_come_last_and_the_search_ends() -> None:
         jaxloss.hungarian_matching(jnp.zeros((3, 2), int))
     with pytest.raises(TypeError, match="where"):
         jaxloss.hungarian_matching(jnp.zeros((3, 2)), where=jnp.ones(2))
+
+
+def test_under_vmap_the_matches_are_those_of_the_single_tables() -> None:
+    costs = jnp.asarray(tables("normal", 7, 4)[:12]).reshape(2, 3, 2, 7, 4)
+    match = jaxloss.hungarian_matching
+    expected = np.stack([jax.jit(match)(table) for table in costs.reshape(12, 7, 4)]).reshape(2, 3, 2, 4)
+    for fn in (match, jax.vmap(match), jax.vmap(jax.vmap(match)), jax.vmap(jax.vmap(jax.vmap(match)))):
+        np.testing.assert_array_equal(jax.jit(fn)(costs), expected)
+    np.testing.assert_array_equal(
+        jax.jit(jax.vmap(match, in_axes=2, out_axes=1))(jnp.moveaxis(costs, 0, 2)), np.moveaxis(expected, 0, 1)
+    )
+    keep = jnp.array([[True, True, False, True], [True, False, True, True]])
+    np.testing.assert_array_equal(
+        jax.jit(jax.vmap(lambda mask: match(costs[0, 0, 0], where=mask)))(keep),
+        [jax.jit(match)(costs[0, 0, 0], where=mask) for mask in keep],
+    )
+    np.testing.assert_array_equal(jaxloss.checked(jax.jit(jax.vmap(match)))(costs), expected)
+
+
+@pytest.mark.parametrize("fn", [jaxloss.hungarian_matching, jax.vmap(jaxloss.hungarian_matching)], ids=["axes", "vmap"])
+def test_a_cpu_takes_one_table_after_the_other_and_an_accelerator_all_at_once(fn) -> None:
+    """In lock step every table pays for the longest search: the loops of a CPU hold the columns of one."""
+    costs = jax.ShapeDtypeStruct((16, 9, 5), jnp.float32)
+    for platform, mine, other in (("cpu", 1, 16), ("cuda", 16, 1), ("tpu", 16, 1)):
+        text = jax.export.export(jax.jit(fn), platforms=[platform])(costs).mlir_module()
+        assert f"tensor<{mine}x10xi1>" in text, "the columns that a search has reached"
+        assert f"tensor<{other}x10xi1>" not in text
+    everywhere = jax.export.export(jax.jit(fn), platforms=["cpu", "cuda", "tpu"])(costs)
+    drawn = tables("normal", 9, 5)[:16]
+    np.testing.assert_array_equal(everywhere.call(drawn), jax.jit(fn)(drawn))
+
+
+def test_the_match_is_a_constant_in_both_modes_under_vmap(scene: dict) -> None:
+    """The gradient and its derivative of each image under ``vmap`` are those of the image alone."""
+    loss = lambda boxes, rest: jaxloss.detr_set_loss(**rest, boxes=boxes)
+    slope = jax.grad(loss)
+    bend = lambda boxes, rest: jax.jvp(lambda x: slope(x, rest), (boxes,), (jnp.cos(boxes),))
+    boxes, rest = scene["boxes"], {n: x for n, x in scene.items() if n != "boxes"}
+    together = jax.jit(jax.vmap(bend))(boxes, rest)
+    for i in range(boxes.shape[0]):
+        alone = jax.jit(bend)(boxes[i], jax.tree.map(lambda x, i=i: x[i], rest))
+        for a, b in zip(together, alone, strict=True):
+            np.testing.assert_allclose(a[i], b, rtol=1e-5, atol=1e-6)
+
+
+def test_matches_inside_of_a_mesh() -> None:
+    costs = jnp.asarray(tables("normal", 6, 4)[:8])
+    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    spread = jax.shard_map(jax.vmap(jaxloss.hungarian_matching), mesh=mesh, in_specs=P("data"), out_specs=P("data"))
+    np.testing.assert_array_equal(jax.jit(spread)(costs), jax.jit(jaxloss.hungarian_matching)(costs))
 
 
 def test_wide_dtypes() -> None:

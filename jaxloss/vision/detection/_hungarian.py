@@ -1,6 +1,8 @@
 """The Hungarian algorithm as one JAX program for a batch of tables: shortest augmenting paths, row by row.
 
-The batch axis is written out, because checkify does not go through ``vmap`` of a loop.
+A loop over a batch of tables goes on until the last of them is done, and every step costs as much as the first. An
+accelerator has the width for it. A CPU takes the tables one after the other, each with its own number of steps. Which
+of the two it is, is chosen where the program is lowered; the axes of ``vmap`` are made part of the batch before.
 """
 
 from __future__ import annotations
@@ -35,6 +37,25 @@ class _Search(NamedTuple):
 @jax.jit  # outside of a jitted program, a loop would be compiled anew at every call
 def assign(costs: Array) -> Array:
     """For every row of finite ``costs``, ``[B, M, N]`` with M <= N, a column of its own, at the least total cost."""
+    return _assign(costs)
+
+
+@jax.custom_batching.custom_vmap
+def _assign(costs: Array) -> Array:
+    return jax.lax.platform_dependent(costs, cpu=_one_by_one, default=_side_by_side)
+
+
+@_assign.def_vmap
+def _assign_more(_size: int, _batched: list[bool], costs: Array) -> tuple[Array, bool]:
+    lead, table = costs.shape[:2], costs.shape[2:]
+    return _assign(costs.reshape(-1, *table)).reshape(*lead, table[0]), True
+
+
+def _one_by_one(costs: Array) -> Array:
+    return jax.lax.map(lambda table: _side_by_side(table[None])[0], costs)
+
+
+def _side_by_side(costs: Array) -> Array:
     batch, num_rows, num_columns = costs.shape
     free = jnp.full((batch, num_columns + 1), -1, jnp.int32)
     prices = jnp.zeros((batch, num_rows), costs.dtype), jnp.zeros((batch, num_columns + 1), costs.dtype)

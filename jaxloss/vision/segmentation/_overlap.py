@@ -10,15 +10,37 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jax.core import max_dim
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import divide, positive_part
+from jaxloss._floor.maths.memberships import all_in_unit_interval, compare_logits, compare_probs
+from jaxloss._floor.maths.numerics import divide, poison, positive_part
 from jaxloss._floor.maths.sigmoids import in_unit_interval, sigmoid_sides
-from jaxloss._floor.spread import mean_over
+from jaxloss._floor.reduction import divide_sums, hide
+from jaxloss._floor.spread import anywhere, mean_over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Scalar
 from jaxloss.vision.segmentation._pixels import label_pool, mask_pool, pixel_mean
 
-__all__ = ["Overlap", "label_overlap", "logit_overlap", "miss", "prob_overlap"]
+__all__ = [
+    "Agreement",
+    "Overlap",
+    "disagree",
+    "label_overlap",
+    "logit_agreement",
+    "logit_overlap",
+    "miss",
+    "prob_agreement",
+    "prob_overlap",
+]
+
+
+class Agreement(NamedTuple):
+    """Shares of the pixels for an index to which predicted too much and too little are the same, per pool."""
+
+    both: Array
+    """Predicted and in the target."""
+    wrong: Array
+    """In one of the two only."""
 
 
 class Overlap(NamedTuple):
@@ -30,6 +52,52 @@ class Overlap(NamedTuple):
     """Predicted only: false positives."""
     missed: Array
     """In the target only: false negatives."""
+
+
+def prob_agreement(
+    probs: ArrayLike,
+    targets: ArrayLike,
+    pixel_ndim: int,
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
+) -> tuple[Agreement, Array | None]:
+    """The agreement of probabilities with masks, and the pools present."""
+    probs, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, probs=probs, targets=targets)
+    value_checks.ensure_probabilities(probs=probs)
+    legal = all_in_unit_interval(probs) & all_in_unit_interval(targets)
+    return _agreement(axis_name, compare_probs(probs, targets), legal, mass), present
+
+
+def logit_agreement(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    pixel_ndim: int,
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
+) -> tuple[Agreement, Array | None]:
+    """The agreement of sigmoids with masks, and the pools present."""
+    logits, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, logits=logits, targets=targets)
+    if mass is not None and mass.dtype == jnp.bool_:
+        logits = hide(mass, logits, fill=-jnp.inf)  # nothing is predicted of nothing, so that nothing is left to mask
+    return _agreement(axis_name, compare_logits(logits, targets), all_in_unit_interval(targets), mass), present
+
+
+def _agreement(axis_name: AxisName | None, parts: tuple[Array, Array], legal: Array, mass: Array | None) -> Agreement:
+    both, wrong = (_mean_of_shares(axis_name, part, mass) for part in parts)
+    # A pixel out of the domain spoils its pool, on every device: one NaN per pool instead of a selection per pixel.
+    return Agreement(poison(both, ~anywhere(axis_name, ~legal)), wrong)
+
+
+def _mean_of_shares(axis_name: AxisName | None, shares: Array, mass: Array | None) -> Array:
+    """`mean_over` of numbers in [0, 1] that are 0 where masked: their sum needs neither a scale nor a selection."""
+    if axis_name or (mass is not None and mass.dtype != jnp.bool_):
+        return mean_over(axis_name, shares, mass)
+    total = jnp.sum(shares, axis=-1)
+    if mass is None:
+        return total / max_dim(shares.shape[-1], 1)
+    return divide_sums(total, jnp.sum(mass, axis=-1, dtype=jnp.int32).astype(total.dtype))
 
 
 def _of_memberships(axis_name: AxisName | None, both: Array, error: Array, mass: Array | None) -> Overlap:
@@ -48,7 +116,7 @@ def prob_overlap(
     """The overlap of probabilities with masks, and the pools present."""
     probs, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, probs=probs, targets=targets)
     value_checks.ensure_probabilities(probs=probs)
-    probs = in_unit_interval(probs)
+    probs, targets = in_unit_interval(probs), in_unit_interval(targets)
     return _of_memberships(axis_name, jnp.minimum(probs, targets), probs - targets, mass), present
 
 
@@ -62,6 +130,7 @@ def logit_overlap(
 ) -> tuple[Overlap, Array | None]:
     """The overlap of sigmoids with masks, and the pools present."""
     logits, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, logits=logits, targets=targets)
+    targets = in_unit_interval(targets)
     probs, rests = sigmoid_sides(logits)
     both, error = jnp.minimum(probs, targets), (1 - targets) * probs - targets * rests
     return _of_memberships(axis_name, both, error, mass), present
@@ -82,6 +151,13 @@ def label_overlap(
     extra = jnp.where(is_label, zero, probs)
     missed = jnp.where(is_label, misses[..., None], zero)
     return Overlap(*(pixel_mean(axis_name, part, mass) for part in (both, extra, missed))), present
+
+
+def disagree(agreement: Agreement, price: Scalar, smoothing: Scalar) -> Array:
+    """`miss` at the same price for too much and too little."""
+    smoothing = checks.scalar("smoothing", smoothing, agreement.both.dtype, at_least=0)
+    wrong = price * agreement.wrong
+    return divide(wrong, agreement.both + wrong + smoothing)
 
 
 def miss(overlap: Overlap, alpha: Scalar, beta: Scalar, smoothing: Scalar) -> Array:

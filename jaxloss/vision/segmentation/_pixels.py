@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.sigmoids import in_unit_interval
 from jaxloss._floor.reduction import blank, hide, plain_mean, weighted_mean
 from jaxloss._floor.spread import mass_over, mean_over, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName
@@ -62,14 +61,17 @@ def mask_pool(
     weights: ArrayLike | None,
     **arrays: ArrayLike,
 ) -> tuple[Array, Array, Mass, Array | None]:
-    """Predictions and targets of binary masks, blanked and flat ``[..., N]``, their mass and the pools present."""
+    """Predictions and targets of binary masks, blanked and flat ``[..., N]``, their mass and the pools present.
+
+    Whether the targets are in [0, 1] is asked under `checked` only.
+    """
     first, targets = checks.values(**{**arrays, "targets": checks.marks(arrays["targets"])})
     _check_pixel_ndim(pixel_ndim, first.shape, next(iter(arrays)))
     shape, where = first.shape, _flat_mask(where, first.shape, pixel_ndim)
     first, targets = blank(where, _flat(first, pixel_ndim), _flat(targets, pixel_ndim))
     require_whole(axis_name, first.shape, first, targets)
     value_checks.ensure_probabilities(targets=targets)
-    return first, in_unit_interval(targets), *_mass(axis_name, where, weights, shape, pixel_ndim, first)
+    return first, targets, *_mass(axis_name, where, weights, shape, pixel_ndim, first)
 
 
 def label_pool(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.vision.segmentation._overlap import label_overlap, logit_overlap, miss, prob_overlap
+from jaxloss.vision.segmentation._overlap import disagree, label_overlap, logit_agreement, miss, prob_agreement
 from jaxloss.vision.segmentation._pixels import class_mean
 
 __all__ = ["dice_loss", "sigmoid_dice_loss", "softmax_dice_loss"]
@@ -56,8 +56,8 @@ def dice_loss(
         Wang et al. (2023), Dice Semimetric Losses: Optimizing the Dice Score with Soft Labels.
         https://arxiv.org/abs/2303.16296
     """
-    overlap, present = prob_overlap(probs, targets, pixel_ndim, axis_name, where, weights)
-    return reduce(miss(overlap, 0.5, 0.5, smoothing), where=present, reduction=reduction)
+    agreement, present = prob_agreement(probs, targets, pixel_ndim, axis_name, where, weights)
+    return reduce(disagree(agreement, 0.5, smoothing), where=present, reduction=reduction)
 
 
 def sigmoid_dice_loss(
@@ -105,8 +105,8 @@ def sigmoid_dice_loss(
         Wang et al. (2023), Dice Semimetric Losses: Optimizing the Dice Score with Soft Labels.
         https://arxiv.org/abs/2303.16296
     """
-    overlap, present = logit_overlap(logits, targets, pixel_ndim, axis_name, where, weights)
-    return reduce(miss(overlap, 0.5, 0.5, smoothing), where=present, reduction=reduction)
+    agreement, present = logit_agreement(logits, targets, pixel_ndim, axis_name, where, weights)
+    return reduce(disagree(agreement, 0.5, smoothing), where=present, reduction=reduction)
 
 
 def softmax_dice_loss(

@@ -62,7 +62,7 @@ def squared_dice_loss(
     probs, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, probs=probs, targets=targets)
     value_checks.ensure_probabilities(probs=probs)
     smoothing = checks.scalar("smoothing", smoothing, probs.dtype, at_least=0)
-    probs = in_unit_interval(probs)
+    probs, targets = in_unit_interval(probs), in_unit_interval(targets)
     values = _squared(axis_name, probs, targets, probs - targets, mass, smoothing)
     return reduce(values, where=present, reduction=reduction)
 
@@ -108,7 +108,7 @@ def sigmoid_squared_dice_loss(
     """
     logits, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, logits=logits, targets=targets)
     smoothing = checks.scalar("smoothing", smoothing, logits.dtype, at_least=0)
-    probs, rests = sigmoid_sides(logits)
+    probs, rests, targets = *sigmoid_sides(logits), in_unit_interval(targets)
     values = _squared(axis_name, probs, targets, (1 - targets) * probs - targets * rests, mass, smoothing)
     return reduce(values, where=present, reduction=reduction)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.vision.segmentation._overlap import label_overlap, logit_overlap, miss, prob_overlap
+from jaxloss.vision.segmentation._overlap import disagree, label_overlap, logit_agreement, miss, prob_agreement
 from jaxloss.vision.segmentation._pixels import class_mean
 
 __all__ = ["jaccard_loss", "sigmoid_jaccard_loss", "softmax_jaccard_loss"]
@@ -56,8 +56,8 @@ def jaccard_loss(
         Wang et al. (2023), Jaccard Metric Losses: Optimizing the Jaccard Index with Soft Labels.
         https://arxiv.org/abs/2302.05666
     """
-    overlap, present = prob_overlap(probs, targets, pixel_ndim, axis_name, where, weights)
-    return reduce(miss(overlap, 1.0, 1.0, smoothing), where=present, reduction=reduction)
+    agreement, present = prob_agreement(probs, targets, pixel_ndim, axis_name, where, weights)
+    return reduce(disagree(agreement, 1.0, smoothing), where=present, reduction=reduction)
 
 
 def sigmoid_jaccard_loss(
@@ -105,8 +105,8 @@ def sigmoid_jaccard_loss(
         Wang et al. (2023), Jaccard Metric Losses: Optimizing the Jaccard Index with Soft Labels.
         https://arxiv.org/abs/2302.05666
     """
-    overlap, present = logit_overlap(logits, targets, pixel_ndim, axis_name, where, weights)
-    return reduce(miss(overlap, 1.0, 1.0, smoothing), where=present, reduction=reduction)
+    agreement, present = logit_agreement(logits, targets, pixel_ndim, axis_name, where, weights)
+    return reduce(disagree(agreement, 1.0, smoothing), where=present, reduction=reduction)
 
 
 def softmax_jaccard_loss(
