@@ -69,10 +69,15 @@ def _parts(low: Array, high: Array, other_low: Array, other_high: Array) -> _Par
     return _Parts(*(part / hull for part in parts))
 
 
+def _coordinates(boxes: Array) -> tuple[Array, ...]:
+    """``x0, y0, x1, y1``; their gradients are put side by side, where those of slices are padded and added."""
+    return tuple(jnp.squeeze(each, -1) for each in jax.lax.split(boxes, (1, 1, 1, 1), axis=boxes.ndim - 1))
+
+
 def overlap(boxes: Array, others: Array) -> Overlap:
     """The parts of boxes ``[..., 4]`` and of others of a shape that broadcasts."""
-    x0, y0, x1, y1 = (boxes[..., i] for i in range(4))
-    u0, v0, u1, v1 = (others[..., i] for i in range(4))
+    x0, y0, x1, y1 = _coordinates(boxes)
+    u0, v0, u1, v1 = _coordinates(others)
     alike = (x0 == u0) & (x1 == u1) & (y0 == v0) & (y1 == v1) & (x0 <= x1) & (y0 <= y1)
     return Overlap(_parts(x0, x1, u0, u1), _parts(y0, y1, v0, v1), alike)
 

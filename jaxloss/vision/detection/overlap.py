@@ -194,27 +194,30 @@ def _boxes(predictions: ArrayLike, targets: ArrayLike, where: ArrayLike | None) 
     return predictions, targets
 
 
-def _corners(boxes: Array) -> tuple[Array, Array]:
-    """The low and high corners ``[..., 2]``, an inverted side shrunk to its middle."""
-    low, high = boxes[..., :2], boxes[..., 2:]
+def _interval(boxes: Array, axis: int) -> tuple[Array, Array]:
+    """The low and high ends ``[...]`` on one axis, of an inverted side its middle.
+
+    One axis at a time: XLA on CPU makes a program of its own of every reduction of two numbers.
+    """
+    low, high = boxes[..., axis], boxes[..., axis + 2]
     middle, inverted = low + 0.5 * (high - low), high < low
     return jnp.where(inverted, middle, low), jnp.where(inverted, middle, high)
 
 
 def _distance(predictions: Array, targets: Array) -> Array:
     """The squared distance of the centres over the squared diagonal of the hull."""
-    (low, high), (other_low, other_high) = _corners(predictions), _corners(targets)
-    hull = jnp.maximum(high, other_high) - jnp.minimum(low, other_low)
-    unit = jax.lax.stop_gradient(jnp.max(hull, axis=-1, keepdims=True))
+    sides = [(*_interval(predictions, axis), *_interval(targets, axis)) for axis in (0, 1)]
+    wide, tall = (jnp.maximum(high, upper) - jnp.minimum(low, lower) for low, high, lower, upper in sides)
+    unit = jax.lax.stop_gradient(jnp.maximum(wide, tall))
     unit = jnp.where(unit > 0, unit, jnp.ones((), unit.dtype))
-    apart = 0.5 * ((low - other_low) / unit + (high - other_high) / unit)
-    return divide(jnp.sum(jnp.square(apart), axis=-1), jnp.sum(jnp.square(hull / unit), axis=-1))
+    x, y = (0.5 * ((low - lower) / unit + (high - upper) / unit) for low, high, lower, upper in sides)
+    return divide(jnp.square(x) + jnp.square(y), jnp.square(wide / unit) + jnp.square(tall / unit))
 
 
 def _angle(boxes: Array) -> Array:
     """The angle of the diagonal to the vertical, 0 with zero gradient if there is none."""
-    sides = jnp.maximum(boxes[..., 2:] - boxes[..., :2], 0)
-    unit = jax.lax.stop_gradient(jnp.max(sides, axis=-1, keepdims=True))
-    point = unit[..., 0] <= 0
-    sides = jnp.where(point[..., None], jnp.asarray([0, 1], sides.dtype), sides / jnp.where(unit > 0, unit, 1))
-    return jnp.arctan2(sides[..., 0], sides[..., 1])
+    wide, tall = (jnp.maximum(boxes[..., axis + 2] - boxes[..., axis], 0) for axis in (0, 1))
+    unit = jax.lax.stop_gradient(jnp.maximum(wide, tall))
+    point, scale = unit <= 0, jnp.where(unit > 0, unit, jnp.ones((), unit.dtype))
+    wide = jnp.where(point, jnp.zeros((), unit.dtype), wide / scale)
+    return jnp.arctan2(wide, jnp.where(point, jnp.ones((), unit.dtype), tall / scale))
