@@ -366,6 +366,10 @@ MASKS = {
         ),
     ),
     "a hidden NaN": ("nan_is_not_hidden", case(loss(lambda p, t, s: jnp.nan_to_num(half_square(p, t, s))))),
+    "a NaN that a compiler loses": (
+        "nan_shows_in_large_arrays",
+        case(loss(lambda p, t, s: jnp.minimum(half_square(p, t, s), 1e6))),
+    ),
     "a NaN that spreads": ("nan_is_not_hidden", case(loss(lambda p, t, s: half_square(p, t, s) + 0 * jnp.sum(p)))),
     "a label -1 that trains": ("labels_out_of_range_never_train", case(_last_class, **LABELS)),
     "a probability above 1": ("illegal_values_never_train", case(_logarithm(poisoned=False), **PROBS)),

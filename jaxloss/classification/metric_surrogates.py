@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.chunks import by_rows, chunk_rows
-from jaxloss._floor.maths.numerics import divide, poison
+from jaxloss._floor.maths.numerics import divide, poison, trace_of_nan
 from jaxloss._floor.reduction import blank, divide_sums, pool_sum, reduce, relative_mass, weighted_sums
 from jaxloss._floor.spread import own_rows, summed, whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
@@ -156,7 +156,8 @@ def pairwise_auc_loss(
     values = by_rows(of_rows, chunk_rows(chunk_size, rows.shape[-1], scores.size), rows, scores.ndim - 1)
     total, here = summed(axis_name, weighted_sums(values, own_rows(axis_name, firsts), -1))
     pairs = here * weighted_sums(scores, seconds, -1)[1]
-    return reduce(poison(divide_sums(total, pairs), legal), where=(pairs != 0) | ~legal, reduction=reduction)
+    values = divide_sums(total, pairs) + jnp.sum(trace_of_nan(scores), axis=-1)
+    return reduce(poison(values, legal), where=(pairs != 0) | ~legal, reduction=reduction)
 
 
 def _share(part: Array, rest: Array) -> Array:

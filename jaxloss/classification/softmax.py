@@ -8,13 +8,13 @@ from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.sharded_classes import all_classes, of_label
 from jaxloss._floor.maths.sharded_softmax_terms import sharded_terms
+from jaxloss._floor.maths.soft_target_terms import target_terms
 from jaxloss._floor.maths.softmax_terms import (
     is_zero,
     label_terms,
     mask_of_rows,
     optional_class_vector,
     smoothed_terms,
-    target_terms,
     times_class_weights,
 )
 from jaxloss._floor.reduction import hide, promote, reduce

@@ -90,8 +90,9 @@ def _pass(plan: Plan, head: Head, places: Array, local: Options) -> tuple[Array,
         here = tile(plan, head, places, local, index)
         peak = jnp.maximum(top, jax.lax.stop_gradient(jnp.max(here.scores, axis=-1)))
         # The exponential is at most 1, and the square at least 1 but at the label. XLA on CPU fuses this into the sum,
-        # and would store the result of a select.
-        others = jnp.minimum(jnp.exp(here.scores - peak[..., None]), 2 * jnp.square(here.distance))
+        # would store the result of a select, and would lose a NaN in the smaller of the two.
+        size = jnp.exp(here.scores - peak[..., None])
+        others = size - jnp.maximum(size - 2 * jnp.square(here.distance), 0)
         total = total * jnp.exp(top - peak) + jnp.sum(others, axis=-1)
         own = own + jnp.sum(jnp.where(here.is_label, here.scores, here.zero), axis=-1)
         if plan.smooth:

@@ -97,5 +97,6 @@ def perceptron_loss(
         Rosenblatt (1958), The Perceptron: a Probabilistic Model for Information Storage and Organization in the
         Brain. https://doi.org/10.1037/h0042519
     """
-    values = jnp.maximum(-signed_margin(where, scores, targets), 0)
+    margins = signed_margin(where, scores, targets)
+    values = jnp.maximum(-margins, 0) + numerics.trace_of_nan(margins)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import poison, positive_part
+from jaxloss._floor.maths.numerics import largest, poison, positive_part
 from jaxloss._floor.reduction import blank, hide, plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -65,7 +65,7 @@ def multiclass_hinge_loss(
     scores, labels = checks.scores_and_labels(scores=scores, labels=labels)
     (scores,), labels = blank(where, scores, event_ndim=1), hide(where, labels)
     lead, _ = _lead(scores, labels)
-    values = positive_part(1 + jnp.max(lead, axis=-1))
+    values = positive_part(1 + largest(lead))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

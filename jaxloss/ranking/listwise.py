@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.softmax_terms import target_terms
+from jaxloss._floor.maths.soft_target_terms import target_terms
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.ranking._drawn_orders import drawn
 from jaxloss.ranking._lists import known_relevance, lists, over_lists, spans

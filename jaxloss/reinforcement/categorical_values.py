@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.softmax_terms import target_terms
+from jaxloss._floor.maths.soft_target_terms import target_terms
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.reinforcement._transitions import expected, known, per_step
@@ -63,7 +63,8 @@ def categorical_l2_project(z_p: ArrayLike, probs: ArrayLike, z_q: ArrayLike) -> 
     points = jnp.clip(z_p, atoms[0], atoms[-1])
     offset = points[..., None, :] - column(atoms)
     away = jnp.maximum(offset / column(jnp.concatenate([gaps, one])), -offset / column(jnp.concatenate([one, gaps])))
-    return numerics.poison(jnp.sum(jnp.maximum(1 - away, 0) * probs[..., None, :], axis=-1), rising)
+    moved = jnp.sum(jnp.maximum(1 - away, 0) * probs[..., None, :], axis=-1)
+    return numerics.poison(moved + jnp.sum(numerics.trace_of_nan(z_p), axis=-1, keepdims=True), rising)
 
 
 def _cross_entropy(logits: Array, r_t: Array, discount_t: Array, next_logits: Array, atoms: Array) -> Array:
@@ -164,7 +165,7 @@ def _learn(
     inside = jnp.clip(action, 0, num_actions - 1)
     of = lambda x, index: jnp.take_along_axis(x, index[..., None, None], axis=-2)[..., 0, :]
     values = _cross_entropy(of(logits, inside), r_t, discount_t, of(following, best), atoms)
-    whole = known(jnp.max(logits, axis=-1)) & known(jnp.max(following, axis=-1)) & known(selector)
+    whole = known(numerics.largest(logits)) & known(numerics.largest(following)) & known(selector)
     return numerics.poison(values, (inside == action) & whole)
 
 

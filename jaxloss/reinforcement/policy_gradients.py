@@ -159,7 +159,7 @@ def advantage_weighted_loss(
     log_probs_t, adv_t = blank(where, *checks.values(log_probs_t=log_probs_t, adv_t=adv_t))
     beta = checks.scalar("temperature", temperature, adv_t.dtype, above=0)
     limit = checks.scalar("max_weight", max_weight, adv_t.dtype, above=0)
-    factor = jax.lax.stop_gradient(jnp.minimum(jnp.exp(adv_t / beta), limit))
+    factor = jax.lax.stop_gradient(jnp.minimum(jnp.exp(adv_t / beta), limit) + numerics.trace_of_nan(adv_t))
     return reduce(-factor * log_probs_t, where=where, weights=weights, reduction=reduction)
 
 

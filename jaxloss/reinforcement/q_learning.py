@@ -45,7 +45,7 @@ def q_learning_error(
         Watkins and Dayan (1992), Q-learning. https://doi.org/10.1007/BF00992698
     """
     q_tm1, q_t = action_values(where, q_tm1=q_tm1, q_t=q_t)
-    return action_error(where, q_tm1, a_tm1, r_t, discount_t, jnp.max(q_t, axis=-1))
+    return action_error(where, q_tm1, a_tm1, r_t, discount_t, numerics.largest(q_t))
 
 
 def q_learning_loss(

@@ -89,7 +89,7 @@ def quantile_q_learning_loss(
     values = jnp.sum(
         plain_mean(tilt * smooth_distance(samples, quantiles, jnp.asarray(kappa, levels.dtype)), -1), axis=-1
     )
-    whole = known(jnp.max(selector, axis=-1)) & known(jnp.max(dist_q_t, axis=-1))
+    whole = known(numerics.largest(selector)) & known(numerics.largest(dist_q_t))
     return reduce(numerics.poison(values, whole), where=where, weights=weights, reduction=reduction)
 
 

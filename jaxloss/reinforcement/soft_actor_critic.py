@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step, target
@@ -64,7 +65,7 @@ def sac_actor_loss(
     checks.has_shape(q_t.shape[:-1], "q_t.shape[:-1], the critics are last", log_probs_t=log_probs_t)
     log_probs_t, q_t = promote(hide(where, log_probs_t), q_t)
     alpha = checks.scalar("temperature", temperature, q_t.dtype, at_least=0)
-    values = jax.lax.stop_gradient(alpha) * log_probs_t - jnp.min(q_t, axis=-1)
+    values = jax.lax.stop_gradient(alpha) * log_probs_t - numerics.smallest(q_t)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -116,7 +117,7 @@ def sac_critic_loss(
     steps = per_step(where, batch, r_t=r_t, discount_t=discount_t, log_probs_t=log_probs_t)
     q_tm1, q_t, r_t, discount_t, log_probs_t = promote(q_tm1, q_t, *steps)
     alpha = checks.scalar("temperature", temperature, q_t.dtype, at_least=0)
-    aim = target(r_t, discount_t, jnp.min(q_t, axis=-1) - alpha * log_probs_t)
+    aim = target(r_t, discount_t, numerics.smallest(q_t) - alpha * log_probs_t)
     values = 0.5 * jnp.sum(jnp.square(q_tm1 - aim[..., None]), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 

@@ -93,7 +93,8 @@ def _negative_log_mixture(logits: Array, likelihood: Array) -> Array:
     near = miss < 0.5
     close = -jnp.log1p(-jnp.where(near, miss, jnp.zeros((), miss.dtype)))
     ceiling = 0.9 * math.log(float(jnp.finfo(logits.dtype).max))
-    hit = jnp.sum(jnp.exp(jnp.minimum(below - own_peak[..., None], ceiling)) * likelihood, axis=-1)
+    capped = jnp.minimum(below - own_peak[..., None], ceiling) + numerics.trace_of_nan(below)
+    hit = jnp.sum(jnp.exp(capped) * likelihood, axis=-1)
     never = hit == 0
     log_hit = jnp.where(never, -jnp.inf, jnp.log(jnp.where(never | near, jnp.ones((), hit.dtype), hit)))
     return jnp.where(near, close, (jnp.log(total) - log_hit) - own_peak)

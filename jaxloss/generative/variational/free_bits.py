@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.numerics import trace_of_nan
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.spread import mass_over, mean_over, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
@@ -52,7 +53,7 @@ def free_bits_loss(
     checks.with_axes("groups", kl_divergences=divergences)
     (divergences,) = promote(hide(where, divergences, event_ndim=1))
     free_nats = checks.scalar("free_nats", free_nats, divergences.dtype, at_least=0)
-    values = jnp.sum(jnp.maximum(divergences, free_nats), axis=-1)
+    values = jnp.sum(jnp.maximum(divergences, free_nats) + trace_of_nan(divergences), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -21,12 +21,15 @@ __all__ = [
     "mask_is_deletion",
     "masks_survive_the_compiler",
     "nan_is_not_hidden",
+    "nan_shows_in_large_arrays",
     "nothing_left_is_zero",
     "reductions_agree",
     "weight_is_repetition",
 ]
 
 KEEP = programs.KEEP
+LARGE = 2**14
+"""Examples of an array that the compiler takes for a large one."""
 COUNTS = np.array([2, 0, 1, 3, 0, 0])
 FACTORS = (8.0, 2.0**126, 2.0**-100)
 """Scales of all weights, up to the ends of the range of float32, that leave a mean as it is."""
@@ -182,6 +185,24 @@ def reductions_agree(case: Case) -> Iterator[str]:
     yield from differences(default, found["mean"], "mean", rtol=1e-6)
     yield from differences(default, mean, "mean of the term", atol=2e-6 * size / np.sum(term.weights))
     yield from differences(term.values * term.weights, each, "term", rtol=1e-6, atol=1e-6)
+
+
+@law(full=True)
+def nan_shows_in_large_arrays(case: Case) -> Iterator[str]:
+    """A NaN in one of many examples shows in the mean, in the program that users get.
+
+    Of large arrays XLA on CPU fuses a maximum or a minimum into the sum that follows, and there it loses a NaN.
+    """
+    inputs = case.draw(generator(), (LARGE // 64, 64) if case.pooled or case.meets else (LARGE,))
+    hypers = cast_hypers(settings(case)[-1], np.float32)
+    mean = jax.jit(lambda x: call(case, x, **hypers), compiler_options=programs.defaults())
+    for name in floats(inputs):
+        if name in case.shared:
+            continue
+        spoiled = {n: np.array(x, order="C") for n, x in inputs.items()}
+        spoiled[name].reshape(LARGE, -1)[LARGE // 3, slice(None) if case.labels else 0] = np.nan
+        if not np.isnan(value := mean(cast(spoiled, np.float32))):
+            yield f"a NaN in {name} of one of {LARGE} examples gives {value}"
 
 
 @law()

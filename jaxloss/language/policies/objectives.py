@@ -210,5 +210,6 @@ def cispo_loss(
     )
     clip_high = checks.scalar("clip_high", clip_high, policy.dtype, at_least=0)
     capped = jnp.minimum(policy - old, jnp.log1p(jnp.asarray(clip_high, policy.dtype)))
+    capped = capped + numerics.trace_of_nan(policy - old)
     values = -jax.lax.stop_gradient(jnp.exp(capped) * advantages) * policy
     return reduce(values, where=where, weights=weights, reduction=reduction)

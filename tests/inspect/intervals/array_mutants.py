@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from scipy import special
 
-from jaxloss._floor.maths import softmax_terms
+from jaxloss._floor.maths import soft_target_terms, softmax_terms
 from tests.inspect.intervals.mutant import Loss, Mutant, between, by_formula, grid, place, subject
 
 
@@ -25,7 +25,7 @@ def _log_sums(others: np.ndarray) -> dict[str, Loss]:
         "without a shift": lambda r: jnp.log(jnp.sum(jnp.exp(scores(r)))),
         "logaddexp": lambda r: jnp.logaddexp(r, jax.nn.logsumexp(scores(r)[1:])),
         "label": lambda r: r + softmax_terms.label_terms(scores(r), jnp.int32(0))[0],
-        "targets": lambda r: r + softmax_terms.target_terms(scores(r), jnp.asarray(one_hot, r.dtype))[0],
+        "targets": lambda r: r + soft_target_terms.target_terms(scores(r), jnp.asarray(one_hot, r.dtype))[0],
         "two terms": lambda r: sum(softmax_terms.label_terms(scores(r), jnp.int32(0))[1:]),
         "softplus": lambda r: r + jax.nn.softplus(jax.nn.logsumexp(scores(r)[1:]) - r),
         "minus the miss": lambda r: r - jnp.log1p(-jnp.sum(jax.nn.softmax(scores(r))[1:])),
@@ -202,7 +202,8 @@ def leaky_softmax(rng: np.random.Generator) -> Mutant:
 def softmax_impostor(rng: np.random.Generator) -> Mutant:
     """The name of a verified function of arrays, with another rule or another body."""
     name = str(rng.choice(["label_terms", "target_terms"]))
-    original = getattr(softmax_terms, name)
+    home = softmax_terms if name == "label_terms" else soft_target_terms
+    original = getattr(home, name).__wrapped__
     given = jnp.int32(0) if name == "label_terms" else np.asarray([1.0, 0.0])
     factor, where = float(rng.choice([1.5, -1.0])), float(rng.choice([1e-7, 100.0]))
     body = (lambda *a: tuple(-t for t in original.fun(*a))) if rng.random() < 0.5 else original.fun

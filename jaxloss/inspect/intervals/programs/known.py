@@ -71,7 +71,7 @@ KNOWN: Mapping[str, Known] = {
         Known(f"{_SIGMOIDS}:weighted_negative_log_sigmoids", forms.weighted_negative_log_sigmoids),
         Known("jaxloss._floor.maths.log_ratios:gap", forms.gap),
         Known(f"{_SOFTMAX}:label_terms", softmax_forms.label_terms, of_arrays=True),
-        Known(f"{_SOFTMAX}:target_terms", softmax_forms.target_terms, of_arrays=True),
+        Known("jaxloss._floor.maths.soft_target_terms:target_terms", softmax_forms.target_terms, of_arrays=True),
         Known("jaxloss.classification.binary:_inside_unit_interval", forms.by_its_body),
         Known("jaxloss.classification.focal:_miss", forms.miss),
         Known("jaxloss.regression.quantiles:_pinball", forms.by_its_body),
