@@ -102,7 +102,12 @@ def below(low: int, high: int) -> Values:
 
 def choices(high: int) -> Values:
     """Different ones of ``high`` on the last axis."""
-    return lambda key, shape: (jax.random.randint(key, (*shape[:-1], 1), 0, high) + jnp.arange(shape[-1])) % high
+
+    def draw(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        place = jax.lax.broadcasted_iota(jnp.int32, shape, len(shape) - 1)
+        return (jax.random.randint(key, (*shape[:-1], 1), 0, high, jnp.int32) + place) % high
+
+    return draw
 
 
 def full(length: int) -> Values:
