@@ -72,7 +72,7 @@ def rising(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 def levels(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     del key
-    return jnp.broadcast_to((jnp.arange(shape[-1]) + 0.5) / shape[-1], shape)
+    return jnp.broadcast_to((jnp.arange(shape[-1], dtype=jnp.float32) + 0.5) / shape[-1], shape)
 
 
 def pairs(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -88,7 +88,7 @@ def boxes(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def triangles(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    return jnp.tril(0.1 * jax.random.normal(key, shape), -1) + jnp.eye(shape[-1])
+    return jnp.tril(0.1 * jax.random.normal(key, shape), -1) + jnp.broadcast_to(jnp.eye(shape[-1]), shape)
 
 
 def transition(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
