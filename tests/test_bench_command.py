@@ -134,7 +134,7 @@ def test_several_values_of_a_hyperparameter(capsys) -> None:
         ("huber_loss --tpu v9", "no TPU generation is named 'v9'"),
         ("huber_loss --out bench.txt", "must be a .png or .svg or .pdf file"),
         ("center_loss", "center_loss takes `state`, which is not described by a shape; give --inputs module:function"),
-        ("nowhere_at_all:mine", "there is no module nowhere_at_all"),
+        ("nowhere_at_all:mine", "no module named nowhere_at_all"),
         ("OWN:mine", "give --inputs module:function"),
         ("OWN:mine --inputs OWN:inputs --where", "--where is for inputs that are drawn"),
         ("OWN:mime", "has no function 'mime'"),

@@ -30,7 +30,7 @@ def own_function(path: str) -> Callable[..., Any]:
     except ModuleNotFoundError as error:
         if error.name != home.partition(".")[0] and error.name != home:
             raise WrongUse(f"{home} cannot be imported: {error}") from error
-        raise WrongUse(f"there is no module {home}; it must be installed or in this folder") from None
+        raise WrongUse(f"no module named {home}; install it, or run this in the folder that has it") from None
     except Exception as error:  # whatever a module of the user's raises
         raise WrongUse(f"{home} cannot be imported: {type(error).__name__}: {error}") from error
     finally:

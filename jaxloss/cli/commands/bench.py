@@ -117,7 +117,7 @@ def _settings(names: Sequence[str], parameters: Mapping[str, Any]) -> list[Setti
     for name in parameters:
         if not any(name in setting.hypers for setting in found):
             option = name.replace("_", "-")
-            raise WrongUse(f"no loss here takes a hyperparameter {name}; --{option} is no option of bench either")
+            raise WrongUse(f"--{option} is neither an option of bench nor a hyperparameter of these losses")
     return found
 
 
