@@ -1,6 +1,6 @@
 """What a GPU says: every loss against the CPU, times beside plain forms, optax and PyTorch, and memory that grows.
 
-python -m benchmarks.gpu --out benchmarks      # writes GPU.md; under ten minutes on one GPU of 80 GB
+python -m benchmarks.gpu --out benchmarks      # writes GPU.md; six minutes on an H200
 python -m benchmarks.gpu --part agreement      # or times, or memory; prints what it finds
 """
 

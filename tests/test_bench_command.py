@@ -129,7 +129,7 @@ def test_several_values_of_a_hyperparameter(capsys) -> None:
         ("huber_loss --axis K=3", "has no axis K"),
         ("huber_loss --axis K", "such as K=32768"),
         ("huber_loss --size 0", "whole numbers >= 1"),
-        ("huber_loss --sharpness 3", "no loss here takes a hyperparameter sharpness"),
+        ("huber_loss --sharpness 3", "--sharpness is neither an option of bench nor a hyperparameter"),
         ("huber_loss --delta -1", "delta"),
         ("huber_loss --tpu v9", "no TPU generation is named 'v9'"),
         ("huber_loss --out bench.txt", "must be a .png or .svg or .pdf file"),
