@@ -19,7 +19,7 @@ __all__ = ["Judgement", "case_of", "judge"]
 
 NUMBERS = frozenset({"values", "derivatives", "precision", "digits", "transformations"})
 """Groups of laws about the numbers of a loss: asked of every function."""
-CONTRACT = frozenset({"masks", "domain", "misuse", "spreading"})
+CONTRACT = frozenset({"masks", "domain", "misuse", "spreading", "chunks"})
 """Groups about the library's contract: asked of a function that takes ``where``, ``weights`` and ``reduction``."""
 FORM = frozenset({"form"})
 """Groups about the words and the layout of this library: asked of its own losses only."""

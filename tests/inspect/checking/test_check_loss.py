@@ -244,8 +244,8 @@ def test_every_kind_can_be_checked(kind: str) -> None:
 def test_a_thorough_check_tries_every_float32(monkeypatch) -> None:
     seen = []
 
-    def stop(*arguments):
-        seen.append(arguments[-1])
+    def stop(reading, kinks, domain, dtypes, progress):
+        seen.append(dtypes)
         raise StopIteration
 
     monkeypatch.setattr("jaxloss.inspect.checking.check.own_card", stop)
