@@ -7,16 +7,13 @@ on several host devices, in micro-batches and in two processes with one device a
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import socket
-import subprocess
-import sys
 from typing import Any
 
-CHILD = os.environ.get("JAXLOSS_EQUALITY_CHILD")
-os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={2 if CHILD else 8}"
+from benchmarks import processes
+
+if processes.member() is None:
+    os.environ |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +24,6 @@ import jaxloss
 from jaxloss import combine, reductions
 
 P = PartitionSpec
-MARK = "result: "
 BATCH, WIDTH = 64, 6
 
 
@@ -134,8 +130,8 @@ def error(actual: list[Any], expected: list[np.ndarray]) -> float:
     return max(float(np.max(np.abs(a - e)) / (np.max(np.abs(e)) + 1e-12)) for a, e in pairs if e.size)
 
 
-def child(address: str, number: int, seeds: range) -> None:
-    jax.distributed.initialize(address, num_processes=2, process_id=number)
+def child(this: processes.Member, seeds: range) -> None:
+    processes.join(this)
     mesh = Mesh(np.array(jax.devices()), ("data",))
 
     def place(tree: Any, spec: Any) -> Any:
@@ -152,33 +148,15 @@ def child(address: str, number: int, seeds: range) -> None:
         run, params, state, batch = build(seed, axis_name="data", microbatches=2)
         program = jax.shard_map(run, mesh=mesh, in_specs=(P(), P(), P("data")), out_specs=P())
         found = jax.jit(program)(place(params, P()), place(state, P()), place(batch, P("data")))
-        print(MARK + json.dumps([np.asarray(leaf.addressable_data(0)).tolist() for leaf in found]), flush=True)
-
-
-def two_processes(count: int) -> list[list[Any]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    command = [sys.executable, "-m", "benchmarks.equality", "--count", str(count)]
-    pairs = [{**os.environ, "JAXLOSS_EQUALITY_CHILD": f"{address} {number}"} for number in range(2)]
-    children = [
-        subprocess.Popen(command, env=e, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for e in pairs
-    ]
-    outputs = [process.communicate() for process in children]
-    for process, (_, errors) in zip(children, outputs, strict=True):
-        if process.returncode:
-            raise RuntimeError(errors[-2000:])
-    lines = outputs[0][0].splitlines()  # the collectives of the host print as well
-    return [json.loads(line.removeprefix(MARK)) for line in lines if line.startswith(MARK)]
+        processes.report([np.asarray(leaf.addressable_data(0)).tolist() for leaf in found])
 
 
 def main() -> None:
     parse = argparse.ArgumentParser("python -m benchmarks.equality", description=__doc__)
     parse.add_argument("--count", type=int, default=20, help="number of random objectives")
     count = parse.parse_args().count
-    if CHILD:
-        address, number = CHILD.split()
-        child(address, int(number), range(count))
+    if this := processes.member():
+        child(this, range(count))
         return
 
     from rich.console import Console
@@ -192,7 +170,9 @@ def main() -> None:
     for devices, microbatches in grid:
         errors = [error(spread(seed, devices, microbatches), reference[seed]) for seed in range(count)]
         table.add_row(str(devices), str(microbatches), f"{max(errors):.1e}", f"{np.median(errors):.1e}")
-    errors = [error(found, expected) for found, expected in zip(two_processes(count), reference, strict=True)]
+    arguments = ["benchmarks.equality", "--count", str(count)]
+    apart = processes.results(arguments, processes=2, devices=2)
+    errors = [error(found, expected) for found, expected in zip(apart, reference, strict=True)]
     table.add_row("2 processes x 2", "2", f"{max(errors):.1e}", f"{np.median(errors):.1e}")
     Console().print(table)
 
