@@ -254,4 +254,4 @@ def _broadcast(name: str, array: Array, shape: tuple[int, ...]) -> Array:
             f"{name} must have the shape of the unreduced loss, {shape}, with axes of size 1 where it repeats, or be "
             f"one number; found {array.shape}. {likely_fixes.of_tail(name, array.shape, shape)}"
         )
-    return jnp.broadcast_to(array, shape)
+    return array if array.shape == shape else jnp.broadcast_to(array, shape)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.typing import Array
@@ -14,16 +15,24 @@ __all__ = ["as_array", "as_int32", "boolean", "floating", "has_dtype", "integer"
 
 def as_array(name: str, value: Any) -> Array:
     """``value`` as an array; a TypeError that names it if it is not one of numbers."""
+    if isinstance(value, jax.Array):  # called eagerly, a copy of the reference takes as long as a small sum
+        return value
     try:
         return jnp.asarray(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be an array of numbers; found {type(value).__name__}: {error}") from None
 
 
-def has_dtype(name: str, value: Any, kinds: Sequence[Any], expected: str, advice: str) -> Array:
+@functools.cache
+def _among(dtype: Any, kinds: tuple[Any, ...]) -> bool:
+    """Whether ``dtype`` is of one of ``kinds``; remembered, since a loss on a few examples waits for little else."""
+    return any(jnp.issubdtype(dtype, kind) for kind in kinds)
+
+
+def has_dtype(name: str, value: Any, kinds: tuple[Any, ...], expected: str, advice: str) -> Array:
     """``value`` as an array of a dtype among ``kinds``; if not, a TypeError: what was ``expected``, and ``advice``."""
     array = as_array(name, value)
-    if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
+    if not _among(array.dtype, kinds):
         raise TypeError(f"{name} must be {expected}; found {array.dtype}. {advice}")
     return array
 
@@ -41,7 +50,7 @@ def floating(**arrays: Any) -> tuple[Array, ...]:
 
 def _floating(name: str, array: Array) -> Array:
     swapped = "Are the arguments swapped? Predictions come first. If not, write"
-    start = swapped if jnp.issubdtype(array.dtype, jnp.integer) else "Write"
+    start = swapped if _among(array.dtype, (jnp.integer,)) else "Write"
     advice = f"{start} x.astype(jnp.float32), or x.astype(jnp.float32) / 255 for the bytes of an image."
     return has_dtype(name, array, (jnp.floating,), "floating", advice)
 

@@ -36,17 +36,34 @@ __all__ = [
 
 def promote(*arrays: Array) -> tuple[Array, ...]:
     """The arguments as float64 if one of them is, else as float32; integers do not take part in the choice."""
-    wide = any(array.dtype == jnp.float64 for array in arrays)
-    return tuple(array.astype(jnp.float64 if wide else jnp.float32) for array in arrays)
+    dtype = jnp.dtype(jnp.float64 if any(array.dtype == jnp.float64 for array in arrays) else jnp.float32)
+    return tuple(array if array.dtype == dtype and not array.weak_type else array.astype(dtype) for array in arrays)
 
 
 def hide(where: ArrayLike | None, array: Array, *, event_ndim: int = 0, fill: Any = 0) -> Array:
     """``array`` in its own dtype, with ``fill`` where the mask ``where`` over its batch axes is False."""
     if where is None:
         return array
-    keep = checks.mask(where, array.shape[: array.ndim - event_ndim])
-    keep = jnp.expand_dims(keep, tuple(range(array.ndim - event_ndim, array.ndim)))
+    return _hidden(checks.mask(where, array.shape[: array.ndim - event_ndim]), array, fill)
+
+
+# Each of these is one program where it is called eagerly, and nothing but its steps inside of one.
+@functools.partial(jax.jit, inline=True)
+def _hidden(keep: Array, array: Array, fill: Any) -> Array:
+    keep = jnp.expand_dims(keep, tuple(range(keep.ndim, array.ndim)))
     return jnp.where(keep, array, jnp.asarray(fill, array.dtype))
+
+
+@functools.partial(jax.jit, inline=True)
+def _blanked(keeps: list[Array], arrays: tuple[Array, ...], fill: Any) -> tuple[Array, ...]:
+    return promote(*(_hidden(keep, array, fill) for keep, array in zip(keeps, arrays, strict=True)))
+
+
+@functools.partial(jax.jit, inline=True)
+def _mean(values: Array, keep: Array | None, mass: Array | None) -> tuple[Array, Array]:
+    """The mean, and the losses as they entered it."""
+    shown = values if keep is None else _hidden(keep, values, 0)
+    return plain_mean(shown) if mass is None else weighted_mean(shown, mass), shown
 
 
 def blank(where: ArrayLike | None, *arrays: Array, event_ndim: int = 0, fill: Any = 0) -> tuple[Array, ...]:
@@ -78,7 +95,10 @@ def blank(where: ArrayLike | None, *arrays: Array, event_ndim: int = 0, fill: An
         >>> jax.grad(log_error)(jnp.array([2.0, jnp.nan]), jnp.ones(2), where=jnp.array([True, False]))
         Array([0.6931472, 0.       ], dtype=float32)
     """
-    return promote(*(hide(where, array, event_ndim=event_ndim, fill=fill) for array in arrays))
+    if where is None:
+        return promote(*arrays)
+    keeps = [checks.mask(where, array.shape[: array.ndim - event_ndim]) for array in arrays]
+    return _blanked(keeps, arrays, fill)
 
 
 def _mass(where: ArrayLike | None, weights: ArrayLike | None, values: Array) -> Array | None:
@@ -167,12 +187,6 @@ def weighted_mean(values: Array, mass: Array, axis: int | None = None, axis_name
     return divide_sums(*(jax.lax.psum(sums, axis_name) if axis_name else sums))
 
 
-@functools.partial(jax.jit, inline=True)
-def _mean(values: Array, mass: Array | None) -> Array:
-    """One program where it is called eagerly, and nothing but its steps inside of one."""
-    return plain_mean(values) if mass is None else weighted_mean(values, mass)
-
-
 def divide_sums(numerator: Array, denominator: Array) -> Array:
     """A mean from its two sums; 0 with zero gradient over nothing."""
     return numerics.divide(numerator, denominator)
@@ -254,18 +268,19 @@ def reduce(
         Array(3., dtype=float32)
     """
     (values,) = promote(*checks.floating(values=values))
-    mass = _mass(where, weights, values)
+    keep = None if where is None else checks.mask(where, values.shape)
+    mass = _mass(keep, weights, values)
     if callable(reduction):
         whole = jnp.ones(values.shape, values.dtype) if mass is None else mass.astype(values.dtype)
-        return reducers.apply(reduction, hide(where, values), whole)
+        return reducers.apply(reduction, hide(keep, values), whole)
     if reduction == "mean":
-        values = hide(where, values)
-        return take_note(_mean(values, mass), values, mass)
+        mean, shown = _mean(values, keep, mass)
+        return take_note(mean, shown, mass)
     if reduction not in ("sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found {reduction!r}. "
             f"Ready-made functions are in jaxloss.reductions.{reducers.did_you_mean(reduction)}"
         )
-    values = hide(where, values)
+    values = hide(keep, values)
     weighted = values if mass is None else values * mass.astype(values.dtype)
     return take_note(weighted, values, mass) if reduction == "none" else jnp.sum(weighted)
