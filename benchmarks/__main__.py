@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else PAGE_ROUNDS if options.page else ROUNDS)
 
-    from benchmarks import aggregators, page, peers, report, workloads
+    from benchmarks import aggregators, eager, page, peers, report, workloads
     from benchmarks.masks import table
     from jaxloss.benchmarks import machine, tpu
 
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found, costs = _measured(chosen, measure | {"tpu": () if reason else ("v5e",)}, tables=not options.page)
     if options.page:
         sizes = dict(page.grown(options.only, measure, scale=scale, full=False))
-        written = page.write(options.out or pathlib.Path("benchmarks"), setting, found, costs, sizes)
+        written = page.write(options.out or pathlib.Path("benchmarks"), setting, found, costs, sizes, eager.table())
     else:
         print("\n".join([*table(costs), "", *report.summary(found), *report.missing(found)]))
         written = report.write(options.out or pathlib.Path("benchmarks/results"), setting, found, costs)

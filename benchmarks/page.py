@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks import report
+from benchmarks import eager, report
 from benchmarks.masks import MaskCost
 from benchmarks.workloads import GROWN, HEADLINE, Row
 from jaxloss.benchmarks.charts import chart
@@ -124,7 +124,11 @@ def _costs(costs: Sequence[MaskCost]) -> Iterator[str]:
 
 
 def text(
-    setting: Mapping[str, Any], found: Sequence[Comparison], costs: Sequence[MaskCost], sizes: Mapping[str, str]
+    setting: Mapping[str, Any],
+    found: Sequence[Comparison],
+    costs: Sequence[MaskCost],
+    sizes: Mapping[str, str],
+    calls: str,
 ) -> str:
     """The whole page."""
     versions = ", ".join(f"{name} {version}" for name, version in setting["packages"].items())
@@ -144,6 +148,8 @@ def text(
         "```",
         "\n## Without a mask\n",
         "".join(_costs(costs)),
+        f"\n## Without jit\n\nCPU time of a call on {eager.EXAMPLES} examples, which nothing compiles first.\n",
+        f"```\n{calls}\n```",
         "\n## At several sizes\n",
         "A loss that is ahead at one size only is not ahead.",
         *(f"\n`{title}`\n\n```\n{table}\n```" for title, table in sizes.items()),
@@ -157,10 +163,11 @@ def write(
     found: Sequence[Comparison],
     costs: Sequence[MaskCost],
     sizes: Mapping[str, str],
+    calls: str,
 ) -> tuple[pathlib.Path, pathlib.Path]:
     """The page and its chart."""
     folder.mkdir(parents=True, exist_ok=True)
     page, picture = folder / "RESULTS.md", folder / "results.png"
-    page.write_text(text(setting, found, costs, sizes), encoding="utf-8")
+    page.write_text(text(setting, found, costs, sizes, calls), encoding="utf-8")
     chart(found, picture, first="jaxloss")
     return page, picture

@@ -201,7 +201,7 @@ def test_the_page_keeps_the_rows_that_are_lost(tmp_path: pathlib.Path) -> None:
     entry = lost.entries[1]
     entry.ratio["value_and_grad"] = entry.cpu_ratio["value_and_grad"] = Spread(2.5, 2.4, 2.6, 9)
     setting = machine.environment(peers.PACKAGES) | {"rounds": 9}
-    page_path, picture = page.write(tmp_path, setting, [lost], [], {"absolute_error": "a table"})
+    page_path, picture = page.write(tmp_path, setting, [lost], [], {"absolute_error": "a table"}, "calls")
     text = page_path.read_text()
     assert "| **2.50 (2.50)** |" in text
     assert "`absolute_error, float32`, behind plain jnp 2.50 (2.50)" in text.partition("## Rows that are lost")[2]
