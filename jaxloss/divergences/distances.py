@@ -81,7 +81,8 @@ def jensen_shannon_divergence(
         Lin (1991), Divergence Measures Based on the Shannon Entropy.
         https://doi.org/10.1109/18.61115
     """
-    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    log_q, log_p, keep = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    log_q, log_p = promote(*(hide(keep, x, event_ndim=1, fill=-math.log(x.shape[-1])) for x in (log_q, log_p)))
     absent = jnp.isneginf(log_q) & jnp.isneginf(log_p)
     zero = jnp.zeros((), log_q.dtype)
     ratio = jnp.clip(jnp.where(absent, zero, log_q) - jnp.where(absent, zero, log_p), -_APART, _APART)
@@ -180,7 +181,8 @@ def squared_hellinger_distance(
         Tsybakov (2009), Introduction to Nonparametric Estimation, section 2.4.
         https://doi.org/10.1007/b13794
     """
-    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    log_q, log_p, keep = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    log_q, log_p = promote(*(hide(keep, x, event_ndim=1, fill=-math.log(x.shape[-1])) for x in (log_q, log_p)))
     values = numerics.poison(_squared_hellinger(log_q, log_p), legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -219,6 +221,7 @@ def bhattacharyya_distance(
         Bhattacharyya (1946), On a Measure of Divergence between Two Multinomial Populations.
         https://www.jstor.org/stable/25047882
     """
-    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    log_q, log_p, keep = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    log_q, log_p = promote(*(hide(keep, x, event_ndim=1, fill=-math.log(x.shape[-1])) for x in (log_q, log_p)))
     values = numerics.poison(-jnp.log1p(-_squared_hellinger(log_q, log_p)), legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)
