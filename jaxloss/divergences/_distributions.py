@@ -14,7 +14,16 @@ from jaxloss._floor.maths.softmax_terms import mask_of_rows
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, ArrayLike
 
-__all__ = ["ROUNDING", "ensure_normalised", "log_distributions", "logit_pair", "raised_if_whole", "with_lost_rows"]
+__all__ = [
+    "ROUNDING",
+    "ensure_normalised",
+    "legal_log_probs",
+    "log_distributions",
+    "logit_pair",
+    "raised_if_whole",
+    "uniform_unless",
+    "with_lost_rows",
+]
 
 ROUNDING = 1e-2
 """How far rounding in 16 bits may lift a probability above 1."""
@@ -32,18 +41,13 @@ def ensure_normalised(keep: Array | None, **log_probs: Array) -> None:
 
 def legal_log_probs(*arrays: Array) -> Array:
     """Which rows ``[...]`` of all the arrays ``[..., K]`` hold nothing above 0, up to rounding, and no NaN."""
-    return _everywhere([jnp.max(array, axis=-1) <= ROUNDING for array in arrays])
+    # Of maxima, which are NaN where an entry is: XLA on CPU stores comparisons of all entries.
+    return functools.reduce(jnp.logical_and, [jnp.max(array, axis=-1) <= ROUNDING for array in arrays])
 
 
-def legal_probs(*arrays: Array) -> Array:
-    """Which rows ``[...]`` of all the arrays ``[..., K]`` lie in [0, 1], up to rounding."""
-    # Of extremes, which are NaN where an entry is: XLA on CPU stores comparisons of all entries.
-    limits = [(jnp.min(array, axis=-1) >= 0, jnp.max(array, axis=-1) <= 1 + ROUNDING) for array in arrays]
-    return _everywhere([legal for pair in limits for legal in pair])
-
-
-def _everywhere(rows: list[Array]) -> Array:
-    return functools.reduce(jnp.logical_and, rows)
+def uniform_unless(where: Array | None, *log_probs: Array) -> tuple[Array, ...]:
+    """Log-probabilities in the working dtype, of the uniform distribution in rows that ``where`` leaves out."""
+    return promote(*(hide(where, array, event_ndim=1, fill=-math.log(array.shape[-1])) for array in log_probs))
 
 
 def with_lost_rows(values: Array) -> Array:

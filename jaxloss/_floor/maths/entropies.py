@@ -20,7 +20,7 @@ from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, Scalar
 
-__all__ = ["relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs"]
+__all__ = ["apart_on_cpu", "relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs", "shown"]
 
 
 def _term(p: Array, q: Array, ratio: Array) -> Array:
@@ -40,14 +40,14 @@ def _log_ratio(p: Array, log_p: Array, log_q: Array) -> Array:
     return jnp.where(p == 0, jnp.zeros((), p.dtype), log_q - log_p)
 
 
-def _apart(*arrays: Array) -> list[Array]:
+def apart_on_cpu(*arrays: Array) -> list[Array]:
     """The same numbers, which a compiler for CPUs takes for other ones."""
     each = lambda x: jax.lax.platform_dependent(x, cpu=jax.lax.optimization_barrier, default=lambda same: same)
     return [each(array) for array in arrays]
 
 
 def _relative_entropy_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    log_p, log_q = _apart(*primals)
+    log_p, log_q = apart_on_cpu(*primals)
     p, q = jnp.exp(log_p), jnp.exp(log_q)
     ratio = _log_ratio(p, log_p, log_q)
     return relative_entropy(*primals), _lack(p, q, ratio) * tangents[1] - p * ratio * tangents[0]
@@ -67,15 +67,16 @@ def _hidden(where: Array | None, log_q: Array, other: Array, fill: float) -> tup
     return log_q, other
 
 
-def _shown(where: Array | None, *tangents: Array) -> tuple[Array, ...]:
-    return promote(*(hide(where, tangent, event_ndim=1) for tangent in tangents))
+def shown(where: Array | None, *arrays: Array) -> tuple[Array, ...]:
+    """Arrays of rows in the working dtype, 0 in rows that ``where`` leaves out."""
+    return promote(*(hide(where, array, event_ndim=1) for array in arrays))
 
 
 def _rows_of_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     value = rows_of_probs(*primals)
-    (log_q, p), (highest, where) = _apart(*primals[:2]), primals[2:]
+    (log_q, p), (highest, where) = apart_on_cpu(*primals[:2]), primals[2:]
     log_q, p = _hidden(where, log_q, p, 1 / p.shape[-1])
-    towards_q, towards_p = _shown(where, *tangents[:2])
+    towards_q, towards_p = shown(where, *tangents[:2])
     near, small, excess = near_excess(log_q)
     # Of the first two summands each order is exact where it is taken, for nearly equal rows.
     linear = jnp.where(small > -0.6, (1 - p) + small, (1 + small) - p)
@@ -114,9 +115,9 @@ def rows_of_probs(log_q: Array, p: Array, highest: Scalar, where: Array | None =
 
 
 def _rows_of_log_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
-    (log_q, log_p), where = _apart(*primals[:2]), primals[3]
+    (log_q, log_p), where = apart_on_cpu(*primals[:2]), primals[3]
     log_q, log_p = _hidden(where, log_q, log_p, -math.log(log_p.shape[-1]))
-    towards_q, towards_p = _shown(where, *tangents[:2])
+    towards_q, towards_p = shown(where, *tangents[:2])
     p, q = jnp.exp(log_p), jnp.exp(log_q)
     ratio = _log_ratio(p, log_p, log_q)
     slope = jnp.sum(_lack(p, q, ratio) * towards_q - p * ratio * towards_p, axis=-1)
@@ -146,8 +147,8 @@ def _log_sums(logits: Array, where: Array | None) -> tuple[Array, Array]:
 def _parts_of_logits(pair: tuple[Array, Array], where: Array | None, *rows: Array) -> tuple[Array, Array, Array]:
     """The probabilities of targets and logits, and their log-ratio, with what `_log_sums` says of both."""
     # Apart, or the differences would be stored for the sums of exponentials too.
-    logits, targets = promote(*(hide(where, array, event_ndim=1) for array in _apart(*pair)))
-    peak, spread, other_peak, other_spread = (row[..., None] for row in _apart(*rows))
+    logits, targets = shown(where, *apart_on_cpu(*pair))
+    peak, spread, other_peak, other_spread = (row[..., None] for row in apart_on_cpu(*rows))
     log_q, log_p = logits - peak - spread, targets - other_peak - other_spread
     p = jnp.exp(log_p)
     return p, jnp.exp(log_q), _log_ratio(p, log_p, log_q)
@@ -155,9 +156,9 @@ def _parts_of_logits(pair: tuple[Array, Array], where: Array | None, *rows: Arra
 
 def _rows_of_logits_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     logits, targets, where = primals
-    value, rows = rows_of_logits(*primals), _apart(*_log_sums(logits, where), *_log_sums(targets, where))
+    value, rows = rows_of_logits(*primals), apart_on_cpu(*_log_sums(logits, where), *_log_sums(targets, where))
     p, q, ratio = _parts_of_logits((logits, targets), where, *rows)
-    towards_q, towards_p = _shown(where, *tangents[:2])
+    towards_q, towards_p = shown(where, *tangents[:2])
     return value, jnp.sum(_lack(p, q, ratio) * towards_q - p * (ratio + value[..., None]) * towards_p, axis=-1)
 
 
