@@ -171,7 +171,7 @@ def softmax_cross_entropy(
     smoothing = checks.scalar("label_smoothing", label_smoothing, targets.dtype, at_least=0, at_most=1)
     z_factor = checks.scalar("z_loss", z_loss, targets.dtype, at_least=0)
     per_class = optional_class_vector(logits.shape[-1], targets.dtype, class_weights=class_weights)
-    asked, own = given if _raised_later(given, logits) else targets, None
+    asked, own = given if _raised_later(given, logits) else raised, None
     if not is_zero(smoothing):
         present, count = _present(hide(keep, logits, event_ndim=1))
         even = present.astype(targets.dtype) / count[..., None].astype(targets.dtype)

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.maths.entropies import apart_on_cpu, shown
+from jaxloss._floor.maths.numerics import difference, magnitude, near_excess
+from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.softmax_terms import mask_of_rows
+from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.divergences._distributions import legal_log_probs, legal_probs, log_distributions
+from jaxloss.divergences._distributions import (
+    ROUNDING,
+    legal_log_probs,
+    log_distributions,
+    raised_if_whole,
+    uniform_unless,
+    with_lost_rows,
+)
 
 __all__ = [
     "bhattacharyya_distance",
@@ -19,10 +31,6 @@ __all__ = [
     "squared_hellinger_distance",
     "total_variation_distance",
 ]
-
-_FAR = 20.0
-"""Log-ratio beyond which the roots of two probabilities do not cancel in their difference."""
-
 
 _APART = 1e30
 """In the place of an infinite log-ratio: a share is 0 there in every precision, but not times infinity."""
@@ -81,7 +89,8 @@ def jensen_shannon_divergence(
         Lin (1991), Divergence Measures Based on the Shannon Entropy.
         https://doi.org/10.1109/18.61115
     """
-    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    log_q, log_p, keep = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    log_q, log_p = uniform_unless(keep, log_q, log_p)
     absent = jnp.isneginf(log_q) & jnp.isneginf(log_p)
     zero = jnp.zeros((), log_q.dtype)
     ratio = jnp.clip(jnp.where(absent, zero, log_q) - jnp.where(absent, zero, log_p), -_APART, _APART)
@@ -89,6 +98,24 @@ def jensen_shannon_divergence(
     values = jnp.sum(mixture * _divergence_of_shares(ratio), axis=-1)
     values = numerics.poison(values, legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def _total_variation_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    probs, targets = shown(primals[2], *apart_on_cpu(*primals[:2]))
+    towards, towards_targets = shown(primals[2], *tangents[:2])
+    one = jnp.ones((), probs.dtype)
+    # A product in front leaves a residue in a difference and none in a comparison; NaN is neither above nor below.
+    slope = jnp.where(probs > targets, one, jnp.where(probs < targets, -one, targets - probs))
+    return _total_variation(*primals), jnp.sum(slope * (towards - towards_targets), axis=-1)
+
+
+@with_rule(_total_variation_jvp)
+def _total_variation(probs: Array, targets: Array, where: Array | None) -> Array:
+    """The sum of ``|probs - targets|``; NaN where one is no probability."""
+    probs, targets = shown(where, probs, targets)
+    lowest, highest = jnp.minimum(probs, targets), jnp.maximum(probs, targets)
+    distance = magnitude(difference(probs, targets))
+    return jnp.sum(jnp.where((lowest >= 0) & (highest <= 1 + ROUNDING), distance, jnp.nan), axis=-1)
 
 
 def total_variation_distance(
@@ -126,24 +153,35 @@ def total_variation_distance(
         https://doi.org/10.1007/b13794
     """
     probs, targets = checks.scores_and_targets(probs=probs, targets=targets)
-    probs, targets = promote(probs, targets)
-    even = 1 / probs.shape[-1]
-    probs, targets = hide(where, probs, event_ndim=1, fill=even), hide(where, targets, event_ndim=1, fill=even)
-    value_checks.ensure_probabilities(probs=probs, targets=targets, sum_to_one=True)
-    values = 0.5 * jnp.sum(numerics.magnitude(numerics.difference(probs, targets)), axis=-1)
-    values = numerics.poison(values, legal_probs(probs, targets))
+    keep, targets = mask_of_rows(where, probs), raised_if_whole(targets, probs)
+    pair = (hide(keep, array, event_ndim=1, fill=1 / probs.shape[-1]) for array in (probs, targets))
+    value_checks.ensure_probabilities(**dict(zip(("probs", "targets"), pair, strict=True)), sum_to_one=True)
+    values = with_lost_rows(0.5 * _total_variation(probs, targets, keep))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _squared_hellinger(log_q: Array, log_p: Array) -> Array:
-    """Half the squared difference of the roots of two probabilities, summed; accurate where they are near."""
-    zero = jnp.zeros((), log_q.dtype)
-    absent = jnp.isneginf(log_q) & jnp.isneginf(log_p)
-    gap = 0.5 * (jnp.where(absent, zero, log_q) - jnp.where(absent, zero, log_p))
-    near = jnp.abs(gap) < _FAR
+def _roots(log_q: Array, log_p: Array) -> tuple[Array, Array, Array]:
+    """The roots of two probabilities and their difference, accurate where they are near."""
     root_q, root_p = jnp.exp(0.5 * log_q), jnp.exp(0.5 * log_p)
-    roots = jnp.where(near, root_p * jnp.expm1(jnp.where(near, gap, zero)), root_q - root_p)
-    return 0.5 * jnp.sum(jnp.square(roots), axis=-1)
+    absent = jnp.isneginf(log_q) & jnp.isneginf(log_p)
+    near, small, excess = near_excess(jnp.where(absent, jnp.zeros((), log_q.dtype), 0.5 * (log_q - log_p)))
+    return root_q, root_p, jnp.where(near, root_p * (small + excess), root_q - root_p)
+
+
+def _squared_hellinger_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    log_q, log_p = uniform_unless(primals[2], *apart_on_cpu(*primals[:2]))
+    root_q, root_p, roots = _roots(log_q, log_p)
+    towards_q, towards_p = shown(primals[2], *tangents[:2])
+    slope = 0.5 * jnp.sum(roots * root_q * towards_q - roots * root_p * towards_p, axis=-1)
+    return _squared_hellinger(*primals), slope
+
+
+@with_rule(_squared_hellinger_jvp)
+def _squared_hellinger(log_q: Array, log_p: Array, where: Array | None) -> Array:
+    """Half the squared difference of the roots of two probabilities, summed; NaN where one is above 1."""
+    log_q, log_p = uniform_unless(where, log_q, log_p)
+    squares = jnp.square(_roots(log_q, log_p)[2])
+    return 0.5 * jnp.sum(jnp.where((log_q <= ROUNDING) & (log_p <= ROUNDING), squares, jnp.nan), axis=-1)
 
 
 def squared_hellinger_distance(
@@ -180,8 +218,8 @@ def squared_hellinger_distance(
         Tsybakov (2009), Introduction to Nonparametric Estimation, section 2.4.
         https://doi.org/10.1007/b13794
     """
-    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
-    values = numerics.poison(_squared_hellinger(log_q, log_p), legal_log_probs(log_q, log_p))
+    log_q, log_p, keep = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    values = with_lost_rows(_squared_hellinger(log_q, log_p, keep))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -219,6 +257,6 @@ def bhattacharyya_distance(
         Bhattacharyya (1946), On a Measure of Divergence between Two Multinomial Populations.
         https://www.jstor.org/stable/25047882
     """
-    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
-    values = numerics.poison(-jnp.log1p(-_squared_hellinger(log_q, log_p)), legal_log_probs(log_q, log_p))
+    log_q, log_p, keep = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    values = with_lost_rows(-jnp.log1p(-_squared_hellinger(log_q, log_p, keep)))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -64,7 +64,7 @@ def bernoulli_kl(
     """
     logits_p, logits_q = _parameters(where, logits_p=logits_p, logits_q=logits_q)
     sides = zip(negative_log_sigmoids(logits_p), negative_log_sigmoids(logits_q), strict=True)
-    heads, tails = (relative_entropy(jnp.exp(-p), -p, -q) for p, q in sides)
+    heads, tails = (relative_entropy(-p, -q) for p, q in sides)
     return reduce(jnp.sum(heads + tails, axis=-1), where=where, weights=weights, reduction=reduction)
 
 
@@ -179,7 +179,7 @@ def _shifted(log_rates_p: Array, log_rates_q: Array) -> tuple[Array, Array, Arra
 def _poisson_entropy(log_rates_p: Array, log_rates_q: Array) -> Array:
     """`relative_entropy` of two rates, finite wherever the exact result is."""
     factor, log_p, log_q = _shifted(log_rates_p, log_rates_q)
-    return factor * relative_entropy(jnp.exp(log_p), log_p, log_q)
+    return factor * relative_entropy(log_p, log_q)
 
 
 @_poisson_entropy.defjvp

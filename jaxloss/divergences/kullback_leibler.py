@@ -6,22 +6,18 @@ All of them sum :math:`p \log(p / q) - p + q`. The last two terms vanish for nor
 
 from __future__ import annotations
 
-import math
-
-import jax
-import jax.numpy as jnp
-
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.entropies import relative_entropy
-from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.maths.entropies import rows_of_log_probs, rows_of_logits, rows_of_probs
+from jaxloss._floor.maths.softmax_terms import mask_of_rows
+from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.divergences._distributions import (
+    ROUNDING,
     ensure_normalised,
-    legal_log_probs,
-    legal_probs,
     log_distributions,
     logit_pair,
+    raised_if_whole,
+    with_lost_rows,
 )
 
 __all__ = [
@@ -76,15 +72,11 @@ def kl_divergence(
         https://doi.org/10.1214/aoms/1177729694
     """
     log_predictions, targets = checks.scores_and_targets(log_predictions=log_predictions, targets=targets)
-    log_predictions, targets = promote(log_predictions, targets)
-    classes = targets.shape[-1]
-    log_predictions = hide(where, log_predictions, event_ndim=1, fill=-math.log(classes))
-    targets = hide(where, targets, event_ndim=1, fill=1 / classes)
-    ensure_normalised(log_predictions=log_predictions)
-    value_checks.ensure_probabilities(targets=targets, sum_to_one=True)
-    log_targets = jnp.log(jnp.where(targets == 0, jnp.ones((), targets.dtype), targets))
-    values = jnp.sum(relative_entropy(targets, log_targets, log_predictions), axis=-1)
-    values = numerics.poison(values, legal_log_probs(log_predictions) & legal_probs(targets))
+    keep = mask_of_rows(where, targets)
+    shown = hide(keep, targets, event_ndim=1, fill=1 / targets.shape[-1])
+    ensure_normalised(keep, log_predictions=log_predictions)
+    value_checks.ensure_probabilities(targets=shown, sum_to_one=True)
+    values = with_lost_rows(rows_of_probs(log_predictions, raised_if_whole(targets, log_predictions), ROUNDING, keep))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -129,9 +121,8 @@ def kl_divergence_with_log_targets(
         Kullback and Leibler (1951), On Information and Sufficiency.
         https://doi.org/10.1214/aoms/1177729694
     """
-    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
-    values = jnp.sum(relative_entropy(jnp.exp(log_p), log_p, log_q), axis=-1)
-    values = numerics.poison(values, legal_log_probs(log_q, log_p))
+    log_q, log_p, keep = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    values = with_lost_rows(rows_of_log_probs(log_q, log_p, ROUNDING, keep))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -172,9 +163,8 @@ def kl_divergence_from_logits(
         Kullback and Leibler (1951), On Information and Sufficiency.
         https://doi.org/10.1214/aoms/1177729694
     """
-    logits, target_logits = logit_pair(where, logits=logits, target_logits=target_logits)
-    log_q, log_p = jax.nn.log_softmax(logits), jax.nn.log_softmax(target_logits)
-    values = jnp.sum(relative_entropy(jnp.exp(log_p), log_p, log_q), axis=-1)
+    logits, target_logits, keep = logit_pair(where, logits=logits, target_logits=target_logits)
+    values = rows_of_logits(logits, target_logits, keep)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -217,7 +207,6 @@ def reverse_kl_divergence(
         Minka (2005), Divergence Measures and Message Passing.
         https://www.microsoft.com/en-us/research/publication/divergence-measures-and-message-passing/
     """
-    log_q, log_p = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
-    values = jnp.sum(relative_entropy(jnp.exp(log_q), log_q, log_p), axis=-1)
-    values = numerics.poison(values, legal_log_probs(log_q, log_p))
+    log_q, log_p, keep = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
+    values = with_lost_rows(rows_of_log_probs(log_p, log_q, ROUNDING, keep))
     return reduce(values, where=where, weights=weights, reduction=reduction)

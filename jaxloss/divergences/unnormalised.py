@@ -6,10 +6,12 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.entropies import relative_entropy
+from jaxloss._floor.maths.entropies import rows_of_probs
 from jaxloss._floor.maths.log_ratios import gap
+from jaxloss._floor.maths.softmax_terms import mask_of_rows
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss.divergences._distributions import raised_if_whole
 
 __all__ = ["generalized_kl_divergence", "itakura_saito_divergence"]
 
@@ -54,11 +56,9 @@ def generalized_kl_divergence(
         https://doi.org/10.1016/0041-5553(67)90040-7
     """
     log_q, p = checks.scores_and_targets(log_predictions=log_predictions, targets=targets)
-    log_q, p = promote(log_q, p)
-    log_q, p = hide(where, log_q, event_ndim=1), hide(where, p, event_ndim=1, fill=1)
-    value_checks.ensure(lambda: p >= 0, "targets must be >= 0")
-    log_p = jnp.log(jnp.where(p == 0, jnp.ones((), p.dtype), p))
-    values = numerics.poison(jnp.sum(relative_entropy(p, log_p, log_q), axis=-1), jnp.all(p >= 0, axis=-1))
+    keep, p = mask_of_rows(where, log_q), raised_if_whole(p, log_q)
+    value_checks.ensure(lambda: hide(keep, p, event_ndim=1) >= 0, "targets must be >= 0")
+    values = rows_of_probs(log_q, p, float(jnp.finfo(promote(log_q, p)[0].dtype).max), keep)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -10,6 +10,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxloss._floor.typing import Array, Scalar
 
@@ -23,6 +24,7 @@ __all__ = [
     "log1mexp",
     "log_sum_exp",
     "magnitude",
+    "near_excess",
     "norm",
     "normalize",
     "poison",
@@ -231,26 +233,39 @@ def _peak_and_spread(x: Array) -> tuple[Array, Array, Array]:
 
 
 _EXCESS_SERIES = tuple(1 / math.factorial(k + 2) for k in range(23))
-"""Coefficients of ``(exp(x) - 1 - x) / x**2``: full float64 precision for ``-1 <= x <= 2``; 14 of them for float32."""
+"""Coefficients of ``(exp(x) - 1 - x) / x**2``: full float64 precision for ``-1 <= x <= 2``."""
+
+_EXCESS_SHORT = tuple(
+    float(c)
+    for c in np.polynomial.Chebyshev.interpolate(np.polynomial.Polynomial(_EXCESS_SERIES), 7, domain=[-1, 1.25])
+    .convert(kind=np.polynomial.Polynomial)
+    .coef
+)
+"""The same for ``-1 <= x <= 1.25`` and float32: within 2e-8 of the series, with eight coefficients."""
+
+
+def near_excess(x: Array) -> tuple[Array, Array, Array]:
+    """Whether ``x`` is near 0; ``x``, or 0 if it is not; and ``exp(x) - 1 - x`` of that, to full relative accuracy."""
+    near = (x > -1) & (x < 1.25)
+    small = jnp.where(near, x, jnp.zeros((), x.dtype))
+    coefficients = _EXCESS_SERIES if x.dtype == jnp.float64 else _EXCESS_SHORT
+    series = jnp.full_like(x, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        series = series * small + coefficient
+    return near, small, jnp.square(small) * series
 
 
 @jax.custom_jvp
 def exp_excess(x: Array) -> Array:
     """``exp(x) - 1 - x`` to full relative accuracy, also near 0 where it is ``x**2 / 2``; its slope is ``expm1``."""
-    near = (x > -1) & (x < 2)
-    small = jnp.where(near, x, jnp.zeros((), x.dtype))
-    coefficients = _EXCESS_SERIES if x.dtype == jnp.float64 else _EXCESS_SERIES[:14]
-    series = jnp.full_like(x, coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
-        series = series * small + coefficient
-    return jnp.where(near, jnp.square(small) * series, jnp.exp(x) - (1 + x))
+    near, _, close = near_excess(x)
+    return jnp.where(near, close, jnp.exp(x) - (1 + x))
 
 
 @exp_excess.defjvp
 def _exp_excess_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (x,), (tangent,) = primals, tangents
-    value = exp_excess(x)
-    near = (x > -1) & (x < 2)
+    near, small, close = near_excess(x)
     # expm1 of what is at hand: XLA on CPU takes several times as long for it as for an exponential.
-    slope = jnp.where(near, value + jnp.where(near, x, jnp.zeros((), x.dtype)), jnp.exp(x) - 1)
-    return value, slope * tangent
+    slope = jnp.where(near, small + close, jnp.exp(x) - 1)
+    return exp_excess(x), slope * tangent

@@ -53,31 +53,40 @@ def _target_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tu
 @with_rule(_target_terms_jvp)
 def target_terms(logits: Array, targets: Array, where: Array | None = None) -> Terms:
     """As `label_terms`, with ``sum(-targets * log p)`` in the place of the label's own term."""
+    return jax.lax.platform_dependent(logits, targets, where, cpu=_quick_terms, default=_terms)
+
+
+def _terms(logits: Array, targets: Array, where: Array | None) -> Terms:
     below, peak = below_peak(logits, where)
-    args = logits, targets, where, _spread(below), peak
-    if where is not None:  # selections come first, so that one more is free
-        return _surprise(*args), *args[3:]
-    return jax.lax.platform_dependent(*args, cpu=_quick_surprise, default=_surprise), *args[3:]
-
-
-def _surprise(logits: Array, targets: Array, where: Array | None, spread: Array, peak: Array) -> Array:
-    """``sum(-targets * log p)``."""
+    spread = _spread(below)
     raised, targets, peak = promote(*(hide(where, array, event_ndim=1) for array in (logits, targets)), peak)
-    return jnp.sum(_target_shares(raised - peak[..., None], spread, targets) * targets, axis=-1)
+    return jnp.sum(_target_shares(raised - peak[..., None], spread, targets) * targets, axis=-1), spread, peak
 
 
-def _quick_surprise(logits: Array, targets: Array, where: None, spread: Array, peak: Array) -> Array:
-    """The same: without a selection, which XLA on CPU stores for the sum, where no class is absent."""
-    lowest = jnp.min(jax.lax.stop_gradient(logits), axis=-1)
-    # Behind a barrier, or the differences would be stored for the sum of exponentials too.
-    logits, peak = jax.lax.optimization_barrier((logits, peak))
-    all_present = jnp.all(jnp.isfinite(lowest))
-    return jax.lax.cond(all_present, _surprise_of_present, _surprise, logits, targets, where, spread, peak)
+def _quick_terms(logits: Array, targets: Array, where: Array | None) -> Terms:
+    """The same by sums of all rows, without a selection, which XLA on CPU stores for a sum, if all of them are finite.
+
+    They are not where a class is absent, and where what a mask hides is not finite.
+    """
+    peak = jnp.max(jax.lax.stop_gradient(logits), axis=-1)
+    # Behind barriers, one for each sum, or the differences would be stored.
+    shown, peak = jax.lax.optimization_barrier((logits, peak))
+    again, other_peak = jax.lax.optimization_barrier((shown, peak))
+    spread = _quick_spread(shown, peak)
+    raised, shares, top = promote(again, targets, other_peak)
+    value = jnp.sum((spread[..., None] - (raised - top[..., None])) * shares, axis=-1)
+    usual = jnp.all(jnp.isfinite(value) & jnp.isfinite(spread))
+    of_all = lambda *_: tuple(hide(where, x) for x in (value, spread, top))
+    return jax.lax.cond(usual, of_all, _terms, logits, targets, where)
 
 
-def _surprise_of_present(logits: Array, targets: Array, _: None, spread: Array, peak: Array) -> Array:
-    raised, targets, peak = promote(logits, targets, peak)
-    return jnp.sum((spread[..., None] - (raised - peak[..., None])) * targets, axis=-1)
+def _quick_spread(logits: Array, peak: Array) -> Array:
+    """`_spread`, which looks for the largest class only in a batch where one of them is almost alone."""
+    logits, peak = promote(logits, peak)
+    total = jnp.sum(jnp.exp(logits - peak[..., None]), axis=-1)
+    alone = jnp.any(jnp.abs(total - 1) < 0.5)
+    of_others = lambda logits, peak: _spread(logits - peak[..., None])
+    return jax.lax.cond(alone, of_others, lambda *_: jnp.log1p(total - 1), logits, peak)
 
 
 def _target_shares(below: Array, spread: Array, targets: Array) -> Array:
