@@ -29,7 +29,6 @@ WAYS = {
     "huber": [(_ANY, 0, (1.5, 0.7)), (_ANY, 1, (1.5, 0.7)), (_POSITIVE, 2, (1.5, -2.0))],
     "smooth_distance": [(_ANY, 0, (1.5, 0.7)), (_ANY, 1, (1.5, 0.7)), (_POSITIVE, 2, (1.5, -2.0)), (_ANY, 0, (1.5, 0.0))],
     "_pinball": [(_ANY, 0, (1.5, 0.9)), (_ANY, 1, (1.5, 0.1)), ((0.01, 0.99), 2, (1.5, -2.0))],
-    "_inside_unit_interval": [((0.01, 0.99), 0, ())],
     "weighted_negative_log_sigmoids": [(_ANY, 0, (1.0, 0.0)), (_ANY, 0, (0.3, 0.7)), (_POSITIVE, 1, (2.0, 0.5))],
     "difference": [(_ANY, 0, (1.5,)), (_ANY, 1, (1.5,))],
     "quotient": [(_ANY, 0, (1.5,)), (_POSITIVE, 1, (1.5,))],

@@ -72,7 +72,6 @@ KNOWN: Mapping[str, Known] = {
         Known("jaxloss._floor.maths.log_ratios:gap", forms.gap),
         Known(f"{_SOFTMAX}:label_terms", softmax_forms.label_terms, of_arrays=True),
         Known("jaxloss._floor.maths.soft_target_terms:target_terms", softmax_forms.target_terms, of_arrays=True),
-        Known("jaxloss.classification.binary:_inside_unit_interval", forms.by_its_body),
         Known("jaxloss.classification.focal:_miss", forms.miss),
         Known("jaxloss.regression.quantiles:_pinball", forms.by_its_body),
         Known("jaxloss.regression.logarithmic:_log1p_difference", forms.log1p_difference),
