@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.errors import distance
+from jaxloss._floor.maths.errors import blank_narrow, distance
 from jaxloss._floor.maths.numerics import magnitude, positive_part
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -50,7 +50,7 @@ def absolute_error(
         (RMSE) in assessing average model performance. https://doi.org/10.3354/cr030079
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
-    predictions, targets = blank(where, predictions, targets)
+    predictions, targets = blank_narrow(where, predictions, targets)
     values = distance(predictions, targets)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 

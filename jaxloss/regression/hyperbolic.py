@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.logarithms import log1p_near
-from jaxloss._floor.maths.numerics import magnitude
+from jaxloss._floor.maths.numerics import binary_scale_of
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -64,6 +64,25 @@ def _log_cosh(x: Array) -> Array:
 
 
 _log_cosh.defjvps(lambda tangent, _, x: tangent * jnp.tanh(x))
+
+
+@jax.custom_jvp
+def _charbonnier(residual: Array, epsilon: Array) -> Array:
+    """``sqrt(residual**2 + epsilon**2)``, in a power of two near ``epsilon``, by which one multiplies exactly."""
+    far, unit = _FAR * epsilon, binary_scale_of(epsilon[None])[0]
+    near = jnp.clip(residual, -far, far) * (1 / unit)
+    root = unit * jnp.sqrt(jnp.square(near) + jnp.square(epsilon * (1 / unit)))
+    return jnp.where(jnp.abs(residual) > far, jnp.abs(residual), root)
+
+
+@_charbonnier.defjvp
+def _charbonnier_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (residual, epsilon), (dr, de) = primals, tangents
+    value, far = _charbonnier(residual, epsilon), _FAR * epsilon
+    # Of the value, which is stored for the mean anyway; an infinite residual has a slope of 1.
+    slope = jnp.clip(residual, -far, far) / jnp.minimum(value, far)
+    slope_in_epsilon = jnp.where(value > far, 0.0, epsilon / value)
+    return value, slope * dr + slope_in_epsilon * de
 
 
 def pseudo_huber_loss(
@@ -150,9 +169,7 @@ def charbonnier_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
-    residual = predictions - targets
-    far, _, _, arc = _arc(residual, epsilon)
-    values = jnp.where(far, magnitude(residual), epsilon * arc)
+    values = _charbonnier(predictions - targets, jnp.asarray(epsilon, predictions.dtype))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -32,6 +32,9 @@ _FEW = (
     jaxloss.binary_cross_entropy,
     jaxloss.sigmoid_binary_cross_entropy,
     jaxloss.log_cosh,
+    jaxloss.charbonnier_loss,
+    jaxloss.huber_loss,
+    jaxloss.smooth_l1_loss,
 )
 
 
@@ -42,3 +45,12 @@ def test_no_more_than_the_losses_is_stored(loss, dtype) -> None:
     shape = jax.ShapeDtypeStruct((100_000,), dtype)
     memory = jax.jit(jax.value_and_grad(loss)).lower(shape, shape).compile().memory_analysis()
     assert memory.temp_size_in_bytes < 1.1 * 4 * 100_000
+
+
+@pytest.mark.parametrize("loss", [jaxloss.absolute_error, jaxloss.quantile_loss], ids=lambda loss: loss.__name__)
+def test_short_losses_store_nothing(loss) -> None:
+    """Neither what 16 bits were raised to nor the losses, which are summed as they are computed."""
+    for dtype in ("float32", "bfloat16"):
+        shape = jax.ShapeDtypeStruct((100_000,), dtype)
+        memory = jax.jit(jax.value_and_grad(loss)).lower(shape, shape).compile().memory_analysis()
+        assert memory.temp_size_in_bytes < 100_000

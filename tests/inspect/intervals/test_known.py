@@ -41,6 +41,7 @@ WAYS = {
     "_miss": [(_ANY, 0, (1.0,)), (_ANY, 0, (0.25,))],
     "_log1p_difference": [((-0.9, 30.0), 0, (2.0,)), ((-0.9, 30.0), 1, (2.0,))],
     "_pseudo_huber": [(_ANY, 0, (0.3,))],
+    "_charbonnier": [(_ANY, 0, (0.3,))],
     "_log_cosh": [(_ANY, 0, ())],
     "_geman_mcclure": [(_ANY, 0, ())],
     "_welsch": [((-8.0, 8.0), 0, ())],

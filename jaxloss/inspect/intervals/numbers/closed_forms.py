@@ -22,6 +22,7 @@ from jaxloss.inspect.intervals.numbers.smooth import SMOOTH, Smooth, hyperbola, 
 __all__ = [
     "WELSCH",
     "by_its_body",
+    "charbonnier",
     "difference",
     "exp_excess",
     "gap",
@@ -163,6 +164,13 @@ def pseudo_huber(residual: Jet, delta: Jet) -> Outputs:
     if delta.number is None or not delta.number > 0:
         return None
     return (jets.multiply(jets.multiply(delta, delta), compose(_UNIT_PSEUDO_HUBER, jets.divide(residual, delta))),)
+
+
+def charbonnier(residual: Jet, epsilon: Jet) -> Outputs:
+    """``sqrt(residual**2 + epsilon**2)``."""
+    if epsilon.number is None or not epsilon.number > 0:
+        return None
+    return (jets.multiply(epsilon, compose(_ARC, jets.divide(residual, epsilon))),)
 
 
 def _shifted_square(a: Interval) -> Interval:

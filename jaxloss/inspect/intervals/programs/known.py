@@ -76,6 +76,7 @@ KNOWN: Mapping[str, Known] = {
         Known("jaxloss.regression.quantiles:_pinball", forms.by_its_body),
         Known("jaxloss.regression.logarithmic:_log1p_difference", forms.log1p_difference),
         Known("jaxloss.regression.hyperbolic:_pseudo_huber", forms.pseudo_huber),
+        Known("jaxloss.regression.hyperbolic:_charbonnier", forms.charbonnier),
         Known("jaxloss.regression.hyperbolic:_log_cosh", forms.log_cosh),
         Known("jaxloss.regression.redescending:_geman_mcclure", forms.geman_mcclure),
         Known("jaxloss.regression.redescending:_welsch", forms.welsch),
