@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
+
 from jaxloss._floor import checks
 from jaxloss._floor.maths.errors import blank_narrow, distance
 from jaxloss._floor.maths.numerics import magnitude, positive_part
@@ -139,6 +141,7 @@ def berhu_loss(
     predictions, targets = blank(where, predictions, targets)
     threshold = checks.scalar("threshold", threshold, predictions.dtype, above=0)
     apart = distance(predictions, targets)
-    excess = positive_part(apart - threshold)
-    values = apart + 0.5 * excess * (excess / threshold)
+    near = apart <= threshold
+    far = jnp.where(near, threshold, apart)
+    values = jnp.where(near, apart, 0.5 * (far * (far / threshold) + threshold))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -13,6 +13,7 @@ from jaxloss._floor.typing import Array
 __all__ = [
     "in_unit_interval",
     "logit_sides",
+    "negative_log_sigmoid",
     "negative_log_sigmoids",
     "sigmoid_sides",
     "times_surprise",
@@ -37,6 +38,17 @@ def _negative_log_sigmoids_jvp(
     return negative_log_sigmoids(logits), slopes
 
 
+@jax.custom_jvp
+def negative_log_sigmoid(logits: Array) -> Array:
+    """``-log sigmoid(z)`` to full relative accuracy; one loop on a CPU, since a selection is its last step."""
+    up, size, small = logit_sides(logits)
+    rest = log1p_near(small)
+    return jnp.where(up, rest, size + rest)
+
+
+negative_log_sigmoid.defjvps(lambda tangent, _, logits: -jax.nn.sigmoid(-logits) * tangent)
+
+
 def _weighted_negative_log_sigmoids_jvp(
     primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
 ) -> tuple[Array, Array]:
@@ -57,10 +69,9 @@ def weighted_negative_log_sigmoids(logits: Array, positive: Array, negative: Arr
     in one loop, in less time than inside of a sum, where it takes the steps one by one.
     """
     up, size, small = logit_sides(logits)
-    wrong, shares = jnp.where(up, negative, positive), positive + negative
-    lead = jnp.where(wrong <= 0, jnp.zeros((), size.dtype), size)
-    value = wrong * lead + shares * log1p_near(small)
-    return jnp.where(shares >= 0, value, shares)
+    both = (positive + negative) * log1p_near(small)
+    with_lead = lambda share: both + share * jnp.where(share <= 0, jnp.zeros((), size.dtype), size)
+    return jnp.where(up, with_lead(negative), with_lead(positive))
 
 
 def logit_sides(logits: Array) -> tuple[Array, Array, Array]:

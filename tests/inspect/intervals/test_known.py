@@ -35,6 +35,7 @@ WAYS = {
     "_power": [(_POSITIVE, 0, (2.0,)), (_POSITIVE, 0, (0.3,)), (_POSITIVE, 0, (-1.5,))],
     "softplus": [(_ANY, 0, ())],
     "exp_excess": [(_ANY, 0, ())],
+    "negative_log_sigmoid": [(_ANY, 0, ())],
     "negative_log_sigmoids": [(_ANY, 0, ())],
     "sigmoid_sides": [(_ANY, 0, ())],
     "gap": [(_POSITIVE, 0, (2.0, None)), (_POSITIVE, 1, (2.0, None))],

@@ -31,6 +31,7 @@ __all__ = [
     "log_cosh",
     "logaddexp",
     "miss",
+    "negative_log_sigmoid",
     "negative_log_sigmoids",
     "power",
     "pseudo_huber",
@@ -76,6 +77,11 @@ def softplus(x: Jet) -> Outputs:
 def logaddexp(x: Jet, y: Jet) -> Outputs:
     """``log(exp(x) + exp(y))``."""
     return (log_of_sum((x, y)),)
+
+
+def negative_log_sigmoid(z: Jet) -> Outputs:
+    """``-log sigmoid(z)``."""
+    return (compose(SMOOTH["softplus"], jets.negative(z)),)
 
 
 def negative_log_sigmoids(z: Jet) -> Outputs:

@@ -66,6 +66,7 @@ KNOWN: Mapping[str, Known] = {
         Known(f"{_NUMERICS}:_power", forms.power),
         Known(f"{_NUMERICS}:softplus", forms.softplus),
         Known(f"{_NUMERICS}:exp_excess", forms.exp_excess),
+        Known(f"{_SIGMOIDS}:negative_log_sigmoid", forms.negative_log_sigmoid),
         Known(f"{_SIGMOIDS}:negative_log_sigmoids", forms.negative_log_sigmoids),
         Known(f"{_SIGMOIDS}:sigmoid_sides", forms.sigmoid_sides),
         Known(f"{_SIGMOIDS}:weighted_negative_log_sigmoids", forms.weighted_negative_log_sigmoids),
