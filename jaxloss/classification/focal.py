@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss import reductions
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.sigmoids import times_surprise, unless_absent
+from jaxloss._floor.maths.sigmoids import logit_sides, times_surprise, unless_absent
 from jaxloss._floor.reduction import blank, hide, pool_mass, reduce
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
@@ -21,16 +21,17 @@ __all__ = ["ohem_cross_entropy", "sigmoid_focal_loss", "softmax_focal_loss"]
 @jax.custom_jvp
 def _miss(logits: Array, targets: Array) -> Array:
     """The probability of the wrong side, ``t sigmoid(-z) + (1 - t) sigmoid(z)``, from one exponential."""
-    small = jnp.exp(-jnp.abs(logits))
-    agreed = jnp.where(logits >= 0, targets, 1 - targets)
-    return (agreed * small + (1 - agreed)) / (1 + small)
+    up, _, small = logit_sides(logits)
+    agreed = jnp.where(up, targets, 1 - targets)
+    # Not a quotient: XLA on CPU stores one that is used more than once.
+    return (agreed * small + (1 - agreed)) * (1 / (1 + small))
 
 
 @_miss.defjvp
 def _miss_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     logits, targets = primals
-    small = jnp.exp(-jnp.abs(logits))
-    slope = (1 - 2 * targets) * (small / jnp.square(1 + small))
+    _, _, small = logit_sides(logits)
+    slope = (1 - 2 * targets) * (small * jnp.square(1 / (1 + small)))
     return _miss(logits, targets), slope * tangents[0] - jnp.tanh(0.5 * logits) * tangents[1]
 
 

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.sigmoids import negative_log_sigmoids, times_surprise, unless_absent
+from jaxloss._floor.maths.logarithms import log1p_near
+from jaxloss._floor.maths.sigmoids import in_unit_interval, negative_log_sigmoid, times_surprise, unless_absent
 from jaxloss._floor.maths.softmax_terms import optional_class_vector
 from jaxloss._floor.reduction import blank, pool_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -67,12 +68,14 @@ def asymmetric_multilabel_loss(
     gamma_positive = checks.scalar("gamma_positive", gamma_positive, logits.dtype, at_least=0)
     gamma_negative = checks.scalar("gamma_negative", gamma_negative, logits.dtype, at_least=0)
     clip = checks.scalar("clip", clip, logits.dtype, at_least=0, below=1)
+    targets = in_unit_interval(targets)
     shifted, negative = _shifted(logits, clip)
-    positive = unless_absent(negative_log_sigmoids(logits)[0], targets <= 0)
+    positive = unless_absent(negative_log_sigmoid(logits), targets <= 0)
     negative = unless_absent(negative, targets >= 1)
     each = targets * times_surprise(numerics.power(jax.nn.sigmoid(-logits), gamma_positive), positive)
     each = each + (1 - targets) * times_surprise(numerics.power(shifted, gamma_negative), negative)
-    values = jnp.sum(numerics.poison(each, (targets >= 0) & (targets <= 1)), axis=-1)
+    # A selection in front of the sum: XLA on CPU computes in one loop what is in front of it.
+    values = jnp.sum(jnp.where(targets >= 0, each, targets), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -86,8 +89,8 @@ def _shifted(logits: Array, clip: Scalar) -> tuple[Array, Array]:
     low = logits < 0
     rest = jnp.where(low | (clip == 0), jnp.ones((), logits.dtype), jax.nn.sigmoid(-logits) + clip)
     above = -jnp.log(jnp.minimum(rest, 1))
-    below = -jnp.log1p(-jnp.where(low, shifted, jnp.zeros((), logits.dtype)))
-    plain = negative_log_sigmoids(logits)[1]
+    below = -log1p_near(-jnp.where(low, shifted, jnp.zeros((), logits.dtype)))
+    plain = negative_log_sigmoid(-logits)
     return shifted, jnp.where(clip == 0, plain, jnp.where(low, below, above))
 
 

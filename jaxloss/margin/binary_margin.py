@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.sigmoids import negative_log_sigmoid
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
@@ -57,7 +58,7 @@ def soft_margin_loss(
         Friedman, Hastie and Tibshirani (2000), Additive Logistic Regression: a Statistical View of Boosting.
         https://doi.org/10.1214/aos/1016218223
     """
-    values = numerics.softplus(-signed_margin(where, scores, targets))
+    values = negative_log_sigmoid(signed_margin(where, scores, targets))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

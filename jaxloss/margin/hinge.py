@@ -85,7 +85,8 @@ def squared_hinge_loss(
         Chang, Hsieh and Lin (2008), Coordinate Descent Method for Large-scale L2-loss Linear Support Vector
         Machines. https://www.jmlr.org/papers/v9/chang08a.html
     """
-    values = jnp.square(positive_part(1 - signed_margin(where, scores, targets)))
+    lack = positive_part(1 - signed_margin(where, scores, targets))
+    values = jnp.where(lack == 0, lack, jnp.square(lack))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -127,8 +128,9 @@ def smoothed_hinge_loss(
     """
     lack = positive_part(1 - signed_margin(where, scores, targets))
     gamma = checks.scalar("gamma", gamma, lack.dtype, above=0)
-    near = jnp.minimum(lack, gamma)
-    values = (near / gamma) * (lack - 0.5 * near)
+    near = lack <= gamma
+    short = jnp.where(near, lack, gamma)
+    values = jnp.where(near, (short / gamma) * (0.5 * short), lack - 0.5 * gamma)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -166,6 +168,6 @@ def modified_huber_loss(
         https://doi.org/10.1145/1015330.1015332
     """
     lack = positive_part(1 - signed_margin(where, scores, targets))
-    near = jnp.minimum(lack, 2)
-    values = near * (2 * lack - near)
+    near = lack <= 2
+    values = jnp.where(near, jnp.square(jnp.where(near, lack, 2.0)), 4 * lack - 4)
     return reduce(values, where=where, weights=weights, reduction=reduction)

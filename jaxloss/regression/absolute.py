@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
+
 from jaxloss._floor import checks
-from jaxloss._floor.maths.errors import distance
+from jaxloss._floor.maths.errors import blank_narrow, distance
 from jaxloss._floor.maths.numerics import magnitude, positive_part
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -50,7 +52,7 @@ def absolute_error(
         (RMSE) in assessing average model performance. https://doi.org/10.3354/cr030079
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
-    predictions, targets = blank(where, predictions, targets)
+    predictions, targets = blank_narrow(where, predictions, targets)
     values = distance(predictions, targets)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -139,6 +141,7 @@ def berhu_loss(
     predictions, targets = blank(where, predictions, targets)
     threshold = checks.scalar("threshold", threshold, predictions.dtype, above=0)
     apart = distance(predictions, targets)
-    excess = positive_part(apart - threshold)
-    values = apart + 0.5 * excess * (excess / threshold)
+    near = apart <= threshold
+    far = jnp.where(near, threshold, apart)
+    values = jnp.where(near, apart, 0.5 * (far * (far / threshold) + threshold))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.numerics import magnitude
+from jaxloss._floor.maths.logarithms import log1p_near
+from jaxloss._floor.maths.numerics import binary_scale_of
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -46,26 +47,42 @@ def _pseudo_huber_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array
     return _pseudo_huber(residual, delta), slope * dr + slope_in_delta * dd
 
 
-_SHARE = 1 / (1 + math.exp(2.0))
-
-
 @jax.custom_jvp
 def _log_cosh(x: Array) -> Array:
-    """The Taylor series of ``cosh - 1`` up to 1, which has no cancellation, plus ``log(cosh x / cosh 1)`` beyond.
+    """``log1p(cosh x - 1)`` by the Taylor series up to 1, and ``|x| - log 2 + log1p(exp(-2 |x|))`` beyond.
 
-    The second part is exactly 0 up to 1, so that nothing has to be selected.
+    Neither cancels where it is used. The selection is the last step, so that XLA on CPU computes all in one loop.
     """
-    size = jnp.abs(x)
-    near = jnp.minimum(size, 1)
-    beyond = size - near
-    square = jnp.square(near)
+    size = jnp.where(x >= 0, x, -x)
+    near = size <= 1
+    square = jnp.square(jnp.where(near, size, 0.0))
     series = jnp.ones_like(square)
-    for n in range(18, 2, -2):
+    for n in range(18 if x.dtype == jnp.float64 else 10, 2, -2):
         series = 1 + square * series * (1 / (n * (n - 1)))
-    return jnp.log1p(0.5 * square * series) + (beyond + jnp.log1p(_SHARE * jnp.expm1(-2 * beyond)))
+    logarithm = log1p_near(jnp.where(near, 0.5 * square * series, jnp.exp(-2 * size)))
+    return jnp.where(near, logarithm, (size - math.log(2.0)) + logarithm)
 
 
 _log_cosh.defjvps(lambda tangent, _, x: tangent * jnp.tanh(x))
+
+
+@jax.custom_jvp
+def _charbonnier(residual: Array, epsilon: Array) -> Array:
+    """``sqrt(residual**2 + epsilon**2)``, in a power of two near ``epsilon``, by which one multiplies exactly."""
+    far, unit = _FAR * epsilon, binary_scale_of(epsilon[None])[0]
+    near = jnp.clip(residual, -far, far) * (1 / unit)
+    root = unit * jnp.sqrt(jnp.square(near) + jnp.square(epsilon * (1 / unit)))
+    return jnp.where(jnp.abs(residual) > far, jnp.abs(residual), root)
+
+
+@_charbonnier.defjvp
+def _charbonnier_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (residual, epsilon), (dr, de) = primals, tangents
+    value, far = _charbonnier(residual, epsilon), _FAR * epsilon
+    # Of the value, which is stored for the mean anyway; an infinite residual has a slope of 1.
+    slope = jnp.clip(residual, -far, far) / jnp.minimum(value, far)
+    slope_in_epsilon = jnp.where(value > far, 0.0, epsilon / value)
+    return value, slope * dr + slope_in_epsilon * de
 
 
 def pseudo_huber_loss(
@@ -152,9 +169,7 @@ def charbonnier_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
-    residual = predictions - targets
-    far, _, _, arc = _arc(residual, epsilon)
-    values = jnp.where(far, magnitude(residual), epsilon * arc)
+    values = _charbonnier(predictions - targets, jnp.asarray(epsilon, predictions.dtype))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.errors import apart
+from jaxloss._floor.maths.errors import apart, blank_narrow, read_again
 from jaxloss._floor.maths.numerics import poison, positive_part
 from jaxloss._floor.reduction import blank, hide, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -21,17 +21,18 @@ __all__ = [
 @jax.custom_jvp
 def _pinball(targets: Array, predictions: Array, level: Array) -> Array:
     """``max(level * u, (level - 1) * u)`` of ``u = targets - predictions``, with slope 0 where they are equal."""
+    targets, predictions = promote(targets, predictions)
     residual = targets - predictions
     return jnp.maximum(level * residual, (level - 1) * residual)
 
 
 @_pinball.defjvp
 def _pinball_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
-    targets, predictions, level = primals
-    value, level = _pinball(*primals), apart(level)
+    (targets, predictions), (y_dot, x_dot) = promote(*map(read_again, primals[:2])), promote(*tangents[:2])
+    value, level = _pinball(*primals), apart(primals[2])
     back = predictions - targets
     slope = jnp.where(targets > predictions, level, jnp.where(targets < predictions, level - 1, back))
-    return value, slope * (tangents[0] - tangents[1]) - back * tangents[2]
+    return value, slope * (y_dot - x_dot) - back * tangents[2]
 
 
 def quantile_loss(
@@ -72,9 +73,10 @@ def quantile_loss(
         https://doi.org/10.2307/1913643
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
-    predictions, targets = blank(where, predictions, targets)
-    quantile = checks.scalar("quantile", quantile, predictions.dtype, above=0, below=1)
-    values = _pinball(targets, predictions, jnp.asarray(quantile, predictions.dtype))
+    predictions, targets = blank_narrow(where, predictions, targets)
+    wide = jnp.float64 if predictions.dtype == jnp.float64 else jnp.float32
+    quantile = checks.scalar("quantile", quantile, wide, above=0, below=1)
+    values = _pinball(targets, predictions, jnp.asarray(quantile, wide))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -1,7 +1,9 @@
-"""Errors whose selections stand in the rule of the derivative.
+"""Errors in the form that a CPU sums in the least time.
 
-They are summed next. XLA on CPU fuses sums, products, maxima, minima, magnitudes, roots and exponentials into a sum;
-it stores a full array for a comparison, a sign or a clip in front of one.
+XLA on CPU fuses sums, products, maxima, minima, magnitudes, roots and exponentials into the sum that follows, and
+computes them there one by one; a comparison, a sign, a clip or a selection and all in front of it become one loop that
+stores an array. So an error of two or three steps has its selections in the rule of the derivative, and a longer one
+ends with a selection.
 """
 
 from __future__ import annotations
@@ -11,22 +13,24 @@ import jax.numpy as jnp
 
 from jaxloss._floor.maths.numerics import positive_part
 from jaxloss._floor.maths.rules import with_rule
-from jaxloss._floor.typing import Array
+from jaxloss._floor.reduction import blank, promote
+from jaxloss._floor.typing import Array, ArrayLike
 
-__all__ = ["apart", "distance", "huber", "smooth_distance"]
+__all__ = ["apart", "blank_narrow", "distance", "huber", "read_again", "smooth_distance"]
 
 
 def _distance_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    x, y = primals
+    (x, y), (x_dot, y_dot) = promote(*map(read_again, primals)), promote(*tangents)
     one = jnp.ones((), x.dtype)
     # A product in front leaves a residue in a difference and none in a comparison; NaN is neither above nor below.
     slope = jnp.where(x > y, one, jnp.where(x < y, -one, y - x))
-    return distance(x, y), slope * (tangents[0] - tangents[1])
+    return distance(*primals), slope * (x_dot - y_dot)
 
 
 @with_rule(_distance_jvp)
 def distance(x: Array, y: Array) -> Array:
-    """``|x - y|`` with slope 0 where they are equal, behind a product too."""
+    """``|x - y|`` with slope 0 where they are equal, behind a product too; arrays of 16 bits are raised."""
+    x, y = promote(x, y)
     return jnp.abs(x - y)
 
 
@@ -41,8 +45,7 @@ def _huber_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple
 def huber(x: Array, y: Array, delta: Array) -> Array:
     """Half the square of ``x - y`` up to ``delta``, from there on a line with the same slope."""
     size = jnp.abs(x - y)
-    near = jnp.minimum(size, delta)
-    return near * (size - 0.5 * near)
+    return jnp.where(size <= delta, 0.5 * jnp.square(size), delta * (size - 0.5 * delta))
 
 
 def _smooth_distance_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
@@ -56,8 +59,7 @@ def _smooth_distance_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]
 def smooth_distance(x: Array, y: Array, beta: Array) -> Array:
     """`huber` over its threshold, ``|x - y|`` for one of 0; its slope is ``clip((x - y) / beta, -1, 1)``."""
     size, beta = jnp.abs(x - y), jnp.maximum(beta, float(jnp.finfo(beta.dtype).tiny))
-    near = jnp.minimum(size, beta)
-    return (near / beta) * (size - 0.5 * near)
+    return jnp.where(size <= beta, (size / beta) * (0.5 * size), size - 0.5 * beta)
 
 
 def apart(x: Array) -> Array:
@@ -67,3 +69,24 @@ def apart(x: Array) -> Array:
     hyperparameters by this and computes its differences the other way round.
     """
     return jax.lax.optimization_barrier(x)
+
+
+def blank_narrow(where: ArrayLike | None, *arrays: Array) -> tuple[Array, ...]:
+    """`jaxloss.blank`, but without a mask floating arrays of 16 bits stay such, for functions that raise them.
+
+    With a mask its selections are computed in the same loop as the raising.
+    """
+    return arrays if where is None and all(map(_is_narrow, arrays)) else blank(where, *arrays)
+
+
+def read_again(x: Array) -> Array:
+    """`apart` for arrays of 16 bits on a CPU, in a rule of derivatives.
+
+    Value and slope would share what they were raised to, twice as large, which XLA on CPU stores. Others fuse the two,
+    and would have to store the array itself.
+    """
+    return jax.lax.platform_dependent(x, cpu=apart, default=lambda x: x) if _is_narrow(x) else x
+
+
+def _is_narrow(x: Array) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize == 2

@@ -22,6 +22,7 @@ from jaxloss.inspect.intervals.numbers.smooth import SMOOTH, Smooth, hyperbola, 
 __all__ = [
     "WELSCH",
     "by_its_body",
+    "charbonnier",
     "difference",
     "exp_excess",
     "gap",
@@ -30,6 +31,7 @@ __all__ = [
     "log_cosh",
     "logaddexp",
     "miss",
+    "negative_log_sigmoid",
     "negative_log_sigmoids",
     "power",
     "pseudo_huber",
@@ -75,6 +77,11 @@ def softplus(x: Jet) -> Outputs:
 def logaddexp(x: Jet, y: Jet) -> Outputs:
     """``log(exp(x) + exp(y))``."""
     return (log_of_sum((x, y)),)
+
+
+def negative_log_sigmoid(z: Jet) -> Outputs:
+    """``-log sigmoid(z)``."""
+    return (compose(SMOOTH["softplus"], jets.negative(z)),)
 
 
 def negative_log_sigmoids(z: Jet) -> Outputs:
@@ -163,6 +170,13 @@ def pseudo_huber(residual: Jet, delta: Jet) -> Outputs:
     if delta.number is None or not delta.number > 0:
         return None
     return (jets.multiply(jets.multiply(delta, delta), compose(_UNIT_PSEUDO_HUBER, jets.divide(residual, delta))),)
+
+
+def charbonnier(residual: Jet, epsilon: Jet) -> Outputs:
+    """``sqrt(residual**2 + epsilon**2)``."""
+    if epsilon.number is None or not epsilon.number > 0:
+        return None
+    return (jets.multiply(epsilon, compose(_ARC, jets.divide(residual, epsilon))),)
 
 
 def _shifted_square(a: Interval) -> Interval:
