@@ -16,7 +16,7 @@ from jaxloss._floor.maths.numerics import magnitude, positive_part
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.typing import Array
 
-__all__ = ["all_in_unit_interval", "apart_by_logits", "apart_by_probs", "parts_by_logits", "parts_by_probs"]
+__all__ = ["all_in_unit_interval", "apart_by_probs", "parts_by_logits", "parts_by_probs", "sums_by_logits"]
 
 Pair = tuple[Array, Array]
 Parts = tuple[Array, Array, Array]
@@ -59,24 +59,29 @@ def _slope(logits: Array, targets: Array, logits_dot: Array) -> tuple[Array, Arr
     return _sign(extra, missed), small / jnp.square(1 + small) * logits_dot
 
 
-def _apart_by_logits_jvp(primals: Pair, tangents: Pair) -> tuple[Pair, Pair]:
-    sign, probs_dot = _slope(*primals, tangents[0])
-    lead_dot = probs_dot - tangents[1]
-    return apart_by_logits(*primals), (lead_dot, sign * lead_dot)
-
-
-@with_rule(_apart_by_logits_jvp)
-def apart_by_logits(logits: Array, targets: Array) -> Pair:
-    """``(p - y, |p - y|)`` of the sigmoid, with full relative accuracy for a confident one."""
-    extra, missed, small, _ = _terms(logits, targets)
-    lead = jnp.where((targets >= 0) & (targets <= 1), (extra - missed) / (1 + small), jnp.nan)
-    return lead, magnitude(lead)
-
-
 def _least_dot(sign: Array, probs_dot: Array, targets_dot: Array) -> Array:
     """The derivative of ``min(p, y)``, halved at equality."""
     share = 0.5 - 0.5 * sign
     return share * probs_dot + (1 - share) * targets_dot
+
+
+def _sums_by_logits_jvp(primals: Pair, tangents: Pair) -> tuple[Pair, Pair]:
+    sign, probs_dot = _slope(*primals, tangents[0])
+    dots = _least_dot(sign, probs_dot, tangents[1]), sign * (probs_dot - tangents[1])
+    return sums_by_logits(*primals), (jnp.sum(dots[0], axis=-1), jnp.sum(dots[1], axis=-1))
+
+
+@with_rule(_sums_by_logits_jvp)
+def sums_by_logits(logits: Array, targets: Array) -> Pair:
+    """The sums of ``min(p, y)`` and ``|p - y|`` over the last axis, of the sigmoid.
+
+    The distance has full relative accuracy for a confident one. The minimum is rounded relative to both memberships.
+    """
+    extra, missed, small, _ = _terms(logits, targets)
+    lead = jnp.where((targets >= 0) & (targets <= 1), (extra - missed) / (1 + small), jnp.nan)
+    wrong = jnp.sum(magnitude(lead), axis=-1)
+    both = jnp.sum(targets, axis=-1) + 0.5 * (jnp.sum(lead, axis=-1) - wrong)
+    return both - jax.lax.stop_gradient(jnp.minimum(both, 0)), wrong
 
 
 def _apart_by_probs_jvp(primals: Pair, tangents: Pair) -> tuple[Pair, Pair]:

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax.core import max_dim
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.memberships import (
     all_in_unit_interval,
-    apart_by_logits,
     apart_by_probs,
     parts_by_logits,
     parts_by_probs,
+    sums_by_logits,
 )
-from jaxloss._floor.maths.numerics import difference, divide, poison
+from jaxloss._floor.maths.numerics import divide, poison
 from jaxloss._floor.reduction import divide_sums, hide
 from jaxloss._floor.spread import anywhere, mean_over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Scalar
@@ -87,11 +86,11 @@ def logit_agreement(
 ) -> tuple[Agreement, Array | None]:
     """The agreement of sigmoids with masks, and the pools present."""
     logits, targets, mass, present = _logit_pool(pixel_ndim, axis_name, where, weights, logits, targets)
-    parts = *apart_by_logits(logits, targets), targets
-    lead, wrong, size = (_mean_of_shares(axis_name, part, mass) for part in parts)
-    # Rounded relative to the sizes of both sets, of which no index takes more digits; not negative, at its own slope.
-    both = size + 0.5 * difference(lead, wrong)
-    return Agreement(both - jax.lax.stop_gradient(jnp.minimum(both, 0)), wrong), present
+    if axis_name or (mass is not None and mass.dtype != jnp.bool_):
+        both, extra, missed = (mean_over(axis_name, part, mass) for part in parts_by_logits(logits, targets))
+        return Agreement(both, extra + missed), present
+    both, wrong = (_over_count(total, targets, mass) for total in sums_by_logits(logits, targets))
+    return Agreement(both, wrong), present
 
 
 def _logit_pool(
@@ -108,22 +107,15 @@ def _logit_pool(
     return logits, targets, mass, present
 
 
-def _agreement(
-    axis_name: AxisName | None, sizes: tuple[tuple[float, Array], ...], wrong: Array, mass: Array | None
-) -> Agreement:
-    """Of the mean size of the two sets in summands with factors, and of what is in one of them only."""
-    total, *rest = (factor * _mean_of_shares(axis_name, size, mass) for factor, size in sizes)
-    wrong = _mean_of_shares(axis_name, wrong, mass)
-    both = sum(rest, total) - 0.5 * wrong
-    # Its rounding is relative to the sizes, of which no index takes more digits. It is not negative, at its own slope.
-    return Agreement(both - jax.lax.stop_gradient(jnp.minimum(both, 0)), wrong)
-
-
 def _mean_of_shares(axis_name: AxisName | None, shares: Array, mass: Array | None) -> Array:
     """`mean_over` of numbers in [0, 1] that are 0 where masked: their sum needs neither a scale nor a selection."""
     if axis_name or (mass is not None and mass.dtype != jnp.bool_):
         return mean_over(axis_name, shares, mass)
-    total = jnp.sum(shares, axis=-1)
+    return _over_count(jnp.sum(shares, axis=-1), shares, mass)
+
+
+def _over_count(total: Array, shares: Array, mass: Array | None) -> Array:
+    """``total`` over the number of ``shares``, or of those that a boolean ``mass`` keeps."""
     if mass is None:
         return total / max_dim(shares.shape[-1], 1)
     return divide_sums(total, jnp.sum(mass, axis=-1, dtype=jnp.int32).astype(total.dtype))
