@@ -2,7 +2,7 @@
 
 On each axis two intervals a and b have a shared part, what each has alone, and the gap between them; the hull is the
 sum of the four. Nothing is subtracted from anything nearly as large, so nearly equal boxes keep their relative
-accuracy. Lengths are relative to the hull, so areas neither overflow nor vanish.
+accuracy. Lengths are multiplied by a power of two that takes the hull near 1, so areas neither overflow nor vanish.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import value_checks
-from jaxloss._floor.maths.numerics import divide, positive_part
+from jaxloss._floor.maths.numerics import binary_scale_of, divide, positive_part
 from jaxloss._floor.typing import Array
 
 __all__ = ["Overlap", "beyond_union", "ensure_corners", "lack_of_overlap", "overlap"]
@@ -65,8 +65,9 @@ def _parts(low: Array, high: Array, other_low: Array, other_high: Array) -> _Par
     second = jnp.where(meet, positive_part(other_high - high) + positive_part(low - other_low), other_length)
     parts = jnp.maximum(reach, zero), first, second, jnp.maximum(-reach, zero)
     hull = jax.lax.stop_gradient(sum(parts[1:], parts[0]))
-    hull = jnp.where(hull > 0, hull, jnp.ones((), hull.dtype))
-    return _Parts(*(part / hull for part in parts))
+    # One quotient, exact of a power of two: XLA on CPU stores each quotient that is used several times.
+    up = 1 / binary_scale_of(hull, axis=())
+    return _Parts(*(part * up for part in parts))
 
 
 def _coordinates(boxes: Array) -> tuple[Array, ...]:

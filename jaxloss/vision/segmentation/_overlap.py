@@ -13,9 +13,14 @@ import jax.numpy as jnp
 from jax.core import max_dim
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.memberships import all_in_unit_interval, compare_logits, compare_probs
-from jaxloss._floor.maths.numerics import divide, poison, positive_part
-from jaxloss._floor.maths.sigmoids import in_unit_interval, sigmoid_sides
+from jaxloss._floor.maths.memberships import (
+    all_in_unit_interval,
+    apart_by_probs,
+    parts_by_logits,
+    parts_by_probs,
+    sums_by_logits,
+)
+from jaxloss._floor.maths.numerics import divide, poison
 from jaxloss._floor.reduction import divide_sums, hide
 from jaxloss._floor.spread import anywhere, mean_over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Scalar
@@ -65,8 +70,10 @@ def prob_agreement(
     """The agreement of probabilities with masks, and the pools present."""
     probs, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, probs=probs, targets=targets)
     value_checks.ensure_probabilities(probs=probs)
-    legal = all_in_unit_interval(probs) & all_in_unit_interval(targets)
-    return _agreement(axis_name, compare_probs(probs, targets), legal, mass), present
+    # A pixel out of the domain spoils its pool, on every device: one NaN per pool instead of a selection per pixel.
+    legal = ~anywhere(axis_name, ~all_in_unit_interval(probs, targets))
+    both, wrong = (_mean_of_shares(axis_name, part, mass) for part in apart_by_probs(probs, targets))
+    return Agreement(poison(both, legal), wrong), present
 
 
 def logit_agreement(
@@ -78,31 +85,44 @@ def logit_agreement(
     weights: ArrayLike | None,
 ) -> tuple[Agreement, Array | None]:
     """The agreement of sigmoids with masks, and the pools present."""
+    logits, targets, mass, present = _logit_pool(pixel_ndim, axis_name, where, weights, logits, targets)
+    if axis_name or (mass is not None and mass.dtype != jnp.bool_):
+        both, extra, missed = (mean_over(axis_name, part, mass) for part in parts_by_logits(logits, targets))
+        return Agreement(both, extra + missed), present
+    both, wrong = (_over_count(total, targets, mass) for total in sums_by_logits(logits, targets))
+    return Agreement(both, wrong), present
+
+
+def _logit_pool(
+    pixel_ndim: int,
+    axis_name: AxisName | None,
+    where: ArrayLike | None,
+    weights: ArrayLike | None,
+    logits: ArrayLike,
+    targets: ArrayLike,
+) -> tuple[Array, Array, Array | None, Array | None]:
     logits, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, logits=logits, targets=targets)
     if mass is not None and mass.dtype == jnp.bool_:
         logits = hide(mass, logits, fill=-jnp.inf)  # nothing is predicted of nothing, so that nothing is left to mask
-    return _agreement(axis_name, compare_logits(logits, targets), all_in_unit_interval(targets), mass), present
-
-
-def _agreement(axis_name: AxisName | None, parts: tuple[Array, Array], legal: Array, mass: Array | None) -> Agreement:
-    both, wrong = (_mean_of_shares(axis_name, part, mass) for part in parts)
-    # A pixel out of the domain spoils its pool, on every device: one NaN per pool instead of a selection per pixel.
-    return Agreement(poison(both, ~anywhere(axis_name, ~legal)), wrong)
+    return logits, targets, mass, present
 
 
 def _mean_of_shares(axis_name: AxisName | None, shares: Array, mass: Array | None) -> Array:
     """`mean_over` of numbers in [0, 1] that are 0 where masked: their sum needs neither a scale nor a selection."""
     if axis_name or (mass is not None and mass.dtype != jnp.bool_):
         return mean_over(axis_name, shares, mass)
-    total = jnp.sum(shares, axis=-1)
+    return _over_count(jnp.sum(shares, axis=-1), shares, mass)
+
+
+def _over_count(total: Array, shares: Array, mass: Array | None) -> Array:
+    """``total`` over the number of ``shares``, or of those that a boolean ``mass`` keeps."""
     if mass is None:
         return total / max_dim(shares.shape[-1], 1)
     return divide_sums(total, jnp.sum(mass, axis=-1, dtype=jnp.int32).astype(total.dtype))
 
 
-def _of_memberships(axis_name: AxisName | None, both: Array, error: Array, mass: Array | None) -> Overlap:
-    parts = both, positive_part(error), positive_part(-error)
-    return Overlap(*(mean_over(axis_name, part, mass) for part in parts))
+def _of_parts(axis_name: AxisName | None, parts: tuple[Array, ...], mass: Array | None) -> Overlap:
+    return Overlap(*(_mean_of_shares(axis_name, part, mass) for part in parts))
 
 
 def prob_overlap(
@@ -116,8 +136,7 @@ def prob_overlap(
     """The overlap of probabilities with masks, and the pools present."""
     probs, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, probs=probs, targets=targets)
     value_checks.ensure_probabilities(probs=probs)
-    probs, targets = in_unit_interval(probs), in_unit_interval(targets)
-    return _of_memberships(axis_name, jnp.minimum(probs, targets), probs - targets, mass), present
+    return _of_parts(axis_name, parts_by_probs(probs, targets), mass), present
 
 
 def logit_overlap(
@@ -129,11 +148,8 @@ def logit_overlap(
     weights: ArrayLike | None,
 ) -> tuple[Overlap, Array | None]:
     """The overlap of sigmoids with masks, and the pools present."""
-    logits, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, logits=logits, targets=targets)
-    targets = in_unit_interval(targets)
-    probs, rests = sigmoid_sides(logits)
-    both, error = jnp.minimum(probs, targets), (1 - targets) * probs - targets * rests
-    return _of_memberships(axis_name, both, error, mass), present
+    logits, targets, mass, present = _logit_pool(pixel_ndim, axis_name, where, weights, logits, targets)
+    return _of_parts(axis_name, parts_by_logits(logits, targets), mass), present
 
 
 def label_overlap(
