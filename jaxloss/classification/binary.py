@@ -63,9 +63,15 @@ def sigmoid_binary_cross_entropy(
     value_checks.ensure_probabilities(targets=targets)
     smoothing = checks.scalar("label_smoothing", label_smoothing, logits.dtype, at_least=0, at_most=1)
     pos_weight = _positive_factor(pos_weight, logits)
-    smooth = (1 - smoothing) * in_unit_interval(targets) + 0.5 * smoothing
-    values = weighted_negative_log_sigmoids(logits, pos_weight * smooth, 1 - smooth)
+    values = weighted_negative_log_sigmoids(logits, *_shares(targets, smoothing, pos_weight))
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+@functools.partial(jax.jit, inline=True)
+def _shares(targets: Array, smoothing: Scalar, pos_weight: Scalar | Array) -> tuple[Array, Array]:
+    """Of the positive and the negative side, as one program where it is called eagerly."""
+    smooth = (1 - smoothing) * in_unit_interval(targets) + 0.5 * smoothing
+    return pos_weight * smooth, 1 - smooth
 
 
 def _positive_factor(pos_weight: Scalar | ArrayLike, logits: Array) -> Scalar | Array:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
@@ -11,6 +14,12 @@ from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = ["half_squared_error", "root_mean_squared_error", "squared_error"]
+
+
+@functools.partial(jax.jit, inline=True)
+def _squared_distance(x: Array, y: Array) -> Array:
+    """One program where it is called eagerly."""
+    return jnp.square(x - y)
 
 
 def squared_error(
@@ -47,7 +56,7 @@ def squared_error(
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    values = jnp.square(predictions - targets)
+    values = _squared_distance(predictions, targets)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -85,7 +94,7 @@ def half_squared_error(
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    values = 0.5 * jnp.square(predictions - targets)
+    values = 0.5 * _squared_distance(predictions, targets)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
