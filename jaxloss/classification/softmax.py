@@ -183,7 +183,7 @@ def softmax_cross_entropy(
     values, spread, peak = target_terms(logits, asked, keep)
     if not is_zero(z_factor):
         values = values + z_factor * jnp.square(peak + spread)
-    values = numerics.poison(values, hide(keep, jnp.min(raised, axis=-1)) >= 0)
+    values = numerics.poison(values, hide(keep, jnp.min(given, axis=-1)) >= 0)
     return reduce(values, where=where, weights=times_class_weights(where, weights, own, reduction), reduction=reduction)
 
 

@@ -240,6 +240,31 @@ def test_soft_targets_with_and_without_an_absent_class(absent) -> None:
     np.testing.assert_allclose(jax.vmap(DENSE)(logits, targets), exact, rtol=4e-7)
 
 
+@pytest.mark.parametrize("odd", ["nothing", "an absent class", "a certain row", "a masked NaN", "a masked infinity"])
+def test_soft_targets_of_a_row_do_not_depend_on_the_others(odd) -> None:
+    """A batch takes other formulas where one of its rows has an absent class, or is almost certain."""
+    rng = np.random.default_rng(3)
+    logits = rng.normal(size=(6, 9)).astype(np.float32)
+    targets = rng.dirichlet(np.ones(9), size=6).astype(np.float32)
+    keep = np.ones(6, bool)
+    if odd == "an absent class":
+        logits[1, 2], targets[1, 2] = -np.inf, 0
+    elif odd == "a certain row":
+        logits[1, 4] = 18
+    elif odd != "nothing":
+        logits[1, 4], targets[1, 3], keep[1] = (np.nan, 1, False) if odd == "a masked NaN" else (np.inf, np.nan, False)
+    step = lambda z, t, where: jaxloss.softmax_cross_entropy(z, t, where=where, reduction="none")
+    values, pull = jax.vjp(jax.jit(step), logits, targets, keep)
+    slope, towards, _ = pull(jnp.ones(6))
+    with np.errstate(invalid="ignore"):
+        log_probs = scipy.special.log_softmax(logits.astype(float), -1)
+        exact = -np.where(targets == 0, 0, targets * log_probs).sum(-1)
+        pulled = targets.astype(float).sum(-1, keepdims=True) * np.exp(log_probs) - targets
+    np.testing.assert_allclose(values, np.where(keep, exact, 0), rtol=5e-7)
+    np.testing.assert_allclose(slope, np.where(keep[:, None], pulled, 0), atol=1e-7)
+    np.testing.assert_allclose(towards[keep], np.where(np.isinf(log_probs), 0, -log_probs)[keep], rtol=1e-6)
+
+
 def test_masked_rows_cost_no_memory_in_the_gradient() -> None:
     logits, labels = jax.ShapeDtypeStruct((256, 4096), "float32"), jax.ShapeDtypeStruct((256,), "int32")
     keep = jax.ShapeDtypeStruct((256,), "bool")

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.maths.entropies import apart_on_cpu, shown
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.maths.softmax_terms import Terms, below_peak
 from jaxloss._floor.reduction import hide, promote
@@ -36,12 +37,13 @@ def _spread(below: Array) -> Array:
 def _target_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Terms, Terms]:
     logits, targets, where = primals
     value, spread, peak = target_terms(logits, targets, where)
+    total = jnp.sum(shown(where, targets)[0], axis=-1).astype(spread.dtype)
+    # With a selection, or XLA on CPU stores the total of a row once for each of its entries.
+    total = jnp.where(jnp.isnan(total), jnp.nan, total)[..., None]
+    logits, targets = apart_on_cpu(logits, targets)
     below, _ = below_peak(logits, where)
-    shown = (hide(where, array, event_ndim=1) for array in (tangents[0], tangents[1], targets))
-    tangent, towards, targets = promote(*shown)
+    tangent, towards, targets = shown(where, *tangents[:2], targets)
     share = _shares(below, spread)
-    # Behind a barrier, or XLA on CPU stores the total of a row once for each of its entries.
-    total = jax.lax.optimization_barrier(jnp.sum(targets, axis=-1))[..., None]
     # total * share - targets, without its cancellation where the share of the largest logit nears 1.
     largest = below > -math.sqrt(float(jnp.finfo(below.dtype).eps))
     rest = jnp.expm1(-spread)[..., None] + share * jnp.where(largest, below, jnp.zeros((), below.dtype))
@@ -70,9 +72,9 @@ def _quick_terms(logits: Array, targets: Array, where: Array | None) -> Terms:
     """
     peak = jnp.max(jax.lax.stop_gradient(logits), axis=-1)
     # Behind barriers, one for each sum, or the differences would be stored.
-    shown, peak = jax.lax.optimization_barrier((logits, peak))
-    again, other_peak = jax.lax.optimization_barrier((shown, peak))
-    spread = _quick_spread(shown, peak)
+    first, peak = jax.lax.optimization_barrier((logits, peak))
+    again, other_peak = jax.lax.optimization_barrier((first, peak))
+    spread = _quick_spread(first, peak)
     raised, shares, top = promote(again, targets, other_peak)
     value = jnp.sum((spread[..., None] - (raised - top[..., None])) * shares, axis=-1)
     usual = jnp.all(jnp.isfinite(value) & jnp.isfinite(spread))
@@ -82,11 +84,15 @@ def _quick_terms(logits: Array, targets: Array, where: Array | None) -> Terms:
 
 def _quick_spread(logits: Array, peak: Array) -> Array:
     """`_spread`, which looks for the largest class only in a batch where one of them is almost alone."""
-    logits, peak = promote(logits, peak)
-    total = jnp.sum(jnp.exp(logits - peak[..., None]), axis=-1)
+
+    def below(logits: Array) -> Array:
+        raised, top = promote(logits, peak)
+        return raised - top[..., None]
+
+    total = jnp.sum(jnp.exp(below(logits)), axis=-1)
     alone = jnp.any(jnp.abs(total - 1) < 0.5)
-    of_others = lambda logits, peak: _spread(logits - peak[..., None])
-    return jax.lax.cond(alone, of_others, lambda *_: jnp.log1p(total - 1), logits, peak)
+    # Raised inside of the branch, or 16-bit logits would be stored for it.
+    return jax.lax.cond(alone, lambda logits: _spread(below(logits)), lambda _: jnp.log1p(total - 1), logits)
 
 
 def _target_shares(below: Array, spread: Array, targets: Array) -> Array:
