@@ -143,5 +143,5 @@ def berhu_loss(
     apart = distance(predictions, targets)
     near = apart <= threshold
     far = jnp.where(near, threshold, apart)
-    values = jnp.where(near, apart, 0.5 * (far * (far / threshold) + threshold))
+    values = jnp.where(near, apart, 0.5 * far * (far / threshold) + 0.5 * threshold)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -35,6 +35,10 @@ _FEW = (
     jaxloss.charbonnier_loss,
     jaxloss.huber_loss,
     jaxloss.smooth_l1_loss,
+    jaxloss.berhu_loss,
+    jaxloss.soft_margin_loss,
+    jaxloss.smoothed_hinge_loss,
+    jaxloss.modified_huber_loss,
 )
 
 

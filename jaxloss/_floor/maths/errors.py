@@ -45,7 +45,7 @@ def _huber_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple
 def huber(x: Array, y: Array, delta: Array) -> Array:
     """Half the square of ``x - y`` up to ``delta``, from there on a line with the same slope."""
     size = jnp.abs(x - y)
-    return jnp.where(size <= delta, 0.5 * jnp.square(size), delta * (size - 0.5 * delta))
+    return jnp.where(size <= delta, (0.5 * size) * size, delta * (size - 0.5 * delta))
 
 
 def _smooth_distance_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
