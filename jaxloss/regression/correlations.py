@@ -119,7 +119,8 @@ def cosine_distance(
     checks.with_axes("features", predictions=predictions)
     if not jnp.issubdtype(targets.dtype, jnp.floating):
         (targets,) = promote(targets)
-    values = half_squared_chord(*(hide(where, x, event_ndim=1, fill=1) for x in (predictions, targets)))
+    keep = None if where is None else checks.mask(where, predictions.shape[:-1])
+    values = half_squared_chord(predictions, targets, keep)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from jaxloss._floor.maths import directions
 from jaxloss._floor.maths.directions import half_squared_chord
+from jaxloss.inspect.programs import defaults
 from tests.support import assert_trees_close
 
 WAYS = {"plain": directions._plain, "scaled": directions._scaled, "by need": directions._scaled_by_need}
@@ -85,3 +86,23 @@ def test_the_way_belongs_to_the_platform():
         for name in ("cpu", "cuda", "tpu")
     )
     assert cuda == tpu == cpu - 1
+
+
+def test_hidden_rows_take_no_copy_of_the_vectors():
+    """Only where it scales does a CPU store the two sets: a value and a gradient with a mask kept four arrays."""
+    rows = 2**12
+    vectors, keep = jax.ShapeDtypeStruct((rows, 128), jnp.float32), jax.ShapeDtypeStruct((rows,), bool)
+    loss = lambda x, y, where: jnp.sum(half_squared_chord(x, y, where))
+    for fn in (loss, jax.value_and_grad(loss)):
+        compiled = jax.jit(fn, compiler_options=defaults()).lower(vectors, vectors, keep).compile()
+        assert compiled.memory_analysis().temp_size_in_bytes <= 2.2 * 4 * 128 * rows
+
+
+def test_hidden_rows_are_absent(rng):
+    x, y = (jnp.asarray(rng.normal(size=(6, 128)), jnp.float32) for _ in range(2))
+    spoiled = x.at[1].set(jnp.nan).at[2].set(jnp.inf)
+    where = jnp.array([True, False, False, True, True, True])
+    loss = lambda x: jnp.sum(jnp.sin(half_squared_chord(x, y, where)))
+    kept = lambda x: jnp.sum(jnp.sin(half_squared_chord(x, y))[where])
+    for derivative in (lambda f: f, jax.grad, jax.hessian):
+        assert_trees_close(derivative(loss)(spoiled), derivative(kept)(x), 1e-6, "hidden")

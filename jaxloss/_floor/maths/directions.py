@@ -8,15 +8,16 @@ found in the same pass as the sums, and a branch would cost more.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.errors import apart
+from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.mesh import vary_over, varying_axes
-from jaxloss._floor.reduction import promote
+from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array
 
 __all__ = ["half_squared_chord"]
@@ -38,27 +39,23 @@ class _Rows(NamedTuple):
     other_gap: Array
 
 
-def half_squared_chord(x: Array, y: Array) -> Array:
+def half_squared_chord(x: Array, y: Array, where: Array | None = None) -> Array:
     """One minus the cosine over the last axis, exactly 0 with zero slope for equal vectors; 1, flat, where one is 0.
 
-    Vectors of 16 bits are raised on the way, so that no copy of them is stored.
+    Vectors of 16 bits are raised on the way, so that no copy of them is stored. Of rows that ``where`` leaves out the
+    result is 0 and the slope too: hidden before, they would be stored once more.
     """
-    return _rows(x, y).half_chord
+    return _rows(x, y, where).half_chord
 
 
-@jax.custom_jvp
-def _rows(x: Array, y: Array) -> _Rows:
-    axes = tuple(dict.fromkeys(varying_axes(x) + varying_axes(y)))
-    return jax.lax.platform_dependent(*vary_over((x, y), axes), cpu=_scaled_by_need, default=_scaled)
-
-
-@_rows.defjvp
-def _rows_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[_Rows, _Rows]:
-    rows = _rows(*primals)
+def _rows_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[_Rows, _Rows]:
+    rows, where = _rows(*primals), primals[2]
     h, up, other_up, square, other_square, gap, other_gap = rows
+    # Behind a barrier, or XLA on CPU would store raised vectors for value and slope.
+    x, y = jax.lax.optimization_barrier(primals[:2])
     (x, x_dot), (y, y_dot) = (
-        [z.astype(up.dtype) * scale[..., None] for z in pair]
-        for pair, scale in zip(zip(primals, tangents, strict=True), (up, other_up), strict=True)
+        [hide(where, z, event_ndim=1).astype(up.dtype) * scale[..., None] for z in pair]
+        for pair, scale in (((x, tangents[0]), up), ((y, tangents[1]), other_up))
     )
     none = (square == 0) | (other_square == 0)
     zero, one = jnp.zeros((), h.dtype), jnp.ones((), h.dtype)
@@ -82,20 +79,29 @@ def _rows_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tu
     )
 
 
-def _scaled(x: Array, y: Array) -> _Rows:
+@with_rule(_rows_jvp)
+def _rows(x: Array, y: Array, where: Array | None) -> _Rows:
+    args = (x, y) if where is None else (x, y, where)
+    axes = tuple(dict.fromkeys(axis for arg in args for axis in varying_axes(arg)))
+    rows = jax.lax.platform_dependent(*vary_over(args, axes), cpu=_scaled_by_need, default=_scaled)
+    return _Rows(*(hide(where, part, fill=fill) for part, fill in zip(rows, (0, 1, 1, 1, 1, 0, 0), strict=True)))
+
+
+def _scaled(x: Array, y: Array, _: Array | None = None) -> _Rows:
     up, other_up = (_up(z) for z in promote(x, y))
     # For each use anew: XLA on CPU would store the products.
     scaled = lambda: tuple(z * apart(s)[..., None] for z, s in zip(promote(x, y), (up, other_up), strict=True))
     return _of_scaled(scaled)._replace(up=up, other_up=other_up)
 
 
-def _plain(x: Array, y: Array) -> _Rows:
-    return _of_scaled(lambda: promote(x, y))
+def _plain(x: Array, y: Array, *squares: Array) -> _Rows:
+    # For each use anew: XLA on CPU would store the raised vectors.
+    return _of_scaled(lambda: promote(*jax.lax.optimization_barrier((x, y))), *squares)
 
 
-def _of_scaled(pair: Callable[[], tuple[Array, ...]]) -> _Rows:
-    """The rows of vectors whose squares stay in the range of the dtype."""
-    square, other_square = map(_square, pair())
+def _of_scaled(pair: Callable[[], tuple[Array, ...]], *squares: Array) -> _Rows:
+    """The rows of vectors whose squares stay in the range of the dtype, and are these where they are known."""
+    square, other_square = squares or map(_square, pair())
     none, one = (square == 0) | (other_square == 0), vary_over(jnp.ones_like(square), varying_axes(square))
     length, other = jnp.where(none, one, square), jnp.where(none, one, other_square)
     # Of equal vectors both summands are exactly 0, where a difference of two products by rounded factors need not be.
@@ -108,15 +114,15 @@ def _of_scaled(pair: Callable[[], tuple[Array, ...]]) -> _Rows:
     return _Rows(half_chord, one, one, square, other_square, gap, other_gap)
 
 
-def _scaled_by_need(x: Array, y: Array) -> _Rows:
-    squares = tuple(map(_square, promote(x, y)))
+def _scaled_by_need(x: Array, y: Array, where: Array | None = None) -> _Rows:
+    squares = tuple(hide(where, _square(z), fill=1) for z in promote(x, y))
     # Within these bounds even the squares of a chord that is but a rounding error are normal numbers, and a difference
     # has the digits of the shorter vector.
     bound = float(jnp.finfo(squares[0].dtype).tiny) ** 0.375
     short, long = (jnp.minimum(choice(*squares), 2 / bound) for choice in (jnp.minimum, jnp.maximum))
     usual = (jnp.min(short, initial=jnp.inf) > bound) & (jnp.max(long, initial=0) < 1 / bound)
     alike = jnp.max(long - 4 * short, initial=-jnp.inf) < 0
-    return jax.lax.cond(usual & alike, _plain, _scaled, x, y)
+    return jax.lax.cond(usual & alike, _plain, lambda x, y, *_: _scaled(x, y), x, y, *squares)
 
 
 def _lack(length: Array, other: Array) -> Array:

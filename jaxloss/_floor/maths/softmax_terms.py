@@ -191,12 +191,13 @@ def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
     than their cross-entropy. The maximum stands behind a barrier, or the difference would be stored for the sum of
     exponentials too.
     """
-    peak = jnp.max(jax.lax.stop_gradient(hide(where, logits, event_ndim=1)), axis=-1)
+    # Rows are hidden by their results: XLA on CPU would store what a selection hands to a sum.
+    peak = hide(where, jnp.max(jax.lax.stop_gradient(logits), axis=-1))
     logits, peak = jax.lax.optimization_barrier((logits, peak))
     classes = logits.shape[-1]
 
     def below_it(logits: Array) -> Array:
-        raised, top = promote(hide(where, logits, event_ndim=1), peak)
+        raised, top = promote(logits, peak)
         return raised - jnp.where(jnp.isneginf(top), jnp.zeros((), top.dtype), top)[..., None]
 
     def all_present(logits: Array) -> Terms:
@@ -205,7 +206,7 @@ def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
         return total, jnp.sum(scale) + zero, classes + zero
 
     def some_absent(logits: Array) -> Terms:
-        below = below_it(logits)
+        below = below_it(hide(where, logits, event_ndim=1))
         absent = jnp.isneginf(below)
         present = jnp.logical_not(absent).astype(below.dtype)
         # As products of matrices they store one array after the other.
@@ -213,7 +214,7 @@ def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
         total = scaled(jnp.where(absent, jnp.zeros((), below.dtype), below))
         return total, scaled(present), jnp.sum(present, axis=-1)
 
-    total = jnp.sum(below_it(logits) * jnp.broadcast_to(scale, logits.shape), axis=-1)
+    total = hide(where, jnp.sum(below_it(logits) * jnp.broadcast_to(scale, logits.shape), axis=-1))
     return jax.lax.cond(jnp.all(jnp.isfinite(total)), all_present, some_absent, logits)
 
 
@@ -221,6 +222,7 @@ def _smoothed_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> 
     logits, labels, scale, where = primals
     (nll, spread, peak), share, pull = _terms_and_slopes(logits, labels, where)
     total, mass, count = _sums_of_present(logits, scale, where)
+    scale = jax.lax.optimization_barrier(scale)  # or XLA on CPU stores it for every row, for the sum and the slope
     tangent, towards = promote(hide(where, tangents[0], event_ndim=1), tangents[2])
     below, _ = below_peak(logits, where)
     absent, zero = jnp.isneginf(below), jnp.zeros((), below.dtype)
