@@ -39,7 +39,8 @@ def _target_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tu
     value, spread, peak = target_terms(logits, targets, where)
     total = jnp.sum(shown(where, targets)[0], axis=-1).astype(spread.dtype)
     # With a selection, or XLA on CPU stores the total of a row once for each of its entries.
-    total = jnp.where(jnp.isnan(total), jnp.nan, total)[..., None]
+    selected = lambda total: jnp.where(jnp.isnan(total), jnp.nan, total)
+    total = jax.lax.platform_dependent(total, cpu=selected, default=jax.lax.optimization_barrier)[..., None]
     logits, targets = apart_on_cpu(logits, targets)
     below, _ = below_peak(logits, where)
     tangent, towards, targets = shown(where, *tangents[:2], targets)
