@@ -112,6 +112,13 @@ def test_a_stopped_maximum_that_does_not_cancel_is_a_lie():
     assert of(of_several(both, 0.5))["gradient"].word is Word.TESTED
 
 
+def test_of_the_programs_for_platforms_that_of_a_cpu_is_examined():
+    square, lie = lambda r: r * r, lambda r: -r
+    rows = of(lambda r: jax.lax.platform_dependent(r, cpu=square, default=lie))
+    assert [rows[row].word for row in ("convex", "minimum", "gradient")] == [Word.PROVED] * 3
+    assert of(lambda r: jax.lax.platform_dependent(r, tpu=square, default=lie))["minimum"].word is Word.REFUTED
+
+
 @pytest.mark.parametrize("decided", [True, False])
 def test_conditionals(decided):
     square, line = lambda r: r * r, lambda r: 2 * jnp.abs(r) - 1
