@@ -1,6 +1,6 @@
 """Processes with CPU devices that find each other, so that collectives cross between them.
 
-A module that takes part says what it does in such a process, where `member` finds one, and starts them by `results`.
+A module that takes part asks `member` whether it runs in such a process, and starts them with `results`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ __all__ = ["as_array", "as_int32", "boolean", "floating", "has_dtype", "integer"
 
 def as_array(name: str, value: Any) -> Array:
     """``value`` as an array; a TypeError that names it if it is not one of numbers."""
-    if isinstance(value, jax.Array):  # called eagerly, a copy of the reference takes as long as a small sum
+    if isinstance(value, jax.Array):  # in an eager call jnp.asarray takes as long as a small sum
         return value
     try:
         return jnp.asarray(value)

@@ -79,7 +79,7 @@ def _charbonnier(residual: Array, epsilon: Array) -> Array:
 def _charbonnier_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     (residual, epsilon), (dr, de) = primals, tangents
     value, far = _charbonnier(residual, epsilon), _FAR * epsilon
-    # Of the value, which is stored for the mean anyway; an infinite residual has a slope of 1.
+    # From the value, which is stored for the mean anyway; an infinite residual has a slope of 1.
     slope = jnp.clip(residual, -far, far) / jnp.minimum(value, far)
     slope_in_epsilon = jnp.where(value > far, 0.0, epsilon / value)
     return value, slope * dr + slope_in_epsilon * de

@@ -41,7 +41,7 @@ def _log_ratio(p: Array, log_p: Array, log_q: Array) -> Array:
 
 
 def apart_on_cpu(*arrays: Array) -> list[Array]:
-    """The same numbers, which a compiler for CPUs takes for other ones."""
+    """The same numbers, which XLA on CPU does not recognise as such."""
     each = lambda x: jax.lax.platform_dependent(x, cpu=jax.lax.optimization_barrier, default=lambda same: same)
     return [each(array) for array in arrays]
 
@@ -78,10 +78,11 @@ def _rows_of_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> t
     log_q, p = _hidden(where, log_q, p, 1 / p.shape[-1])
     towards_q, towards_p = shown(where, *tangents[:2])
     near, small, excess = near_excess(log_q)
-    # Of the first two summands each order is exact where it is taken, for nearly equal rows.
+    # In the order that is taken, the first two summands are exact for nearly equal rows.
     linear = jnp.where(small > -0.6, (1 - p) + small, (1 + small) - p)
     lack = jnp.where(near, linear + excess, jnp.exp(log_q) - p)
-    # Of equal rows exactly 0: the exponential of a logarithm is off by its rounding. A CPU takes long for a logarithm.
+    # Exactly 0 for equal rows, where exp(log p) differs from p by rounding. On a CPU, where a logarithm costs much, the
+    # value tells which rows are equal.
     by_row = lambda value, log_q, _: jnp.broadcast_to((value == 0)[..., None], log_q.shape)
     by_entry = lambda _, log_q, p: log_q == _guarded_log(p)
     equal = jax.lax.platform_dependent(value, log_q, p, cpu=by_row, default=by_entry)

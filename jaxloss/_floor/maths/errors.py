@@ -72,9 +72,9 @@ def apart(x: Array) -> Array:
 
 
 def blank_narrow(where: ArrayLike | None, *arrays: Array) -> tuple[Array, ...]:
-    """`jaxloss.blank`, but without a mask floating arrays of 16 bits stay such, for functions that raise them.
+    """`jaxloss.blank`, which without a mask leaves 16-bit floating arrays as they are: what follows raises them.
 
-    With a mask its selections are computed in the same loop as the raising.
+    With a mask, raising costs nothing: it is done in the loop of the selections.
     """
     return arrays if where is None and all(map(_is_narrow, arrays)) else blank(where, *arrays)
 

@@ -23,7 +23,7 @@ Parts = tuple[Array, Array, Array]
 
 
 def _legal(parts: Parts, *memberships: Array) -> Parts:
-    """``parts``, NaN where a membership is outside [0, 1]; as a product, XLA on CPU would sum it as one of matrices."""
+    """``parts``, NaN where a membership is outside [0, 1]; by a factor, XLA on CPU sums them as a matrix product."""
     for x in memberships:
         least, extra, missed = (jnp.where((x >= 0) & (x <= 1), part, jnp.nan) for part in parts)
         parts = least, extra, missed

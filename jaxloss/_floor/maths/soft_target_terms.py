@@ -67,9 +67,10 @@ def _terms(logits: Array, targets: Array, where: Array | None) -> Terms:
 
 
 def _quick_terms(logits: Array, targets: Array, where: Array | None) -> Terms:
-    """The same by sums of all rows, without a selection, which XLA on CPU stores for a sum, if all of them are finite.
+    """The same by plain sums over all rows, if all of these are finite.
 
-    They are not where a class is absent, and where what a mask hides is not finite.
+    XLA on CPU stores an array for a selection in front of a sum. The sums are not finite where a class is absent, or
+    where a mask hides an infinity or NaN.
     """
     peak = jnp.max(jax.lax.stop_gradient(logits), axis=-1)
     # Behind barriers, one for each sum, or the differences would be stored.

@@ -65,7 +65,7 @@ def _parts(low: Array, high: Array, other_low: Array, other_high: Array) -> _Par
     second = jnp.where(meet, positive_part(other_high - high) + positive_part(low - other_low), other_length)
     parts = jnp.maximum(reach, zero), first, second, jnp.maximum(-reach, zero)
     hull = jax.lax.stop_gradient(sum(parts[1:], parts[0]))
-    # One quotient, exact of a power of two: XLA on CPU stores each quotient that is used several times.
+    # One quotient, which is exact for a power of two: XLA on CPU stores each quotient that is used several times.
     up = 1 / binary_scale_of(hull, axis=())
     return _Parts(*(part * up for part in parts))
 

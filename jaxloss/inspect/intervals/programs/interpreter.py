@@ -187,7 +187,7 @@ def _call(program: Any, inputs: Sequence[Entries], memory: Memory) -> list[Entri
 
 
 def _place_of_cpu(platforms: Sequence[Sequence[str] | None]) -> int:
-    """Of the programs for different platforms the one for CPUs, where everything about a loss is found out."""
+    """Which of the programs for different platforms is for CPUs, on which a loss is examined."""
     return next(place for place, names in enumerate(platforms) if names is None or "cpu" in names)
 
 
