@@ -174,7 +174,8 @@ def weighted_sums(values: Array, mass: Array, axis: int | None = None) -> tuple[
     _, shrink = _shrink(values, axis)
     if mass.dtype == jnp.bool_:
         count = jnp.sum(mass, axis, dtype=jnp.int32).astype(values.dtype)
-        return jnp.sum(hide(mass, values) * shrink, axis), count * shrink
+        # Scaled before they are hidden: XLA on CPU has a loop for the selection, and would scale again in the sum.
+        return jnp.sum(hide(mass, values * shrink), axis), count * shrink
     return jnp.sum(values * shrink * mass, axis), jnp.sum(mass * shrink, axis)
 
 
