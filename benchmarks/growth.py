@@ -28,8 +28,8 @@ CHUNK = 128
 """Rows of a chunk where the loss takes them: no default chunk has fewer."""
 
 REPEATS = 3
-MEMORY = 4 * 2**30
-"""A program that needs more is not run."""
+MEMORY = 2 * 2**30
+"""A program that needs more is not run; to draw its inputs takes several times as much."""
 
 HEAD = """# Growth with the batch
 
@@ -121,7 +121,10 @@ def seconds(program: Any, arrays: Mapping[str, Any]) -> float:
 def measure(
     form: Any, options: Mapping[str, int], sizes: Sequence[int], tpu_sizes: Sequence[int], limit: float
 ) -> Curve:
-    """The figures of one loss; no N is timed for which the smaller ones foretell more than ``limit`` seconds."""
+    """The figures of one loss; no N is timed for which the smaller ones foretell more than ``limit`` seconds.
+
+    Nor is a larger N compiled for a TPU than the first that takes as long to compile.
+    """
     curve = Curve(form.name, form.length, options)
     timed = True
     for size in sizes:
@@ -133,8 +136,11 @@ def measure(
         if timed:
             curve.seconds[size] = seconds(program, form.arrays(size))
     for size in tpu_sizes:
+        start = time.perf_counter()
         if (found := temporaries_on_tpu(form, size, options)) is not None:
             curve.tpu[size] = found
+        if time.perf_counter() - start > limit:  # a program that grows with N, of an inverse: the next takes far longer
+            break
     return curve
 
 
@@ -217,7 +223,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parse.add_argument("--only", metavar="NAME", action="append", help="one loss by name; may be repeated")
     parse.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
     parse.add_argument("--tpu-sizes", type=int, nargs="*", default=TPU_SIZES, metavar="N")
-    parse.add_argument("--seconds", type=float, default=10.0, help="CPU time for one N of one loss, at most")
+    parse.add_argument(
+        "--seconds", type=float, default=10.0, help="of CPU time, or of the TPU compiler, for one N of one loss"
+    )
     parse.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/results"), metavar="DIR")
     options = parse.parse_args(argv)
 
