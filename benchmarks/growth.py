@@ -37,6 +37,11 @@ Temporary memory (by the compilers of the CPU and of a TPU v5e, without a TPU) a
 against N, for every loss in which an array or the work outgrows the inputs: by default, and in chunks of 128 rows where
 the loss takes `chunk_size`. Regenerate with `python -m benchmarks.growth --out benchmarks`.
 
+N stands for the examples, or for the axes that have a certain length in the inputs of the tests: classes, features,
+points. Temporaries and time stand as the power of N through the last three sizes: 1 is linear, 2 quadratic. N goes from
+{sizes[0]} to {sizes[1]}, and to {sizes[2]} for the TPU. It stops earlier where one N takes more than
+{seconds:g} s of CPU time, or of the TPU compiler. MiB are those of the last N, and blank where it was not reached.
+
 ![Memory and time against N](growth.png)
 """
 
@@ -154,16 +159,22 @@ def _expected(found: Mapping[int, float], size: int) -> float:
 
 def table(curves: Sequence[Curve]) -> str:
     """Markdown: powers of N, and temporaries at the largest size."""
-    largest = max(size for curve in curves for size in curve.cpu)
-    head = f"| loss | N | in chunks | CPU temporaries | TPU temporaries | CPU time | MiB at {largest}: CPU | TPU |"
+    largest, on_tpu = (max((n for one in found for n in one), default=0) for found in _temporaries(curves))
+    head = "| loss | N | in chunks | CPU temporaries | TPU temporaries | CPU time "
+    head += f"| MiB on the CPU at {largest} | on the TPU at {on_tpu} |"
     lines = [head, "|---|---|---:|---:|---:|---:|---:|---:|"]
     for curve in curves:
         powers = fitted(curve.cpu, floor=FLOOR), fitted(curve.tpu, floor=FLOOR), fitted(curve.seconds)
         cells = [curve.loss, names(curve), str(curve.options.get("chunk_size", ""))]
         cells += ["" if power is None else f"{power:.2f}" for power in powers]
-        cells += [f"{found[largest] / MIB:.1f}" if largest in found else "" for found in (curve.cpu, curve.tpu)]
+        last = (curve.cpu, largest), (curve.tpu, on_tpu)
+        cells += [f"{found[n] / MIB:.1f}" if n in found else "" for found, n in last]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _temporaries(curves: Sequence[Curve]) -> tuple[list[dict[int, float]], list[dict[int, float]]]:
+    return [curve.cpu for curve in curves], [curve.tpu for curve in curves]
 
 
 def names(curve: Curve) -> str:
@@ -177,7 +188,7 @@ def figure(curves: Sequence[Curve], path: pathlib.Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     subjects = list(dict.fromkeys((curve.loss, curve.length) for curve in curves))
     columns = 6
@@ -196,6 +207,7 @@ def figure(curves: Sequence[Curve], path: pathlib.Path) -> None:
             panel.set_visible(True)
             panel.set(xscale="log", yscale="log", xlim=(48, 90000))
             panel.tick_params(labelsize=6)
+            panel.yaxis.set_minor_formatter(ticker.NullFormatter())  # or a narrow range has a label for each
             panel.grid(alpha=0.3)
         if column == 0:
             memory.set_ylabel("temporaries, MiB", fontsize=7)
@@ -246,7 +258,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"{form.name}, {names(curves[-1])} {chosen or ''}", file=sys.stderr, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "growth.json").write_text(json.dumps([dataclasses.asdict(curve) for curve in curves], indent=1))
-    (options.out / "GROWTH.md").write_text(f"{HEAD}\n{table(curves)}\n")
+    sizes = min(options.sizes), max(options.sizes), max(options.tpu_sizes, default=0)
+    head = HEAD.format(sizes=sizes, seconds=options.seconds)
+    (options.out / "GROWTH.md").write_text(f"{head}\n{table(curves)}\n")
     figure(curves, options.out / "growth.png")
     print(table(curves))
     return 0
