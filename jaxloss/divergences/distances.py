@@ -10,7 +10,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.entropies import apart_on_cpu, shown
+from jaxloss._floor.maths.entropies import shown
+from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.numerics import difference, magnitude, near_excess
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.maths.softmax_terms import mask_of_rows
@@ -111,7 +112,7 @@ def _total_variation_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) ->
 
 @with_rule(_total_variation_jvp)
 def _total_variation(probs: Array, targets: Array, where: Array | None) -> Array:
-    """The sum of ``|probs - targets|``; NaN where one is no probability."""
+    """The sum of ``|probs - targets|``; NaN for rows with a number outside [0, 1], up to rounding."""
     probs, targets = shown(where, probs, targets)
     lowest, highest = jnp.minimum(probs, targets), jnp.maximum(probs, targets)
     distance = magnitude(difference(probs, targets))

@@ -15,12 +15,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.numerics import near_excess
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, Scalar
 
-__all__ = ["apart_on_cpu", "relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs", "shown"]
+__all__ = ["relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs", "shown"]
 
 
 def _term(p: Array, q: Array, ratio: Array) -> Array:
@@ -38,12 +39,6 @@ def _lack(p: Array, q: Array, ratio: Array) -> Array:
 def _log_ratio(p: Array, log_p: Array, log_q: Array) -> Array:
     """``log q - log p``, and 0 where ``p`` is."""
     return jnp.where(p == 0, jnp.zeros((), p.dtype), log_q - log_p)
-
-
-def apart_on_cpu(*arrays: Array) -> list[Array]:
-    """The same numbers, which XLA on CPU does not recognise as such."""
-    each = lambda x: jax.lax.platform_dependent(x, cpu=jax.lax.optimization_barrier, default=lambda same: same)
-    return [each(array) for array in arrays]
 
 
 def _relative_entropy_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import blank, promote
 from jaxloss._floor.typing import Array, ArrayLike
 
-__all__ = ["apart", "blank_narrow", "distance", "huber", "read_again", "smooth_distance"]
+__all__ = ["apart", "apart_on_cpu", "blank_narrow", "distance", "huber", "read_again", "smooth_distance"]
 
 
 def _distance_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -71,6 +71,12 @@ def apart(x: Array) -> Array:
     return jax.lax.optimization_barrier(x)
 
 
+def apart_on_cpu(*arrays: Array) -> list[Array]:
+    """`apart` on a CPU, and the arrays themselves elsewhere: other compilers fuse value and slope."""
+    each = lambda x: jax.lax.platform_dependent(x, cpu=apart, default=lambda same: same)
+    return [each(array) for array in arrays]
+
+
 def blank_narrow(where: ArrayLike | None, *arrays: Array) -> tuple[Array, ...]:
     """`jaxloss.blank`, which without a mask leaves 16-bit floating arrays as they are: what follows raises them.
 
@@ -80,12 +86,12 @@ def blank_narrow(where: ArrayLike | None, *arrays: Array) -> tuple[Array, ...]:
 
 
 def read_again(x: Array) -> Array:
-    """`apart` for arrays of 16 bits on a CPU, in a rule of derivatives.
+    """`apart_on_cpu` for arrays of 16 bits, in a rule of derivatives.
 
     Value and slope would share what they were raised to, twice as large, which XLA on CPU stores. Others fuse the two,
     and would have to store the array itself.
     """
-    return jax.lax.platform_dependent(x, cpu=apart, default=lambda x: x) if _is_narrow(x) else x
+    return apart_on_cpu(x)[0] if _is_narrow(x) else x
 
 
 def _is_narrow(x: Array) -> bool:
