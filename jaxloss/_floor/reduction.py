@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.core import max_dim
+from jax.custom_derivatives import SymbolicZero
 
 from jaxloss._floor import checks, reducers
 from jaxloss._floor.maths import numerics
@@ -129,19 +130,22 @@ def plain_mean(values: Array, axis: int | None = None) -> Array:
     return jnp.sum(values * shrink, axis) / (size * shrink)
 
 
+def _unit_power(mass: Array, axis: int | None, axis_name: AxisName | None) -> Array:
+    """The power of two that takes the largest mass along ``axis``, which is kept, into [1/2, 1)."""
+    peak = jnp.max(jax.lax.stop_gradient(mass), axis, keepdims=True, initial=0)
+    _, exponent = jnp.frexp(jax.lax.pmax(peak, axis_name) if axis_name else peak)
+    # Not below the smallest normal power of two, which a device may take for 0.
+    power = jnp.maximum(-exponent, jnp.finfo(mass.dtype).minexp)
+    return jnp.ldexp(jnp.ones((), mass.dtype), power)
+
+
 def at_unit_scale(mass: Array, axis: int | None = None, axis_name: AxisName | None = None) -> Array:
     """``mass`` times the power of two that takes its largest entry along ``axis`` into [1/2, 1); booleans as they are.
 
     This is exact, and neither the sum of the masses nor their products with losses leave the range of the dtype. Over
     the devices along ``axis_name`` the power is the same.
     """
-    if mass.dtype == jnp.bool_:
-        return mass
-    peak = jnp.max(jax.lax.stop_gradient(mass), axis, keepdims=True, initial=0)
-    _, exponent = jnp.frexp(jax.lax.pmax(peak, axis_name) if axis_name else peak)
-    # Not below the smallest normal power of two, which a device may take for 0.
-    power = jnp.maximum(-exponent, jnp.finfo(mass.dtype).minexp)
-    return mass * jnp.ldexp(jnp.ones((), mass.dtype), power)
+    return mass if mass.dtype == jnp.bool_ else mass * _unit_power(mass, axis, axis_name)
 
 
 def times_weights(
@@ -166,6 +170,22 @@ def times_weights(
     return jnp.where(large, factors * at_unit_scale(weights, axis_name=axis_name), products)
 
 
+@jax.custom_jvp
+def _scaled_product(values: Array, mass: Array, shrink: Array, power: Array) -> Array:
+    return (values * shrink) * (mass * power)
+
+
+@functools.partial(_scaled_product.defjvp, symbolic_zeros=True)
+def _scaled_product_jvp(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+    values, mass, *scales = primals
+    values_dot, mass_dot, *_ = tangents
+    # Other numbers than those of the value: XLA on CPU stores a scaled array that value and slope share.
+    scales = jax.lax.optimization_barrier(scales)
+    parts = [] if isinstance(values_dot, SymbolicZero) else [_scaled_product(values_dot, mass, *scales)]
+    parts += [] if isinstance(mass_dot, SymbolicZero) else [_scaled_product(values, mass_dot, *scales)]
+    return _scaled_product(*primals), sum(parts[1:], parts[0])
+
+
 def weighted_sums(values: Array, mass: Array, axis: int | None = None) -> tuple[Array, Array]:
     """``(sum of mass * values, sum of mass)``, both scaled by the same power of two; masked ``values`` must be blanked.
 
@@ -184,7 +204,13 @@ def weighted_mean(values: Array, mass: Array, axis: int | None = None, axis_name
 
     Masked ``values`` must be blanked.
     """
-    sums = weighted_sums(values, at_unit_scale(mass, axis, axis_name), axis)
+    if mass.dtype == jnp.bool_:
+        sums = weighted_sums(values, mass, axis)
+    else:
+        shrink = jnp.asarray(_shrink(values, axis)[1], values.dtype)
+        power = _unit_power(mass, axis, axis_name)
+        whole = jnp.sum(mass * jax.lax.optimization_barrier(power), axis)  # a number of its own, as in the slope
+        sums = jnp.sum(_scaled_product(values, mass, shrink, power), axis), whole * shrink
     return divide_sums(*(jax.lax.psum(sums, axis_name) if axis_name else sums))
 
 
