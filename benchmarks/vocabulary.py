@@ -1,8 +1,9 @@
 """Cross-entropy over a large vocabulary: what the memory-bounded form saves, by the TPU compiler, without a TPU.
 
 ``python -m benchmarks.vocabulary`` compiles value and gradient of a linear layer with its cross-entropy for one v5e
-chip, in the dense form and in ours. ``--bound`` compares ours with the best that any kernel could do that does not
-store the scores, on five generations of TPUs. Nothing is run and nothing is allocated.
+chip, in the dense form and in ours. ``--kernels`` compares the kernels with the chunks. ``--bound`` compares the chunks
+with the best that any kernel could do that does not store the scores, on five generations of TPUs. Nothing is run and
+nothing is allocated.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxloss
+from benchmarks import bundles
 from benchmarks.__main__ import ENVIRONMENT
 from jaxloss.benchmarks import tpu, traffic
 
@@ -139,6 +141,7 @@ def against_the_bound(chip: Chip, size: Size) -> dict[str, Any]:
     moved = traffic.count(text)["traffic_bytes"]
     return {
         "temp_bytes": compiled.memory_analysis().temp_size_in_bytes,
+        "cycles": program.cost(program.entry)[0],
         "matrix_cycles": matrix_cycles(compiled),
         "matrix_over_bound": matrix_cycles(compiled) / bound,
         "all_over_bound": program.cost(program.entry)[0] / bound,
@@ -170,6 +173,40 @@ def bound_table(names: Sequence[str], sizes: Sequence[Size]) -> list[dict[str, A
     return rows
 
 
+def kernels_beside_chunks(name: str, size: Size) -> dict[str, Any]:
+    """Cycles of both forms of ours; a step of a kernel takes those of its bundles or of its products."""
+    topology = CHIPS[name].topology
+    found = bundles.of_kernels(topology, size.tokens, size.features, size.classes)
+    if "error" in found:
+        return found
+    chunks = against_the_bound(CHIPS[name], size)
+    cycles = sum(k["steps"] * max(k["bundles"], k["operations"] / peak(topology)) for k in found["kernels"])
+    seconds = cycles * peak(topology) / (CHIPS[name].teraflops * 1e12)
+    moved = sum(k["steps"] * k["traffic_bytes"] for k in found["kernels"]) / (CHIPS[name].gigabytes * 1e9)
+    return {**found, "cycles": cycles, "chunks": chunks, "ratio": cycles / chunks["cycles"], "moving": moved / seconds}
+
+
+def kernel_table(names: Sequence[str], sizes: Sequence[Size]) -> list[dict[str, Any]]:
+    """Prints the comparison as Markdown, line by line."""
+    print("| chip | tokens x features x classes | chunks, M cycles | kernels | ratio | traffic | temp, MiB |")
+    print("|---|---|---|---|---|---|---|")
+    rows = []
+    for name in names:
+        for size in sizes:
+            found = kernels_beside_chunks(name, size)
+            rows.append({"chip": name, **dataclasses.asdict(size), **found})
+            if "error" in found:
+                cells = f"{found['error'][:90]} | | | | "
+            else:
+                cells = (
+                    f"{found['chunks']['cycles'] / 1e6:.0f} | {found['cycles'] / 1e6:.0f} | {found['ratio']:.2f} | "
+                    f"{found['moving']:.2f} | "
+                    f"{found['chunks']['temp_bytes'] / 2**20:.0f}, {found['temp_bytes'] / 2**20:.0f}"
+                )
+            print(f"| {name} | {size.tokens} x {size.features} x {size.classes} | {cells} |", flush=True)
+    return rows
+
+
 def line(size: Size, form: str, found: dict[str, Any]) -> str:
     head = f"{size.tokens:6d} x {size.features} x {size.classes:6d}  {form:8s}"
     if "error" in found:
@@ -185,6 +222,7 @@ def main(argv: Sequence[str] | None = None, sizes: Sequence[Size] = SIZES) -> in
     parse.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/results"), metavar="DIR")
     parse.add_argument("--bound", action="store_true", help="compare with the products that no kernel can do without")
     parse.add_argument("--chips", nargs="+", choices=CHIPS, default=list(CHIPS), help="generations for --bound")
+    parse.add_argument("--kernels", action="store_true", help="compare the kernels with the chunks, on v5e and v6e")
     options = parse.parse_args(argv)
     if reason := tpu.unavailable():
         print(f"no TPU compiler: {reason}")
@@ -193,6 +231,10 @@ def main(argv: Sequence[str] | None = None, sizes: Sequence[Size] = SIZES) -> in
     if options.bound:
         rows = bound_table(options.chips, BOUND_SIZES)
         (options.out / "vocabulary_bound.json").write_text(json.dumps({"rows": rows}, indent=1))
+        return 0
+    if options.kernels:
+        rows = kernel_table([name for name in options.chips if name in ("v5e", "v6e")], BOUND_SIZES)
+        (options.out / "vocabulary_kernels.json").write_text(json.dumps({"rows": rows}, indent=1))
         return 0
     rows = []
     for size in sizes:

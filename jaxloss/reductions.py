@@ -26,8 +26,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor import by_loss, checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.scales import at_unit_scale
 from jaxloss._floor.reducers import reducer
-from jaxloss._floor.reduction import at_unit_scale, weighted_mean
+from jaxloss._floor.reduction import weighted_mean
 from jaxloss._floor.terms import Term, merge, summarize, term
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Scalar
 

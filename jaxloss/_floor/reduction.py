@@ -8,16 +8,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.core import max_dim
-from jax.custom_derivatives import SymbolicZero
 
 from jaxloss._floor import checks, reducers
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.scales import at_unit_scale, scaled_product, size_and_shrink, unit_power
 from jaxloss._floor.notes import take_note
-from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
+from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = [
-    "at_unit_scale",
     "blank",
     "divide_sums",
     "hide",
@@ -111,41 +109,10 @@ def _mass(where: ArrayLike | None, weights: ArrayLike | None, values: Array) -> 
     return scale if keep is None else jnp.where(keep, scale, jnp.zeros((), values.dtype))
 
 
-def _shrink(values: Array, axis: int | None) -> tuple[Scalar, Scalar]:
-    """The number of entries, at least 1, and a power of two that is at most its inverse.
-
-    Multiplication by it is exact, and keeps the sum of numbers near the maximum of the dtype from overflowing.
-    """
-    size = max_dim(values.size if axis is None else values.shape[axis], 1)
-    if isinstance(size, int):
-        return size, 2.0 ** -(size - 1).bit_length()
-    # A symbolic size of `jax.export` is known when the program runs, not when it is built.
-    bits = 32 - jax.lax.clz(jnp.asarray(size - 1, jnp.int32))
-    return jnp.asarray(size, values.dtype), jnp.ldexp(jnp.ones((), values.dtype), -bits)
-
-
 def plain_mean(values: Array, axis: int | None = None) -> Array:
     """The mean of all entries, 0 over nothing."""
-    size, shrink = _shrink(values, axis)
+    size, shrink = size_and_shrink(values, axis)
     return jnp.sum(values * shrink, axis) / (size * shrink)
-
-
-def _unit_power(mass: Array, axis: int | None, axis_name: AxisName | None) -> Array:
-    """The power of two that takes the largest mass along ``axis``, which is kept, into [1/2, 1)."""
-    peak = jnp.max(jax.lax.stop_gradient(mass), axis, keepdims=True, initial=0)
-    _, exponent = jnp.frexp(jax.lax.pmax(peak, axis_name) if axis_name else peak)
-    # Not below the smallest normal power of two, which a device may take for 0.
-    power = jnp.maximum(-exponent, jnp.finfo(mass.dtype).minexp)
-    return jnp.ldexp(jnp.ones((), mass.dtype), power)
-
-
-def at_unit_scale(mass: Array, axis: int | None = None, axis_name: AxisName | None = None) -> Array:
-    """``mass`` times the power of two that takes its largest entry along ``axis`` into [1/2, 1); booleans as they are.
-
-    This is exact, and neither the sum of the masses nor their products with losses leave the range of the dtype. Over
-    the devices along ``axis_name`` the power is the same.
-    """
-    return mass if mass.dtype == jnp.bool_ else mass * _unit_power(mass, axis, axis_name)
 
 
 def times_weights(
@@ -170,28 +137,12 @@ def times_weights(
     return jnp.where(large, factors * at_unit_scale(weights, axis_name=axis_name), products)
 
 
-@jax.custom_jvp
-def _scaled_product(values: Array, mass: Array, shrink: Array, power: Array) -> Array:
-    return (values * shrink) * (mass * power)
-
-
-@functools.partial(_scaled_product.defjvp, symbolic_zeros=True)
-def _scaled_product_jvp(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
-    values, mass, *scales = primals
-    values_dot, mass_dot, *_ = tangents
-    # Other numbers than those of the value: XLA on CPU stores a scaled array that value and slope share.
-    scales = jax.lax.optimization_barrier(scales)
-    parts = [] if isinstance(values_dot, SymbolicZero) else [_scaled_product(values_dot, mass, *scales)]
-    parts += [] if isinstance(mass_dot, SymbolicZero) else [_scaled_product(values, mass_dot, *scales)]
-    return _scaled_product(*primals), sum(parts[1:], parts[0])
-
-
 def weighted_sums(values: Array, mass: Array, axis: int | None = None) -> tuple[Array, Array]:
     """``(sum of mass * values, sum of mass)``, both scaled by the same power of two; masked ``values`` must be blanked.
 
     Entries of a boolean mass are counted in integers: float32 stops counting at 2**24.
     """
-    _, shrink = _shrink(values, axis)
+    _, shrink = size_and_shrink(values, axis)
     if mass.dtype == jnp.bool_:
         count = jnp.sum(mass, axis, dtype=jnp.int32).astype(values.dtype)
         # Scaled before they are hidden: XLA on CPU has a loop for the selection, and would scale again in the sum.
@@ -207,10 +158,10 @@ def weighted_mean(values: Array, mass: Array, axis: int | None = None, axis_name
     if mass.dtype == jnp.bool_:
         sums = weighted_sums(values, mass, axis)
     else:
-        shrink = jnp.asarray(_shrink(values, axis)[1], values.dtype)
-        power = _unit_power(mass, axis, axis_name)
+        shrink = jnp.asarray(size_and_shrink(values, axis)[1], values.dtype)
+        power = unit_power(mass, axis, axis_name)
         whole = jnp.sum(mass * jax.lax.optimization_barrier(power), axis)  # a number of its own, as in the slope
-        sums = jnp.sum(_scaled_product(values, mass, shrink, power), axis), whole * shrink
+        sums = jnp.sum(scaled_product(values, mass, shrink, power), axis), whole * shrink
     return divide_sums(*(jax.lax.psum(sums, axis_name) if axis_name else sums))
 
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.reduction import at_unit_scale, pool_mass, weighted_sums
+from jaxloss._floor.maths.scales import at_unit_scale
+from jaxloss._floor.reduction import pool_mass, weighted_sums
 from jaxloss._floor.spread import require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName
 

@@ -84,9 +84,9 @@ def linear_softmax_cross_entropy(
             if there are few tokens. Larger chunks need more memory, smaller ones more passes over the gradient of
             ``hidden``. Many tokens are taken in blocks, too.
         implementation: ``"xla"`` leaves all to the compiler. ``"pallas"`` takes two kernels on a TPU v5e or v6e, with
-            first derivatives in reverse mode only: by the compiler's count a quarter fewer cycles, but nobody has timed
-            them on a chip. Without `jax.shard_map` they are for one device: a plain `jax.jit` gathers what it spreads.
-            With few tokens or classes, over 8192 features, and on all other machines it computes in chunks.
+            first derivatives in reverse mode only: a fifth fewer cycles by the compiler's count, but not yet timed on a
+            chip. They are for one device, or for `jax.shard_map`: a plain `jax.jit` gathers what it has spread. With
+            few tokens or classes, outside 128 to 8192 features, and on all other machines it computes in chunks.
         vocab_axis_name: Mesh axis that the classes are spread over, inside `jax.shard_map`. ``kernel``, ``bias`` and
             ``class_weights`` are this device's slice of the classes, all of one size and in order; everything else is
             equal along the axis, and labels count all classes. A few numbers per token travel, and the gradient of

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import at_unit_scale, blank, hide, reduce
+from jaxloss._floor.maths.scales import at_unit_scale
+from jaxloss._floor.reduction import blank, hide, reduce
 from jaxloss._floor.spread import mass_over, mean_over, require_whole, summed, whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.regression.correlations import pearson_correlation_loss

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide, poison, positive_part
-from jaxloss._floor.reduction import at_unit_scale, reduce, weighted_mean
+from jaxloss._floor.maths.scales import at_unit_scale
+from jaxloss._floor.reduction import reduce, weighted_mean
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.vision.segmentation._pixels import label_pool, mask_pool

@@ -32,6 +32,7 @@ def _head_oracle(
     z_loss=0.0,
     soft_cap=None,
     chunk_size=None,
+    implementation="xla",
 ):
     logits = np.einsum("...d,dk->...k", hidden, kernel) + (0.0 if bias is None else bias)
     if soft_cap is not None:
@@ -49,6 +50,7 @@ HYPERS = {
     "z_loss": 0.03,
     "soft_cap": 2.5,
     "chunk_size": 3,
+    "implementation": "pallas",  # of few tokens: by chunks
 }
 
 CASES = [
