@@ -68,3 +68,16 @@ def test_what_does_not_fit_is_a_result() -> None:
     size = vocabulary.Size(tokens=65536, classes=262144)
     found = vocabulary.measure(vocabulary.dense, size)
     assert "does not compile" in vocabulary.line(size, "dense", found)
+
+
+def test_kernels_are_counted_by_their_bundles(capsys: pytest.CaptureFixture[str]) -> None:
+    """A step takes no fewer bundles than its products can be started in, and far fewer than one after the other."""
+    if reason := tpu.unavailable():
+        pytest.skip(reason)
+    (row,) = vocabulary.kernel_table(["v5e"], [vocabulary.Size(tokens=4096, features=256, classes=4096)])
+    assert row["kernels"], capsys.readouterr().out
+    for kernel in row["kernels"]:
+        least = kernel["operations"] / 2 / (4 * 128 * 128)
+        assert least / 2 < kernel["bundles"] < 10 * least
+    assert row["cycles"] >= sum(k["steps"] * k["bundles"] for k in row["kernels"])
+    assert row["ratio"] == row["cycles"] / row["chunks"]["cycles"]
