@@ -80,11 +80,19 @@ def _rows_of_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> t
     # value tells which rows are equal.
     by_row = lambda value, log_q, _: jnp.broadcast_to((value == 0)[..., None], log_q.shape)
     by_entry = lambda _, log_q, p: log_q == _guarded_log(p)
-    equal = jax.lax.platform_dependent(value, log_q, p, cpu=by_row, default=by_entry)
-    lack = lack - jnp.where(equal, jax.lax.stop_gradient(lack), jnp.zeros((), p.dtype))
-    lost = jnp.where(_legal(log_q, p, highest), jnp.ones((), p.dtype), jnp.nan)
+    equal = jax.lax.platform_dependent(value, log_q, p, cpu=by_row, default=by_entry).astype(p.dtype)
+    lack = lack - equal * jax.lax.stop_gradient(lack)
     ratio = _log_ratio(p, _guarded_log(p), log_q)
-    return value, jnp.sum(lost * lack * towards_q - lost * ratio * towards_p, axis=-1)
+    return value, jnp.sum(lack * _known(value, p, towards_q) - ratio * _known(value, p, towards_p), axis=-1)
+
+
+def _known(value: Array, p: Array, tangent: Array) -> Array:
+    """The tangent, NaN in rows whose value is."""
+    known = jnp.where(jnp.isnan(value), jnp.nan, jnp.ones((), value.dtype))[..., None]
+    # XLA on CPU would compute the product of slope and tangent anew for all that use it. It stores a quotient, if the
+    # divisor is not that of a row.
+    over = lambda tangent, known, p: tangent / (known + (p - p))
+    return jax.lax.platform_dependent(tangent, known, p, cpu=over, default=lambda tangent, known, _: tangent * known)
 
 
 def _legal(log_q: Array, p: Array, highest: Scalar) -> Array:
@@ -98,6 +106,8 @@ def _guarded_log(p: Array) -> Array:
 @with_rule(_rows_of_probs_jvp)
 def rows_of_probs(log_q: Array, p: Array, highest: Scalar, where: Array | None = None) -> Array:
     """The relative entropy of rows, from the logarithm of one and the numbers of the other.
+
+    A row that is NaN has a derivative of NaN.
 
     Args:
         log_q: Shape ``[..., K]``; NaN for a row with an entry above ``highest``.
