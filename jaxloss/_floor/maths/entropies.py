@@ -21,7 +21,7 @@ from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, Scalar
 
-__all__ = ["relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs", "shown"]
+__all__ = ["relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs", "shown", "unless_lost"]
 
 
 def _term(p: Array, q: Array, ratio: Array) -> Array:
@@ -67,9 +67,24 @@ def shown(where: Array | None, *arrays: Array) -> tuple[Array, ...]:
     return promote(*(hide(where, array, event_ndim=1) for array in arrays))
 
 
+_ONE_LOOP = 4096
+"""From so many rows on, XLA on CPU makes one loop of a sum along rows and of all products that follow from it."""
+
+
+def unless_lost(value: Array, entries: Array, tangent: Array) -> Array:
+    """The tangent of ``entries``, which are finite, and NaN in rows whose value is."""
+    known = jnp.where(jnp.isnan(value), jnp.nan, jnp.ones((), value.dtype))[..., None]
+    times = lambda tangent, known, _: tangent * known
+    # Behind log_softmax the product of slope and tangent is used twice, and XLA on CPU computes it for each of the two.
+    # It stores a quotient, if the divisor is not that of a row.
+    over = lambda tangent, known, entries: tangent / (known + (entries - entries))
+    few = isinstance(value.size, int) and value.size < _ONE_LOOP  # a symbolic size of `jax.export` is not known
+    return jax.lax.platform_dependent(tangent, known, entries, cpu=over if few else times, default=times)
+
+
 def _rows_of_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     value = rows_of_probs(*primals)
-    (log_q, p), (highest, where) = apart_on_cpu(*primals[:2]), primals[2:]
+    (log_q, p), where = apart_on_cpu(*primals[:2]), primals[3]
     log_q, p = _hidden(where, log_q, p, 1 / p.shape[-1])
     towards_q, towards_p = shown(where, *tangents[:2])
     near, small, excess = near_excess(log_q)
@@ -83,16 +98,7 @@ def _rows_of_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> t
     equal = jax.lax.platform_dependent(value, log_q, p, cpu=by_row, default=by_entry).astype(p.dtype)
     lack = lack - equal * jax.lax.stop_gradient(lack)
     ratio = _log_ratio(p, _guarded_log(p), log_q)
-    return value, jnp.sum(lack * _known(value, p, towards_q) - ratio * _known(value, p, towards_p), axis=-1)
-
-
-def _known(value: Array, p: Array, tangent: Array) -> Array:
-    """The tangent, NaN in rows whose value is."""
-    known = jnp.where(jnp.isnan(value), jnp.nan, jnp.ones((), value.dtype))[..., None]
-    # XLA on CPU would compute the product of slope and tangent anew for all that use it. It stores a quotient, if the
-    # divisor is not that of a row.
-    over = lambda tangent, known, p: tangent / (known + (p - p))
-    return jax.lax.platform_dependent(tangent, known, p, cpu=over, default=lambda tangent, known, _: tangent * known)
+    return value, jnp.sum(lack * unless_lost(value, p, towards_q) - ratio * unless_lost(value, p, towards_p), axis=-1)
 
 
 def _legal(log_q: Array, p: Array, highest: Scalar) -> Array:
@@ -121,18 +127,17 @@ def rows_of_probs(log_q: Array, p: Array, highest: Scalar, where: Array | None =
 
 
 def _rows_of_log_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
-    (log_q, log_p), where = apart_on_cpu(*primals[:2]), primals[3]
+    value, (log_q, log_p), where = rows_of_log_probs(*primals), apart_on_cpu(*primals[:2]), primals[3]
     log_q, log_p = _hidden(where, log_q, log_p, -math.log(log_p.shape[-1]))
-    towards_q, towards_p = shown(where, *tangents[:2])
     p, q = jnp.exp(log_p), jnp.exp(log_q)
     ratio = _log_ratio(p, log_p, log_q)
-    slope = jnp.sum(_lack(p, q, ratio) * towards_q - p * ratio * towards_p, axis=-1)
-    return rows_of_log_probs(*primals), slope
+    towards_q, towards_p = (unless_lost(value, p, tangent) for tangent in shown(where, *tangents[:2]))
+    return value, jnp.sum(_lack(p, q, ratio) * towards_q - p * ratio * towards_p, axis=-1)
 
 
 @with_rule(_rows_of_log_probs_jvp)
 def rows_of_log_probs(log_q: Array, log_p: Array, highest: Scalar, where: Array | None = None) -> Array:
-    """The same from the logarithms of both, none of them above ``highest``."""
+    """The same from the logarithms of both, none of them above ``highest``; where a row is NaN, its derivative is."""
     log_q, log_p = _hidden(where, log_q, log_p, -math.log(log_p.shape[-1]))
     p = jnp.exp(log_p)
     terms = _term(p, jnp.exp(log_q), _log_ratio(p, log_p, log_q))
