@@ -10,6 +10,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.log_ratios import arctanh_tail, gap_quotient
 from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.typing import Array
@@ -38,10 +39,11 @@ def quadratic(x: Array, y: Array) -> Array:
 
 @quadratic.defjvp
 def _quadratic_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    (x, y), (dx, dy) = primals, tangents
+    # XLA on CPU would store a quotient that value and slope share.
+    (x, y), (dx, dy) = apart_on_cpu(*primals), tangents
     slope = quotient(x, y)
     # In this order a cotangent of 0 stays 0 even where the square of the quotient overflows.
-    return x * slope, 2 * slope * dx - slope * (slope * dy)
+    return quadratic(*primals), 2 * slope * dx - slope * (slope * dy)
 
 
 def log1p_quotient(x: Array) -> Array:
