@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.entropies import shown, unless_lost
+from jaxloss._floor.maths.entropies import shown, used_once
 from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.logarithms import log1p_near
 from jaxloss._floor.maths.numerics import difference, magnitude, near_excess
@@ -175,7 +175,7 @@ def _squared_hellinger_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) 
     log_q, log_p = uniform_unless(primals[2], *apart_on_cpu(*primals[:2]))
     root_q, root_p, roots = _roots(log_q, log_p)
     value = _squared_hellinger(*primals)
-    towards_q, towards_p = (unless_lost(value, root_p, tangent) for tangent in shown(primals[2], *tangents[:2]))
+    towards_q, towards_p = (used_once(root_p, tangent) for tangent in shown(primals[2], *tangents[:2]))
     return value, 0.5 * jnp.sum(roots * root_q * towards_q - roots * root_p * towards_p, axis=-1)
 
 

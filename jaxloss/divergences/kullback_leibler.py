@@ -76,7 +76,7 @@ def kl_divergence(
     shown = hide(keep, targets, event_ndim=1, fill=1 / targets.shape[-1])
     ensure_normalised(keep, log_predictions=log_predictions)
     value_checks.ensure_probabilities(targets=shown, sum_to_one=True)
-    values = rows_of_probs(log_predictions, raised_if_whole(targets, log_predictions), ROUNDING, keep)
+    values = with_lost_rows(rows_of_probs(log_predictions, raised_if_whole(targets, log_predictions), ROUNDING, keep))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

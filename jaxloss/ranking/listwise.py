@@ -60,10 +60,21 @@ def ranking_softmax_loss(
     targets = items.times_mass(items.relevance)
     items = items._replace(scores=jnp.where(items.keep, items.scores, _far_below(items.scores)))
     values = target_terms(items.scores, targets)[0]
-    # By sums and minima, which are at hand or cheap: XLA on CPU stores comparisons of all items.
-    values = numerics.poison(values, jnp.min(items.relevance, axis=-1) >= 0)
-    present = (jnp.sum(targets, axis=-1) != 0) | (jnp.min(targets, axis=-1) < 0)
+    sides = items.relevance, targets
+    legal, present = jax.lax.platform_dependent(*sides, cpu=_by_sums, default=_by_comparisons)
+    values = numerics.poison(values, legal)
     return over_lists(values, present, items, reduction, telling=True)
+
+
+def _by_comparisons(relevance: Array, targets: Array) -> tuple[Array, Array]:
+    """In which lists no relevance is negative, and in which there is a target."""
+    return jnp.all(relevance >= 0, axis=-1), jnp.any(targets != 0, axis=-1)
+
+
+def _by_sums(relevance: Array, targets: Array) -> tuple[Array, Array]:
+    """The same by minima and a sum that the loss has anyway: XLA on CPU stores comparisons of all items."""
+    present = (jnp.sum(targets, axis=-1) != 0) | (jnp.min(targets, axis=-1) < 0)
+    return jnp.min(relevance, axis=-1) >= 0, present
 
 
 def _far_below(scores: Array) -> Array:

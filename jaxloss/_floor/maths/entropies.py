@@ -21,7 +21,7 @@ from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, Scalar
 
-__all__ = ["relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs", "shown", "unless_lost"]
+__all__ = ["relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs", "shown", "used_once"]
 
 
 def _term(p: Array, q: Array, ratio: Array) -> Array:
@@ -71,34 +71,49 @@ _ONE_LOOP = 4096
 """From so many rows on, XLA on CPU makes one loop of a sum along rows and of all products that follow from it."""
 
 
-def unless_lost(value: Array, entries: Array, tangent: Array) -> Array:
-    """The tangent of ``entries``, which are finite, and NaN in rows whose value is."""
-    known = jnp.where(jnp.isnan(value), jnp.nan, jnp.ones((), value.dtype))[..., None]
-    times = lambda tangent, known, _: tangent * known
-    # Behind log_softmax the product of slope and tangent is used twice, and XLA on CPU computes it for each of the two.
-    # It stores a quotient, if the divisor is not that of a row.
-    over = lambda tangent, known, entries: tangent / (known + (entries - entries))
-    few = isinstance(value.size, int) and value.size < _ONE_LOOP  # a symbolic size of `jax.export` is not known
-    return jax.lax.platform_dependent(tangent, known, entries, cpu=over if few else times, default=times)
+def used_once(entries: Array, tangent: Array) -> Array:
+    """The tangent of ``entries``, which are finite, as a quotient by 1 on a CPU.
+
+    Behind log_softmax the product of slope and tangent is used twice, and XLA on CPU computes it for each of the two.
+    It stores a quotient, unless the divisor is that of a row.
+    """
+    rows = math.prod(entries.shape[:-1])
+    if not isinstance(rows, int) or rows >= _ONE_LOOP:  # a symbolic size of `jax.export` is not known
+        return tangent
+    over = lambda tangent, entries: tangent / (1 + (entries - entries))
+    return jax.lax.platform_dependent(tangent, entries, cpu=over, default=lambda tangent, _: tangent)
 
 
 def _rows_of_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     value = rows_of_probs(*primals)
-    (log_q, p), where = apart_on_cpu(*primals[:2]), primals[3]
+    (log_q, p), (highest, where) = apart_on_cpu(*primals[:2]), primals[2:]
     log_q, p = _hidden(where, log_q, p, 1 / p.shape[-1])
     towards_q, towards_p = shown(where, *tangents[:2])
     near, small, excess = near_excess(log_q)
     # In the order that is taken, the first two summands are exact for nearly equal rows.
     linear = jnp.where(small > -0.6, (1 - p) + small, (1 + small) - p)
     lack = jnp.where(near, linear + excess, jnp.exp(log_q) - p)
-    # Exactly 0 for equal rows, where exp(log p) differs from p by rounding. On a CPU, where a logarithm costs much, the
-    # value tells which rows are equal.
-    by_row = lambda value, log_q, _: jnp.broadcast_to((value == 0)[..., None], log_q.shape)
-    by_entry = lambda _, log_q, p: log_q == _guarded_log(p)
-    equal = jax.lax.platform_dependent(value, log_q, p, cpu=by_row, default=by_entry).astype(p.dtype)
-    lack = lack - equal * jax.lax.stop_gradient(lack)
-    ratio = _log_ratio(p, _guarded_log(p), log_q)
-    return value, jnp.sum(lack * unless_lost(value, p, towards_q) - ratio * unless_lost(value, p, towards_p), axis=-1)
+    # Exactly 0 for equal rows, where exp(log p) differs from p by rounding. On a CPU, where a logarithm costs much, and
+    # a selection in front of a sum is stored, the value tells which rows are equal and which are lost.
+    equal, known = jax.lax.platform_dependent(value, log_q, p, highest, cpu=_told_by_value, default=_told_by_entries)
+    lack = (lack - equal * jax.lax.stop_gradient(lack)) * known
+    ratio = _log_ratio(p, _guarded_log(p), log_q) * known
+    return value, jnp.sum(lack * used_once(p, towards_q) - ratio * used_once(p, towards_p), axis=-1)
+
+
+def _told_by_value(value: Array, log_q: Array, p: Array, highest: Array) -> tuple[Array, Array]:
+    """1 where a row is equal to the other one and else 0; 1 where it is known and else NaN."""
+    del log_q, highest
+    known = jnp.where(jnp.isnan(value), jnp.nan, jnp.ones((), p.dtype))
+    equal, known = (jnp.broadcast_to(row[..., None], p.shape) for row in ((value == 0).astype(p.dtype), known))
+    return equal, known
+
+
+def _told_by_entries(value: Array, log_q: Array, p: Array, highest: Array) -> tuple[Array, Array]:
+    """The same of single entries."""
+    del value
+    known = jnp.where(_legal(log_q, p, highest), jnp.ones((), p.dtype), jnp.nan)
+    return (log_q == _guarded_log(p)).astype(p.dtype), known
 
 
 def _legal(log_q: Array, p: Array, highest: Scalar) -> Array:
@@ -112,8 +127,6 @@ def _guarded_log(p: Array) -> Array:
 @with_rule(_rows_of_probs_jvp)
 def rows_of_probs(log_q: Array, p: Array, highest: Scalar, where: Array | None = None) -> Array:
     """The relative entropy of rows, from the logarithm of one and the numbers of the other.
-
-    A row that is NaN has a derivative of NaN.
 
     Args:
         log_q: Shape ``[..., K]``; NaN for a row with an entry above ``highest``.
@@ -131,13 +144,13 @@ def _rows_of_log_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) 
     log_q, log_p = _hidden(where, log_q, log_p, -math.log(log_p.shape[-1]))
     p, q = jnp.exp(log_p), jnp.exp(log_q)
     ratio = _log_ratio(p, log_p, log_q)
-    towards_q, towards_p = (unless_lost(value, p, tangent) for tangent in shown(where, *tangents[:2]))
+    towards_q, towards_p = (used_once(p, tangent) for tangent in shown(where, *tangents[:2]))
     return value, jnp.sum(_lack(p, q, ratio) * towards_q - p * ratio * towards_p, axis=-1)
 
 
 @with_rule(_rows_of_log_probs_jvp)
 def rows_of_log_probs(log_q: Array, log_p: Array, highest: Scalar, where: Array | None = None) -> Array:
-    """The same from the logarithms of both, none of them above ``highest``; where a row is NaN, its derivative is."""
+    """The same from the logarithms of both, none of them above ``highest``."""
     log_q, log_p = _hidden(where, log_q, log_p, -math.log(log_p.shape[-1]))
     p = jnp.exp(log_p)
     terms = _term(p, jnp.exp(log_q), _log_ratio(p, log_p, log_q))
