@@ -38,7 +38,16 @@ def ensure(condition: Callable[[], Array], message: str) -> None:
 def within_domain(values: Array, valid: Array, message: str) -> Array:
     """``values`` with NaN, in value and gradient, where ``valid`` is False; under `checked` that is an error."""
     ensure(lambda: valid, message)
-    return poison(values, valid)
+    return _if_valid(values, valid)
+
+
+@jax.custom_jvp
+def _if_valid(values: Array, valid: Array) -> Array:
+    """`jaxloss._floor.maths.numerics.poison` by a selection, in front of which XLA on CPU makes one loop of a value."""
+    return jnp.where(valid, values, jnp.nan)
+
+
+_if_valid.defjvp(lambda primals, tangents: (_if_valid(*primals), poison(tangents[0], primals[1])))
 
 
 def ensure_labels(labels: Array, num_classes: int, name: str = "labels") -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.entropies import rows_of_probs
 from jaxloss._floor.maths.log_ratios import gap
 from jaxloss._floor.maths.softmax_terms import mask_of_rows
@@ -101,5 +100,4 @@ def itakura_saito_divergence(
     value_checks.ensure(lambda: predictions > 0, "predictions must be positive")
     value_checks.ensure(lambda: targets >= 0, "targets must be >= 0")
     values = gap(targets, predictions, targets - predictions)
-    values = numerics.poison(values, (predictions > 0) & (targets >= 0))
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -10,7 +10,9 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.log_ratios import arctanh_tail, gap_quotient
+from jaxloss._floor.maths.logarithms import log1p_near
 from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.typing import Array
 
@@ -38,10 +40,11 @@ def quadratic(x: Array, y: Array) -> Array:
 
 @quadratic.defjvp
 def _quadratic_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    (x, y), (dx, dy) = primals, tangents
+    # XLA on CPU would store a quotient that value and slope share.
+    (x, y), (dx, dy) = apart_on_cpu(*primals), tangents
     slope = quotient(x, y)
     # In this order a cotangent of 0 stays 0 even where the square of the quotient overflows.
-    return x * slope, 2 * slope * dx - slope * (slope * dy)
+    return quadratic(*primals), 2 * slope * dx - slope * (slope * dy)
 
 
 def log1p_quotient(x: Array) -> Array:
@@ -78,7 +81,7 @@ def _stirling_shifted(x: Array) -> Array:
         terms = math.ceil(digits / (2 * math.log(2 * max(k, 1) + 1)))
         term = square * arctanh_tail(square, terms)
         if k == 0:
-            term = jnp.where(small, (below + 0.5) * (jnp.log1p(below) - jnp.log(below)) - 1, term)
+            term = jnp.where(small, (below + 0.5) * (log1p_near(below) - jnp.log(below)) - 1, term)
         total = total + term
     return total
 
@@ -110,5 +113,5 @@ def half_step(x: Array) -> Array:
 
 def log_factorial_below_one(x: Array) -> Array:
     """``log Gamma(x + 1)`` for ``x`` in ``[0, 1)``; exactly 0 at 0."""
-    value = stirling_error(x + 1) + (x + 0.5) * jnp.log1p(x) - x + (0.5 * LOG_2PI - 1)
+    value = stirling_error(x + 1) + (x + 0.5) * log1p_near(x) - x + (0.5 * LOG_2PI - 1)
     return value - jax.lax.stop_gradient(jnp.where(x == 0, value, jnp.zeros((), x.dtype)))

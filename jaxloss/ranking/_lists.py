@@ -18,6 +18,7 @@ from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = [
     "Lists",
+    "ensure_relevance",
     "gains",
     "known_relevance",
     "lists",
@@ -44,6 +45,12 @@ class Lists(NamedTuple):
     """Their weights, 0 where masked."""
     axis_name: AxisName | None
     """Over which the rows of pairs are spread."""
+    weighted: bool
+    """Whether masses are other than 1 and 0."""
+
+    def times_mass(self, x: Array) -> Array:
+        """``x``, which is 0 where masked, times the mass: without weights nothing is left to do."""
+        return self.mass * x if self.weighted else x
 
     def rows(self, x: Array) -> Array:
         """``x`` of the items in the rows of pairs."""
@@ -77,26 +84,45 @@ def lists(
     mass = (keep if mass is None else mass).astype(scores.dtype)
     missing = [(0, 0)] * (scores.ndim - 1) + [(0, int(scores.shape[-1] == 0))]
     scores, relevance, keep, mass = (jnp.pad(x, missing) for x in (scores, relevance, keep, mass))
-    return Lists(scores, relevance, keep, mass, axis_name)
+    return Lists(scores, relevance, keep, mass, axis_name, weights is not None)
 
 
-def over_lists(values: Array, present: Array, items: Lists, reduction: Reduction) -> Array:
-    """Reduce over the lists that are present. A NaN among the items always shows."""
-    broken = jnp.any(jnp.isnan(items.scores) | jnp.isnan(items.relevance), axis=-1)
+def over_lists(values: Array, present: Array, items: Lists, reduction: Reduction, *, telling: bool = False) -> Array:
+    """Reduce over the lists that are present. A NaN among the items always shows.
+
+    Values that are ``telling`` are NaN where an item is, present or not.
+    """
+    broken = _broken(items.scores, items.relevance, values if telling else None)
     values = numerics.poison(values, jnp.logical_not(broken))
     return reduce(values, where=present | broken, reduction=reduction)
 
 
+def _broken(scores: Array, relevance: Array, values: Array | None) -> Array:
+    """In which lists there is a NaN. XLA on CPU stores comparisons of all items: there the values are asked first."""
+    look = lambda scores, relevance, _: jnp.any(jnp.isnan(scores) | jnp.isnan(relevance), axis=-1)
+    if values is None:
+        return look(scores, relevance, values)
+
+    def if_told(scores: Array, relevance: Array, lost: Array) -> Array:
+        return jax.lax.cond(jnp.any(lost), look, lambda *_: lost, scores, relevance, lost)
+
+    return jax.lax.platform_dependent(scores, relevance, jnp.isnan(values), cpu=if_told, default=look)
+
+
+def ensure_relevance(items: Lists) -> None:
+    """Under `checked`: no relevance is negative."""
+    value_checks.ensure(lambda: items.relevance >= 0, "relevance must be >= 0")
+
+
 def known_relevance(items: Lists) -> Array:
     """The relevance of every item; NaN, in value and gradient, where it is negative."""
-    known = items.relevance >= 0
-    value_checks.ensure(lambda: known, "relevance must be >= 0")
-    return numerics.poison(items.relevance, known)
+    ensure_relevance(items)
+    return numerics.poison(items.relevance, items.relevance >= 0)
 
 
 def gains(items: Lists) -> Array:
     """The gain of every item, ``weight * (2 ** relevance - 1)``; NaN for negative relevance."""
-    return items.mass * jnp.expm1(known_relevance(items) * math.log(2.0))
+    return items.times_mass(jnp.expm1(known_relevance(items) * math.log(2.0)))
 
 
 def spans(x: Array, keep: Array) -> Array:

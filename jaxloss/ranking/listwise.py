@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.soft_target_terms import target_terms
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.ranking._drawn_orders import drawn
-from jaxloss.ranking._lists import known_relevance, lists, over_lists, spans
+from jaxloss.ranking._lists import ensure_relevance, lists, over_lists, spans
 
 __all__ = ["listmle_loss", "ranking_softmax_loss"]
 
@@ -55,11 +56,32 @@ def ranking_softmax_loss(
         https://doi.org/10.1145/1273496.1273513
     """
     items = lists(axis_name, where, weights, scores, relevance)
-    targets = items.mass * known_relevance(items)
-    # In a list without items all stay, so that the softmax is one; the list is absent from the reduction.
-    keep = items.keep | jnp.logical_not(jnp.any(items.keep, axis=-1, keepdims=True))
-    values = target_terms(jnp.where(keep, items.scores, -jnp.inf), targets)[0]
-    return over_lists(values, jnp.any(targets != 0, axis=-1), items, reduction)
+    ensure_relevance(items)
+    targets = items.times_mass(items.relevance)
+    items = items._replace(scores=jnp.where(items.keep, items.scores, _far_below(items.scores)))
+    values = target_terms(items.scores, targets)[0]
+    sides = items.relevance, targets
+    legal, present = jax.lax.platform_dependent(*sides, cpu=_by_sums, default=_by_comparisons)
+    values = numerics.poison(values, legal)
+    return over_lists(values, present, items, reduction, telling=True)
+
+
+def _by_comparisons(relevance: Array, targets: Array) -> tuple[Array, Array]:
+    """In which lists no relevance is negative, and in which there is a target."""
+    return jnp.all(relevance >= 0, axis=-1), jnp.any(targets != 0, axis=-1)
+
+
+def _by_sums(relevance: Array, targets: Array) -> tuple[Array, Array]:
+    """The same by minima and a sum that the loss has anyway: XLA on CPU stores comparisons of all items."""
+    present = (jnp.sum(targets, axis=-1) != 0) | (jnp.min(targets, axis=-1) < 0)
+    return jnp.min(relevance, axis=-1) >= 0, present
+
+
+def _far_below(scores: Array) -> Array:
+    """A score for each list whose share is 0 beside any other, and which leaves the terms of the softmax finite."""
+    lowest = jnp.min(jax.lax.stop_gradient(scores), axis=-1, keepdims=True)
+    # Selected, or XLA on CPU stores it for every item.
+    return jnp.where(lowest >= -1, -1e4, 1e4 * lowest)
 
 
 def listmle_loss(

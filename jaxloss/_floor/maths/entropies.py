@@ -21,7 +21,7 @@ from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, Scalar
 
-__all__ = ["relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs", "shown"]
+__all__ = ["relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs", "shown", "used_once"]
 
 
 def _term(p: Array, q: Array, ratio: Array) -> Array:
@@ -67,6 +67,23 @@ def shown(where: Array | None, *arrays: Array) -> tuple[Array, ...]:
     return promote(*(hide(where, array, event_ndim=1) for array in arrays))
 
 
+_ONE_LOOP = 4096
+"""From so many rows on, XLA on CPU makes one loop of a sum along rows and of all products that follow from it."""
+
+
+def used_once(entries: Array, tangent: Array) -> Array:
+    """The tangent of ``entries``, which are finite, as a quotient by 1 on a CPU.
+
+    Behind log_softmax the product of slope and tangent is used twice, and XLA on CPU computes it for each of the two.
+    It stores a quotient, unless the divisor is that of a row.
+    """
+    rows = math.prod(entries.shape[:-1])
+    if not isinstance(rows, int) or rows >= _ONE_LOOP:  # a symbolic size of `jax.export` is not known
+        return tangent
+    over = lambda tangent, entries: tangent / (1 + (entries - entries))
+    return jax.lax.platform_dependent(tangent, entries, cpu=over, default=lambda tangent, _: tangent)
+
+
 def _rows_of_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     value = rows_of_probs(*primals)
     (log_q, p), (highest, where) = apart_on_cpu(*primals[:2]), primals[2:]
@@ -76,15 +93,27 @@ def _rows_of_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> t
     # In the order that is taken, the first two summands are exact for nearly equal rows.
     linear = jnp.where(small > -0.6, (1 - p) + small, (1 + small) - p)
     lack = jnp.where(near, linear + excess, jnp.exp(log_q) - p)
-    # Exactly 0 for equal rows, where exp(log p) differs from p by rounding. On a CPU, where a logarithm costs much, the
-    # value tells which rows are equal.
-    by_row = lambda value, log_q, _: jnp.broadcast_to((value == 0)[..., None], log_q.shape)
-    by_entry = lambda _, log_q, p: log_q == _guarded_log(p)
-    equal = jax.lax.platform_dependent(value, log_q, p, cpu=by_row, default=by_entry)
-    lack = lack - jnp.where(equal, jax.lax.stop_gradient(lack), jnp.zeros((), p.dtype))
-    lost = jnp.where(_legal(log_q, p, highest), jnp.ones((), p.dtype), jnp.nan)
-    ratio = _log_ratio(p, _guarded_log(p), log_q)
-    return value, jnp.sum(lost * lack * towards_q - lost * ratio * towards_p, axis=-1)
+    # Exactly 0 for equal rows, where exp(log p) differs from p by rounding. On a CPU, where a logarithm costs much, and
+    # a selection in front of a sum is stored, the value tells which rows are equal and which are lost.
+    equal, known = jax.lax.platform_dependent(value, log_q, p, highest, cpu=_told_by_value, default=_told_by_entries)
+    lack = (lack - equal * jax.lax.stop_gradient(lack)) * known
+    ratio = _log_ratio(p, _guarded_log(p), log_q) * known
+    return value, jnp.sum(lack * used_once(p, towards_q) - ratio * used_once(p, towards_p), axis=-1)
+
+
+def _told_by_value(value: Array, log_q: Array, p: Array, highest: Array) -> tuple[Array, Array]:
+    """1 where a row is equal to the other one and else 0; 1 where it is known and else NaN."""
+    del log_q, highest
+    known = jnp.where(jnp.isnan(value), jnp.nan, jnp.ones((), p.dtype))
+    equal, known = (jnp.broadcast_to(row[..., None], p.shape) for row in ((value == 0).astype(p.dtype), known))
+    return equal, known
+
+
+def _told_by_entries(value: Array, log_q: Array, p: Array, highest: Array) -> tuple[Array, Array]:
+    """The same of single entries."""
+    del value
+    known = jnp.where(_legal(log_q, p, highest), jnp.ones((), p.dtype), jnp.nan)
+    return (log_q == _guarded_log(p)).astype(p.dtype), known
 
 
 def _legal(log_q: Array, p: Array, highest: Scalar) -> Array:
@@ -111,13 +140,12 @@ def rows_of_probs(log_q: Array, p: Array, highest: Scalar, where: Array | None =
 
 
 def _rows_of_log_probs_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
-    (log_q, log_p), where = apart_on_cpu(*primals[:2]), primals[3]
+    value, (log_q, log_p), where = rows_of_log_probs(*primals), apart_on_cpu(*primals[:2]), primals[3]
     log_q, log_p = _hidden(where, log_q, log_p, -math.log(log_p.shape[-1]))
-    towards_q, towards_p = shown(where, *tangents[:2])
     p, q = jnp.exp(log_p), jnp.exp(log_q)
     ratio = _log_ratio(p, log_p, log_q)
-    slope = jnp.sum(_lack(p, q, ratio) * towards_q - p * ratio * towards_p, axis=-1)
-    return rows_of_log_probs(*primals), slope
+    towards_q, towards_p = (used_once(p, tangent) for tangent in shown(where, *tangents[:2]))
+    return value, jnp.sum(_lack(p, q, ratio) * towards_q - p * ratio * towards_p, axis=-1)
 
 
 @with_rule(_rows_of_log_probs_jvp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.typing import Array
@@ -15,6 +16,7 @@ _MINIMAX = 0.66666414, 0.40021666, 0.27999621, 0.28022295
 """The same to 5e-9 of the logarithm, for float32: the polynomial of degree 3 whose largest relative error is least."""
 
 
+@jax.custom_jvp
 def log1p_near(x: Array) -> Array:
     """``log(1 + x)`` for ``-1/2 <= x <= 1``, to full relative accuracy, from one division and a short series.
 
@@ -29,3 +31,7 @@ def log1p_near(x: Array) -> Array:
         series = series * square + coefficient
     # The logarithm is 2 atanh(half), and 2 half is x - half x: the largest term is exact.
     return x - half * (x - square * series)
+
+
+# The derivative of the short series is not as near.
+log1p_near.defjvps(lambda tangent, _, x: tangent / (1 + x))

@@ -25,7 +25,7 @@ __all__ = [
 @jax.custom_jvp
 def negative_log_sigmoids(logits: Array) -> tuple[Array, Array]:
     """``(-log sigmoid(z), -log sigmoid(-z))``, both to full relative accuracy, from one exponential."""
-    rest = jnp.log1p(jnp.exp(-jnp.abs(logits)))
+    rest = log1p_near(jnp.exp(-jnp.abs(logits)))
     return jnp.maximum(-logits, 0) + rest, jnp.maximum(logits, 0) + rest
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import jax
@@ -18,38 +17,44 @@ from jaxloss._floor.typing import Array
 __all__ = ["target_terms"]
 
 
-def _shares(below: Array, spread: Array) -> Array:
-    """The probabilities. One exponential per entry and one per row: on CPU a fifth faster than one of a difference."""
-    return jnp.exp(below) * jnp.exp(-spread)[..., None]
-
-
 def _spread(below: Array) -> Array:
-    """``log sum exp(below)``, to full relative accuracy also where the largest class is almost alone.
+    """``log sum exp(below)``, to full relative accuracy also where the largest class is almost alone."""
+    total = jnp.sum(jnp.exp(below), axis=-1)
+    return _log_of_total(total, _others(below, total))
 
-    Then, the others being below 1/2, the smaller of ``e`` and ``1 - e`` is summed: exact, and 0 of the largest.
+
+def _others(below: Array, total: Array) -> Array:
+    """``total - 1``, the sum without the largest class: where that is almost alone, the others are summed.
+
+    These are then below 1/2, and the smaller of ``e`` and ``1 - e`` is summed: exact, and 0 of the largest.
     """
-    constant, sizes = jax.lax.stop_gradient, jnp.exp(below)
-    total = jnp.sum(sizes, axis=-1)
-    others = jnp.sum(jnp.minimum(constant(sizes), 1 - constant(sizes)), axis=-1)
-    others = jnp.where(jnp.abs(total - 1) < 0.5, others, constant(total) - 1)
-    return jnp.log1p(others + (total - constant(total)))  # with the derivative of the total
+    sizes = jnp.exp(jax.lax.stop_gradient(below))
+    others = jnp.sum(jnp.minimum(sizes, 1 - sizes), axis=-1)
+    return jnp.where(jnp.abs(total - 1) < 0.5, others, total - 1)
+
+
+def _log_of_total(total: Array, others: Array) -> Array:
+    """``log(1 + others)``, with the derivative of ``log(total)``."""
+    constant = jax.lax.stop_gradient
+    return jnp.log1p(constant(others) + (total - constant(total)))
 
 
 def _target_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Terms, Terms]:
     logits, targets, where = primals
     value, spread, peak = target_terms(logits, targets, where)
-    total = jnp.sum(shown(where, targets)[0], axis=-1).astype(spread.dtype)
+    total = hide(where, _asked(targets, logits))
     # With a selection, or XLA on CPU stores the total of a row once for each of its entries.
     selected = lambda total: jnp.where(jnp.isnan(total), jnp.nan, total)
     total = jax.lax.platform_dependent(total, cpu=selected, default=jax.lax.optimization_barrier)[..., None]
     logits, targets = apart_on_cpu(logits, targets)
     below, _ = below_peak(logits, where)
     tangent, towards, targets = shown(where, *tangents[:2], targets)
-    share = _shares(below, spread)
-    # total * share - targets, without its cancellation where the share of the largest logit nears 1.
-    largest = below > -math.sqrt(float(jnp.finfo(below.dtype).eps))
-    rest = jnp.expm1(-spread)[..., None] + share * jnp.where(largest, below, jnp.zeros((), below.dtype))
-    pull = jnp.where(largest, (total - targets) + total * rest, total * share - targets)
+    # One exponential per entry and one per row: on CPU a fifth faster than one of a difference.
+    sizes, scale = jnp.exp(below), jnp.exp(-spread)[..., None]
+    share = sizes * scale
+    # 1 - share, to full relative accuracy: next to 1 is the share of the largest alone, whose size is exactly 1.
+    rest = scale * (1 - sizes) - jnp.expm1(-spread)[..., None]
+    pull = share * (total - targets) - targets * rest
     slope = jnp.sum(pull * tangent + _target_shares(below, spread, targets) * towards, axis=-1)
     return (value, spread, peak), (slope, jnp.sum(share * tangent, axis=-1), jnp.zeros_like(peak))
 
@@ -68,24 +73,29 @@ def _terms(logits: Array, targets: Array, where: Array | None) -> Terms:
 
 
 def _quick_terms(logits: Array, targets: Array, where: Array | None) -> Terms:
-    """The same by plain sums over all rows, if all of these are finite.
+    """The same by plain sums over all rows, if these are finite for all that count.
 
-    XLA on CPU stores an array for a selection in front of a sum. The sums are not finite where a class is absent, or
-    where a mask hides an infinity or NaN.
+    XLA on CPU stores an array for a selection in front of a sum. The sums are not finite where a class is absent.
     """
-    peak = jnp.max(jax.lax.stop_gradient(logits), axis=-1)
+    peak, asked = jnp.max(jax.lax.stop_gradient(logits), axis=-1), _asked(targets, logits)
     # Behind barriers, one for each sum, or the differences would be stored.
     first, peak = jax.lax.optimization_barrier((logits, peak))
-    again, other_peak = jax.lax.optimization_barrier((first, peak))
-    spread = _quick_spread(first, peak)
+    again, other_peak, asked = jax.lax.optimization_barrier((first, peak, asked))
+    spread = _quick_spread(first, peak, where)
     raised, shares, top = promote(again, targets, other_peak)
-    value = jnp.sum((spread[..., None] - (raised - top[..., None])) * shares, axis=-1)
-    usual = jnp.all(jnp.isfinite(value) & jnp.isfinite(spread))
-    of_all = lambda *_: tuple(hide(where, x) for x in (value, spread, top))
-    return jax.lax.cond(usual, of_all, _terms, logits, targets, where)
+    # Neither summand is negative: nothing cancels.
+    value = asked * spread + jnp.sum((top[..., None] - raised) * shares, axis=-1)
+    terms = value, spread, top = tuple(hide(where, x) for x in (value, spread, top))
+    # The value is not finite where the spread is not, and 0 times it is then NaN.
+    return jax.lax.cond(jnp.sum(0 * value) == 0, lambda *_: terms, _terms, logits, targets, where)
 
 
-def _quick_spread(logits: Array, peak: Array) -> Array:
+def _asked(targets: Array, logits: Array) -> Array:
+    """The sum of the targets of each row."""
+    return jnp.sum(promote(targets, logits[..., :0])[0], axis=-1)
+
+
+def _quick_spread(logits: Array, peak: Array, where: Array | None) -> Array:
     """`_spread`, which looks for the largest class only in a batch where one of them is almost alone."""
 
     def below(logits: Array) -> Array:
@@ -93,9 +103,10 @@ def _quick_spread(logits: Array, peak: Array) -> Array:
         return raised - top[..., None]
 
     total = jnp.sum(jnp.exp(below(logits)), axis=-1)
-    alone = jnp.any(jnp.abs(total - 1) < 0.5)
+    alone = jnp.min(hide(where, total, fill=2), initial=2) < 1.5
     # Raised inside of the branch, or 16-bit logits would be stored for it.
-    return jax.lax.cond(alone, lambda logits: _spread(below(logits)), lambda _: jnp.log1p(total - 1), logits)
+    look = lambda logits, total: _others(below(logits), total)
+    return _log_of_total(total, jax.lax.cond(alone, look, lambda _, total: total - 1, logits, total))
 
 
 def _target_shares(below: Array, spread: Array, targets: Array) -> Array:
