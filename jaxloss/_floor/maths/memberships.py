@@ -9,16 +9,20 @@ leaves a residue in a difference and none in a comparison.
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths.errors import apart
+from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.typing import Array
 
-__all__ = ["shares_by_logits", "shares_by_probs", "sums_by_logits"]
+__all__ = ["shares_by_logits", "shares_by_probs", "sums_by_logits", "sums_by_probs"]
 
 Pair = tuple[Array, Array]
+Sums = tuple[Array, Array, Array]
 Priced = tuple[Array, Array, Array, Array]
 
 
@@ -60,7 +64,7 @@ def _half_lead(logits: Array, targets: Array) -> Array:
     return _legal(lead / (2 + 2 * small), targets)
 
 
-def _sums_by_logits_jvp(primals: Pair, tangents: Pair) -> tuple[Pair, Pair]:
+def _sums_by_logits_jvp(primals: Pair, tangents: Pair) -> tuple[Sums, Sums]:
     logits, targets = primals
     # XLA on CPU stores the lead for its sums, and its sign is read from there; the exponentials, which it would store
     # for both, are computed again. Others would have to store the lead.
@@ -68,20 +72,21 @@ def _sums_by_logits_jvp(primals: Pair, tangents: Pair) -> tuple[Pair, Pair]:
     shared = jax.lax.platform_dependent(logits, again, cpu=lambda own, _: own, default=lambda _, other: other)
     half, one = _half_lead(shared, targets), jnp.ones((), logits.dtype)
     sign, probs_dot = _by_sign(half, jnp.zeros((), half.dtype), one, -one), _sigmoid_dot(again, tangents[0])
-    dots = _least_dot(sign, probs_dot, tangents[1]), sign * (probs_dot - tangents[1])
-    return sums_by_logits(logits, targets), (jnp.sum(dots[0], axis=-1), jnp.sum(dots[1], axis=-1))
+    least_dot, lead_dot = _least_dot(sign, probs_dot, tangents[1]), probs_dot - tangents[1]
+    both_dot, wrong_dot, more_dot = (jnp.sum(dot, axis=-1) for dot in (least_dot, sign * lead_dot, lead_dot))
+    return sums_by_logits(logits, targets), (both_dot, wrong_dot, more_dot)
 
 
 @with_rule(_sums_by_logits_jvp)
-def sums_by_logits(logits: Array, targets: Array) -> Pair:
-    """The sums of ``min(p, y)`` and ``|p - y|`` over the last axis, of the sigmoid, from one array.
+def sums_by_logits(logits: Array, targets: Array) -> Sums:
+    """The sums of ``min(p, y)``, ``|p - y|`` and ``p - y`` over the last axis, of the sigmoid, from one array.
 
     The distance has full relative accuracy for a confident one. The minimum is rounded relative to both memberships.
     """
     half = _half_lead(logits, targets)
-    wrong = 2 * jnp.sum(jnp.abs(half), axis=-1)
-    both = jnp.sum(targets, axis=-1) + (jnp.sum(half, axis=-1) - 0.5 * wrong)
-    return both - jax.lax.stop_gradient(jnp.minimum(both, 0)), wrong
+    wrong, more = 2 * jnp.sum(jnp.abs(half), axis=-1), 2 * jnp.sum(half, axis=-1)
+    both = jnp.sum(targets, axis=-1) + 0.5 * (more - wrong)
+    return both - jax.lax.stop_gradient(jnp.minimum(both, 0)), wrong, more
 
 
 def _shares_dot(x: Array, y: Array, lead: Array, prices: Pair, probs_dot: Array, tangents: Priced) -> Pair:
@@ -122,3 +127,25 @@ def shares_by_probs(probs: Array, targets: Array, alpha: Array, beta: Array) -> 
     lead = probs - targets
     wrong = _by_sign(probs, targets, alpha * lead, -beta * lead)
     return jnp.minimum(probs, targets), _legal(wrong, probs, targets)
+
+
+def _all_legal(*memberships: Array) -> Array:
+    """Whether all entries of the last axis of each are in [0, 1]; what it says of NaN may be either."""
+    extremes = ((jnp.min(x, axis=-1, initial=0), jnp.max(x, axis=-1, initial=1)) for x in memberships)
+    return functools.reduce(jnp.logical_and, ((low >= 0) & (high <= 1) for low, high in extremes))
+
+
+def _sums_by_probs_jvp(primals: Pair, tangents: Pair) -> tuple[Pair, Pair]:
+    one = jnp.ones((), primals[0].dtype)
+    sums = lambda probs, targets: tuple(jnp.sum(x, axis=-1) for x in shares_by_probs(probs, targets, one, one))
+    return jax.jvp(sums, primals, tangents)
+
+
+@with_rule(_sums_by_probs_jvp)
+def sums_by_probs(probs: Array, targets: Array) -> Pair:
+    """The sums of ``min(p, y)`` and ``|p - y|`` over the last axis.
+
+    The value alone stores no array, for which it reads both inputs more often. A gradient has room for one.
+    """
+    sums = jnp.sum(jnp.minimum(probs, targets), axis=-1), jnp.sum(jnp.abs(probs - targets), axis=-1)
+    return sums[0], poison(sums[1], _all_legal(probs, targets))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.core import max_dim
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.memberships import shares_by_logits, shares_by_probs, sums_by_logits
+from jaxloss._floor.maths.memberships import shares_by_logits, shares_by_probs, sums_by_logits, sums_by_probs
 from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.reduction import divide_sums, hide
 from jaxloss._floor.spread import mean_over
@@ -61,7 +61,11 @@ def prob_agreement(
     """The agreement of probabilities with masks, and the pools present."""
     probs, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, probs=probs, targets=targets)
     value_checks.ensure_probabilities(probs=probs)
-    each = (jnp.asarray(price, probs.dtype) for price in prices(alpha, beta, probs.dtype))
+    alpha, beta = prices(alpha, beta, probs.dtype)
+    if mass is None and not axis_name and isinstance(alpha, float) and isinstance(beta, float) and alpha == beta:
+        both, wrong = (_over_count(total, targets, mass) for total in sums_by_probs(probs, targets))
+        return Agreement(both, alpha * wrong), present
+    each = (jnp.asarray(price, probs.dtype) for price in (alpha, beta))
     return _agreement(axis_name, shares_by_probs(probs, targets, *each), mass), present
 
 
@@ -81,12 +85,20 @@ def logit_agreement(
     if mass is not None and counted:
         logits = hide(mass, logits, fill=-jnp.inf)  # nothing is predicted of nothing, so that nothing is left to mask
     alpha, beta = prices(alpha, beta, logits.dtype)
-    # The sums round what both share relative to their sizes, which a price of at least 1/2 covers.
-    if counted and not axis_name and isinstance(alpha, float) and isinstance(beta, float) and alpha == beta >= 0.5:
-        both, wrong = (_over_count(total, targets, mass) for total in sums_by_logits(logits, targets))
-        return Agreement(both, alpha * wrong), present
+    if counted and not axis_name and _near(alpha, beta):
+        both, wrong, more = (_over_count(total, targets, mass) for total in sums_by_logits(logits, targets))
+        wrong = alpha * wrong if alpha == beta else 0.5 * (alpha + beta) * wrong + 0.5 * (alpha - beta) * more
+        return Agreement(both, wrong), present
     each = (jnp.asarray(price, logits.dtype) for price in (alpha, beta))
     return _agreement(axis_name, shares_by_logits(logits, targets, *each), mass), present
+
+
+def _near(alpha: Scalar, beta: Scalar) -> bool:
+    """Whether the prices are such that sums rounded relative to all that is predicted and in the target will do."""
+    if not (isinstance(alpha, float) and isinstance(beta, float)):
+        return False
+    low, high = sorted((alpha, beta))
+    return 0.25 <= low <= high <= 4 * low
 
 
 def _agreement(axis_name: AxisName | None, shares: tuple[Array, Array], mass: Array | None) -> Agreement:
