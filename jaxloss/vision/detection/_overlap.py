@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import value_checks
-from jaxloss._floor.maths.numerics import binary_scale_of, divide, positive_part
+from jaxloss._floor.maths.numerics import binary_scale_of, divide
 from jaxloss._floor.typing import Array
 
 __all__ = ["Overlap", "beyond_union", "ensure_corners", "lack_of_overlap", "overlap"]
@@ -56,14 +56,21 @@ class Overlap(NamedTuple):
     """Whether the boxes are the same, and neither is inverted."""
 
 
+def _own(reach: Array, beyond: Array, length: Array) -> Array:
+    """What one interval has alone: ``beyond`` the other where they meet, else its length; where they touch, both.
+
+    Ends of integers are often equal. All slopes there are means of both sides, as are those of JAX's maximum, so that
+    those of the parts add up to that of the length.
+    """
+    return jnp.where(reach > 0, beyond, jnp.where(reach < 0, length, 0.5 * (beyond + length)))
+
+
 def _parts(low: Array, high: Array, other_low: Array, other_high: Array) -> _Parts:
     reach = jnp.minimum(high, other_high) - jnp.maximum(low, other_low)
-    meet = reach > 0
-    zero = jnp.zeros((), reach.dtype)
-    length, other_length = jnp.maximum(high - low, 0), jnp.maximum(other_high - other_low, 0)
-    first = jnp.where(meet, positive_part(high - other_high) + positive_part(other_low - low), length)
-    second = jnp.where(meet, positive_part(other_high - high) + positive_part(low - other_low), other_length)
-    parts = jnp.maximum(reach, zero), first, second, jnp.maximum(-reach, zero)
+    more = lambda x, y: jnp.maximum(x - y, 0)
+    first = _own(reach, more(high, other_high) + more(other_low, low), more(high, low))
+    second = _own(reach, more(other_high, high) + more(low, other_low), more(other_high, other_low))
+    parts = jnp.maximum(reach, 0), first, second, jnp.maximum(-reach, 0)
     hull = jax.lax.stop_gradient(sum(parts[1:], parts[0]))
     # One quotient, which is exact for a power of two: XLA on CPU stores each quotient that is used several times.
     up = 1 / binary_scale_of(hull, axis=())
