@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths.logarithms import log1p_near
 from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.reduction import blank, pool_mass, pool_root_mean_square, reduce
 from jaxloss._floor.spread import whole_pool
@@ -16,24 +19,35 @@ __all__ = ["mean_squared_log_error", "root_mean_squared_log_error"]
 
 @jax.custom_jvp
 def _log1p_difference(x: Array, y: Array) -> Array:
-    """``log1p(x) - log1p(y)`` without the cancellation: ``log1p`` of the relative gap to the smaller of the two."""
+    """``log1p(x) - log1p(y)`` without the cancellation: ``log1p`` of the relative gap to the smaller of the two.
+
+    NaN at -1 and below.
+    """
     low, high = jnp.minimum(x, y), jnp.maximum(x, y)
     sign = jnp.where(x < y, -jnp.ones((), x.dtype), jnp.ones((), x.dtype))
     gap = sign * (x - y) / (1 + low)
-    return sign * jnp.where(gap < 2.0**64, jnp.log1p(gap), jnp.log1p(high) - jnp.log1p(low))
+    # Not log1p of both: one logarithm, of a ratio that is taken by a power of two where the gap overflows.
+    close, inside = gap < 1, gap < 2.0**64
+    ratio = jnp.where(inside, 1 + gap, (2.0**-64 * (1 + high)) / (1 + low))
+    apart = jnp.log(ratio) + jnp.where(inside, 0.0, 64 * math.log(2.0))
+    # Other compilers have a loop for `log1p`, and store the longer series for value and slope.
+    near = jax.lax.platform_dependent(jnp.where(close, gap, 0.0), cpu=log1p_near, default=jnp.log1p)
+    return jnp.where(low > -1, sign * jnp.where(close, near, apart), jnp.nan)
 
 
 @_log1p_difference.defjvp
 def _log1p_difference_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     (x, y), (x_dot, y_dot) = primals, tangents
-    return _log1p_difference(x, y), x_dot / (1 + x) - y_dot / (1 + y)
+    return _log1p_difference(x, y), poison(x_dot / (1 + x) - y_dot / (1 + y), jnp.minimum(x, y) > -1)
 
 
 def _log_residual(predictions: Array, targets: Array) -> Array:
     """The difference of the logarithms; NaN in value and gradient at -1 and below."""
-    valid = (predictions > -1) & (targets > -1)
-    value_checks.ensure(lambda: valid, "predictions and targets must be greater than -1, where log1p ends")
-    return poison(_log1p_difference(predictions, targets), valid)
+    value_checks.ensure(
+        lambda: (predictions > -1) & (targets > -1),
+        "predictions and targets must be greater than -1, where log1p ends",
+    )
+    return _log1p_difference(predictions, targets)
 
 
 def mean_squared_log_error(

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.numerics import magnitude, trace_of_nan
+from jaxloss._floor.maths.numerics import magnitude
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -32,8 +32,9 @@ def standardize(residual: Array, scale: Scalar) -> Array:
 @jax.custom_jvp
 def _geman_mcclure(u: Array) -> Array:
     # For larger squares the quotient rounds to 1, and infinity over infinity would be NaN.
-    square = jnp.minimum(jnp.square(0.5 * u), 8 / float(jnp.finfo(u.dtype).eps))
-    return 2 * (square / (1 + square)) + trace_of_nan(u)
+    whole, most = jnp.square(0.5 * u), 8 / float(jnp.finfo(u.dtype).eps)
+    square = jnp.minimum(whole, most)
+    return jnp.where(whole > most, 2.0, 2 * (square / (1 + square)))
 
 
 @_geman_mcclure.defjvp

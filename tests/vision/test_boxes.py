@@ -89,6 +89,20 @@ def test_alpha_is_a_constant_of_differentiation() -> None:
         np.testing.assert_allclose(np.sum(np.asarray(slope) * along), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", LOSSES[:3])
+def test_slopes_at_equal_ends_are_means_of_both_sides(name: str) -> None:
+    """Boxes of whole numbers share ends and touch: there the loss has a kink. (CIoU adds a smooth term to DIoU.)"""
+    rng = np.random.default_rng(0)
+    low = rng.integers(0, 5, (2, 500, 2)).astype(float)
+    p, t = np.concatenate([low, low + rng.integers(1, 5, (2, 500, 2))], axis=-1)
+    with jax.enable_x64(True):
+        loss = jax.jit(lambda x: getattr(jaxloss, name)(x, jnp.asarray(t), reduction="none"))
+        slope = jax.jit(jax.grad(lambda x: jnp.sum(loss(x))))(jnp.asarray(p))
+        for place, step in enumerate(1e-6 * np.eye(4)):
+            expected = (loss(jnp.asarray(p + step)) - loss(jnp.asarray(p - step))) / 2e-6
+            np.testing.assert_allclose(slope[:, place], expected, atol=1e-5)
+
+
 def test_nearly_equal_boxes_keep_their_relative_accuracy() -> None:
     target = np.array([0.1, 0.2, 1.3, 1.9], np.float32)
     moved = target + np.array([1e-6, -2e-6, 3e-6, 1e-6], np.float32)

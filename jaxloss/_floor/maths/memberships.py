@@ -9,33 +9,21 @@ leaves a residue in a difference and none in a comparison.
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.maths.numerics import magnitude, positive_part
+from jaxloss._floor.maths.errors import apart
+from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.typing import Array
 
-__all__ = ["all_in_unit_interval", "apart_by_probs", "parts_by_logits", "parts_by_probs", "sums_by_logits"]
+__all__ = ["shares_by_logits", "shares_by_probs", "sums_by_logits", "sums_by_probs"]
 
 Pair = tuple[Array, Array]
-Parts = tuple[Array, Array, Array]
-
-
-def _legal(parts: Parts, *memberships: Array) -> Parts:
-    """``parts``, NaN where a membership is outside [0, 1]; by a factor, XLA on CPU sums them as a matrix product."""
-    for x in memberships:
-        least, extra, missed = (jnp.where((x >= 0) & (x <= 1), part, jnp.nan) for part in parts)
-        parts = least, extra, missed
-    return parts
-
-
-def all_in_unit_interval(memberships: Array, others: Array) -> Array:
-    """Whether all entries of the last axis of both are in [0, 1]; what it says of NaN may be either."""
-    # Behind a barrier, or XLA on CPU would store the minima for the sum of `apart_by_probs`.
-    first, second = jax.lax.optimization_barrier(jax.lax.stop_gradient((memberships, others)))
-    low = jnp.min(jnp.minimum(first, second), axis=-1, initial=0)
-    return (low >= 0) & (jnp.max(jnp.maximum(first, second), axis=-1, initial=1) <= 1)
+Sums = tuple[Array, Array, Array]
+Priced = tuple[Array, Array, Array, Array]
 
 
 def _terms(logits: Array, targets: Array) -> tuple[Array, Array, Array, Array]:
@@ -46,17 +34,21 @@ def _terms(logits: Array, targets: Array) -> tuple[Array, Array, Array, Array]:
     return more * (1 - targets), targets * less, small, more / (1 + small)
 
 
-def _sign(x: Array, y: Array) -> Array:
-    """The sign of ``x - y``, or NaN."""
-    one = jnp.ones((), x.dtype)
-    return jnp.where(x > y, one, jnp.where(x < y, -one, 0 * (y - x)))
+def _legal(values: Array, *memberships: Array) -> Array:
+    """``values``, NaN where a membership is outside [0, 1]; by a factor, XLA on CPU sums them as a matrix product."""
+    for x in memberships:
+        values = jnp.where((x >= 0) & (x <= 1), values, jnp.nan)
+    return values
 
 
-def _slope(logits: Array, targets: Array, logits_dot: Array) -> tuple[Array, Array]:
-    """The sign of ``sigmoid(z) - y`` and the derivative of the sigmoid."""
-    # Behind a barrier: XLA on CPU would store the exponentials for value and slope.
-    extra, missed, small, _ = _terms(jax.lax.optimization_barrier(logits), targets)
-    return _sign(extra, missed), small / jnp.square(1 + small) * logits_dot
+def _by_sign(x: Array, y: Array, above: Array, below: Array) -> Array:
+    """``above`` where ``x > y``, ``below`` where ``x < y``, 0 where they are equal, else NaN."""
+    return jnp.where(x > y, above, jnp.where(x < y, below, 0 * (y - x)))
+
+
+def _sigmoid_dot(logits: Array, logits_dot: Array) -> Array:
+    small = jnp.exp(-jnp.abs(logits))
+    return small / jnp.square(1 + small) * logits_dot
 
 
 def _least_dot(sign: Array, probs_dot: Array, targets_dot: Array) -> Array:
@@ -65,62 +57,95 @@ def _least_dot(sign: Array, probs_dot: Array, targets_dot: Array) -> Array:
     return share * probs_dot + (1 - share) * targets_dot
 
 
-def _sums_by_logits_jvp(primals: Pair, tangents: Pair) -> tuple[Pair, Pair]:
-    sign, probs_dot = _slope(*primals, tangents[0])
-    dots = _least_dot(sign, probs_dot, tangents[1]), sign * (probs_dot - tangents[1])
-    return sums_by_logits(*primals), (jnp.sum(dots[0], axis=-1), jnp.sum(dots[1], axis=-1))
+def _half_lead(logits: Array, targets: Array) -> Array:
+    """Half of ``sigmoid(z) - y``: full relative accuracy for a confident one, exactly 0 at equality."""
+    extra, missed, small, _ = _terms(logits, targets)
+    lead = jnp.where(extra == missed, jnp.zeros((), small.dtype), extra - missed)
+    return _legal(lead / (2 + 2 * small), targets)
+
+
+def _sums_by_logits_jvp(primals: Pair, tangents: Pair) -> tuple[Sums, Sums]:
+    logits, targets = primals
+    # XLA on CPU stores the lead for its sums, and its sign is read from there; the exponentials, which it would store
+    # for both, are computed again. Others would have to store the lead.
+    again = apart(logits)
+    shared = jax.lax.platform_dependent(logits, again, cpu=lambda own, _: own, default=lambda _, other: other)
+    half, one = _half_lead(shared, targets), jnp.ones((), logits.dtype)
+    sign, probs_dot = _by_sign(half, jnp.zeros((), half.dtype), one, -one), _sigmoid_dot(again, tangents[0])
+    least_dot, lead_dot = _least_dot(sign, probs_dot, tangents[1]), probs_dot - tangents[1]
+    both_dot, wrong_dot, more_dot = (jnp.sum(dot, axis=-1) for dot in (least_dot, sign * lead_dot, lead_dot))
+    return sums_by_logits(logits, targets), (both_dot, wrong_dot, more_dot)
 
 
 @with_rule(_sums_by_logits_jvp)
-def sums_by_logits(logits: Array, targets: Array) -> Pair:
-    """The sums of ``min(p, y)`` and ``|p - y|`` over the last axis, of the sigmoid.
+def sums_by_logits(logits: Array, targets: Array) -> Sums:
+    """The sums of ``min(p, y)``, ``|p - y|`` and ``p - y`` over the last axis, of the sigmoid, from one array.
 
     The distance has full relative accuracy for a confident one. The minimum is rounded relative to both memberships.
     """
-    extra, missed, small, _ = _terms(logits, targets)
-    lead = jnp.where((targets >= 0) & (targets <= 1), (extra - missed) / (1 + small), jnp.nan)
-    wrong = jnp.sum(magnitude(lead), axis=-1)
-    both = jnp.sum(targets, axis=-1) + 0.5 * (jnp.sum(lead, axis=-1) - wrong)
-    return both - jax.lax.stop_gradient(jnp.minimum(both, 0)), wrong
+    half = _half_lead(logits, targets)
+    wrong, more = 2 * jnp.sum(jnp.abs(half), axis=-1), 2 * jnp.sum(half, axis=-1)
+    both = jnp.sum(targets, axis=-1) + 0.5 * (more - wrong)
+    return both - jax.lax.stop_gradient(jnp.minimum(both, 0)), wrong, more
 
 
-def _apart_by_probs_jvp(primals: Pair, tangents: Pair) -> tuple[Pair, Pair]:
-    sign = _sign(*primals)
-    return apart_by_probs(*primals), (_least_dot(sign, *tangents), sign * (tangents[0] - tangents[1]))
+def _shares_dot(x: Array, y: Array, lead: Array, prices: Pair, probs_dot: Array, tangents: Priced) -> Pair:
+    """The derivatives of the two shares, where ``p - y``, or ``lead``, has the sign of ``x - y``."""
+    (alpha, beta), (_, targets_dot, alpha_dot, beta_dot) = map(apart, prices), tangents
+    one = jnp.ones((), x.dtype)
+    least_dot = _least_dot(_by_sign(x, y, one, -one), probs_dot, targets_dot)
+    wrong_dot = _by_sign(x, y, alpha, -beta) * (probs_dot - targets_dot)
+    return least_dot, wrong_dot + _by_sign(x, y, lead * alpha_dot, -lead * beta_dot)
 
 
-@with_rule(_apart_by_probs_jvp)
-def apart_by_probs(probs: Array, targets: Array) -> Pair:
-    """``(min(p, y), |p - y|)`` of any numbers, without a selection; at equality the slope of the distance is 0."""
-    return jnp.minimum(probs, targets), magnitude(probs - targets)
+def _shares_by_logits_jvp(primals: Priced, tangents: Priced) -> tuple[Pair, Pair]:
+    logits, targets, alpha, beta = primals
+    again = apart(logits)
+    extra, missed, small, _ = _terms(again, targets)
+    lead, probs_dot = (extra - missed) / (1 + small), _sigmoid_dot(again, tangents[0])
+    return shares_by_logits(*primals), _shares_dot(extra, missed, lead, (alpha, beta), probs_dot, tangents)
 
 
-def _parts_dot(sign: Array, probs_dot: Array, targets_dot: Array) -> Parts:
-    """The derivatives of ``min(p, y)`` and of the two excesses, which are 0 at equality."""
-    least_dot, lead_dot = _least_dot(sign, probs_dot, targets_dot), probs_dot - targets_dot
-    return least_dot, positive_part(sign) * lead_dot, -positive_part(-sign) * lead_dot
-
-
-def _parts_by_logits_jvp(primals: Pair, tangents: Pair) -> tuple[Parts, Parts]:
-    sign, probs_dot = _slope(*primals, tangents[0])
-    return parts_by_logits(*primals), _parts_dot(sign, probs_dot, tangents[1])
-
-
-@with_rule(_parts_by_logits_jvp)
-def parts_by_logits(logits: Array, targets: Array) -> Parts:
-    """``(min(p, y), max(p - y, 0), max(y - p, 0))`` of the sigmoid, each with full relative accuracy."""
+@with_rule(_shares_by_logits_jvp)
+def shares_by_logits(logits: Array, targets: Array, alpha: Array, beta: Array) -> Pair:
+    """``(min(p, y), alpha max(p - y, 0) + beta max(y - p, 0))`` of the sigmoid, each with full relative accuracy."""
     extra, missed, small, probs = _terms(logits, targets)
-    least, lead, lack = jnp.minimum(probs, targets), extra - missed, missed - extra
-    parts = least, positive_part(lead) / (1 + small), positive_part(lack) / (1 + small)
-    return _legal(parts, targets)
+    lead = (extra - missed) / (1 + small)
+    wrong = _by_sign(extra, missed, alpha * lead, -beta * lead)
+    return _legal(jnp.minimum(probs, targets), targets), _legal(wrong, targets)
 
 
-def _parts_by_probs_jvp(primals: Pair, tangents: Pair) -> tuple[Parts, Parts]:
-    return parts_by_probs(*primals), _parts_dot(_sign(*primals), *tangents)
+def _shares_by_probs_jvp(primals: Priced, tangents: Priced) -> tuple[Pair, Pair]:
+    probs, targets, alpha, beta = primals
+    dots = _shares_dot(probs, targets, probs - targets, (alpha, beta), tangents[0], tangents)
+    return shares_by_probs(*primals), dots
 
 
-@with_rule(_parts_by_probs_jvp)
-def parts_by_probs(probs: Array, targets: Array) -> Parts:
-    """``(min(p, y), max(p - y, 0), max(y - p, 0))``."""
-    parts = jnp.minimum(probs, targets), positive_part(probs - targets), positive_part(targets - probs)
-    return _legal(parts, probs, targets)
+@with_rule(_shares_by_probs_jvp)
+def shares_by_probs(probs: Array, targets: Array, alpha: Array, beta: Array) -> Pair:
+    """``(min(p, y), alpha max(p - y, 0) + beta max(y - p, 0))``; NaN in the second is enough for a quotient."""
+    lead = probs - targets
+    wrong = _by_sign(probs, targets, alpha * lead, -beta * lead)
+    return jnp.minimum(probs, targets), _legal(wrong, probs, targets)
+
+
+def _all_legal(*memberships: Array) -> Array:
+    """Whether all entries of the last axis of each are in [0, 1]; what it says of NaN may be either."""
+    extremes = ((jnp.min(x, axis=-1, initial=0), jnp.max(x, axis=-1, initial=1)) for x in memberships)
+    return functools.reduce(jnp.logical_and, ((low >= 0) & (high <= 1) for low, high in extremes))
+
+
+def _sums_by_probs_jvp(primals: Pair, tangents: Pair) -> tuple[Pair, Pair]:
+    one = jnp.ones((), primals[0].dtype)
+    sums = lambda probs, targets: tuple(jnp.sum(x, axis=-1) for x in shares_by_probs(probs, targets, one, one))
+    return jax.jvp(sums, primals, tangents)
+
+
+@with_rule(_sums_by_probs_jvp)
+def sums_by_probs(probs: Array, targets: Array) -> Pair:
+    """The sums of ``min(p, y)`` and ``|p - y|`` over the last axis.
+
+    The value alone stores no array, for which it reads both inputs more often. A gradient has room for one.
+    """
+    sums = jnp.sum(jnp.minimum(probs, targets), axis=-1), jnp.sum(jnp.abs(probs - targets), axis=-1)
+    return sums[0], poison(sums[1], _all_legal(probs, targets))

@@ -41,9 +41,9 @@ def _negative_log_sigmoids_jvp(
 @jax.custom_jvp
 def negative_log_sigmoid(logits: Array) -> Array:
     """``-log sigmoid(z)`` to full relative accuracy; one loop on a CPU, since a selection is its last step."""
-    up, size, small = logit_sides(logits)
-    rest = log1p_near(small)
-    return jnp.where(up, rest, size + rest)
+    size = jnp.abs(logits)  # not by a selection, which XLA on CPU would store for both of its uses
+    rest = log1p_near(jnp.exp(-size))
+    return jnp.where(logits >= 0, rest, size + rest)
 
 
 negative_log_sigmoid.defjvps(lambda tangent, _, logits: -jax.nn.sigmoid(-logits) * tangent)

@@ -13,43 +13,27 @@ import jax.numpy as jnp
 from jax.core import max_dim
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.memberships import (
-    all_in_unit_interval,
-    apart_by_probs,
-    parts_by_logits,
-    parts_by_probs,
-    sums_by_logits,
-)
-from jaxloss._floor.maths.numerics import divide, poison
+from jaxloss._floor.maths.memberships import shares_by_logits, shares_by_probs, sums_by_logits, sums_by_probs
+from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.reduction import divide_sums, hide
-from jaxloss._floor.spread import anywhere, mean_over
+from jaxloss._floor.spread import mean_over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Scalar
 from jaxloss.vision.segmentation._pixels import label_pool, mask_pool, pixel_mean
 
-__all__ = [
-    "Agreement",
-    "Overlap",
-    "disagree",
-    "label_overlap",
-    "logit_agreement",
-    "logit_overlap",
-    "miss",
-    "prob_agreement",
-    "prob_overlap",
-]
+__all__ = ["Agreement", "Overlap", "disagree", "label_overlap", "logit_agreement", "miss", "prices", "prob_agreement"]
 
 
 class Agreement(NamedTuple):
-    """Shares of the pixels for an index to which predicted too much and too little are the same, per pool."""
+    """Shares of the pixels, per pool."""
 
     both: Array
     """Predicted and in the target."""
     wrong: Array
-    """In one of the two only."""
+    """In one of the two only, at the price of predicted too much or too little."""
 
 
 class Overlap(NamedTuple):
-    """Shares of the pixels, per pool, and per class where there are classes."""
+    """Shares of the pixels, per pool and class."""
 
     both: Array
     """Predicted and in the target."""
@@ -59,9 +43,16 @@ class Overlap(NamedTuple):
     """In the target only: false negatives."""
 
 
+def prices(alpha: Scalar, beta: Scalar, dtype: jnp.dtype) -> tuple[Scalar, Scalar]:
+    """What false positives and false negatives cost."""
+    return checks.scalar("alpha", alpha, dtype, at_least=0), checks.scalar("beta", beta, dtype, at_least=0)
+
+
 def prob_agreement(
     probs: ArrayLike,
     targets: ArrayLike,
+    alpha: Scalar,
+    beta: Scalar,
     pixel_ndim: int,
     axis_name: AxisName | None,
     where: ArrayLike | None,
@@ -70,48 +61,52 @@ def prob_agreement(
     """The agreement of probabilities with masks, and the pools present."""
     probs, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, probs=probs, targets=targets)
     value_checks.ensure_probabilities(probs=probs)
-    # A pixel out of the domain spoils its pool, on every device: one NaN per pool instead of a selection per pixel.
-    legal = ~anywhere(axis_name, ~all_in_unit_interval(probs, targets))
-    both, wrong = (_mean_of_shares(axis_name, part, mass) for part in apart_by_probs(probs, targets))
-    return Agreement(poison(both, legal), wrong), present
+    alpha, beta = prices(alpha, beta, probs.dtype)
+    if mass is None and not axis_name and isinstance(alpha, float) and isinstance(beta, float) and alpha == beta:
+        both, wrong = (_over_count(total, targets, mass) for total in sums_by_probs(probs, targets))
+        return Agreement(both, alpha * wrong), present
+    each = (jnp.asarray(price, probs.dtype) for price in (alpha, beta))
+    return _agreement(axis_name, shares_by_probs(probs, targets, *each), mass), present
 
 
 def logit_agreement(
     logits: ArrayLike,
     targets: ArrayLike,
+    alpha: Scalar,
+    beta: Scalar,
     pixel_ndim: int,
     axis_name: AxisName | None,
     where: ArrayLike | None,
     weights: ArrayLike | None,
 ) -> tuple[Agreement, Array | None]:
     """The agreement of sigmoids with masks, and the pools present."""
-    logits, targets, mass, present = _logit_pool(pixel_ndim, axis_name, where, weights, logits, targets)
-    if axis_name or (mass is not None and mass.dtype != jnp.bool_):
-        both, extra, missed = (mean_over(axis_name, part, mass) for part in parts_by_logits(logits, targets))
-        return Agreement(both, extra + missed), present
-    both, wrong = (_over_count(total, targets, mass) for total in sums_by_logits(logits, targets))
-    return Agreement(both, wrong), present
-
-
-def _logit_pool(
-    pixel_ndim: int,
-    axis_name: AxisName | None,
-    where: ArrayLike | None,
-    weights: ArrayLike | None,
-    logits: ArrayLike,
-    targets: ArrayLike,
-) -> tuple[Array, Array, Array | None, Array | None]:
     logits, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, logits=logits, targets=targets)
-    if mass is not None and mass.dtype == jnp.bool_:
+    counted = mass is None or mass.dtype == jnp.bool_
+    if mass is not None and counted:
         logits = hide(mass, logits, fill=-jnp.inf)  # nothing is predicted of nothing, so that nothing is left to mask
-    return logits, targets, mass, present
+    alpha, beta = prices(alpha, beta, logits.dtype)
+    if counted and not axis_name and _near(alpha, beta):
+        both, wrong, more = (_over_count(total, targets, mass) for total in sums_by_logits(logits, targets))
+        wrong = alpha * wrong if alpha == beta else 0.5 * (alpha + beta) * wrong + 0.5 * (alpha - beta) * more
+        return Agreement(both, wrong), present
+    each = (jnp.asarray(price, logits.dtype) for price in (alpha, beta))
+    return _agreement(axis_name, shares_by_logits(logits, targets, *each), mass), present
 
 
-def _mean_of_shares(axis_name: AxisName | None, shares: Array, mass: Array | None) -> Array:
-    """`mean_over` of numbers in [0, 1] that are 0 where masked: their sum needs neither a scale nor a selection."""
+def _near(alpha: Scalar, beta: Scalar) -> bool:
+    """Whether the prices are such that sums rounded relative to all that is predicted and in the target will do."""
+    if not (isinstance(alpha, float) and isinstance(beta, float)):
+        return False
+    low, high = sorted((alpha, beta))
+    return 0.25 <= low <= high <= 4 * low
+
+
+def _agreement(axis_name: AxisName | None, shares: tuple[Array, Array], mass: Array | None) -> Agreement:
+    """The means of shares; those of prices near 1 are summed without a scale, and all are 0 where masked."""
     if axis_name or (mass is not None and mass.dtype != jnp.bool_):
-        return mean_over(axis_name, shares, mass)
-    return _over_count(jnp.sum(shares, axis=-1), shares, mass)
+        return Agreement(*(mean_over(axis_name, share, mass) for share in shares))
+    # What is 0 already is hidden: XLA on CPU has one loop for a selection and what is in front of it, blanks included.
+    return Agreement(*(_over_count(jnp.sum(hide(mass, share), axis=-1), share, mass) for share in shares))
 
 
 def _over_count(total: Array, shares: Array, mass: Array | None) -> Array:
@@ -119,37 +114,6 @@ def _over_count(total: Array, shares: Array, mass: Array | None) -> Array:
     if mass is None:
         return total / max_dim(shares.shape[-1], 1)
     return divide_sums(total, jnp.sum(mass, axis=-1, dtype=jnp.int32).astype(total.dtype))
-
-
-def _of_parts(axis_name: AxisName | None, parts: tuple[Array, ...], mass: Array | None) -> Overlap:
-    return Overlap(*(_mean_of_shares(axis_name, part, mass) for part in parts))
-
-
-def prob_overlap(
-    probs: ArrayLike,
-    targets: ArrayLike,
-    pixel_ndim: int,
-    axis_name: AxisName | None,
-    where: ArrayLike | None,
-    weights: ArrayLike | None,
-) -> tuple[Overlap, Array | None]:
-    """The overlap of probabilities with masks, and the pools present."""
-    probs, targets, mass, present = mask_pool(pixel_ndim, axis_name, where, weights, probs=probs, targets=targets)
-    value_checks.ensure_probabilities(probs=probs)
-    return _of_parts(axis_name, parts_by_probs(probs, targets), mass), present
-
-
-def logit_overlap(
-    logits: ArrayLike,
-    targets: ArrayLike,
-    pixel_ndim: int,
-    axis_name: AxisName | None,
-    where: ArrayLike | None,
-    weights: ArrayLike | None,
-) -> tuple[Overlap, Array | None]:
-    """The overlap of sigmoids with masks, and the pools present."""
-    logits, targets, mass, present = _logit_pool(pixel_ndim, axis_name, where, weights, logits, targets)
-    return _of_parts(axis_name, parts_by_logits(logits, targets), mass), present
 
 
 def label_overlap(
@@ -169,15 +133,12 @@ def label_overlap(
     return Overlap(*(pixel_mean(axis_name, part, mass) for part in (both, extra, missed))), present
 
 
-def disagree(agreement: Agreement, price: Scalar, smoothing: Scalar) -> Array:
-    """`miss` at the same price for too much and too little."""
+def disagree(agreement: Agreement, smoothing: Scalar) -> Array:
+    """`miss` of an agreement."""
     smoothing = checks.scalar("smoothing", smoothing, agreement.both.dtype, at_least=0)
-    wrong = price * agreement.wrong
-    return divide(wrong, agreement.both + wrong + smoothing)
+    return divide(agreement.wrong, agreement.both + agreement.wrong + smoothing)
 
 
 def miss(overlap: Overlap, alpha: Scalar, beta: Scalar, smoothing: Scalar) -> Array:
     """One minus the Tversky index; 0 with zero gradient where nothing is predicted of nothing."""
-    smoothing = checks.scalar("smoothing", smoothing, overlap.both.dtype, at_least=0)
-    wrong = alpha * overlap.extra + beta * overlap.missed
-    return divide(wrong, overlap.both + wrong + smoothing)
+    return disagree(Agreement(overlap.both, alpha * overlap.extra + beta * overlap.missed), smoothing)

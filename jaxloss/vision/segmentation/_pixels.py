@@ -13,19 +13,19 @@ from jaxloss._floor.reduction import blank, hide, plain_mean, weighted_mean
 from jaxloss._floor.spread import mass_over, mean_over, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName
 
-__all__ = ["class_mean", "label_pool", "mask_pool", "pixel_mean", "pooled"]
+__all__ = ["check_pixel_ndim", "class_mean", "flat", "label_pool", "mask_pool", "pixel_mean", "pooled"]
 
 Mass = Array | None
 
 
-def _flat(array: Array, pixel_ndim: int, event_ndim: int = 0) -> Array:
+def flat(array: Array, pixel_ndim: int, event_ndim: int = 0) -> Array:
     """The ``pixel_ndim`` axes before the event axes made one."""
     stop = array.ndim - event_ndim
     lead, pixels, event = array.shape[: stop - pixel_ndim], array.shape[stop - pixel_ndim : stop], array.shape[stop:]
     return array.reshape((*lead, math.prod(pixels), *event))
 
 
-def _check_pixel_ndim(pixel_ndim: int, shape: tuple[int, ...], name: str) -> None:
+def check_pixel_ndim(pixel_ndim: int, shape: tuple[int, ...], name: str) -> None:
     checks.whole("pixel_ndim", pixel_ndim)
     if pixel_ndim > len(shape):
         raise ValueError(f"{name} must have pixel_ndim={pixel_ndim} axes of pixels; found shape {shape}.")
@@ -37,7 +37,7 @@ def _check_pixel_ndim(pixel_ndim: int, shape: tuple[int, ...], name: str) -> Non
 
 
 def _flat_mask(where: ArrayLike | None, shape: tuple[int, ...], pixel_ndim: int) -> Array | None:
-    return None if where is None else _flat(checks.mask(where, shape), pixel_ndim)
+    return None if where is None else flat(checks.mask(where, shape), pixel_ndim)
 
 
 def _mass(
@@ -50,7 +50,7 @@ def _mass(
 ) -> tuple[Mass, Array | None]:
     """The mass of every pixel ``[..., N]`` and which pools have any; ``where`` is flat, ``weights`` are not."""
     if weights is not None:
-        weights = _flat(checks.example_weights(weights, shape, entries.dtype), pixel_ndim)
+        weights = flat(checks.example_weights(weights, shape, entries.dtype), pixel_ndim)
     return mass_over(axis_name, where, weights, entries)
 
 
@@ -66,9 +66,9 @@ def mask_pool(
     Whether the targets are in [0, 1] is asked under `checked` only.
     """
     first, targets = checks.values(**{**arrays, "targets": checks.marks(arrays["targets"])})
-    _check_pixel_ndim(pixel_ndim, first.shape, next(iter(arrays)))
+    check_pixel_ndim(pixel_ndim, first.shape, next(iter(arrays)))
     shape, where = first.shape, _flat_mask(where, first.shape, pixel_ndim)
-    first, targets = blank(where, _flat(first, pixel_ndim), _flat(targets, pixel_ndim))
+    first, targets = blank(where, flat(first, pixel_ndim), flat(targets, pixel_ndim))
     require_whole(axis_name, first.shape, first, targets)
     value_checks.ensure_probabilities(targets=targets)
     return first, targets, *_mass(axis_name, where, weights, shape, pixel_ndim, first)
@@ -88,10 +88,10 @@ def label_pool(
     label.
     """
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
-    _check_pixel_ndim(pixel_ndim, labels.shape, "labels")
+    check_pixel_ndim(pixel_ndim, labels.shape, "labels")
     shape, where = labels.shape, _flat_mask(where, labels.shape, pixel_ndim)
-    labels = hide(where, _flat(labels, pixel_ndim))
-    (logits,) = blank(where, _flat(logits, pixel_ndim, 1), event_ndim=1)
+    labels = hide(where, flat(labels, pixel_ndim))
+    (logits,) = blank(where, flat(logits, pixel_ndim, 1), event_ndim=1)
     require_whole(axis_name, labels.shape, logits, labels)
     num_classes = logits.shape[-1]
     value_checks.ensure_labels(labels, num_classes)
@@ -110,9 +110,9 @@ def pooled(
     weights: ArrayLike | None,
 ) -> tuple[Array, Array | None]:
     """The means over the pixels of losses ``[..., *pixels]``, 0 where masked, and which pools have any."""
-    flat, where = _flat(values, pixel_ndim), _flat_mask(where, values.shape, pixel_ndim)
-    mass, present = _mass(axis_name, where, weights, values.shape, pixel_ndim, flat)
-    return mean_over(axis_name, flat, mass), present
+    entries, where = flat(values, pixel_ndim), _flat_mask(where, values.shape, pixel_ndim)
+    mass, present = _mass(axis_name, where, weights, values.shape, pixel_ndim, entries)
+    return mean_over(axis_name, entries, mass), present
 
 
 def pixel_mean(axis_name: AxisName | None, values: Array, mass: Mass) -> Array:

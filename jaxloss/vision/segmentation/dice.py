@@ -56,8 +56,8 @@ def dice_loss(
         Wang et al. (2023), Dice Semimetric Losses: Optimizing the Dice Score with Soft Labels.
         https://arxiv.org/abs/2303.16296
     """
-    agreement, present = prob_agreement(probs, targets, pixel_ndim, axis_name, where, weights)
-    return reduce(disagree(agreement, 0.5, smoothing), where=present, reduction=reduction)
+    agreement, present = prob_agreement(probs, targets, 0.5, 0.5, pixel_ndim, axis_name, where, weights)
+    return reduce(disagree(agreement, smoothing), where=present, reduction=reduction)
 
 
 def sigmoid_dice_loss(
@@ -105,8 +105,8 @@ def sigmoid_dice_loss(
         Wang et al. (2023), Dice Semimetric Losses: Optimizing the Dice Score with Soft Labels.
         https://arxiv.org/abs/2303.16296
     """
-    agreement, present = logit_agreement(logits, targets, pixel_ndim, axis_name, where, weights)
-    return reduce(disagree(agreement, 0.5, smoothing), where=present, reduction=reduction)
+    agreement, present = logit_agreement(logits, targets, 0.5, 0.5, pixel_ndim, axis_name, where, weights)
+    return reduce(disagree(agreement, smoothing), where=present, reduction=reduction)
 
 
 def softmax_dice_loss(

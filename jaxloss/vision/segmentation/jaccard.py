@@ -56,8 +56,8 @@ def jaccard_loss(
         Wang et al. (2023), Jaccard Metric Losses: Optimizing the Jaccard Index with Soft Labels.
         https://arxiv.org/abs/2302.05666
     """
-    agreement, present = prob_agreement(probs, targets, pixel_ndim, axis_name, where, weights)
-    return reduce(disagree(agreement, 1.0, smoothing), where=present, reduction=reduction)
+    agreement, present = prob_agreement(probs, targets, 1.0, 1.0, pixel_ndim, axis_name, where, weights)
+    return reduce(disagree(agreement, smoothing), where=present, reduction=reduction)
 
 
 def sigmoid_jaccard_loss(
@@ -105,8 +105,8 @@ def sigmoid_jaccard_loss(
         Wang et al. (2023), Jaccard Metric Losses: Optimizing the Jaccard Index with Soft Labels.
         https://arxiv.org/abs/2302.05666
     """
-    agreement, present = logit_agreement(logits, targets, pixel_ndim, axis_name, where, weights)
-    return reduce(disagree(agreement, 1.0, smoothing), where=present, reduction=reduction)
+    agreement, present = logit_agreement(logits, targets, 1.0, 1.0, pixel_ndim, axis_name, where, weights)
+    return reduce(disagree(agreement, smoothing), where=present, reduction=reduction)
 
 
 def softmax_jaccard_loss(

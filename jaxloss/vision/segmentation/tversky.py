@@ -6,7 +6,7 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import power
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.vision.segmentation._overlap import Overlap, label_overlap, logit_overlap, miss, prob_overlap
+from jaxloss.vision.segmentation._overlap import disagree, label_overlap, logit_agreement, miss, prices, prob_agreement
 from jaxloss.vision.segmentation._pixels import class_mean
 
 __all__ = ["sigmoid_tversky_loss", "softmax_tversky_loss", "tversky_loss"]
@@ -67,8 +67,8 @@ def tversky_loss(
         Abraham and Khan (2019), A Novel Focal Tversky Loss Function with Improved Attention U-Net for Lesion
         Segmentation (gamma). https://arxiv.org/abs/1810.07842
     """
-    overlap, present = prob_overlap(probs, targets, pixel_ndim, axis_name, where, weights)
-    return reduce(_focal_miss(overlap, alpha, beta, gamma, smoothing), where=present, reduction=reduction)
+    agreement, present = prob_agreement(probs, targets, alpha, beta, pixel_ndim, axis_name, where, weights)
+    return reduce(_focal(disagree(agreement, smoothing), gamma), where=present, reduction=reduction)
 
 
 def sigmoid_tversky_loss(
@@ -124,8 +124,8 @@ def sigmoid_tversky_loss(
         Abraham and Khan (2019), A Novel Focal Tversky Loss Function with Improved Attention U-Net for Lesion
         Segmentation (gamma). https://arxiv.org/abs/1810.07842
     """
-    overlap, present = logit_overlap(logits, targets, pixel_ndim, axis_name, where, weights)
-    return reduce(_focal_miss(overlap, alpha, beta, gamma, smoothing), where=present, reduction=reduction)
+    agreement, present = logit_agreement(logits, targets, alpha, beta, pixel_ndim, axis_name, where, weights)
+    return reduce(_focal(disagree(agreement, smoothing), gamma), where=present, reduction=reduction)
 
 
 def softmax_tversky_loss(
@@ -184,12 +184,10 @@ def softmax_tversky_loss(
         Segmentation (gamma). https://arxiv.org/abs/1810.07842
     """
     overlap, present = label_overlap(logits, labels, pixel_ndim, axis_name, where, weights)
-    values = class_mean(_focal_miss(overlap, alpha, beta, gamma, smoothing), class_weights)
+    missed = miss(overlap, *prices(alpha, beta, overlap.both.dtype), smoothing)
+    values = class_mean(_focal(missed, gamma), class_weights)
     return reduce(values, where=present, reduction=reduction)
 
 
-def _focal_miss(overlap: Overlap, alpha: Scalar, beta: Scalar, gamma: Scalar, smoothing: Scalar) -> Array:
-    alpha = checks.scalar("alpha", alpha, overlap.both.dtype, at_least=0)
-    beta = checks.scalar("beta", beta, overlap.both.dtype, at_least=0)
-    gamma = checks.scalar("gamma", gamma, overlap.both.dtype, above=0)
-    return power(miss(overlap, alpha, beta, smoothing), gamma)
+def _focal(missed: Array, gamma: Scalar) -> Array:
+    return power(missed, checks.scalar("gamma", gamma, missed.dtype, above=0))
