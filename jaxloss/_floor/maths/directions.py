@@ -109,7 +109,7 @@ def _of_scaled(pair: Callable[[], tuple[Array, ...]], *squares: Array) -> _Rows:
     lack = jnp.where(none, 0 * one, _lack(length, other))
     (x, y), (u, v), (z, w) = pair(), pair(), pair()
     half_chord = 0.5 * _square((x - y) + y * lack[..., None]) / length
-    half_chord = jnp.where(none & jnp.isfinite(half_chord), one, half_chord)
+    half_chord = jnp.where(none, one + 0 * half_chord, half_chord)  # NaN and infinity beside a vector of 0 are no 1
     gap, other_gap = jnp.sum((u - v) * u, axis=-1), jnp.sum((z - w) * w, axis=-1)
     return _Rows(half_chord, one, one, square, other_square, gap, other_gap)
 
