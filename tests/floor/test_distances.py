@@ -43,7 +43,7 @@ def test_rows_do_not_meet(mapped, rng):
     """A row that is equal, NaN or huge leaves the others alone, and a masked one has no part in anything."""
     x, y = pairs(rng)
     x[1], y[2, 3], x[3] = y[1], np.nan, 5e37
-    where = np.array([True, True, True, True, False])
+    where = jnp.array([True, True, True, True, False])
     x[4], y[4] = np.inf, np.inf
     of_rows = jax.vmap(euclidean_distance) if mapped else euclidean_distance
     loss = lambda x, y: jnp.sum(jnp.sin(of_rows(x, y, where)))
