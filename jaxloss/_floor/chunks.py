@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.typing import Array
 
-__all__ = ["by_rows", "chunk_rows", "fold_rows"]
+__all__ = ["FEWEST", "by_rows", "chunk_rows", "fold_rows"]
 
 PAIRS = 2**22
 """Default number of pairs in a chunk: 16 MiB of float32, which stay on the chip on a TPU; on a CPU, more are slower."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from jaxloss._floor.typing import Array
 
-__all__ = ["Note", "note_of", "take_note", "taking_notes"]
+__all__ = ["Note", "note_of", "notes_are_taken", "take_note", "taking_notes"]
 
 
 class Note(NamedTuple):
@@ -35,6 +35,11 @@ def taking_notes() -> Iterator[None]:
         yield
     finally:
         _notes.reset(token)
+
+
+def notes_are_taken() -> bool:
+    """Whether anybody asks for the losses behind a mean, which then has to be made of them."""
+    return _notes.get() is not None
 
 
 def take_note(result: Array, values: Array, mass: Array | None) -> Array:

@@ -9,6 +9,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
+from jaxloss.representation._cosine_means import is_made_at_once, mean_of_cosines
 from jaxloss.representation._cosines import of_cosines
 from jaxloss.representation._groups import Crowd, gathered, matched, present, similarities, unit
 from jaxloss.representation._off_diagonal import log_sum_of_strangers, sum_of_strangers
@@ -39,6 +40,14 @@ def _both_ways(x: Array, y: Array, tau: Scalar, crowd: Crowd) -> Array:
 
 def _repelled(logits: Array, first: Array | int, bias: Array) -> Array:
     return sum_of_strangers(numerics.softplus(logits + bias), first)
+
+
+def _infonce_of_rows(logits: Array, own: Array, first: Array) -> Array:
+    return numerics.softplus(log_sum_of_strangers(logits, first) - own)
+
+
+def _siglip_of_rows(logits: Array, own: Array, first: Array, bias: Array) -> Array:
+    return numerics.softplus(-(own + bias)) + _repelled(logits, first, bias)
 
 
 def infonce_loss(
@@ -85,6 +94,9 @@ def infonce_loss(
     queries, keys, crowd = matched(where, axis_name, ring, chunk_size, queries=queries, keys=keys)
     tau = checks.scalar("temperature", temperature, queries.dtype, above=0)
     if (chunk := crowd.pieces(queries, keys)) is not None:
+        if is_made_at_once(reduction):
+            counted = crowd.keep, weights, reduction
+            return mean_of_cosines(_infonce_of_rows, queries, keys, tau, *counted, chunk)
         strangers, own, _ = of_cosines(log_sum_of_strangers, queries, keys, tau, crowd.keep, chunk)
         values = numerics.softplus(strangers - own)
     else:
@@ -194,6 +206,9 @@ def siglip_loss(
     tau = checks.scalar("temperature", temperature, images.dtype, above=0)
     bias = jnp.asarray(checks.scalar("bias", bias, images.dtype), images.dtype)
     if (chunk := crowd.pieces(images, texts)) is not None:
+        if is_made_at_once(reduction):
+            counted = crowd.keep, weights, reduction
+            return mean_of_cosines(_siglip_of_rows, images, texts, tau, *counted, chunk, bias)
         repelled, own, _ = of_cosines(_repelled, images, texts, tau, crowd.keep, chunk, bias)
     else:
         images, texts = unit(images) / tau, unit(texts)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.distances import vector_norm
+from jaxloss._floor.maths.distances import euclidean_distance
 from jaxloss._floor.reduction import divide_sums, reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
@@ -134,7 +134,7 @@ def _distance_to(x: Array, everybody: Array, chosen: Array) -> Array:
     if not x.shape[-2]:
         return jnp.sum(x, axis=-1)
     others = jnp.take_along_axis(everybody, chosen[..., None], axis=-2, mode="promise_in_bounds")
-    return vector_norm(x - others)
+    return euclidean_distance(x, others)
 
 
 def batch_semi_hard_triplet_loss(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.distances import vector_norm
+from jaxloss._floor.maths.distances import euclidean_distance
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.regression.correlations import cosine_distance
@@ -16,14 +16,16 @@ __all__ = ["contrastive_loss", "cosine_embedding_loss", "hinge_embedding_loss"]
 
 def _pairs(
     where: ArrayLike | None, anchors: ArrayLike, others: ArrayLike, targets: ArrayLike
-) -> tuple[Array, Array, Array]:
-    """The two embeddings of each pair in the working dtype, blanked where masked, and the targets, checked."""
+) -> tuple[Array, Array, Array, Array | None]:
+    """The two embeddings of each pair, its target, 1 where masked, and which pairs are kept; None if all are."""
     anchors, others = checks.values(anchors=anchors, others=others)
     (targets,) = checks.numeric(targets=targets)
     checks.with_axes("features", anchors=anchors)
     checks.has_shape(anchors.shape[:-1], "anchors.shape[:-1], the feature axis is last", targets=targets)
-    anchors, others = blank(where, anchors, others, event_ndim=1)
-    return anchors, others, hide(where, targets, fill=1)
+    if not jnp.issubdtype(others.dtype, jnp.floating):
+        (others,) = promote(others)
+    keep = None if where is None else checks.mask(where, targets.shape)
+    return anchors, others, hide(keep, targets, fill=1), keep
 
 
 def _sided(targets: Array, distance: Array, dissimilar_target: int) -> tuple[Array, Array]:
@@ -80,9 +82,10 @@ def contrastive_loss(
         Hadsell, Chopra and LeCun (2006), Dimensionality Reduction by Learning an Invariant Mapping.
         https://doi.org/10.1109/CVPR.2006.100
     """
-    anchors, others, targets = _pairs(where, anchors, others, targets)
-    margin = checks.scalar("margin", margin, anchors.dtype, above=0)
-    similar, distance = _sided(targets, vector_norm(anchors - others), 0)
+    anchors, others, targets, keep = _pairs(where, anchors, others, targets)
+    distance = euclidean_distance(anchors, others, keep)
+    margin = checks.scalar("margin", margin, distance.dtype, above=0)
+    similar, distance = _sided(targets, distance, 0)
     values = jnp.square(jnp.where(similar, distance, numerics.positive_part(margin - distance)))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -129,9 +132,11 @@ def cosine_embedding_loss(
         Salvador et al. (2017), Learning Cross-Modal Embeddings for Cooking Recipes and Food Images.
         https://doi.org/10.1109/CVPR.2017.327
     """
-    anchors, others, targets = _pairs(where, anchors, others, targets)
-    margin = checks.scalar("margin", margin, anchors.dtype, at_least=-1, at_most=1)
-    similar, apart = _sided(targets, cosine_distance(anchors, others, reduction="none"), -1)
+    anchors, others, targets, keep = _pairs(where, anchors, others, targets)
+    anchors, others = blank(keep, anchors, others, event_ndim=1)
+    apart = cosine_distance(anchors, others, reduction="none")
+    margin = checks.scalar("margin", margin, apart.dtype, at_least=-1, at_most=1)
+    similar, apart = _sided(targets, apart, -1)
     values = jnp.where(similar, apart, numerics.positive_part(1 - apart - margin))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 

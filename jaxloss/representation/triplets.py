@@ -8,18 +8,19 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.distances import vector_norm
-from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.maths.distances import euclidean_distance, vector_distance
+from jaxloss._floor.reduction import promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = ["soft_margin_triplet_loss", "triplet_margin_loss"]
 
 
-def _triplets(where: ArrayLike | None, **embeddings: ArrayLike) -> tuple[Array, ...]:
+def _triplets(where: ArrayLike | None, **embeddings: ArrayLike) -> tuple[list[Array], Array | None]:
+    """The three embeddings, and which triplets are kept; None if all are."""
     arrays = dict(zip(embeddings, checks.floating(**embeddings), strict=True))
     checks.with_axes("features", anchors=arrays["anchors"])
     checks.same_shape(**arrays)
-    return blank(where, *arrays.values(), event_ndim=1)
+    return list(arrays.values()), None if where is None else checks.mask(where, arrays["anchors"].shape[:-1])
 
 
 def triplet_margin_loss(
@@ -70,12 +71,13 @@ def triplet_margin_loss(
         Balntas et al. (2016), Learning Local Feature Descriptors with Triplets (the swap).
         https://doi.org/10.5244/C.30.119
     """
-    anchors, positives, negatives = _triplets(where, anchors=anchors, positives=positives, negatives=negatives)
-    margin = checks.scalar("margin", margin, anchors.dtype, above=0)
-    degree = checks.scalar("norm_degree", norm_degree, anchors.dtype, at_least=1, below=math.inf)
-    near, far = vector_norm(anchors - positives, degree), vector_norm(anchors - negatives, degree)
+    (a, p, n), keep = _triplets(where, anchors=anchors, positives=positives, negatives=negatives)
+    dtype = promote(a, p, n)[0].dtype
+    margin = checks.scalar("margin", margin, dtype, above=0)
+    degree = checks.scalar("norm_degree", norm_degree, dtype, at_least=1, below=math.inf)
+    near, far = vector_distance(a, p, keep, degree), vector_distance(a, n, keep, degree)
     if swap:
-        far = jnp.minimum(far, vector_norm(positives - negatives, degree))
+        far = jnp.minimum(far, vector_distance(p, n, keep, degree))
     values = numerics.positive_part(margin + (near - far))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -116,6 +118,6 @@ def soft_margin_triplet_loss(
         Hermans, Beyer and Leibe (2017), In Defense of the Triplet Loss for Person Re-Identification.
         https://arxiv.org/abs/1703.07737
     """
-    anchors, positives, negatives = _triplets(where, anchors=anchors, positives=positives, negatives=negatives)
-    values = numerics.softplus(vector_norm(anchors - positives) - vector_norm(anchors - negatives))
+    (a, p, n), keep = _triplets(where, anchors=anchors, positives=positives, negatives=negatives)
+    values = numerics.softplus(euclidean_distance(a, p, keep) - euclidean_distance(a, n, keep))
     return reduce(values, where=where, weights=weights, reduction=reduction)

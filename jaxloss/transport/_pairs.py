@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.chunks import by_rows, chunk_rows
+from jaxloss._floor.chunks import FEWEST, by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.spread import first_row, own_rows, summed
 from jaxloss._floor.typing import Array, AxisName
@@ -49,17 +49,13 @@ def pair_means(
     x, y, gap = x - here, y - there, here - there
     of_scale = lambda squares: of(squares, scale)
 
-    def total(z: Array, w: Array, some: Array, masses: Array, ends: tuple[Array, Array] | None) -> Array:
-        """Over the rows of ``z``, with masses ``some``, and all points of ``w``."""
+    def total(z: Array, w: Array, some: Array, masses: Array, lengths: Array, all_lengths: Array) -> Array:
+        """Over the rows of ``z``, with masses ``some``, and all points of ``w``; their squared lengths come last."""
         axis = z.ndim - 2
         points, columns = own_rows(axis_name, z, -2), w.shape[-2]
         size = points.shape[-2]
         begin = first_row(axis_name, size)
         chunk = chunk_rows(chunk_size, size, NUMBERS * columns * math.prod(z.shape[:-2]))
-        lengths = by_rows(_own_lengths, chunk, points, axis)
-        all_lengths = lengths if z is w and not axis_name else by_rows(_own_lengths, min(chunk, size), w, axis)
-        if ends is not None:
-            lengths, all_lengths = lengths + own_rows(axis_name, ends[0]), all_lengths + ends[1]
 
         def block(rows: tuple[Array, Array, Array], first: Array) -> Array:
             points, lengths, shares = rows
@@ -73,17 +69,21 @@ def pair_means(
                 squares = jnp.where(alone, jnp.zeros((), squares.dtype), squares)
             return shares * jnp.sum(masses[..., None, :] * of_scale(squares), axis=-1)
 
-        each = by_rows(block, chunk, (points, lengths, own_rows(axis_name, some)), axis)
+        each = by_rows(block, chunk, (points, own_rows(axis_name, lengths), own_rows(axis_name, some)), axis)
         return summed(axis_name, jnp.sum(each, axis=-1))
 
     half = 0.5 * jnp.sum(jnp.square(gap), axis=-1)
-    ends = half + 2 * jnp.sum(x * gap, axis=-1), half - 2 * jnp.sum(y * gap, axis=-1)
-    return PairMeans(total(x, y, a, b, ends), total(x, x, a, a, None), total(y, y, b, b, None))
+    own, other = (_squared_lengths(points, chunk_size) for points in (x, y))
+    ends = own + (half + 2 * jnp.sum(x * gap, axis=-1)), other + (half - 2 * jnp.sum(y * gap, axis=-1))
+    return PairMeans(total(x, y, a, b, *ends), total(x, x, a, a, own, own), total(y, y, b, b, other, other))
 
 
 def _products(x: Array, y: Array) -> Array:
     return jnp.matmul(x, jnp.swapaxes(y, -1, -2), precision=jax.lax.Precision.HIGHEST)
 
 
-def _own_lengths(points: Array, _: Array) -> Array:
-    return jnp.diagonal(_products(points, points), axis1=-2, axis2=-1)
+def _squared_lengths(points: Array, chunk_size: int | None) -> Array:
+    """From products of points with themselves, of which few are made for the diagonal."""
+    chunk = chunk_rows(FEWEST if chunk_size is None else chunk_size, points.shape[-2], 1)
+    diagonal = lambda some, _: jnp.diagonal(_products(some, some), axis1=-2, axis2=-1)
+    return by_rows(diagonal, chunk, points, points.ndim - 2)

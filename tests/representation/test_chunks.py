@@ -72,6 +72,28 @@ def test_chunks_are_one_piece(name: str) -> None:
             assert_trees_close(results(chunk_size), whole, 1e-12, f"{name}, chunks of {chunk_size}")
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("name", ["infonce_loss", "siglip_loss"])
+def test_gradients_made_with_the_value(name: str, reduction: str) -> None:
+    """By everything that may be differentiated, twice, and inside of a loop, where JAX forgets rules of derivatives."""
+    with jax.enable_x64(True):
+        x, y = _sets((7, 3), jnp.float64)
+        args = (x.at[2].set(0), y, jnp.float64(0.3), jnp.arange(7.0) + 1)
+
+        def results(chunk_size: int) -> Any:
+            def loss(x: Any, y: Any, temperature: Any, weights: Any) -> Any:
+                tail = {"where": jnp.arange(7) != 4, "weights": weights, "reduction": reduction}
+                return getattr(jaxloss, name)(x, y, temperature=temperature, chunk_size=chunk_size, **tail)
+
+            def repeated(*args: Any) -> Any:
+                return jax.lax.scan(lambda total, _: (total + loss(*args), None), 0.0, None, length=2)[0]
+
+            some = tuple(jax.value_and_grad(loss, place)(*args) for place in range(4))
+            return some, jax.jvp(loss, args, args), *(jax.hessian(f, (0, 1, 2, 3))(*args) for f in (loss, repeated))
+
+        assert_trees_close(results(3), results(7), 1e-11, name)
+
+
 @pytest.mark.parametrize("ring", [False, True], ids=["gather", "ring"])
 @pytest.mark.parametrize("name", MATCHED)
 def test_chunks_of_the_rows_of_a_device(name: str, ring: bool) -> None:
