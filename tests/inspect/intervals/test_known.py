@@ -38,6 +38,8 @@ WAYS = {
     "negative_log_sigmoid": [(_ANY, 0, ())],
     "negative_log_sigmoids": [(_ANY, 0, ())],
     "sigmoid_sides": [(_ANY, 0, ())],
+    "log1p_near": [((-0.5, 1.0), 0, ())],
+    "_if_valid": [(_ANY, 0, (True,))],
     "gap": [(_POSITIVE, 0, (2.0, None)), (_POSITIVE, 1, (2.0, None))],
     "_miss": [(_ANY, 0, (1.0,)), (_ANY, 0, (0.25,))],
     "_log1p_difference": [((-0.9, 30.0), 0, (2.0,)), ((-0.9, 30.0), 1, (2.0,))],

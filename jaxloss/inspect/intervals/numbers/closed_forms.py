@@ -107,6 +107,11 @@ def miss(z: Jet, target: Jet) -> Outputs:
     return (jets.add(jets.multiply(target, down), jets.multiply(rest, up)),)
 
 
+def log1p(x: Jet) -> Outputs:
+    """``log(1 + x)``."""
+    return (compose(SMOOTH["log1p"], x),)
+
+
 def log1p_difference(x: Jet, y: Jet) -> Outputs:
     """``log1p(x) - log1p(y)``, for a constant on one side ``log1p`` of the relative gap to it."""
     for moving, fixed, sign in ((x, y, 1.0), (y, x, -1.0)):
