@@ -17,9 +17,9 @@ Two matched sets (such as `jaxloss.infonce_loss` and `jaxloss.clip_loss`)
 ``chunk_size``
     Number of rows per chunk, >= 1, static: so many anchors at a time are compared with all examples, and memory grows
     with the size of a chunk instead of the square of the batch. The numbers are the same, rounding apart, and so is the
-    choice of forward and reverse mode. A chunk is computed again for the gradient; InfoNCE and SigLIP make that of a
-    mean or a sum together with the value. None takes all anchors at once if there are at most 4 million pairs, and
-    otherwise so many that a chunk has about 4 million pairs, but at least 128.
+    choice of forward and reverse mode. A chunk is computed again for the gradient; outside of an objective, InfoNCE and
+    SigLIP make the gradient of a mean or a sum together with the value. None takes all anchors at once if there are at
+    most 4 million pairs, and otherwise so many that a chunk has about 4 million pairs, but at least 128.
 ``ring``
     With ``axis_name``: hand the rows of the devices on around a ring instead of gathering them, so that a device holds
     its own rows and those of one other, and the products of these, at a time. The same numbers for less memory; in

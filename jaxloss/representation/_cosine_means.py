@@ -21,6 +21,7 @@ from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.notes import notes_are_taken
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss.representation._cosines import Sets
 from jaxloss.representation._directions import Directed, directed, direction, direction_again
 from jaxloss.representation._groups import present, similarities
 
@@ -31,16 +32,6 @@ class _Plan(NamedTuple):
     of_rows: Callable[..., Array]
     reduction: Reduction
     chunk: int
-
-
-class _Sets(NamedTuple):
-    """Rows, the others and their directions, the temperature, and numbers that go with the logits."""
-
-    some: Directed
-    others: Directed
-    known: Array
-    tau: Array
-    more: tuple[Array, ...]
 
 
 class _Counted(NamedTuple):
@@ -80,7 +71,7 @@ def mean_of_cosines(
         *more: Numbers that may be differentiated.
     """
     some, others, tau = directed(x), directed(y), jnp.asarray(tau, x.dtype)
-    sets = _Sets(some, others, direction(others), tau, more)
+    sets = Sets(some, others, direction(others), tau, more)
     counted = _Counted(keep, None if weights is None else checks.example_weights(weights, x.shape[:-1], x.dtype))
     axes = {axis for leaf in jax.tree.leaves((sets, counted)) for axis in varying_axes(leaf)}
     return _mean(_Plan(of_rows, reduction, chunk), *vary_over((sets, counted), tuple(sorted(axes))))
@@ -91,7 +82,7 @@ def _reduced(plan: _Plan, values: Array, counted: _Counted) -> Array:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _mean(plan: _Plan, sets: _Sets, counted: _Counted) -> Array:
+def _mean(plan: _Plan, sets: Sets, counted: _Counted) -> Array:
     def block(carry: tuple[()], rows: Any, first: Array) -> tuple[tuple[()], Array]:
         return carry, _of_chunk(plan, sets, counted.keep, first, *rows)[0]
 
@@ -99,7 +90,7 @@ def _mean(plan: _Plan, sets: _Sets, counted: _Counted) -> Array:
     return _reduced(plan, fold_rows(block, plan.chunk, rows, sets.known.ndim - 2, ())[1], counted)
 
 
-def _mean_jvp(plan: _Plan, primals: tuple[_Sets, _Counted], tangents: tuple[_Sets, _Counted]) -> tuple[Array, Array]:
+def _mean_jvp(plan: _Plan, primals: tuple[Sets, _Counted], tangents: tuple[Sets, _Counted]) -> tuple[Array, Array]:
     (sets, counted), (dot, counted_dot) = primals, tangents
     # The mean is linear in the losses of the rows.
     shares = jax.grad(_reduced, 1)(plan, jnp.zeros_like(sets.known[..., 0]), counted)
@@ -130,7 +121,7 @@ _mean.defjvp(_mean_jvp, symbolic_zeros=True)
 
 
 def _of_chunk(
-    plan: _Plan, sets: _Sets, keep: Array | None, first: Array, some: Directed, theirs: Directed, kept: Array | None
+    plan: _Plan, sets: Sets, keep: Array | None, first: Array, some: Directed, theirs: Directed, kept: Array | None
 ) -> tuple[Array, Callable[[Array], tuple[Any, ...]]]:
     """The losses of a chunk of rows, and what gives the gradient by rows, their own logits, directions and numbers."""
 

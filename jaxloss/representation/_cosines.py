@@ -30,7 +30,7 @@ from jaxloss.representation._off_diagonal import (
     total_of_strangers,
 )
 
-__all__ = ["of_cosines"]
+__all__ = ["Sets", "of_cosines"]
 
 Rows = Callable[..., Array]
 
@@ -41,7 +41,7 @@ class _Plan(NamedTuple):
     chunk: int
 
 
-class _Sets(NamedTuple):
+class Sets(NamedTuple):
     """Rows, the others and their directions, the temperature, and numbers that go with the logits."""
 
     some: Directed
@@ -78,12 +78,12 @@ def of_cosines(
         strangers of each column, else 0; each ``[..., N]``.
     """
     some, others = directed(x), directed(y)
-    sets = _Sets(some, others, direction(others), jnp.asarray(tau, x.dtype), more)
+    sets = Sets(some, others, direction(others), jnp.asarray(tau, x.dtype), more)
     return _of_cosines(_Plan(of_logits, both_ways, chunk), sets, keep)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _of_cosines(plan: _Plan, sets: _Sets, keep: Array | None) -> tuple[Array, Array, Array]:
+def _of_cosines(plan: _Plan, sets: Sets, keep: Array | None) -> tuple[Array, Array, Array]:
     def block(carry: tuple[Array, Array], rows: Any, first: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         some, counterparts, kept = rows
         mine = direction(some) / sets.tau
@@ -99,7 +99,7 @@ def _of_cosines(plan: _Plan, sets: _Sets, keep: Array | None) -> tuple[Array, Ar
 
 @_of_cosines.defjvp
 def _of_cosines_jvp(
-    plan: _Plan, primals: tuple[_Sets, Any], tangents: tuple[_Sets, Any]
+    plan: _Plan, primals: tuple[Sets, Any], tangents: tuple[Sets, Any]
 ) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]:
     (sets, keep), (dot, _) = primals, tangents
     values, own, back = _of_cosines(plan, sets, keep)
@@ -122,7 +122,7 @@ def _of_cosines_jvp(
 
 
 def _slope_of_rows(
-    plan: _Plan, sets: tuple[_Sets, _Sets], logits: Array, values: Array, slope: Array, first: Array
+    plan: _Plan, sets: tuple[Sets, Sets], logits: Array, values: Array, slope: Array, first: Array
 ) -> Array:
     """The tangent of ``values`` by that of the logits and of the numbers that go with them."""
     if plan.of_logits is log_sum_of_strangers:  # with its value, which is not to be summed up again

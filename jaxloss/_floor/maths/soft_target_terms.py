@@ -86,7 +86,7 @@ def _quick_terms(logits: Array, targets: Array, where: Array | None) -> Terms:
     # Neither summand is negative: nothing cancels.
     value = asked * spread + jnp.sum((top[..., None] - raised) * shares, axis=-1)
     terms = value, spread, top = tuple(hide(where, x) for x in (value, spread, top))
-    # The value is not finite where the spread is not, and 0 times it is then NaN.
+    # The value is not finite where the spread is not. 0 times a finite number is 0 exactly, and NaN otherwise.
     return jax.lax.cond(jnp.sum(0 * value) == 0, lambda *_: terms, _terms, logits, targets, where)
 
 

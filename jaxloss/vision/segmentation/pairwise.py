@@ -46,7 +46,7 @@ def pairwise_sigmoid_dice_loss(
 
     Raises:
         TypeError: If ``logits`` is not floating or ``where`` is not boolean.
-        ValueError: If the leading axes or the pixels differ, there is no axis of masks, or ``smoothing`` is negative.
+        ValueError: If the leading or pixel axes differ, the mask axis is missing, or ``smoothing`` is negative.
 
     Example:
         >>> logits = jnp.array([[9.0, 9.0, -9.0], [-9.0, -9.0, 9.0]])
@@ -95,7 +95,7 @@ def pairwise_sigmoid_binary_cross_entropy(
 
     Raises:
         TypeError: If ``logits`` is not floating or ``where`` is not boolean.
-        ValueError: If the leading axes or the pixels differ or there is no axis of masks.
+        ValueError: If the leading or pixel axes differ, or the mask axis is missing.
 
     Example:
         >>> logits = jnp.array([[2.0, 2.0, -2.0], [0.0, 0.0, 0.0]])
