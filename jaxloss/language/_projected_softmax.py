@@ -60,10 +60,8 @@ def over_classes(plan: Plan, head: Head, places: Array, local: Options) -> tuple
         top, total, own, lean, mass, count = carry
         here = tile(plan, head, places, local, index)
         peak = jnp.maximum(top, jax.lax.stop_gradient(jnp.max(here.scores, axis=-1)))
-        # The exponential is at most 1, and the square at least 1 but at the label. XLA on CPU fuses this into the sum,
-        # would store the result of a select, and would lose a NaN in the smaller of the two.
-        size = jnp.exp(here.scores - peak[..., None])
-        others = size - jnp.maximum(size - 2 * jnp.square(here.distance), 0)
+        # 0 at the label and 1 elsewhere: XLA on CPU fuses this into the sum, and would store the result of a select.
+        others = jnp.exp(here.scores - peak[..., None]) * jnp.minimum(jnp.abs(here.distance), 1)
         total = total * jnp.exp(top - peak) + jnp.sum(others, axis=-1)
         own = own + jnp.sum(jnp.where(here.is_label, here.scores, here.zero), axis=-1)
         if plan.smooth:

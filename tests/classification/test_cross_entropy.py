@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import jax
@@ -185,15 +186,63 @@ def test_agrees_with_optax_on_bfloat16_only_more_precisely() -> None:
     assert abs(float(optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()) - exact) > 1e-4
 
 
-def test_forward_mode_and_hessian_of_the_core() -> None:
+@pytest.mark.parametrize("classes", [5, 150])
+def test_forward_mode_and_hessian_of_the_core(classes) -> None:
     with jax.enable_x64(True):
-        z = np.random.default_rng(0).normal(size=(1, 5))
-        p = scipy.special.softmax(z[0])
-        for fn, target in ((INTEGER, np.array([3])), (DENSE, np.eye(5)[[3]])):
-            hessian = jax.hessian(fn)(z, target).reshape(5, 5)
-            np.testing.assert_allclose(hessian, np.diag(p) - np.outer(p, p), rtol=1e-12, atol=1e-15)
+        z = np.random.default_rng(0).normal(size=(1, classes))
+        p, eye = scipy.special.softmax(z[0]), np.eye(classes)
+        for fn, target in ((INTEGER, np.array([3])), (DENSE, eye[[3]])):
+            for hessian in (jax.hessian, lambda fn: jax.jacrev(jax.jacrev(fn)), lambda fn: jax.jacrev(jax.jacfwd(fn))):
+                found = jax.jit(hessian(fn))(z, target).reshape(classes, classes)
+                np.testing.assert_allclose(found, np.diag(p) - np.outer(p, p), rtol=1e-12, atol=1e-15)
             forward = jax.jacfwd(fn)(z, target)
-            np.testing.assert_allclose(forward[0], p - np.eye(5)[3], rtol=1e-12)
+            np.testing.assert_allclose(forward[0], p - eye[3], rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, jnp.bfloat16])
+@pytest.mark.parametrize("classes", [63, 64, 150, 256, 251])
+@pytest.mark.parametrize("oddity", ["none", "absent classes", "masked rows", "NaN", "a label outside"])
+def test_gradients_of_many_classes(classes, oddity, dtype) -> None:
+    """With many classes the label's entry goes ways of its own, in the sums and in the gradient."""
+    rng = np.random.default_rng(classes)
+    logits, labels = np.asarray(3 * rng.normal(size=(N, classes)), dtype), rng.integers(0, classes - 2, N)
+    logits[0, labels[0]] = 30  # almost certain, and right
+    scale, keep = rng.uniform(0.5, 2, classes), np.ones(N, bool)
+    lost = np.zeros(N, bool)
+    if oddity == "absent classes":
+        logits[1:3, -2:] = -np.inf
+    elif oddity == "masked rows":
+        logits[2], labels[3], keep[2:4] = np.nan, classes + 5, False
+    elif oddity == "NaN":
+        logits[1, 7], lost[1] = np.nan, True
+    elif oddity == "a label outside":
+        labels[1], lost[1] = classes, True
+    alone = keep & ~lost
+    z, y = logits[alone].astype(float), labels[alone]
+    p, own = scipy.special.softmax(z, -1), np.eye(classes)[y]
+    certain = np.where(own > 0, -(np.where(own > 0, 0, p).sum(-1, keepdims=True)), p)  # p - 1 with its digits
+    spread, present = scipy.special.logsumexp(z, -1)[:, None], np.isfinite(z)
+    even = (p * (present * scale).sum(-1, keepdims=True) - present * scale) / present.sum(-1, keepdims=True)
+    step = lambda z, **options: INTEGER(z, labels, where=keep, reduction="sum", **options)
+    for options, exact in (
+        ({}, certain),
+        ({"z_loss": 0.01}, certain + 0.02 * spread * p),
+        (
+            {"label_smoothing": 0.2, "class_weights": scale},
+            0.8 * scale[y][:, None] * certain + 0.2 * even,
+        ),
+    ):
+        slope = functools.partial(step, **options)
+        gradient = jax.jit(jax.grad(slope))(logits)
+        assert gradient.dtype == dtype
+        gradient, tolerance = np.asarray(gradient, float), 4e-7 if dtype == np.float32 else 2**-8
+        np.testing.assert_allclose(gradient[alone], exact, rtol=4 * tolerance, atol=tolerance * 1e-1)
+        assert np.isnan(gradient[lost]).all()
+        assert (gradient[~keep] == 0).all()
+        tangent = np.asarray(rng.normal(size=logits.shape), dtype)
+        moved = jax.jit(lambda z, t, slope=slope: jax.jvp(slope, (z,), (t,))[1])(logits, tangent)
+        along = np.sum(exact * tangent[alone].astype(float)) if not lost.any() else np.nan
+        np.testing.assert_allclose(moved, along, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -204,7 +253,7 @@ def test_no_copy_of_the_logits_in_the_forward_pass(dtype) -> None:
 
 
 @pytest.mark.parametrize("margin", [0.0, 18.0])
-@pytest.mark.parametrize("classes", [1000, 8192, 8209])
+@pytest.mark.parametrize("classes", [64, 128, 1000, 8192, 8209])
 def test_many_classes_keep_the_digits_of_every_loss(classes, margin) -> None:
     """Sums of many classes take other ways than those of a few."""
     rng = np.random.default_rng(classes)

@@ -8,12 +8,14 @@ inside the loops, after the maximum, and never stored as float32.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.label_entries import Labels, at_label, is_label, sum_without_label
 from jaxloss._floor.maths.numerics import difference, poison
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import hide, promote, times_weights
@@ -97,59 +99,16 @@ def below_largest(logits: Array) -> tuple[Array, Array]:
     return poison(below, jnp.isfinite(top)), largest
 
 
-def _is_label(labels: Array, logits: Array) -> Array:
-    return jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1) == labels[..., None]
-
-
-def _sum_without_label(below: Array, labels: Array) -> Array:
-    """``sum(exp(below))`` over the classes other than the label.
-
-    An exponential is at most 1 and twice the squared distance of another index at least 2, so what the one exceeds the
-    other by is 0, and the exponential at the label. XLA on CPU fuses this into the sum; a comparison it would not, and
-    in the smaller of the two it would lose a NaN.
-    """
-    index = jnp.arange(below.shape[-1], dtype=below.dtype)
-    distance = jnp.expand_dims(index, tuple(range(labels.ndim))) - labels[..., None].astype(below.dtype)
-    size = jnp.exp(below)
-    return jnp.sum(size - jnp.maximum(size - 2 * jnp.square(distance), 0), axis=-1)
-
-
-def _column_width(classes: int) -> int | None:
-    """A divisor of a large number of classes, near its root; None if there is none or the classes are few."""
-    if not isinstance(classes, int) or classes < 8192:  # a symbolic size of `jax.export` has no divisors
-        return None
-    return next((width for width in range(128, 31, -1) if classes % width == 0), None)
-
-
-def _sum_by_columns(below: Array, labels: Array, logits: Array, peak: Array) -> Array:
-    """The same sum, of the columns in which the classes are folded: only that of the label is summed without it.
-
-    On CPU this takes three operations per entry off `_sum_without_label`, if the numbers need not be raised.
-    """
-    width = None if logits.dtype.itemsize == 2 else _column_width(logits.shape[-1])
-    if width is None:
-        return _sum_without_label(below, labels)
-    # Folded before the difference: the sum fuses with operations and not with a change of shape.
-    folded = jnp.reshape(logits, (*labels.shape, logits.shape[-1] // width, width))
-    row, column = labels // width, labels % width
-    picked = jnp.take_along_axis(folded, column[..., None, None], axis=-1, mode="promise_in_bounds")[..., 0]
-    own = jnp.exp(picked - peak[..., None])
-    own = jnp.sum(jnp.where(_is_label(row, own), jnp.zeros((), peak.dtype), own), axis=-1, keepdims=True)
-    sums = jnp.sum(jnp.exp(folded - peak[..., None, None]), axis=-2)
-    return jnp.sum(jnp.where(_is_label(column, sums), own, sums), axis=-1)
-
-
 def _gap_of_label(logits: Array, labels: Array, where: Array | None, peak: Array) -> Array:
     """The label's logit minus the largest."""
-    picked = jnp.take_along_axis(logits, labels[..., None], axis=-1, mode="promise_in_bounds")[..., 0]
-    return difference(hide(where, picked).astype(peak.dtype), peak)
+    return difference(hide(where, at_label(logits, labels)).astype(peak.dtype), peak)
 
 
 def _label_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Terms, Terms]:
-    terms, share, pull = _terms_and_slopes(*primals)
+    terms, slope = _terms_and_slope(*primals)
     (tangent,) = promote(hide(primals[2], tangents[0], event_ndim=1))
-    slopes = jnp.sum(pull * tangent, axis=-1), jnp.sum(share * tangent, axis=-1), jnp.zeros_like(terms[2])
-    return terms, slopes
+    nll, _, peak = terms
+    return terms, (slope(jnp.expm1(-nll), tangent), slope(jnp.exp(-nll), tangent), jnp.zeros_like(peak))
 
 
 @with_rule(_label_terms_jvp)
@@ -161,27 +120,30 @@ def label_terms(logits: Array, labels: Array, where: Array | None = None) -> Ter
     below, peak = below_peak(logits, where)
     gap = _gap_of_label(logits, labels, where, peak)
     if where is None:
-        around = lambda below, labels, *_: _sum_without_label(below, labels)
-        rest = jax.lax.platform_dependent(below, labels, logits, peak, cpu=_sum_by_columns, default=around)
+        rest = sum_without_label(below, labels, logits, peak)
     else:  # selections come first, so that one more is free
-        rest = jnp.sum(jnp.where(_is_label(labels, logits), jnp.zeros((), below.dtype), jnp.exp(below)), axis=-1)
+        rest = jnp.sum(jnp.where(is_label(labels, logits), jnp.zeros((), below.dtype), jnp.exp(below)), axis=-1)
     spread = jnp.log1p(rest + jnp.expm1(gap))
     return spread - gap, spread, peak
 
 
-def _terms_and_slopes(logits: Array, labels: Array, where: Array | None) -> tuple[Terms, Array, Array]:
-    """`label_terms`, the probabilities, and the probabilities with 1 taken off at the label."""
+def _terms_and_slope(
+    logits: Array, labels: Array, where: Array | None
+) -> tuple[Terms, Callable[[Array, Array], Array]]:
+    """`label_terms`, and the slope along a tangent of what has the slope ``own`` at the label.
+
+    At the other classes it is their probability.
+    """
+    many = isinstance(logits.shape[-1], int) and logits.shape[-1] >= 64
+    known = Labels(labels, apart=many and logits.dtype.itemsize > 2)
     below, peak = below_peak(logits, where)
     gap = _gap_of_label(logits, labels, where, peak)
-    own = _is_label(labels, logits)
-    # XLA on CPU stores the exponentials for their sum and for the slopes; a selection in front of that is free.
-    others = jnp.where(own, jnp.zeros((), below.dtype), jnp.exp(below))
+    # XLA on CPU stores the exponentials for their sum and for the slope.
+    others = known.without(jnp.exp(below))
     spread = jnp.log1p(jnp.sum(others, axis=-1) + jnp.expm1(gap))
-    nll = spread - gap
     # One exponential per entry and one per row: on CPU a fifth faster than one of a difference.
     share = others * jnp.exp(-spread)[..., None]
-    pull = jnp.where(own, jnp.expm1(-nll)[..., None], share)
-    return (nll, spread, peak), jnp.where(own, jnp.exp(-nll)[..., None], share), pull
+    return (spread - gap, spread, peak), lambda own, tangent: known.along(share, own, tangent)
 
 
 def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
@@ -220,21 +182,17 @@ def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
 
 def _smoothed_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[SmoothedTerms, SmoothedTerms]:
     logits, labels, scale, where = primals
-    (nll, spread, peak), share, pull = _terms_and_slopes(logits, labels, where)
+    (nll, spread, peak), slope = _terms_and_slope(logits, labels, where)
     total, mass, count = _sums_of_present(logits, scale, where)
     scale = jax.lax.optimization_barrier(scale)  # or XLA on CPU stores it for every row, for the sum and the slope
     tangent, towards = promote(hide(where, tangents[0], event_ndim=1), tangents[2])
     below, _ = below_peak(logits, where)
     absent, zero = jnp.isneginf(below), jnp.zeros((), below.dtype)
     each = jnp.where(absent, zero, jnp.broadcast_to(scale, below.shape))
-    even = (mass / count)[..., None] * share - each / count[..., None]
     surprise = jnp.where(absent, zero, spread[..., None] - below) / count[..., None]
-    slopes = (
-        jnp.sum(pull * tangent, axis=-1),
-        jnp.sum(even * tangent + surprise * jnp.broadcast_to(towards, below.shape), axis=-1),
-        jnp.sum(share * tangent, axis=-1),
-        jnp.zeros_like(peak),
-    )
+    spreads = slope(jnp.exp(-nll), tangent)
+    lean = jnp.sum(surprise * jnp.broadcast_to(towards, below.shape) - each / count[..., None] * tangent, axis=-1)
+    slopes = slope(jnp.expm1(-nll), tangent), mass / count * spreads + lean, spreads, jnp.zeros_like(peak)
     return (nll, (mass * spread - total) / count, spread, peak), slopes
 
 
