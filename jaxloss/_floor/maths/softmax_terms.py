@@ -101,7 +101,7 @@ def below_largest(logits: Array) -> tuple[Array, Array]:
 
 def _gap_of_label(logits: Array, labels: Array, where: Array | None, peak: Array) -> Array:
     """The label's logit minus the largest."""
-    return difference(hide(where, at_label(logits, labels)).astype(peak.dtype), peak)
+    return hide(where, difference(at_label(logits, labels).astype(peak.dtype), peak))
 
 
 def _label_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Terms, Terms]:
@@ -115,16 +115,14 @@ def _label_terms_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tup
 def label_terms(logits: Array, labels: Array, where: Array | None = None) -> Terms:
     """``(-log p of the label, log sum exp(logits - m), m)`` per row; m has no derivative, the others count it in.
 
-    Rows that ``where`` leaves out have logits of 0, and no derivative.
+    Rows that ``where`` leaves out have finite terms, and no derivative.
     """
-    below, peak = below_peak(logits, where)
+    below, peak = below_peak(logits)
     gap = _gap_of_label(logits, labels, where, peak)
-    if where is None:
-        rest = sum_without_label(below, labels, logits, peak)
-    else:  # selections come first, so that one more is free
-        rest = jnp.sum(jnp.where(is_label(labels, logits), jnp.zeros((), below.dtype), jnp.exp(below)), axis=-1)
-    spread = jnp.log1p(rest + jnp.expm1(gap))
-    return spread - gap, spread, peak
+    rest = sum_without_label(below, labels, logits, peak)
+    # Rows are hidden by their results: XLA on CPU would store what a selection hands to a sum.
+    spread = jnp.log1p(hide(where, rest + jnp.expm1(gap)))
+    return spread - gap, spread, hide(where, peak)
 
 
 def _terms_and_slope(
