@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.chunks import by_rows
 from jaxloss._floor.maths.label_entries import Labels, at_label, sum_without_label
 from jaxloss._floor.maths.numerics import difference, poison
 from jaxloss._floor.maths.rules import with_rule
@@ -156,7 +157,7 @@ def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
     logits, peak = jax.lax.optimization_barrier((logits, peak))
     classes = logits.shape[-1]
 
-    def below_it(logits: Array) -> Array:
+    def below_it(logits: Array, peak: Array) -> Array:
         raised, top = promote(logits, peak)
         return raised - jnp.where(jnp.isneginf(top), jnp.zeros((), top.dtype), top)[..., None]
 
@@ -165,8 +166,8 @@ def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
         zero = 0 * total  # inside `jax.shard_map` it varies as the other branch does
         return total, jnp.sum(scale) + zero, classes + zero
 
-    def some_absent(logits: Array) -> Terms:
-        below = below_it(hide(where, logits, event_ndim=1))
+    def of_rows(logits: Array, peak: Array) -> Terms:
+        below = below_it(logits, peak)
         absent = jnp.isneginf(below)
         present = jnp.logical_not(absent).astype(below.dtype)
         # As products of matrices they store one array after the other.
@@ -174,7 +175,18 @@ def _sums_of_present(logits: Array, scale: Array, where: Array | None) -> Terms:
         total = scaled(jnp.where(absent, jnp.zeros((), below.dtype), below))
         return total, scaled(present), jnp.sum(present, axis=-1)
 
-    total = hide(where, jnp.sum(below_it(logits) * jnp.broadcast_to(scale, logits.shape), axis=-1))
+    def of_few_rows(logits: Array, peak: Array) -> Terms:
+        # What is stored for a few rows stays in the cache.
+        few = max(1, 2**18 // classes) if isinstance(classes, int) else 1
+        rows = jnp.reshape(logits, (-1, classes)), jnp.ravel(peak)
+        found = by_rows(lambda some, _: of_rows(*some), few, rows, 0)
+        return jax.tree.map(lambda x: jnp.reshape(x, peak.shape), found)
+
+    def some_absent(logits: Array) -> Terms:
+        total, mass, count = jax.lax.platform_dependent(logits, peak, cpu=of_few_rows, default=of_rows)
+        return hide(where, total), hide(where, mass), hide(where, count, fill=1)
+
+    total = hide(where, jnp.sum(below_it(logits, peak) * jnp.broadcast_to(scale, logits.shape), axis=-1))
     return jax.lax.cond(jnp.all(jnp.isfinite(total)), all_present, some_absent, logits)
 
 
