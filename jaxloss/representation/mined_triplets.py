@@ -13,6 +13,7 @@ from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.representation._groups import labelled, per_pair, some
 from jaxloss.representation._labelled_rows import Sides, by_anchors
+from jaxloss.representation._largest import largest_of
 from jaxloss.representation._triplet_sums import all_triplets, semi_hard
 
 __all__ = ["batch_all_triplet_loss", "batch_hard_triplet_loss", "batch_semi_hard_triplet_loss"]
@@ -124,9 +125,9 @@ def batch_hard_triplet_loss(
 def _hardest(sides: Sides) -> tuple[Array, Array, Array]:
     """The place of the furthest positive and of the nearest negative of each anchor, and whether it has both."""
     distances, positives, negatives = sides
-    furthest = jnp.argmax(jnp.where(positives, distances, -jnp.inf), axis=-1)
-    nearest = jnp.argmax(jnp.where(negatives, -distances, -jnp.inf), axis=-1)
-    return furthest, nearest, jnp.any(positives, axis=-1) & jnp.any(negatives, axis=-1)
+    furthest, has_positive = largest_of(distances, positives)
+    nearest, has_negative = largest_of(-distances, negatives)
+    return furthest, nearest, has_positive & has_negative
 
 
 def _distance_to(x: Array, everybody: Array, chosen: Array) -> Array:

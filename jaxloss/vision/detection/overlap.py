@@ -11,7 +11,9 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.vision.detection._overlap import beyond_union, ensure_corners, lack_of_overlap, overlap
+from jaxloss.vision.detection._centres import relative_distance, turn
+from jaxloss.vision.detection._intervals import Box, box_of
+from jaxloss.vision.detection._overlap import ensure_corners, lack_of_overlap, lack_of_overlap_and_hull
 
 __all__ = ["ciou_loss", "diou_loss", "giou_loss", "iou_loss"]
 
@@ -51,8 +53,7 @@ def iou_loss(
     Reference:
         Yu et al. (2016), UnitBox: An Advanced Object Detection Network. https://arxiv.org/abs/1608.01471
     """
-    predictions, targets = _boxes(predictions, targets, where)
-    values = lack_of_overlap(overlap(predictions, targets))
+    values = lack_of_overlap(*_boxes(predictions, targets, where))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -91,9 +92,7 @@ def giou_loss(
     Reference:
         Rezatofighi et al. (2019), Generalized Intersection over Union. https://arxiv.org/abs/1902.09630
     """
-    predictions, targets = _boxes(predictions, targets, where)
-    both = overlap(predictions, targets)
-    values = lack_of_overlap(both) + beyond_union(both)
+    values = lack_of_overlap_and_hull(*_boxes(predictions, targets, where))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -134,8 +133,8 @@ def diou_loss(
         Zheng et al. (2020), Distance-IoU Loss: Faster and Better Learning for Bounding Box Regression.
         https://arxiv.org/abs/1911.08287
     """
-    predictions, targets = _boxes(predictions, targets, where)
-    values = lack_of_overlap(overlap(predictions, targets)) + _distance(predictions, targets)
+    box, target = _boxes(predictions, targets, where)
+    values = lack_of_overlap(box, target) + relative_distance(box, target)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -177,47 +176,18 @@ def ciou_loss(
         Zheng et al. (2020), Distance-IoU Loss: Faster and Better Learning for Bounding Box Regression.
         https://arxiv.org/abs/1911.08287
     """
-    predictions, targets = _boxes(predictions, targets, where)
-    lack = lack_of_overlap(overlap(predictions, targets))
-    tilt = jnp.square((2 / math.pi) * (_angle(targets) - _angle(predictions)))
+    box, target = _boxes(predictions, targets, where)
+    lack, tilt = lack_of_overlap(box, target), jnp.square((2 / math.pi) * turn(box, target))
     alpha = jax.lax.stop_gradient(divide(tilt, lack + tilt))
-    values = lack + _distance(predictions, targets) + alpha * tilt
+    values = lack + relative_distance(box, target) + alpha * tilt
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _boxes(predictions: ArrayLike, targets: ArrayLike, where: ArrayLike | None) -> tuple[Array, ...]:
+def _boxes(predictions: ArrayLike, targets: ArrayLike, where: ArrayLike | None) -> tuple[Box, Box]:
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     checks.with_axes("coordinates", predictions=predictions)
     checks.has_shape((*predictions.shape[:-1], 4), "four coordinates per box", predictions=predictions)
-    predictions, targets = blank(where, predictions, targets, event_ndim=1)
-    ensure_corners(targets=targets)
-    return predictions, targets
-
-
-def _interval(boxes: Array, axis: int) -> tuple[Array, Array]:
-    """The low and high ends ``[...]`` on one axis, of an inverted side its middle.
-
-    One axis at a time: XLA on CPU makes a program of its own of every reduction of two numbers.
-    """
-    low, high = boxes[..., axis], boxes[..., axis + 2]
-    middle, inverted = low + 0.5 * (high - low), high < low
-    return jnp.where(inverted, middle, low), jnp.where(inverted, middle, high)
-
-
-def _distance(predictions: Array, targets: Array) -> Array:
-    """The squared distance of the centres over the squared diagonal of the hull."""
-    sides = [(*_interval(predictions, axis), *_interval(targets, axis)) for axis in (0, 1)]
-    wide, tall = (jnp.maximum(high, upper) - jnp.minimum(low, lower) for low, high, lower, upper in sides)
-    unit = jax.lax.stop_gradient(jnp.maximum(wide, tall))
-    unit = jnp.where(unit > 0, unit, jnp.ones((), unit.dtype))
-    x, y = (0.5 * ((low - lower) / unit + (high - upper) / unit) for low, high, lower, upper in sides)
-    return divide(jnp.square(x) + jnp.square(y), jnp.square(wide / unit) + jnp.square(tall / unit))
-
-
-def _angle(boxes: Array) -> Array:
-    """The angle of the diagonal to the vertical, 0 with zero gradient if there is none."""
-    wide, tall = (jnp.maximum(boxes[..., axis + 2] - boxes[..., axis], 0) for axis in (0, 1))
-    unit = jax.lax.stop_gradient(jnp.maximum(wide, tall))
-    point, scale = unit <= 0, jnp.where(unit > 0, unit, jnp.ones((), unit.dtype))
-    wide = jnp.where(point, jnp.zeros((), unit.dtype), wide / scale)
-    return jnp.arctan2(wide, jnp.where(point, jnp.ones((), unit.dtype), tall / scale))
+    ensure_corners(where, targets=targets)
+    # Masked end by end: XLA on CPU would store masked boxes.
+    ends, form = jax.tree.flatten((box_of(predictions), box_of(targets)))
+    return jax.tree.unflatten(form, blank(where, *ends))

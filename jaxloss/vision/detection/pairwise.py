@@ -5,7 +5,8 @@ from __future__ import annotations
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import promote
 from jaxloss._floor.typing import Array, ArrayLike
-from jaxloss.vision.detection._overlap import Overlap, beyond_union, lack_of_overlap, overlap
+from jaxloss.vision.detection._intervals import Box, box_of
+from jaxloss.vision.detection._overlap import lack_of_overlap, lack_of_overlap_and_hull
 
 __all__ = ["box_iou", "generalized_box_iou"]
 
@@ -36,7 +37,7 @@ def box_iou(boxes: ArrayLike, others: ArrayLike) -> Array:
         Everingham et al. (2010), The Pascal Visual Object Classes (VOC) Challenge.
         https://doi.org/10.1007/s11263-009-0275-4
     """
-    return 1 - lack_of_overlap(_pairs(boxes, others))
+    return 1 - lack_of_overlap(*_pairs(boxes, others))
 
 
 def generalized_box_iou(boxes: ArrayLike, others: ArrayLike) -> Array:
@@ -67,14 +68,13 @@ def generalized_box_iou(boxes: ArrayLike, others: ArrayLike) -> Array:
     Reference:
         Rezatofighi et al. (2019), Generalized Intersection over Union. https://arxiv.org/abs/1902.09630
     """
-    both = _pairs(boxes, others)
-    return 1 - (lack_of_overlap(both) + beyond_union(both))
+    return 1 - lack_of_overlap_and_hull(*_pairs(boxes, others))
 
 
-def _pairs(boxes: ArrayLike, others: ArrayLike) -> Overlap:
+def _pairs(boxes: ArrayLike, others: ArrayLike) -> tuple[Box, Box]:
     boxes, others = checks.floating(boxes=boxes, others=others)
     for name, array in (("boxes", boxes), ("others", others)):
         checks.with_axes("boxes coordinates", allow_empty=True, **{name: array})
         checks.has_shape((*boxes.shape[:-2], array.shape[-2], 4), "boxes of four coordinates", **{name: array})
     boxes, others = promote(boxes, others)
-    return overlap(boxes[..., :, None, :], others[..., None, :, :])
+    return box_of(boxes[..., :, None, :]), box_of(others[..., None, :, :])

@@ -10,15 +10,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax.core import max_dim
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.memberships import shares_by_logits, shares_by_probs, sums_by_logits, sums_by_probs
 from jaxloss._floor.maths.numerics import divide
-from jaxloss._floor.reduction import divide_sums, hide
-from jaxloss._floor.spread import mean_over
+from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.reduction import hide
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Scalar
-from jaxloss.vision.segmentation._pixels import label_pool, mask_pool, pixel_mean
+from jaxloss.vision.segmentation._pixels import label_pool, mask_pool, over_count, pixel_mean
 
 __all__ = ["Agreement", "Overlap", "disagree", "label_overlap", "logit_agreement", "miss", "prices", "prob_agreement"]
 
@@ -63,10 +62,11 @@ def prob_agreement(
     value_checks.ensure_probabilities(probs=probs)
     alpha, beta = prices(alpha, beta, probs.dtype)
     if mass is None and not axis_name and isinstance(alpha, float) and isinstance(beta, float) and alpha == beta:
-        both, wrong = (_over_count(total, targets, mass) for total in sums_by_probs(probs, targets))
+        both, wrong = (over_count(total, targets.shape[-1], mass) for total in sums_by_probs(probs, targets))
         return Agreement(both, alpha * wrong), present
     each = (jnp.asarray(price, probs.dtype) for price in (alpha, beta))
-    return _agreement(axis_name, shares_by_probs(probs, targets, *each), mass), present
+    shares = shares_by_probs(probs, targets, *each)
+    return Agreement(*(pixel_mean(axis_name, share, mass) for share in shares)), present
 
 
 def logit_agreement(
@@ -86,11 +86,12 @@ def logit_agreement(
         logits = hide(mass, logits, fill=-jnp.inf)  # nothing is predicted of nothing, so that nothing is left to mask
     alpha, beta = prices(alpha, beta, logits.dtype)
     if counted and not axis_name and _near(alpha, beta):
-        both, wrong, more = (_over_count(total, targets, mass) for total in sums_by_logits(logits, targets))
+        both, wrong, more = (over_count(total, targets.shape[-1], mass) for total in sums_by_logits(logits, targets))
         wrong = alpha * wrong if alpha == beta else 0.5 * (alpha + beta) * wrong + 0.5 * (alpha - beta) * more
         return Agreement(both, wrong), present
     each = (jnp.asarray(price, logits.dtype) for price in (alpha, beta))
-    return _agreement(axis_name, shares_by_logits(logits, targets, *each), mass), present
+    shares = shares_by_logits(logits, targets, *each)
+    return Agreement(*(pixel_mean(axis_name, share, mass) for share in shares)), present
 
 
 def _near(alpha: Scalar, beta: Scalar) -> bool:
@@ -101,19 +102,17 @@ def _near(alpha: Scalar, beta: Scalar) -> bool:
     return 0.25 <= low <= high <= 4 * low
 
 
-def _agreement(axis_name: AxisName | None, shares: tuple[Array, Array], mass: Array | None) -> Agreement:
-    """The means of shares; those of prices near 1 are summed without a scale, and all are 0 where masked."""
-    if axis_name or (mass is not None and mass.dtype != jnp.bool_):
-        return Agreement(*(mean_over(axis_name, share, mass) for share in shares))
-    # What is 0 already is hidden: XLA on CPU has one loop for a selection and what is in front of it, blanks included.
-    return Agreement(*(_over_count(jnp.sum(hide(mass, share), axis=-1), share, mass) for share in shares))
+def _at_labels_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[tuple[Array, Array], ...]:
+    # One array for two slopes.
+    dots = jnp.where(primals[1], tangents[0][..., None], jnp.zeros((), tangents[0].dtype))
+    return _at_labels(*primals), (-dots, dots)
 
 
-def _over_count(total: Array, shares: Array, mass: Array | None) -> Array:
-    """``total`` over the number of ``shares``, or of those that a boolean ``mass`` keeps."""
-    if mass is None:
-        return total / max_dim(shares.shape[-1], 1)
-    return divide_sums(total, jnp.sum(mass, axis=-1, dtype=jnp.int32).astype(total.dtype))
+@with_rule(_at_labels_jvp)
+def _at_labels(misses: Array, is_label: Array) -> tuple[Array, Array]:
+    """What is predicted of each label and what is missed, 0 for other classes."""
+    zero, misses = jnp.zeros((), misses.dtype), misses[..., None]
+    return jnp.where(is_label, 1 - misses, zero), jnp.where(is_label, misses, zero)
 
 
 def label_overlap(
@@ -126,11 +125,10 @@ def label_overlap(
 ) -> tuple[Overlap, Array | None]:
     """The overlap ``[..., K]`` of softmax probabilities with the pixels of each class, and the pools present."""
     probs, is_label, misses, mass, present = label_pool(pixel_ndim, axis_name, where, weights, logits, labels)
-    zero = jnp.zeros((), probs.dtype)
-    both = jnp.where(is_label, 1 - misses[..., None], zero)
-    extra = jnp.where(is_label, zero, probs)
-    missed = jnp.where(is_label, misses[..., None], zero)
-    return Overlap(*(pixel_mean(axis_name, part, mass) for part in (both, extra, missed))), present
+    both, missed = _at_labels(misses, is_label)
+    extra = jnp.where(is_label, jnp.zeros((), probs.dtype), probs)
+    mass = None if mass is None else mass[..., None]
+    return Overlap(*(pixel_mean(axis_name, part, mass, -2) for part in (both, extra, missed))), present
 
 
 def disagree(agreement: Agreement, smoothing: Scalar) -> Array:

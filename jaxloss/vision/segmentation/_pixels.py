@@ -6,14 +6,16 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax.core import max_dim
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import blank, hide, plain_mean, weighted_mean
+from jaxloss._floor.mesh import vary_over, varying_axes
+from jaxloss._floor.reduction import blank, divide_sums, hide, plain_mean, weighted_mean
 from jaxloss._floor.spread import mass_over, mean_over, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName
 
-__all__ = ["check_pixel_ndim", "class_mean", "flat", "label_pool", "mask_pool", "pixel_mean", "pooled"]
+__all__ = ["check_pixel_ndim", "class_mean", "flat", "label_pool", "mask_pool", "over_count", "pixel_mean", "pooled"]
 
 Mass = Array | None
 
@@ -97,9 +99,24 @@ def label_pool(
     value_checks.ensure_labels(labels, num_classes)
     is_label = labels[..., None] == jax.lax.broadcasted_iota(jnp.int32, logits.shape, labels.ndim)
     legal = (labels >= 0) & (labels < num_classes)
-    probs = numerics.poison(jax.nn.softmax(logits, axis=-1), legal[..., None])
+    probs = _softmax(logits, legal)
     misses = jnp.sum(jnp.where(is_label, jnp.zeros((), probs.dtype), probs), axis=-1)
     return probs, is_label, misses, *_mass(axis_name, where, weights, shape, pixel_ndim, misses)
+
+
+def _softmax(logits: Array, legal: Array) -> Array:
+    """The softmax, NaN in value and gradient where the label is not legal."""
+    axes = tuple(dict.fromkeys((*varying_axes(logits), *varying_axes(legal))))
+    poisoned = lambda logits, legal: numerics.poison(jax.nn.softmax(logits, axis=-1), legal[..., None])
+    operands = vary_over((logits, legal), axes)
+    return jax.lax.platform_dependent(*operands, cpu=_softmax_by_normaliser, default=poisoned)
+
+
+def _softmax_by_normaliser(logits: Array, legal: Array) -> Array:
+    """With one factor for each row: XLA on CPU would store others for every entry of the row."""
+    powers = jnp.exp(logits - jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True)))
+    shrink = jnp.where(legal, 1 / jnp.sum(powers, axis=-1), jnp.nan)
+    return powers * shrink[..., None]
 
 
 def pooled(
@@ -115,9 +132,19 @@ def pooled(
     return mean_over(axis_name, entries, mass), present
 
 
-def pixel_mean(axis_name: AxisName | None, values: Array, mass: Mass) -> Array:
-    """The weighted mean over the pixels, the last axis but one of ``[..., N, K]``."""
-    return mean_over(axis_name, values, None if mass is None else mass[..., None], -2)
+def pixel_mean(axis_name: AxisName | None, shares: Array, mass: Mass, axis: int = -1) -> Array:
+    """The weighted mean over the pixels of numbers near 1; without weights they are summed as they are."""
+    if axis_name or (mass is not None and mass.dtype != jnp.bool_):
+        return mean_over(axis_name, shares, mass, axis)
+    # Hidden though 0 already: XLA on CPU has one loop for a selection and what is in front of it, blanks included.
+    return over_count(jnp.sum(hide(mass, shares), axis), shares.shape[axis], mass, axis)
+
+
+def over_count(total: Array, size: int, mass: Mass, axis: int = -1) -> Array:
+    """``total`` over ``size``, or over the number that a boolean ``mass`` keeps."""
+    if mass is None:
+        return total / max_dim(size, 1)
+    return divide_sums(total, jnp.sum(mass, axis, dtype=jnp.int32).astype(total.dtype))
 
 
 def class_mean(values: Array, class_weights: ArrayLike | None) -> Array:
