@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.products import precision
 from jaxloss._floor.reduction import hide, promote, times_weights
 from jaxloss._floor.spread import columns, first_row, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
@@ -207,7 +208,7 @@ def unit(x: Array) -> Array:
 
 def similarities(x: Array, y: Array) -> Array:
     """Inner products ``[..., N, M]`` of all rows, in full precision: a temperature multiplies their errors."""
-    return jnp.matmul(x, jnp.swapaxes(y, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    return jnp.matmul(x, jnp.swapaxes(y, -1, -2), precision=precision())
 
 
 def some(where: ArrayLike | None, able: Array) -> Array:
