@@ -18,4 +18,4 @@ __all__ = ["precision"]
 
 def precision() -> jax.lax.Precision | None:
     """The highest; None, which means the user's, where the user has set one."""
-    return jax.lax.Precision.HIGHEST if jax.config.jax_default_matmul_precision is None else None
+    return jax.lax.Precision.HIGHEST if jax.default_matmul_precision.value is None else None
