@@ -113,8 +113,11 @@ def _mean_jvp(plan: _Plan, primals: tuple[Sets, _Counted], tangents: tuple[Sets,
         of_weights = jax.grad(lambda weights: _reduced(plan, values, counted._replace(weights=weights)))
         pairs.append((of_weights(counted.weights), counted_dot.weights))
     # What is not differentiated is left out, and with it the products of its gradient.
-    moved = [jnp.sum(slope.astype(values.dtype) * dot) for slope, dot in pairs if not isinstance(dot, SymbolicZero)]
-    return _reduced(plan, values, counted), sum(moved, jnp.zeros((), values.dtype))
+    dtype = values.dtype
+    moved = [
+        jnp.sum(slope.astype(dtype) * dot.astype(dtype)) for slope, dot in pairs if not isinstance(dot, SymbolicZero)
+    ]
+    return _reduced(plan, values, counted), sum(moved, jnp.zeros((), dtype))
 
 
 _mean.defjvp(_mean_jvp, symbolic_zeros=True)
