@@ -1,8 +1,8 @@
 """How exact the products of matrices of the user's data are.
 
 Accelerators round the factors of a product to 16 bits unless told otherwise, and losses multiply such errors: a cosine
-is divided by its temperature. So products are exact by default, which on a TPU takes six passes of its matrix unit for
-float32, three if one factor holds bfloat16 numbers, and one if both do. Whoever sets another precision with
+is divided by its temperature. So products are in full precision by default, which takes a TPU's matrix unit six passes
+for float32, three if one factor is bfloat16, and one if both are. Whoever sets another precision with
 ``jax.default_matmul_precision``, as a context or as a flag of the configuration, has chosen and gets it.
 
 Products that an algorithm subtracts from each other (squared distances, variances, deviations from the identity) and
