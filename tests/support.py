@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
+from jax.extend.core import JaxprEqn, jaxprs_in_params
 
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.examples import failures
 from jaxloss.inspect.findings import tree_differences
 from tests.cases import all_cases
 
-__all__ = ["assert_trees_close", "run_examples", "selected_cases"]
+__all__ = ["assert_trees_close", "products_in", "run_examples", "selected_cases"]
 
 
 def assert_trees_close(actual: Any, expected: Any, rtol: float, what: str) -> None:
     """Leaf by leaf, relative to the largest entry of the leaf."""
     found = tree_differences(actual, expected, rtol, what)
     assert not found, "\n".join(found)
+
+
+def products_in(fn: Any, *args: Any) -> list[JaxprEqn]:
+    """The products of matrices in the program of a function."""
+
+    def walk(jaxpr: Any) -> Iterator[JaxprEqn]:
+        for equation in jaxpr.eqns:
+            if equation.primitive.name == "dot_general":
+                yield equation
+            for inner in jaxprs_in_params(equation.params):
+                yield from walk(inner)
+
+    return list(walk(jax.make_jaxpr(fn)(*args).jaxpr))
 
 
 def run_examples(member: Any, name: str, names: Mapping[str, Any], *, recurse: bool = False) -> int:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.products import precision
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
@@ -31,7 +32,7 @@ def _directions(
     checks.kernel(embeddings.shape[-1], kernel)
     embeddings, kernel = promote(hide(where, embeddings, event_ndim=1), kernel)
     units, centres = numerics.normalize(embeddings), numerics.normalize(kernel, axis=0)
-    cosines = jnp.matmul(units, centres, precision=jax.lax.Precision.HIGHEST)
+    cosines = jnp.matmul(units, centres, precision=precision())
     return units, centres, cosines, hide(where, checks.as_int32(labels))
 
 

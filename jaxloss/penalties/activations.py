@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.log_ratios import gap
+from jaxloss._floor.maths.products import precision
 from jaxloss._floor.reduction import blank, divide_sums, pool_mass, reduce
 from jaxloss._floor.spread import anywhere, columns, mean_over, own_diagonal, require_whole, summed
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
@@ -178,7 +179,7 @@ def representation_orthogonality_penalty(
     mass, present = pool_mass(where, weights, units[..., 0])
     # Rows of this device against the columns of all.
     everybody = columns(axis_name, units, -2)
-    cosines = jnp.matmul(units, jnp.swapaxes(everybody, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    cosines = jnp.matmul(units, jnp.swapaxes(everybody, -1, -2), precision=precision())
     mass = jnp.ones(units.shape[:-1], units.dtype) if mass is None else mass.astype(units.dtype)
     mass = mass / numerics.scale_of(columns(axis_name, mass, -1))
     apart = jnp.logical_not(own_diagonal(axis_name, everybody.shape[-2]))

@@ -21,9 +21,9 @@ from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.notes import notes_are_taken
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.representation._cosines import Sets
-from jaxloss.representation._directions import Directed, directed, direction, direction_again
-from jaxloss.representation._groups import present, similarities
+from jaxloss.representation._cosines import Sets, sets_of
+from jaxloss.representation._directions import Directed, direction
+from jaxloss.representation._groups import present
 
 __all__ = ["is_made_at_once", "mean_of_cosines"]
 
@@ -70,9 +70,9 @@ def mean_of_cosines(
         chunk: Rows of ``x`` per chunk.
         *more: Numbers that may be differentiated.
     """
-    some, others, tau = directed(x), directed(y), jnp.asarray(tau, x.dtype)
-    sets = Sets(some, others, direction(others), tau, more)
-    counted = _Counted(keep, None if weights is None else checks.example_weights(weights, x.shape[:-1], x.dtype))
+    sets = sets_of(x, y, tau, *more)
+    dtype = sets.known.dtype
+    counted = _Counted(keep, None if weights is None else checks.example_weights(weights, x.shape[:-1], dtype))
     axes = {axis for leaf in jax.tree.leaves((sets, counted)) for axis in varying_axes(leaf)}
     return _mean(_Plan(of_rows, reduction, chunk), *vary_over((sets, counted), tuple(sorted(axes))))
 
@@ -113,8 +113,11 @@ def _mean_jvp(plan: _Plan, primals: tuple[Sets, _Counted], tangents: tuple[Sets,
         of_weights = jax.grad(lambda weights: _reduced(plan, values, counted._replace(weights=weights)))
         pairs.append((of_weights(counted.weights), counted_dot.weights))
     # What is not differentiated is left out, and with it the products of its gradient.
-    moved = [jnp.sum(slope * dot) for slope, dot in pairs if not isinstance(dot, SymbolicZero)]
-    return _reduced(plan, values, counted), sum(moved, jnp.zeros((), values.dtype))
+    dtype = values.dtype
+    moved = [
+        jnp.sum(slope.astype(dtype) * dot.astype(dtype)) for slope, dot in pairs if not isinstance(dot, SymbolicZero)
+    ]
+    return _reduced(plan, values, counted), sum(moved, jnp.zeros((), dtype))
 
 
 _mean.defjvp(_mean_jvp, symbolic_zeros=True)
@@ -127,7 +130,7 @@ def _of_chunk(
 
     def values(rows: Array, more_own: Array, known: Array, tau: Array, more: tuple[Array, ...]) -> Array:
         mine = direction(some._replace(rows=rows)) / tau
-        logits = present(similarities(mine, direction_again(known, sets.others)), kept, keep)
+        logits = present(sets.logits(mine, some, known), kept, keep)
         return plan.of_rows(logits, jnp.sum(mine * direction(theirs), axis=-1) + more_own, first, *more)
 
-    return jax.vjp(values, some.rows, jnp.zeros_like(some.rows[..., 0]), sets.known, sets.tau, sets.more)
+    return jax.vjp(values, some.rows, jnp.zeros_like(some.inverse[..., 0]), sets.known, sets.tau, sets.more)

@@ -20,8 +20,8 @@ import jax.numpy as jnp
 from jaxloss._floor.chunks import fold_rows
 from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.typing import Array, Scalar
-from jaxloss.representation._directions import Directed, directed, direction, direction_again
-from jaxloss.representation._groups import present, similarities
+from jaxloss.representation._directions import Directed, directed, direction, products
+from jaxloss.representation._groups import present, working_dtype
 from jaxloss.representation._off_diagonal import (
     level_of,
     log_of_total,
@@ -30,7 +30,7 @@ from jaxloss.representation._off_diagonal import (
     total_of_strangers,
 )
 
-__all__ = ["Sets", "of_cosines"]
+__all__ = ["Sets", "of_cosines", "sets_of"]
 
 Rows = Callable[..., Array]
 
@@ -49,6 +49,20 @@ class Sets(NamedTuple):
     known: Array
     tau: Array
     more: tuple[Array, ...]
+
+    def logits(self, mine: Array, some: Directed, known: Array) -> Array:
+        """Of rows whose directions over the temperature are ``mine``, with all others, whose directions are ``known``.
+
+        Of both only the tangents are taken.
+        """
+        return products(mine, known, some._replace(inverse=some.inverse / self.tau), self.others)
+
+
+def sets_of(x: Array, y: Array, tau: Scalar, *more: Array) -> Sets:
+    """Two sets ``[..., N, D]``, not normalised."""
+    dtype = working_dtype(x, y)
+    some, others = directed(x, dtype), directed(y, dtype)
+    return Sets(some, others, direction(others), jnp.asarray(tau, dtype), more)
 
 
 def of_cosines(
@@ -77,8 +91,7 @@ def of_cosines(
         What ``of_logits`` gives, the logit of each row with its own counterpart, and, if asked for, the log-sum of the
         strangers of each column, else 0; each ``[..., N]``.
     """
-    some, others = directed(x), directed(y)
-    sets = Sets(some, others, direction(others), jnp.asarray(tau, x.dtype), more)
+    sets = sets_of(x, y, tau, *more)
     return _of_cosines(_Plan(of_logits, both_ways, chunk), sets, keep)
 
 
@@ -87,7 +100,7 @@ def _of_cosines(plan: _Plan, sets: Sets, keep: Array | None) -> tuple[Array, Arr
     def block(carry: tuple[Array, Array], rows: Any, first: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
         some, counterparts, kept = rows
         mine = direction(some) / sets.tau
-        logits = present(similarities(mine, direction_again(sets.known, sets.others)), kept, keep)
+        logits = present(sets.logits(mine, some, sets.known), kept, keep)
         results = plan.of_logits(logits, first, *sets.more), jnp.sum(mine * direction(counterparts), axis=-1)
         return _with_columns(carry, logits, first) if plan.both_ways else carry, results
 
@@ -107,16 +120,16 @@ def _of_cosines_jvp(
     def block(total: Array, rows: Any, first: Array) -> tuple[Array, tuple[Array, Array]]:
         some, some_dot, counterparts, values, kept = rows
         mine, mine_dot = jax.jvp(lambda x, tau: direction(x) / tau, (some, sets.tau), (some_dot, dot.tau))
-        theirs = direction_again(sets.known, sets.others)
-        logits = present(similarities(mine, theirs), kept, keep)
-        slope = similarities(mine_dot, theirs) + similarities(mine, dot.known)
+        of_pairs = lambda mine, known: sets.logits(mine, some, known)
+        logits, slope = jax.jvp(of_pairs, (mine, sets.known), (mine_dot, dot.known))
+        logits = present(logits, kept, keep)
         values_dot = _slope_of_rows(plan, (sets, dot), logits, values, slope, first)
         if plan.both_ways:
             total = total + slope_of_log_sum(logits, back, slope, first, -2)
         return total, (values_dot, jnp.sum(mine_dot * direction(counterparts), axis=-1))
 
     rows = sets.some, dot.some, sets.others, values, keep
-    back_dot, (values_dot, own_dot) = fold_rows(block, plan.chunk, rows, sets.known.ndim - 2, _filled(0, (sets, dot)))
+    back_dot, (values_dot, own_dot) = fold_rows(block, plan.chunk, rows, sets.known.ndim - 2, _filled(0, sets, dot))
     own_dot = own_dot + jnp.sum(direction(sets.some) / sets.tau * dot.known, axis=-1)
     return (values, own, back), (values_dot, own_dot, back_dot)
 
@@ -139,8 +152,7 @@ def _with_columns(carry: tuple[Array, Array], logits: Array, first: Array) -> tu
     return peak, total * jnp.exp(before - level) + total_of_strangers(logits, level, first, -2)
 
 
-def _filled(fill: float, sets: Any) -> Array:
+def _filled(fill: float, sets: Sets, *more: Sets) -> Array:
     """A number for each column to start with, typed as differing over the devices that the sets differ over."""
-    leaves = jax.tree.leaves(sets)
-    axes = {axis for leaf in leaves for axis in varying_axes(leaf)}
-    return vary_over(jnp.full(leaves[0].shape[:-1], fill, leaves[0].dtype), tuple(sorted(axes)))
+    axes = {axis for leaf in jax.tree.leaves((sets, more)) for axis in varying_axes(leaf)}
+    return vary_over(jnp.full(sets.known.shape[:-1], fill, sets.known.dtype), tuple(sorted(axes)))

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.products import precision
 from jaxloss._floor.reduction import hide, promote, times_weights
 from jaxloss._floor.spread import columns, first_row, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
@@ -34,6 +35,7 @@ __all__ = [
     "similarities",
     "some",
     "unit",
+    "working_dtype",
 ]
 
 
@@ -182,14 +184,25 @@ def labelled(
 def matched(
     where: ArrayLike | None, axis_name: AxisName | None, ring: bool, chunk_size: int | None, **arrays: Any
 ) -> tuple[Array, Array, Crowd]:
-    """``(first [..., N, D], second [..., N, D], their crowd)``; row i of the one belongs to row i of the other."""
+    """``(first [..., N, D], second [..., N, D], their crowd)``; row i of the one belongs to row i of the other.
+
+    Rows of bfloat16 numbers stay as they are in a loss of float32: so their products are exact, and take little time.
+    """
     (first_name, first), (second_name, second) = arrays.items()
     first, second = checks.floating(**arrays)
     _examples(first_name, first)
     checks.same_shape(**{first_name: first, second_name: second})
     crowd = _crowd(where, axis_name, first, second, chunk_size=chunk_size, ring=ring)
-    first, second = promote(*(hide(where, x, event_ndim=1) for x in (first, second)))
+    rows = [hide(where, x, event_ndim=1) for x in (first, second)]
+    wide = promote(*rows)
+    small = [x.dtype == jnp.bfloat16 and wider.dtype == jnp.float32 for x, wider in zip(rows, wide, strict=True)]
+    first, second = (x if stays else wider for x, wider, stays in zip(rows, wide, small, strict=True))
     return first, second, crowd
+
+
+def working_dtype(*rows: Array) -> Any:
+    """What losses of ``rows`` are computed in: float64 if some are, else float32."""
+    return jnp.float64 if any(x.dtype == jnp.float64 for x in rows) else jnp.float32
 
 
 def gathered(terms: Array, members: Array) -> Array:
@@ -202,12 +215,14 @@ def gathered(terms: Array, members: Array) -> Array:
 
 def unit(x: Array) -> Array:
     """Rows of length 1; a zero row stays 0, orthogonal to all."""
-    return numerics.normalize(x)
+    return numerics.normalize(x.astype(working_dtype(x)))
 
 
 def similarities(x: Array, y: Array) -> Array:
     """Inner products ``[..., N, M]`` of all rows, in full precision: a temperature multiplies their errors."""
-    return jnp.matmul(x, jnp.swapaxes(y, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    batch, features = tuple(range(x.ndim - 2)), (x.ndim - 1,)
+    axes = (features, features), (batch, batch)
+    return jax.lax.dot_general(x, y, axes, precision=precision(), preferred_element_type=working_dtype(x, y))
 
 
 def some(where: ArrayLike | None, able: Array) -> Array:

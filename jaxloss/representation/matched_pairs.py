@@ -6,12 +6,12 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reduction import reduce
+from jaxloss._floor.reduction import promote, reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.representation._cosine_means import is_made_at_once, mean_of_cosines
 from jaxloss.representation._cosines import of_cosines
-from jaxloss.representation._groups import Crowd, gathered, matched, present, similarities, unit
+from jaxloss.representation._groups import Crowd, gathered, matched, present, similarities, unit, working_dtype
 from jaxloss.representation._off_diagonal import log_sum_of_strangers, sum_of_strangers
 
 __all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
@@ -92,7 +92,7 @@ def infonce_loss(
         https://arxiv.org/abs/1807.03748
     """
     queries, keys, crowd = matched(where, axis_name, ring, chunk_size, queries=queries, keys=keys)
-    tau = checks.scalar("temperature", temperature, queries.dtype, above=0)
+    tau = checks.scalar("temperature", temperature, working_dtype(queries, keys), above=0)
     if (chunk := crowd.pieces(queries, keys)) is not None:
         if is_made_at_once(reduction):
             counted = crowd.keep, weights, reduction
@@ -151,7 +151,7 @@ def clip_loss(
     images, texts, crowd = matched(
         where, axis_name, ring, chunk_size, image_embeddings=image_embeddings, text_embeddings=text_embeddings
     )
-    tau = checks.scalar("temperature", temperature, images.dtype, above=0)
+    tau = checks.scalar("temperature", temperature, working_dtype(images, texts), above=0)
     values = _both_ways(images, texts, tau, crowd)
     return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))
 
@@ -203,8 +203,9 @@ def siglip_loss(
     images, texts, crowd = matched(
         where, axis_name, ring, chunk_size, image_embeddings=image_embeddings, text_embeddings=text_embeddings
     )
-    tau = checks.scalar("temperature", temperature, images.dtype, above=0)
-    bias = jnp.asarray(checks.scalar("bias", bias, images.dtype), images.dtype)
+    dtype = working_dtype(images, texts)
+    tau = checks.scalar("temperature", temperature, dtype, above=0)
+    bias = jnp.asarray(checks.scalar("bias", bias, dtype), dtype)
     if (chunk := crowd.pieces(images, texts)) is not None:
         if is_made_at_once(reduction):
             counted = crowd.keep, weights, reduction
@@ -259,5 +260,6 @@ def n_pairs_loss(
         https://papers.nips.cc/paper/6200-improved-deep-metric-learning-with-multi-class-n-pair-loss-objective
     """
     anchors, positives, crowd = matched(where, axis_name, ring, chunk_size, anchors=anchors, positives=positives)
+    anchors, positives = promote(anchors, positives)
     values = _against(anchors, positives, jnp.sum(anchors * positives, axis=-1), crowd)
     return reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))

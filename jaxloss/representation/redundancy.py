@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.products import precision
 from jaxloss._floor.maths.scales import at_unit_scale
 from jaxloss._floor.reduction import blank, hide, reduce
 from jaxloss._floor.spread import mass_over, mean_over, require_whole, summed, whole_pool
@@ -64,7 +65,7 @@ def _deviations(axis_name: AxisName | None, x: Array, mass: Array | None) -> Arr
 
 def _moments(axis_name: AxisName | None, x: Array, y: Array, share: Array) -> Array:
     """``sum_n share_n x_in y_jn``, ``[..., D, D]``."""
-    products = jnp.matmul(x * share[..., None, :], jnp.swapaxes(y, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    products = jnp.matmul(x * share[..., None, :], jnp.swapaxes(y, -1, -2), precision=precision())
     return summed(axis_name, products)
 
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.products import precision
 from jaxloss._floor.maths.softmax_terms import below_peak
 from jaxloss._floor.reduction import blank, hide, reduce
 from jaxloss._floor.spread import anywhere, mean_over, over, require_whole
@@ -109,7 +110,7 @@ def dino_loss(
     old = jax.lax.stop_gradient(center)
     asked = jax.nn.softmax(below_peak(teacher - _row(old.astype(teacher.dtype), teacher))[0] / sharp, axis=-1)
     surprise = -jax.nn.log_softmax(below_peak(student)[0] / tau, axis=-1)
-    crossed = jnp.matmul(asked, jnp.swapaxes(surprise, -1, -2), precision=jax.lax.Precision.HIGHEST)
+    crossed = jnp.matmul(asked, jnp.swapaxes(surprise, -1, -2), precision=precision())
     crossed = jnp.where(diagonal(crossed.shape), jnp.zeros((), crossed.dtype), crossed)
     values = jnp.sum(crossed, axis=(-2, -1)) / pairs
     loss = reduce(values, where=where, weights=weights, reduction=over(axis_name, reduction))

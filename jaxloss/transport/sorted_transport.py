@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.products import precision
 from jaxloss._floor.reduction import plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.transport._samples import Samples, centre, two_samples
@@ -144,7 +145,7 @@ def sliced_wasserstein_loss(
     p = checks.scalar("p", p, x.dtype, at_least=1, below=math.inf)
     units = numerics.normalize(directions)
     origin = centre(y, b)  # far from it, products would lose the digits of the differences
-    x, y = (jnp.einsum("kd,...nd->...kn", units, (z - origin).astype(x.dtype), precision="highest") for z in (x, y))
+    x, y = (jnp.einsum("kd,...nd->...kn", units, (z - origin).astype(x.dtype), precision=precision()) for z in (x, y))
     a, b = (jnp.broadcast_to(s[..., None, :].astype(x.dtype), z.shape) for s, z in ((a, x), (b, y)))
     values = plain_mean(_transported((x, y, a, b), p, prediction_weights is None and target_weights is None), -1)
     return reduce(values, where=where, weights=weights, reduction=reduction)

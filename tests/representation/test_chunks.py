@@ -146,15 +146,17 @@ def test_memory_grows_with_the_chunk(name: str) -> None:
 
 
 @pytest.mark.all_topologies  # they take minutes to compile
-@pytest.mark.parametrize("name", ["clip_loss", "siglip_loss"])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["clip_loss", "infonce_loss", "siglip_loss"])
 @pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu, the TPU compiler, is not installed")
 @pytest.mark.xdist_group("tpu compiler")
 @pytest.mark.usefixtures("no_compilation_cache")
-def test_memory_on_a_tpu(name: str) -> None:
+def test_memory_on_a_tpu(name: str, dtype: Any) -> None:
     """By default, for 16384 pairs of 512 features, whose products are 1 GiB."""
     devices = topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x2").devices
     chip = NamedSharding(Mesh(np.array(devices[:1]), ("chip",)), PartitionSpec())
-    rows, number = (jax.ShapeDtypeStruct(shape, jnp.float32, sharding=chip) for shape in ((16384, 512), ()))
+    struct = lambda shape, dtype: jax.ShapeDtypeStruct(shape, dtype, sharding=chip)
+    rows, number = struct((16384, 512), dtype), struct((), jnp.float32)
     loss = lambda x, y, temperature: getattr(jaxloss, name)(x, y, temperature=temperature)
     step = jax.jit(jax.value_and_grad(loss, (0, 1, 2))).trace(rows, rows, number)
     figures = step.lower(lowering_platforms=("tpu",)).compile().memory_analysis()

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide, norm, normalize, poison, scale_of
+from jaxloss._floor.maths.products import precision
 from jaxloss._floor.reduction import hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision.image_quality import _images
@@ -175,7 +176,7 @@ def _gram_distance(x: Array, y: Array) -> Array:
     """
     *_, positions, channels = x.shape
     size = positions * channels
-    product = jnp.einsum("...nc,...nd->...cd", (x + y) / size, x - y, precision=jax.lax.Precision.HIGHEST)
+    product = jnp.einsum("...nc,...nd->...cd", (x + y) / size, x - y, precision=precision())
     return jnp.sum(jnp.square(0.5 * (product + jnp.swapaxes(product, -1, -2))), axis=(-2, -1))
 
 
