@@ -11,7 +11,14 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, reducers
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.scales import at_unit_scale, scaled_product, size_and_shrink, unit_power
+from jaxloss._floor.maths.scales import (
+    at_unit_scale,
+    scaled_product,
+    scaled_total,
+    size_and_shrink,
+    square_shrink,
+    unit_power,
+)
 from jaxloss._floor.notes import take_note
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
@@ -26,6 +33,7 @@ __all__ = [
     "pool_sum",
     "promote",
     "reduce",
+    "reduce_squares",
     "relative_mass",
     "times_weights",
     "weighted_mean",
@@ -157,6 +165,9 @@ def weighted_mean(values: Array, mass: Array, axis: int | None = None, axis_name
     """
     if mass.dtype == jnp.bool_:
         sums = weighted_sums(values, mass, axis)
+    elif axis is None and axis_name is None:
+        whole, shrink, power = scaled_total(mass)
+        sums = jnp.sum(scaled_product(values, mass, shrink, power)), whole
     else:
         shrink = jnp.asarray(size_and_shrink(values, axis)[1], values.dtype)
         power = unit_power(mass, axis, axis_name)
@@ -262,3 +273,33 @@ def reduce(
     values = hide(keep, values)
     weighted = values if mass is None else values * mass.astype(values.dtype)
     return take_note(weighted, values, mass) if reduction == "none" else jnp.sum(weighted)
+
+
+def reduce_squares(
+    x: Array,
+    y: Array,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    """`reduce` of ``(x - y)**2``, for arrays in the working dtype.
+
+    The plain mean scales the differences instead of their squares: XLA on CPU has one step for a square and its sum.
+    """
+    if where is None and weights is None and isinstance(reduction, str) and reduction == "mean":
+        mean, values = _mean_square(x, y)
+        return take_note(mean, values, None)
+    return reduce(_square(x, y), where=where, weights=weights, reduction=reduction)
+
+
+@functools.partial(jax.jit, inline=True)
+def _square(x: Array, y: Array) -> Array:
+    return jnp.square(x - y)
+
+
+@functools.partial(jax.jit, inline=True)
+def _mean_square(x: Array, y: Array) -> tuple[Array, Array]:
+    """The mean, and the losses that entered it."""
+    size, shrink = square_shrink(x)
+    return jnp.sum(jnp.square((x - y) * shrink)) / (size * shrink * shrink), _square(x, y)

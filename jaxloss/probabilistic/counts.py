@@ -148,7 +148,12 @@ def _few_counts(mean: Array, dispersion: Array, count: Array) -> Array:
     rate = mean * log1p_quotient(expected)
     curve = count * gap_quotient(1 + found, jnp.ones_like(found), found) - (count - 0.5) * jnp.log1p(found)
     fit = rate + count * (jnp.log1p(expected) - jnp.log(mean))
-    return fit + curve + log_factorial_below_one(count, stirling_error_from_one_on(1 + count)) + _shape_terms(dispersion, count)
+    return (
+        fit
+        + curve
+        + log_factorial_below_one(count, stirling_error_from_one_on(1 + count))
+        + _shape_terms(dispersion, count)
+    )
 
 
 def _many_counts(mean: Array, dispersion: Array, count: Array) -> Array:

@@ -19,8 +19,8 @@ __all__ = ["separate"]
 def separate(fn: Callable[..., Array]) -> Callable[..., Array]:
     """A decorator: ``fn`` of arrays, entry by entry, whose value and slope share nothing on a CPU.
 
-    XLA on CPU stores every step that both use, dozens of arrays for a long formula. Apart, each is one loop, which costs
-    a few exponentials more and a fraction of the memory. Its derivatives are those of ``fn``, to any order.
+    XLA on CPU stores every step that both use, dozens of arrays for a long formula. Apart, each is one loop: a few
+    exponentials more, and a fraction of the memory. The derivatives are those of ``fn``, to any order.
     """
     ruled = jax.custom_jvp(fn)
 
