@@ -54,7 +54,7 @@ def brier_score(
     probs, targets = blank(where, probs, targets)
     value_checks.ensure_probabilities(probs=probs, targets=targets)
     valid = (probs >= 0) & (probs <= 1) & (targets >= 0) & (targets <= 1)
-    values = poison(jnp.square(probs - targets), valid)
+    values = value_checks.within_domain(jnp.square(probs - targets), valid, "X")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
