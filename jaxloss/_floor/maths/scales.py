@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -61,8 +61,11 @@ def at_unit_scale(mass: Array, axis: int | None = None, axis_name: AxisName | No
     return mass if mass.dtype == jnp.bool_ else mass * unit_power(mass, axis, axis_name)
 
 
+_Scaled: TypeAlias = tuple[Array, Array, Array]
+
+
 @jax.custom_jvp
-def scaled_total(mass: Array) -> tuple[Array, Array, Array]:
+def scaled_total(mass: Array) -> _Scaled:
     """The sum of all masses times ``shrink`` and ``power``, and these: powers of two for `scaled_product`.
 
     Without derivatives of their own, they keep the sum of such products in the range of the dtype.
@@ -71,7 +74,7 @@ def scaled_total(mass: Array) -> tuple[Array, Array, Array]:
 
 
 @functools.partial(scaled_total.defjvp, symbolic_zeros=True)
-def _scaled_total_jvp(primals: tuple[Array], tangents: tuple[Any]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+def _scaled_total_jvp(primals: tuple[Array], tangents: tuple[Any]) -> tuple[_Scaled, _Scaled]:
     (mass,), (mass_dot,) = primals, tangents
     whole, shrink, power = scaled_total(mass)
     still = isinstance(mass_dot, SymbolicZero)
@@ -79,18 +82,18 @@ def _scaled_total_jvp(primals: tuple[Array], tangents: tuple[Any]) -> tuple[tupl
     return (whole, shrink, power), (whole_dot, jnp.zeros_like(shrink), jnp.zeros_like(power))
 
 
-def _total_by_peak(mass: Array) -> tuple[Array, Array, Array]:
+def _total_by_peak(mass: Array) -> _Scaled:
     shrink = jnp.asarray(size_and_shrink(mass, None)[1], mass.dtype)
     power = jnp.reshape(unit_power(mass, None, None), ())
     # A number of its own, as in the slope.
     return jnp.sum(mass * jax.lax.optimization_barrier(power)) * shrink, shrink, power
 
 
-def _total_by_sum(mass: Array) -> tuple[Array, Array, Array]:
+def _total_by_sum(mass: Array) -> _Scaled:
     """The same without a look for the largest mass if the sum is of ordinary size: one pass less over the masses."""
     total, one, far = jnp.sum(mass), jnp.ones((), mass.dtype), 2.0**60
 
-    def ordinary(_: Array) -> tuple[Array, Array, Array]:
+    def ordinary(_: Array) -> _Scaled:
         power = _power_below(total)
         return total * power, one, power
 
