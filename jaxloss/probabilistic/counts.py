@@ -129,12 +129,17 @@ def negative_binomial_nll(
     """
     means, dispersions, targets = checks.values(means=means, dispersions=dispersions, targets=targets)
     means, dispersions, targets = blank(where, means, dispersions, targets, fill=1)
-    few = targets < 1
-    at_zero = _few_counts(means, dispersions, jnp.where(few, targets, 0))
-    values = jnp.where(few, at_zero, _many_counts(means, dispersions, jnp.where(few, 1, targets)))
+    values = _negative_binomial(means, dispersions, targets)
     valid = (means > 0) & (dispersions >= 0) & (targets >= 0)
     values = value_checks.within_domain(values, valid, "means must be > 0, dispersions and targets >= 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+@separate
+def _negative_binomial(means: Array, dispersions: Array, targets: Array) -> Array:
+    few = targets < 1
+    at_zero = _few_counts(means, dispersions, jnp.where(few, targets, 0))
+    return jnp.where(few, at_zero, _many_counts(means, dispersions, jnp.where(few, 1, targets)))
 
 
 def _shape_terms(dispersion: Array, count: Array) -> Array:
