@@ -15,6 +15,7 @@ from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.logarithms import log1p_near
 from jaxloss._floor.maths.numerics import difference, magnitude, near_excess
 from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.separate import separate
 from jaxloss._floor.maths.softmax_terms import mask_of_rows
 from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
@@ -50,6 +51,16 @@ def _divergence_of_shares(ratio: Array) -> Array:
 
 
 _divergence_of_shares.defjvps(lambda tangent, _, x: tangent * x * jax.nn.sigmoid(x) * jax.nn.sigmoid(-x))
+
+
+@separate
+def _jensen_shannon(log_q: Array, log_p: Array) -> Array:
+    absent = jnp.isneginf(log_q) & jnp.isneginf(log_p)
+    zero = jnp.zeros((), log_q.dtype)
+    ratio = jnp.clip(jnp.where(absent, zero, log_q) - jnp.where(absent, zero, log_p), -_APART, _APART)
+    mixture = 0.5 * (jnp.exp(log_q) + jnp.exp(log_p))
+    # A selection last: XLA on CPU makes one loop of what is in front of it.
+    return jnp.where(absent, zero, mixture * _divergence_of_shares(ratio))
 
 
 def jensen_shannon_divergence(
@@ -93,12 +104,7 @@ def jensen_shannon_divergence(
     """
     log_q, log_p, keep = log_distributions(where, log_predictions=log_predictions, log_targets=log_targets)
     log_q, log_p = uniform_unless(keep, log_q, log_p)
-    absent = jnp.isneginf(log_q) & jnp.isneginf(log_p)
-    zero = jnp.zeros((), log_q.dtype)
-    ratio = jnp.clip(jnp.where(absent, zero, log_q) - jnp.where(absent, zero, log_p), -_APART, _APART)
-    mixture = 0.5 * (jnp.exp(log_q) + jnp.exp(log_p))
-    # A selection last: XLA on CPU makes one loop of what is in front of it.
-    values = jnp.sum(jnp.where(absent, zero, mixture * _divergence_of_shares(ratio)), axis=-1)
+    values = jnp.sum(_jensen_shannon(log_q, log_p), axis=-1)
     values = numerics.poison(values, legal_log_probs(log_q, log_p))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 

@@ -11,6 +11,7 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.entropies import relative_entropy
 from jaxloss._floor.maths.numerics import magnitude
+from jaxloss._floor.maths.separate import separate
 from jaxloss._floor.maths.sigmoids import negative_log_sigmoids
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
@@ -68,9 +69,10 @@ def bernoulli_kl(
     return reduce(jnp.sum(heads + tails, axis=-1), where=where, weights=weights, reduction=reduction)
 
 
-def _laplace_shift(distance: Array, ratio: Array, log_scales_p: Array, log_scales_q: Array) -> Array:
-    """``(b_p (exp(-a) - 1) + distance) / b_q`` for ``a = distance / b_p``, for scales of any size."""
-    same, zero = distance == 0, jnp.zeros((), distance.dtype)
+@separate
+def _laplace(shift: Array, log_scales_p: Array, log_scales_q: Array) -> Array:
+    distance, ratio, zero = magnitude(shift), log_scales_p - log_scales_q, jnp.zeros((), shift.dtype)
+    excess, same = numerics.exp_excess(ratio), distance == 0
     # Beyond, exp(-a) is nothing beside a, and a may overflow.
     apart = ~same & (jnp.log(jnp.where(same, jnp.ones((), distance.dtype), distance)) - log_scales_p > 6)
     steps = distance * jnp.exp(-jnp.where(same | apart, zero, log_scales_p))
@@ -78,7 +80,9 @@ def _laplace_shift(distance: Array, ratio: Array, log_scales_p: Array, log_scale
     # Not by expm1, which takes XLA on CPU several times as long: from a step of 1 on nothing is lost.
     drop = jnp.where(apart, zero - 1, jnp.exp(-jnp.where(near | apart, zero, steps)) - 1)
     far = distance * jnp.exp(-jnp.where(same, zero, log_scales_q)) + jnp.exp(ratio) * drop
-    return jnp.where(near, jnp.exp(ratio) * numerics.exp_excess(-jnp.where(near, steps, zero)), far)
+    close = jnp.exp(ratio) * numerics.exp_excess(-jnp.where(near, steps, zero))
+    # A selection last: XLA on CPU makes one loop of what is in front of it.
+    return jnp.where(near, excess + close, excess + far)
 
 
 def laplace_kl(
@@ -123,9 +127,7 @@ def laplace_kl(
     locations_p, log_scales_p, locations_q, log_scales_q = _parameters(
         where, locations_p=locations_p, log_scales_p=log_scales_p, locations_q=locations_q, log_scales_q=log_scales_q
     )
-    distance, ratio = magnitude(locations_p - locations_q), log_scales_p - log_scales_q
-    shift = _laplace_shift(distance, ratio, log_scales_p, log_scales_q)
-    values = jnp.sum(numerics.exp_excess(ratio) + shift, axis=-1)
+    values = jnp.sum(_laplace(locations_p - locations_q, log_scales_p, log_scales_q), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -169,6 +171,7 @@ def poisson_kl(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
+@separate
 def _poisson_entropy(log_rates_p: Array, log_rates_q: Array) -> Array:
     """`relative_entropy` of two rates, finite wherever the exact result is: equal rates that overflow differ by 0."""
     larger = jax.lax.stop_gradient(jnp.maximum(log_rates_p, log_rates_q))

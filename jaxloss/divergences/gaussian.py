@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.separate import as_one_loop, separate
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
@@ -54,8 +55,13 @@ def gaussian_kl_standard_normal(
     checks.with_axes("latent", means=means)
     checks.same_shape(means=means, log_variances=log_variances)
     means, log_variances = blank(where, means, log_variances, event_ndim=1)
-    values = 0.5 * jnp.sum(jnp.square(means) + numerics.exp_excess(log_variances), axis=-1)
+    values = 0.5 * jnp.sum(_from_standard(means, log_variances), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+@separate
+def _from_standard(means: Array, log_variances: Array) -> Array:
+    return jnp.square(means) + numerics.exp_excess(log_variances)
 
 
 def gaussian_kl(
@@ -110,16 +116,16 @@ def gaussian_kl(
     checks.with_axes("latent", means_p=inputs["means_p"])
     checks.same_shape(**inputs)
     means_p, log_variances_p, means_q, log_variances_q = blank(where, *inputs.values(), event_ndim=1)
-    shift = _standardised(means_p - means_q, log_variances_q)
-    values = 0.5 * jnp.sum(numerics.exp_excess(log_variances_p - log_variances_q) + jnp.square(shift), axis=-1)
+    values = 0.5 * jnp.sum(_gaussian(means_p - means_q, log_variances_p, log_variances_q), axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _standardised(shift: Array, log_variances: Array) -> Array:
-    """``shift`` in standard deviations; 0 where it is 0, for any deviation, 0 included."""
-    none = shift == 0
-    deviation = jnp.exp(-0.5 * jnp.where(none, jnp.zeros((), shift.dtype), log_variances))
-    return shift * deviation
+@separate
+def _gaussian(shift: Array, log_variances_p: Array, log_variances_q: Array) -> Array:
+    excess, none = numerics.exp_excess(log_variances_p - log_variances_q), shift == 0
+    # In standard deviations; 0 where it is 0, for any deviation, 0 included.
+    steps = shift * jnp.exp(-0.5 * jnp.where(none, jnp.zeros((), shift.dtype), log_variances_q))
+    return as_one_loop(excess + jnp.square(steps))
 
 
 def multivariate_gaussian_kl(

@@ -12,8 +12,10 @@ from jaxloss.probabilistic._stable import LOG_2PI
 
 __all__ = ["log_interval_mass"]
 
-NODES = [(float(x), float(w)) for x, w in zip(*np.polynomial.legendre.leggauss(16), strict=True) if x > 0]
-"""Positive nodes in [-1, 1], with weights, of Gauss-Legendre quadrature for even functions."""
+NODES = [
+    [(float(x), float(w)) for x, w in zip(*np.polynomial.legendre.leggauss(n), strict=True) if x > 0] for n in (8, 16)
+]
+"""Positive nodes in [-1, 1] and weights of Gauss-Legendre quadrature for even functions: for float32 and float64."""
 
 MILLS = (
     1.1670525350882472,
@@ -87,8 +89,9 @@ def _mass_below(x: Array) -> Array:
 
 def _flat(center: Array, half: Array, log_half: Array) -> Array:
     """The density at the centre times the mean of its ratio to that over the interval."""
+    nodes = NODES[center.dtype == jnp.float64]
     spread = sum(
-        (w * jnp.cosh(x * center * half) * jnp.exp(-0.5 * jnp.square(x * half)) for x, w in NODES),
+        (w * jnp.cosh(x * center * half) * jnp.exp(-0.5 * jnp.square(x * half)) for x, w in nodes),
         jnp.zeros((), center.dtype),
     )
     return log_half + math.log(2) + jnp.log(spread) - 0.5 * (jnp.square(center) + LOG_2PI)

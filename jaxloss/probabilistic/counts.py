@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.log_ratios import gap, gap_quotient
+from jaxloss._floor.maths.separate import separate
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.probabilistic._stable import (
     LOG_2PI,
     log1p_quotient,
     log_factorial_below_one,
-    stirling_error,
+    stirling_error_from_one_on,
     stirling_error_of_inverse,
 )
 
@@ -60,33 +63,29 @@ def poisson_nll(
     """
     log_rates, targets = checks.values(log_rates=log_rates, targets=targets)
     log_rates, targets = blank(where, log_rates, targets)
-    few = targets < 1
-    impossible = jnp.isneginf(log_rates) & (targets == 0)
-    exponent = jnp.where(impossible, 0, jnp.where(few, log_rates, 0))
-    count = jnp.where(few, targets, 0)
-    direct = jnp.where(impossible, 0, jnp.exp(exponent)) - count * exponent + log_factorial_below_one(count)
-    many = jnp.where(few, 1, targets)
-    # So far from a perfect fit nothing cancels, and the rate itself may underflow.
-    scarce = ~few & (log_rates < jnp.log(many) - 20)
-    values = jnp.where(scarce, _scarce(jnp.where(scarce, log_rates, 0), many), direct)
-    rate = jnp.exp(jnp.where(few | scarce, 0, log_rates))
-    values = jnp.where(few | scarce, values, _saddle_point(rate, many))
+    values = _poisson(log_rates, targets)
     values = value_checks.within_domain(values, targets >= 0, "targets must be counts, >= 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _scarce(log_rate: Array, count: Array) -> Array:
-    """The Poisson likelihood for counts >= 1 and far smaller rates, from the logarithm of the rate."""
-    return jnp.exp(log_rate) + count * (jnp.log(count) - 1 - log_rate) + _perfect_fit(count)
-
-
-def _saddle_point(rate: Array, count: Array) -> Array:
-    """The Poisson likelihood for counts >= 1: half its deviance and the negative log-mass of a perfect fit."""
-    return count * gap(rate, count, rate - count) + _perfect_fit(count)
+@separate
+def _poisson(log_rates: Array, targets: Array) -> Array:
+    few, rate = targets < 1, jnp.exp(log_rates)
+    count, many = jnp.where(few, targets, 0), jnp.where(few, 1, targets)
+    # One error of Stirling's formula for both: that of the next count below 1, where it is part of log y!.
+    error = stirling_error_from_one_on(jnp.where(few, 1 + count, many))
+    exponent = jnp.where(jnp.isneginf(log_rates) & (targets == 0), 0, log_rates)
+    direct = rate - count * jnp.where(few, exponent, 0) + log_factorial_below_one(count, error)
+    # So far from a perfect fit nothing cancels, and the rate itself may underflow.
+    scarce = ~few & (rate < many * math.exp(-20))
+    near, low = jnp.where(few | scarce, many, rate), jnp.where(scarce, log_rates, 0)
+    log_count = jnp.log(many)
+    fit = jnp.where(scarce, rate + many * (log_count - 1 - low), many * gap(near, many, near - many))
+    return jnp.where(few, direct, fit + error + 0.5 * (LOG_2PI + log_count))
 
 
 def _perfect_fit(count: Array) -> Array:
-    return stirling_error(count) + 0.5 * (LOG_2PI + jnp.log(count))
+    return stirling_error_from_one_on(count) + 0.5 * (LOG_2PI + jnp.log(count))
 
 
 def negative_binomial_nll(
@@ -130,12 +129,17 @@ def negative_binomial_nll(
     """
     means, dispersions, targets = checks.values(means=means, dispersions=dispersions, targets=targets)
     means, dispersions, targets = blank(where, means, dispersions, targets, fill=1)
-    few = targets < 1
-    at_zero = _few_counts(means, dispersions, jnp.where(few, targets, 0))
-    values = jnp.where(few, at_zero, _many_counts(means, dispersions, jnp.where(few, 1, targets)))
+    values = _negative_binomial(means, dispersions, targets)
     valid = (means > 0) & (dispersions >= 0) & (targets >= 0)
     values = value_checks.within_domain(values, valid, "means must be > 0, dispersions and targets >= 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+@separate
+def _negative_binomial(means: Array, dispersions: Array, targets: Array) -> Array:
+    few = targets < 1
+    at_zero = _few_counts(means, dispersions, jnp.where(few, targets, 0))
+    return jnp.where(few, at_zero, _many_counts(means, dispersions, jnp.where(few, 1, targets)))
 
 
 def _shape_terms(dispersion: Array, count: Array) -> Array:
@@ -149,7 +153,12 @@ def _few_counts(mean: Array, dispersion: Array, count: Array) -> Array:
     rate = mean * log1p_quotient(expected)
     curve = count * gap_quotient(1 + found, jnp.ones_like(found), found) - (count - 0.5) * jnp.log1p(found)
     fit = rate + count * (jnp.log1p(expected) - jnp.log(mean))
-    return fit + curve + log_factorial_below_one(count) + _shape_terms(dispersion, count)
+    return (
+        fit
+        + curve
+        + log_factorial_below_one(count, stirling_error_from_one_on(1 + count))
+        + _shape_terms(dispersion, count)
+    )
 
 
 def _many_counts(mean: Array, dispersion: Array, count: Array) -> Array:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import log1mexp, log_sum_exp, magnitude, softplus
+from jaxloss._floor.maths.separate import separate
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._normal import log_interval_mass
@@ -117,6 +118,16 @@ def _mixture_nll(logits: Array, log_masses: Array) -> Array:
     return jnp.where(likely, -jnp.log1p(-jnp.where(likely, missing, 0)), unlikely)
 
 
+@separate
+def _gaussian_nll(means: Array, log_scales: Array, targets: Array, half_width: Array) -> Array:
+    lowest, highest, _ = _bins(targets, half_width)
+    error, inverse = targets - means, _inverse_scale(log_scales)
+    # By symmetry the bin may lie above the mean; the end levels are open on the side that they face.
+    open_end = lowest | highest
+    outward = jnp.where(lowest, -error, jnp.where(highest, error, magnitude(error)))
+    return -log_interval_mass(outward * inverse, half_width * inverse, jnp.log(half_width) - log_scales, open_end)
+
+
 def discretized_gaussian_nll(
     means: ArrayLike,
     log_scales: ArrayLike,
@@ -161,14 +172,7 @@ def discretized_gaussian_nll(
     """
     means, log_scales, targets = checks.values(means=means, log_scales=log_scales, targets=targets)
     means, log_scales, targets = blank(where, means, log_scales, targets)
-    half_width = 1 / (checks.scalar("levels", levels, means.dtype, at_least=2) - 1)
-    lowest, highest, legal = _bins(targets, half_width)
-    error, inverse = targets - means, _inverse_scale(log_scales)
-    # By symmetry the bin may lie above the mean; the end levels are open on the side that they face.
-    open_end = lowest | highest
-    outward = jnp.where(lowest, -error, jnp.where(highest, error, magnitude(error)))
-    half = half_width * inverse
-    log_half = jnp.log(jnp.asarray(half_width, means.dtype)) - log_scales
-    values = -log_interval_mass(outward * inverse, half, log_half, open_end)
+    half_width = jnp.asarray(1 / (checks.scalar("levels", levels, means.dtype, at_least=2) - 1), means.dtype)
+    values, legal = _gaussian_nll(means, log_scales, targets, half_width), _bins(targets, half_width)[2]
     values = value_checks.within_domain(values, legal, "targets must lie in [-1, 1]")
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -6,11 +6,20 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import magnitude
+from jaxloss._floor.maths.separate import separate
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._student import student_t
 
 __all__ = ["evidential_regression_loss"]
+
+
+@separate
+def _evidential(error: Array, nu: Array, alpha: Array, beta: Array, evidence_weight: Array) -> Array:
+    # Integrated over its prior, the Gaussian is a Student t with 2 alpha degrees of freedom.
+    certainty = jnp.sqrt(alpha / beta) * jnp.sqrt(nu / (1 + nu))
+    values = student_t(alpha, error * certainty) - jnp.log(certainty)
+    return values + evidence_weight * magnitude(error) * (2 * nu + alpha)
 
 
 def evidential_regression_loss(
@@ -63,11 +72,7 @@ def evidential_regression_loss(
     gamma, nu, alpha, beta, targets = checks.values(gamma=gamma, nu=nu, alpha=alpha, beta=beta, targets=targets)
     gamma, nu, alpha, beta, targets = blank(where, gamma, nu, alpha, beta, targets, fill=1)
     evidence_weight = checks.scalar("evidence_weight", evidence_weight, gamma.dtype, at_least=0)
-    error = targets - gamma
-    # Integrated over its prior, the Gaussian is a Student t with 2 alpha degrees of freedom.
-    certainty = jnp.sqrt(alpha / beta) * jnp.sqrt(nu / (1 + nu))
-    values = student_t(alpha, error * certainty) - jnp.log(certainty)
-    values = values + evidence_weight * magnitude(error) * (2 * nu + alpha)
+    values = _evidential(targets - gamma, nu, alpha, beta, jnp.asarray(evidence_weight, gamma.dtype))
     valid = (nu > 0) & (alpha > 0) & (beta > 0)
     values = value_checks.within_domain(values, valid, "nu, alpha and beta must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)

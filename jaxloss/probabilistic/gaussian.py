@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import log_sum_exp
+from jaxloss._floor.maths.separate import separate
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._stable import LOG_2PI, quadratic
@@ -62,6 +63,14 @@ def gaussian_nll(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
+@separate
+def _weighted_nll(residuals: Array, variances: Array, beta: Array) -> Array:
+    root = jnp.exp(0.5 * beta * jnp.log(jax.lax.stop_gradient(variances)))
+    # The weight goes under the square, so that it meets the quotient before that can overflow.
+    fit = quadratic(residuals * root, variances)
+    return 0.5 * (jnp.square(root) * (LOG_2PI + jnp.log(variances)) + fit)
+
+
 def beta_nll(
     means: ArrayLike,
     variances: ArrayLike,
@@ -105,10 +114,7 @@ def beta_nll(
     means, variances, targets = checks.values(means=means, variances=variances, targets=targets)
     means, variances, targets = blank(where, means, variances, targets, fill=1)
     beta = checks.scalar("beta", beta, means.dtype, at_least=0, at_most=1)
-    fixed = jax.lax.stop_gradient(variances)
-    # The weight goes under the square, so that it meets the quotient before that can overflow.
-    fit = quadratic((targets - means) * jnp.power(fixed, 0.5 * beta), variances)
-    values = 0.5 * (jnp.power(fixed, beta) * (LOG_2PI + jnp.log(variances)) + fit)
+    values = _weighted_nll(targets - means, variances, jnp.asarray(beta, means.dtype))
     values = value_checks.within_domain(values, variances > 0, "variances must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 

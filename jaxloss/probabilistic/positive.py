@@ -8,6 +8,7 @@ import numpy as np
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.log_ratios import gap
 from jaxloss._floor.maths.numerics import quotient
+from jaxloss._floor.maths.separate import separate
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._stable import LOG_2PI, stirling_error
@@ -59,11 +60,16 @@ def gamma_nll(
     """
     means, shapes, targets = checks.values(means=means, shapes=shapes, targets=targets)
     means, shapes, targets = blank(where, means, shapes, targets, fill=1)
-    perfect = stirling_error(shapes) + 0.5 * (LOG_2PI - jnp.log(shapes)) + jnp.log(targets)
-    values = shapes * gap(targets, means, targets - means) + perfect
+    values = _gamma_nll(means, shapes, targets)
     valid = (means > 0) & (shapes > 0) & (targets > 0)
     values = value_checks.within_domain(values, valid, "means, shapes and targets must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+@separate
+def _gamma_nll(means: Array, shapes: Array, targets: Array) -> Array:
+    perfect = stirling_error(shapes) + 0.5 * (LOG_2PI - jnp.log(shapes)) + jnp.log(targets)
+    return shapes * gap(targets, means, targets - means) + perfect
 
 
 def gamma_deviance(
@@ -149,12 +155,16 @@ def tweedie_deviance(
     power = checks.scalar("power", power, predictions.dtype, at_least=0)
     exponent = jnp.asarray(power, predictions.dtype)
     legal = (predictions > 0) & ((targets > 0) | ((targets == 0) & (exponent < 2)))
-    near = (targets < 7 * predictions) & (predictions < 7 * targets)
-    close = _deviance_nearby(jnp.where(near, predictions, 1), jnp.where(near, targets, 1), exponent)
-    far = _deviance_far_off(jnp.where(near, 1, predictions), jnp.where(near, 8, targets), exponent)
     message = "predictions must be > 0, and targets too, or 0 if power < 2"
-    values = value_checks.within_domain(jnp.where(near, close, far), legal, message)
+    values = value_checks.within_domain(_tweedie(predictions, targets, exponent), legal, message)
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+@separate
+def _tweedie(mean: Array, target: Array, power: Array) -> Array:
+    near = (target < 7 * mean) & (mean < 7 * target)
+    close = _deviance_nearby(jnp.where(near, mean, 1), jnp.where(near, target, 1), power)
+    return jnp.where(near, close, _deviance_far_off(jnp.where(near, 1, mean), jnp.where(near, 8, target), power))
 
 
 def _deviance_nearby(mean: Array, target: Array, power: Array) -> Array:

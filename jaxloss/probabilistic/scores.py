@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths.numerics import difference, norm, poison, positive_part
+from jaxloss._floor.maths.separate import as_one_loop, separate
 from jaxloss._floor.reduction import blank, hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -54,7 +55,7 @@ def brier_score(
     probs, targets = blank(where, probs, targets)
     value_checks.ensure_probabilities(probs=probs, targets=targets)
     valid = (probs >= 0) & (probs <= 1) & (targets >= 0) & (targets <= 1)
-    values = poison(jnp.square(probs - targets), valid)
+    values = value_checks.within_domain(jnp.square(probs - targets), valid, "probs and targets must lie in [0, 1]")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -196,10 +197,15 @@ def interval_score(
     lower, upper, targets = checks.values(lower=lower, upper=upper, targets=targets)
     lower, upper, targets = blank(where, lower, upper, targets)
     alpha = checks.scalar("alpha", alpha, lower.dtype, above=0, below=1)
+    values = _interval(lower, upper, targets, jnp.asarray(alpha, lower.dtype))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+@separate
+def _interval(lower: Array, upper: Array, targets: Array, alpha: Array) -> Array:
     inside = positive_part(targets - lower) + positive_part(upper - targets)
     outside = positive_part(lower - targets) + positive_part(targets - upper)
-    values = inside + (2 / alpha - 1) * outside
-    return reduce(values, where=where, weights=weights, reduction=reduction)
+    return as_one_loop(inside + (2 / alpha - 1) * outside)
 
 
 def energy_score(

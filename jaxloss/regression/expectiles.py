@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.errors import smooth_distance
+from jaxloss._floor.maths.separate import separate
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -13,6 +14,12 @@ __all__ = [
     "expectile_loss",
     "huber_quantile_loss",
 ]
+
+
+@separate
+def _expectile(predictions: Array, targets: Array, expectile: Array) -> Array:
+    square = jnp.square(targets - predictions)
+    return jnp.where(targets < predictions, (1 - expectile) * square, expectile * square)
 
 
 def expectile_loss(
@@ -55,8 +62,7 @@ def expectile_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     expectile = checks.scalar("expectile", expectile, predictions.dtype, above=0, below=1)
-    residual = targets - predictions
-    values = jnp.where(residual < 0, 1 - expectile, expectile) * jnp.square(residual)
+    values = _expectile(predictions, targets, jnp.asarray(expectile, predictions.dtype))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -106,5 +112,6 @@ def huber_quantile_loss(
     quantile = checks.scalar("quantile", quantile, predictions.dtype, above=0, below=1)
     delta = checks.scalar("delta", delta, predictions.dtype, at_least=0)
     size = smooth_distance(targets, predictions, jnp.asarray(delta, targets.dtype))
-    values = jnp.where(targets < predictions, 1 - quantile, quantile) * size
+    # A selection last: XLA on CPU makes one loop of what is in front of it.
+    values = jnp.where(targets < predictions, (1 - quantile) * size, quantile * size)
     return reduce(values, where=where, weights=weights, reduction=reduction)

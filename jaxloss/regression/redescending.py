@@ -8,7 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.errors import apart_on_cpu
+from jaxloss._floor.maths.logarithms import log1p_near
 from jaxloss._floor.maths.numerics import magnitude
+from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
@@ -62,6 +65,31 @@ def _tukey(u: Array) -> Array:
 _tukey.defjvps(lambda tangent, _, u: tangent * (u * jnp.square((1 - u) * (1 + u))))
 
 
+def _steps(residual: Array, scale: Array) -> tuple[Array, Array]:
+    """Which residuals are so far that the 1 is lost in the sum, and the others in units of scale, 0 for far ones."""
+    far = jnp.abs(residual) > 1e9 * scale
+    return far, jnp.where(far, 0.0, residual) / scale
+
+
+def _cauchy_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    residual, scale = apart_on_cpu(*primals)
+    far, steps = _steps(residual, scale)
+    slope = jnp.where(far, 2.0, steps / scale) / jnp.where(far, residual, 1 + 0.5 * jnp.square(steps))
+    slope_in_scale = jnp.where(far, -2 / scale, -steps * slope)
+    return _cauchy(*primals), slope * tangents[0] + slope_in_scale * tangents[1]
+
+
+@with_rule(_cauchy_jvp)
+def _cauchy(residual: Array, scale: Array) -> Array:
+    """``log(1 + (residual / scale)**2 / 2)``, also where the square overflows; one logarithm, and a series near 0."""
+    far, steps = _steps(residual, scale)
+    square = 0.5 * jnp.square(steps)
+    near = ~far & (square <= 1)
+    logarithm = jnp.log(jnp.where(far, magnitude(residual), 1 + square))
+    beyond = jnp.where(far, 2 * (logarithm - jnp.log(scale)) - math.log(2.0), logarithm)
+    return jnp.where(near, log1p_near(jnp.where(near, square, 0.0)), beyond)
+
+
 def cauchy_loss(
     predictions: ArrayLike,
     targets: ArrayLike,
@@ -103,13 +131,7 @@ def cauchy_loss(
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
     scale = checks.scalar("scale", scale, predictions.dtype, above=0)
-    residual = predictions - targets
-    # From here on the 1 is lost in the sum, and the square would overflow soon after.
-    far = jnp.abs(residual) > 1e9 * scale
-    near = jnp.where(far, 0.0, residual)
-    distance = jnp.where(far, magnitude(residual), 1.0)
-    logarithm = 2 * (jnp.log(distance) - jnp.log(scale)) - math.log(2.0)
-    values = jnp.where(far, logarithm, jnp.log1p(0.5 * jnp.square(near / scale)))
+    values = _cauchy(predictions - targets, jnp.asarray(scale, predictions.dtype))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

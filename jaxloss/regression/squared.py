@@ -9,17 +9,11 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import difference
-from jaxloss._floor.reduction import blank, pool_mass, pool_root_mean_square, reduce
+from jaxloss._floor.reduction import blank, pool_mass, pool_root_mean_square, reduce, reduce_squares
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = ["half_squared_error", "root_mean_squared_error", "squared_error"]
-
-
-@functools.partial(jax.jit, inline=True)
-def _squared_distance(x: Array, y: Array) -> Array:
-    """One program where it is called eagerly."""
-    return jnp.square(x - y)
 
 
 def squared_error(
@@ -56,8 +50,13 @@ def squared_error(
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    values = _squared_distance(predictions, targets)
-    return reduce(values, where=where, weights=weights, reduction=reduction)
+    return reduce_squares(predictions, targets, where=where, weights=weights, reduction=reduction)
+
+
+@functools.partial(jax.jit, inline=True)
+def _half_squared_distance(x: Array, y: Array) -> Array:
+    """One program where it is called eagerly."""
+    return 0.5 * jnp.square(x - y)
 
 
 def half_squared_error(
@@ -94,7 +93,7 @@ def half_squared_error(
     """
     predictions, targets = checks.values(predictions=predictions, targets=targets)
     predictions, targets = blank(where, predictions, targets)
-    values = 0.5 * _squared_distance(predictions, targets)
+    values = _half_squared_distance(predictions, targets)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

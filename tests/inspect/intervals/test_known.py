@@ -46,6 +46,8 @@ WAYS = {
     "_pseudo_huber": [(_ANY, 0, (0.3,))],
     "_charbonnier": [(_ANY, 0, (0.3,))],
     "_log_cosh": [(_ANY, 0, ())],
+    "_cauchy": [(_ANY, 0, (0.7,))],
+    "_expectile": [(_ANY, 0, (1.5, 0.9)), (_ANY, 1, (1.5, 0.1))],
     "_geman_mcclure": [(_ANY, 0, ())],
     "_welsch": [((-8.0, 8.0), 0, ())],
     "_tukey": [((-0.99, 0.99), 0, ())],

@@ -22,6 +22,7 @@ from jaxloss.inspect.intervals.numbers.smooth import SMOOTH, Smooth, hyperbola, 
 __all__ = [
     "WELSCH",
     "by_its_body",
+    "cauchy",
     "charbonnier",
     "difference",
     "exp_excess",
@@ -182,6 +183,24 @@ def charbonnier(residual: Jet, epsilon: Jet) -> Outputs:
     if epsilon.number is None or not epsilon.number > 0:
         return None
     return (jets.multiply(epsilon, compose(_ARC, jets.divide(residual, epsilon))),)
+
+
+def _twice_and_square(a: Interval) -> Interval:
+    return plus(2.0, pr.square(a))
+
+
+_CAUCHY = Smooth(
+    lambda a: even_by_ends(a, lambda u: el.log1p(times(0.5, pr.square(u)))),
+    lambda a: pr.divide(times(2.0, a), _twice_and_square(a)),
+    lambda a: pr.divide(plus(4.0, times(-2.0, pr.square(a))), pr.square(_twice_and_square(a))),
+)
+
+
+def cauchy(residual: Jet, scale: Jet) -> Outputs:
+    """``log(1 + (residual / scale)**2 / 2)``."""
+    if scale.number is None or not scale.number > 0:
+        return None
+    return (compose(_CAUCHY, jets.divide(residual, scale)),)
 
 
 def _shifted_square(a: Interval) -> Interval:
