@@ -11,13 +11,11 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, reducers
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.maths.scales import (
     at_unit_scale,
     scaled_product,
     scaled_total,
     size_and_shrink,
-    square_shrink,
     unit_power,
 )
 from jaxloss._floor.notes import take_note
@@ -30,11 +28,9 @@ __all__ = [
     "plain_mean",
     "pool_mass",
     "pool_mean",
-    "pool_root_mean_square",
     "pool_sum",
     "promote",
     "reduce",
-    "reduce_squares",
     "relative_mass",
     "times_weights",
     "weighted_mean",
@@ -213,42 +209,6 @@ def pool_mean(values: Array, mass: Array | None) -> Array:
     return plain_mean(values, -1) if mass is None else weighted_mean(values, mass, -1)
 
 
-def pool_root_mean_square(values: Array, mass: Array | None) -> Array:
-    """The root of the weighted mean square over the last axis: no overflow in the squares, zero slope at 0."""
-    return _scaled_root_mean_square(values, mass) if mass is not None else _root_mean_square(values)
-
-
-def _scaled_root_mean_square(values: Array, mass: Array | None) -> Array:
-    """The same, of entries over the largest of them."""
-    scale = numerics.scale_of(values)
-    return scale[..., 0] * numerics.sqrt(pool_mean(jnp.square(values / scale), mass))
-
-
-def _plain_root_mean_square(values: Array) -> Array:
-    """The same, with a look for the largest entry only where a mean square is not of ordinary size."""
-    square, far = jnp.sum(jnp.square(values), -1) / size_and_shrink(values, -1)[0], 2.0**64
-    scaled = lambda values: _scaled_root_mean_square(values, None)
-    return jax.lax.cond(jnp.all((square > 1 / far) & (square < far)), lambda _: jnp.sqrt(square), scaled, values)
-
-
-def _root_mean_square_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    (values,), (dot,) = primals, tangents
-    root = _root_mean_square(values)
-    by_shares = lambda values, dot: plain_mean(_shares(values, root) * dot, -1)
-    by_rule = lambda values, dot: jax.jvp(lambda x: _scaled_root_mean_square(x, None), (values,), (dot,))[1]
-    return root, jax.lax.platform_dependent(values, dot, cpu=by_shares, default=by_rule)
-
-
-def _shares(values: Array, root: Array) -> Array:
-    return numerics.divide(values, jnp.broadcast_to(root[..., None], values.shape))
-
-
-@with_rule(_root_mean_square_jvp)
-def _root_mean_square(values: Array) -> Array:
-    scaled = lambda values: _scaled_root_mean_square(values, None)
-    return jax.lax.platform_dependent(values, cpu=_plain_root_mean_square, default=scaled)
-
-
 def reduce(
     values: ArrayLike,
     *,
@@ -304,39 +264,3 @@ def reduce(
     values = hide(keep, values)
     weighted = values if mass is None else values * mass.astype(values.dtype)
     return take_note(weighted, values, mass) if reduction == "none" else jnp.sum(weighted)
-
-
-def reduce_squares(
-    x: Array,
-    y: Array,
-    *,
-    where: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-    reduction: Reduction = "mean",
-) -> Array:
-    """`reduce` of ``(x - y)**2``, for arrays in the working dtype.
-
-    The plain mean on a CPU scales the differences instead of their squares: XLA has one step for a square and its sum.
-    """
-    if where is None and weights is None and reduction == "mean":
-        mean, values = _mean_square(x, y)
-        return take_note(mean, values, None)
-    return reduce(_square(x, y), where=where, weights=weights, reduction=reduction)
-
-
-@functools.partial(jax.jit, inline=True)
-def _square(x: Array, y: Array) -> Array:
-    return jnp.square(x - y)
-
-
-@functools.partial(jax.jit, inline=True)
-def _mean_square(x: Array, y: Array) -> tuple[Array, Array]:
-    """The mean, and the losses that entered it."""
-    squares = _square(x, y)
-    mean_of_squares = lambda x, y: plain_mean(_square(x, y))
-    return jax.lax.platform_dependent(x, y, cpu=_mean_by_roots, default=mean_of_squares), squares
-
-
-def _mean_by_roots(x: Array, y: Array) -> Array:
-    size, shrink = square_shrink(x)
-    return jnp.sum(jnp.square((x - y) * shrink)) / (size * shrink * shrink)

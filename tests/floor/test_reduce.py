@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxloss
-from jaxloss._floor import reduction
+from jaxloss._floor import reduction, squares
 
 
 def test_counts_beyond_the_integers_of_float32() -> None:
@@ -114,7 +114,7 @@ def test_pools() -> None:
     keep = np.array([[True, True, False], [True, True, False]])
     (blanked,) = reduction.blank(keep, entries)
     mass, present = reduction.pool_mass(keep, None, blanked)
-    np.testing.assert_allclose(reduction.pool_root_mean_square(blanked, mass), [1e30, 12.5**0.5], rtol=1e-6)
+    np.testing.assert_allclose(squares.pool_root_mean_square(blanked, mass), [1e30, 12.5**0.5], rtol=1e-6)
     np.testing.assert_allclose(reduction.pool_mean(blanked, mass), [1e30, 3.5], rtol=1e-6)
     np.testing.assert_allclose(reduction.pool_sum(blanked, mass), [2e30, 7.0], rtol=1e-6)
     np.testing.assert_array_equal(present, [True, True])
