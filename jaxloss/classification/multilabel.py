@@ -9,7 +9,7 @@ from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.logarithms import log1p_near
 from jaxloss._floor.maths.sigmoids import in_unit_interval, negative_log_sigmoid, times_surprise, unless_absent
-from jaxloss._floor.maths.softmax_terms import optional_class_vector
+from jaxloss._floor.maths.softmax.terms import optional_class_vector
 from jaxloss._floor.reduction import blank, pool_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.binary import sigmoid_binary_cross_entropy

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.sharded_classes import all_classes, of_label
-from jaxloss._floor.maths.sharded_softmax_terms import sharded_terms
-from jaxloss._floor.maths.soft_target_terms import target_terms
-from jaxloss._floor.maths.softmax_terms import (
+from jaxloss._floor.maths.softmax.sharded_classes import all_classes, of_label
+from jaxloss._floor.maths.softmax.sharded_terms import sharded_terms
+from jaxloss._floor.maths.softmax.soft_targets import target_terms
+from jaxloss._floor.maths.softmax.terms import (
     is_zero,
     label_terms,
     mask_of_rows,

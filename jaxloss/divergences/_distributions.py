@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import poison
-from jaxloss._floor.maths.softmax_terms import mask_of_rows
+from jaxloss._floor.maths.softmax.terms import mask_of_rows
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, ArrayLike
 

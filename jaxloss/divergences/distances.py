@@ -16,7 +16,7 @@ from jaxloss._floor.maths.logarithms import log1p_near
 from jaxloss._floor.maths.numerics import difference, magnitude, near_excess
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.maths.separate import separate
-from jaxloss._floor.maths.softmax_terms import mask_of_rows
+from jaxloss._floor.maths.softmax.terms import mask_of_rows
 from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.divergences._distributions import (

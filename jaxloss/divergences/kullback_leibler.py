@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.entropies import rows_of_log_probs, rows_of_logits, rows_of_probs
-from jaxloss._floor.maths.softmax_terms import mask_of_rows
+from jaxloss._floor.maths.softmax.terms import mask_of_rows
 from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.divergences._distributions import (

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.entropies import rows_of_probs
 from jaxloss._floor.maths.log_ratios import gap
-from jaxloss._floor.maths.softmax_terms import mask_of_rows
+from jaxloss._floor.maths.softmax.terms import mask_of_rows
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.divergences._distributions import raised_if_whole

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.sharded_classes import added, first_class, highest, of_label, typed_axes
+from jaxloss._floor.maths.softmax.sharded_classes import added, first_class, highest, of_label, typed_axes
 from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.typing import Array
 from jaxloss.language._projected_tiles import Head, Options, Plan, Tile, present_in

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from jaxloss._floor.maths.sharded_classes import added
+from jaxloss._floor.maths.softmax.sharded_classes import added
 from jaxloss._floor.typing import Array
 from jaxloss.language._projected_rows import Row, counted_here, finished, known_to_pull, pull, typed, values_of
 from jaxloss.language._projected_tiles import (

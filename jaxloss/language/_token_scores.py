@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.softmax_terms import label_terms, mask_of_rows
+from jaxloss._floor.maths.softmax.terms import label_terms, mask_of_rows
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 

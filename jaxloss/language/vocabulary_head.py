@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.sharded_classes import all_classes, of_label
-from jaxloss._floor.maths.softmax_terms import is_zero, optional_class_vector, times_class_weights
+from jaxloss._floor.maths.softmax.sharded_classes import all_classes, of_label
+from jaxloss._floor.maths.softmax.terms import is_zero, optional_class_vector, times_class_weights
 from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.language._projected_softmax import projected_cross_entropy

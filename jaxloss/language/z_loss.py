@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.softmax_terms import label_terms, mask_of_rows
+from jaxloss._floor.maths.softmax.terms import label_terms, mask_of_rows
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.softmax_terms import below_peak
+from jaxloss._floor.maths.softmax.terms import below_peak
 from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.soft_target_terms import target_terms
+from jaxloss._floor.maths.softmax.soft_targets import target_terms
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.ranking._drawn_orders import drawn
 from jaxloss.ranking._lists import ensure_relevance, lists, over_lists, spans

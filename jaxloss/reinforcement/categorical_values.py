@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.soft_target_terms import target_terms
+from jaxloss._floor.maths.softmax.soft_targets import target_terms
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.reinforcement._transitions import expected, known, per_step

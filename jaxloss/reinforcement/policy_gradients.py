@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.softmax_terms import label_terms
+from jaxloss._floor.maths.softmax.terms import label_terms
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.softmax_terms import below_peak
+from jaxloss._floor.maths.softmax.terms import below_peak
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.products import precision
-from jaxloss._floor.maths.softmax_terms import below_peak
+from jaxloss._floor.maths.softmax.terms import below_peak
 from jaxloss._floor.reduction import blank, hide, reduce
 from jaxloss._floor.spread import anywhere, mean_over, over, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar

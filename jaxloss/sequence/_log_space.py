@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.maths.softmax_terms import below_largest
+from jaxloss._floor.maths.softmax.terms import below_largest
 from jaxloss._floor.typing import Array
 
 __all__ = ["before", "log_probs_at", "log_sum", "pick", "renormalise", "skew", "start_of"]

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.softmax_terms import below_peak
+from jaxloss._floor.maths.softmax.terms import below_peak
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

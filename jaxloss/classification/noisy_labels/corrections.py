@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.softmax_terms import below_largest
+from jaxloss._floor.maths.softmax.terms import below_largest
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels

@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from scipy import special
 
-from jaxloss._floor.maths import soft_target_terms, softmax_terms
+from jaxloss._floor.maths.softmax import soft_targets, terms
 from tests.inspect.intervals.mutant import Loss, Mutant, between, by_formula, grid, place, subject
 
 
@@ -24,9 +24,9 @@ def _log_sums(others: np.ndarray) -> dict[str, Loss]:
         "log of softmax": lambda r: r - jnp.log(jax.nn.softmax(scores(r))[0]),
         "without a shift": lambda r: jnp.log(jnp.sum(jnp.exp(scores(r)))),
         "logaddexp": lambda r: jnp.logaddexp(r, jax.nn.logsumexp(scores(r)[1:])),
-        "label": lambda r: r + softmax_terms.label_terms(scores(r), jnp.int32(0))[0],
-        "targets": lambda r: r + soft_target_terms.target_terms(scores(r), jnp.asarray(one_hot, r.dtype))[0],
-        "two terms": lambda r: sum(softmax_terms.label_terms(scores(r), jnp.int32(0))[1:]),
+        "label": lambda r: r + terms.label_terms(scores(r), jnp.int32(0))[0],
+        "targets": lambda r: r + soft_targets.target_terms(scores(r), jnp.asarray(one_hot, r.dtype))[0],
+        "two terms": lambda r: sum(terms.label_terms(scores(r), jnp.int32(0))[1:]),
         "softplus": lambda r: r + jax.nn.softplus(jax.nn.logsumexp(scores(r)[1:]) - r),
         "minus the miss": lambda r: r - jnp.log1p(-jnp.sum(jax.nn.softmax(scores(r))[1:])),
     }
@@ -61,7 +61,7 @@ def focal(rng: np.random.Generator) -> Mutant:
     log_p: list[Callable[[jax.Array], jax.Array]] = [
         lambda z: jax.nn.log_softmax(z)[0],
         lambda z: jnp.log(jax.nn.softmax(z)[0]),
-        lambda z: -softmax_terms.label_terms(z, jnp.int32(0))[0],
+        lambda z: -terms.label_terms(z, jnp.int32(0))[0],
     ]
     form = log_p[rng.integers(3)]
     scores = lambda r: jnp.concatenate([jnp.reshape(r, 1), jnp.asarray(others, r.dtype)])
@@ -186,8 +186,8 @@ def leaky_softmax(rng: np.random.Generator) -> Mutant:
         lambda r: -jax.nn.log_softmax(jnp.stack([r, stop(0.5 * r) + c]))[0],
         lambda r: jnp.log(jnp.sum(jnp.exp(jnp.stack([r, 0 * r + c]) - stop(jnp.maximum(r, c))))) + 0.01 * r * r,
         lambda r: -jnp.log(stop(jax.nn.softmax(jnp.stack([r, 0 * r + c])))[0]) + 0.5 * r,
-        lambda r: softmax_terms.label_terms(jnp.stack([r, 0 * r + c]), jnp.int32(0))[1] + 0.01 * r * r,
-        lambda r: softmax_terms.label_terms(jnp.stack([r, 0 * r + c]), jnp.int32(1))[2] + 0.01 * r * r,
+        lambda r: terms.label_terms(jnp.stack([r, 0 * r + c]), jnp.int32(0))[1] + 0.01 * r * r,
+        lambda r: terms.label_terms(jnp.stack([r, 0 * r + c]), jnp.int32(1))[2] + 0.01 * r * r,
         lambda r: jnp.sum(stop(jax.nn.softmax(jnp.stack([r, 0 * r + c]))) * jnp.stack([-r, r])),
     ]
     at = int(rng.integers(len(forms)))
@@ -202,7 +202,7 @@ def leaky_softmax(rng: np.random.Generator) -> Mutant:
 def softmax_impostor(rng: np.random.Generator) -> Mutant:
     """The name of a verified function of arrays, with another rule or another body."""
     name = str(rng.choice(["label_terms", "target_terms"]))
-    home = softmax_terms if name == "label_terms" else soft_target_terms
+    home = terms if name == "label_terms" else soft_targets
     original = getattr(home, name).__wrapped__
     given = jnp.int32(0) if name == "label_terms" else np.asarray([1.0, 0.0])
     factor, where = float(rng.choice([1.5, -1.0])), float(rng.choice([1e-7, 100.0]))

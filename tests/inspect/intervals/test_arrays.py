@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxloss._floor.maths.softmax_terms import label_terms
+from jaxloss._floor.maths.softmax.terms import label_terms
 from jaxloss.inspect.intervals.covering.boxes import enclose
 from jaxloss.inspect.intervals.programs.interpreter import trace
 from jaxloss.inspect.intervals.programs.rules import Missing

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import jaxloss
-from jaxloss._floor.maths.softmax_terms import label_terms
+from jaxloss._floor.maths.softmax.terms import label_terms
 from jaxloss.inspect.intervals import ROWS, certify
 from jaxloss.inspect.intervals.covering.boxes import enclose
 from jaxloss.inspect.intervals.programs.interpreter import trace

@@ -50,7 +50,7 @@ class Known:
 
 
 _NUMERICS, _SIGMOIDS = "jaxloss._floor.maths.numerics", "jaxloss._floor.maths.sigmoids"
-_ERRORS, _SOFTMAX = "jaxloss._floor.maths.errors", "jaxloss._floor.maths.softmax_terms"
+_ERRORS, _SOFTMAX = "jaxloss._floor.maths.errors", "jaxloss._floor.maths.softmax.terms"
 
 KNOWN: Mapping[str, Known] = {
     entry.path.partition(":")[2]: entry
@@ -74,7 +74,7 @@ KNOWN: Mapping[str, Known] = {
         Known("jaxloss._floor.maths.log_ratios:gap", forms.gap),
         Known("jaxloss._floor.value_checks:_if_valid", forms.by_its_body),
         Known(f"{_SOFTMAX}:label_terms", softmax_forms.label_terms, of_arrays=True),
-        Known("jaxloss._floor.maths.soft_target_terms:target_terms", softmax_forms.target_terms, of_arrays=True),
+        Known("jaxloss._floor.maths.softmax.soft_targets:target_terms", softmax_forms.target_terms, of_arrays=True),
         Known("jaxloss.classification.focal:_miss", forms.miss),
         Known("jaxloss.regression.quantiles:_pinball", forms.by_its_body),
         Known("jaxloss.regression.expectiles:_expectile", forms.by_its_body),

@@ -1,6 +1,6 @@
 """The core of the softmax cross-entropies where every device has the logits of a slice of the classes.
 
-As in `softmax_terms`, nothing but a few numbers per row is kept, and a nearly certain, correct prediction keeps its
+As in `terms`, nothing but a few numbers per row is kept, and a nearly certain, correct prediction keeps its
 relative accuracy. Only such numbers travel between the devices, none of them for the gradient.
 """
 
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths.numerics import difference
-from jaxloss._floor.maths.sharded_classes import added, first_class, highest
+from jaxloss._floor.maths.softmax.sharded_classes import added, first_class, highest
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, AxisName
 

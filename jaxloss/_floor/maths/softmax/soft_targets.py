@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor.maths.entropies import shown
 from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.rules import with_rule
-from jaxloss._floor.maths.softmax_terms import Terms, below_peak
+from jaxloss._floor.maths.softmax.terms import Terms, below_peak
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array
 

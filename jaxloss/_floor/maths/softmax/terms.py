@@ -16,9 +16,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.chunks import by_rows
-from jaxloss._floor.maths.label_entries import Labels, at_label, sum_without_label
 from jaxloss._floor.maths.numerics import difference, poison
 from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.softmax.labels import Labels, at_label, sum_without_label
 from jaxloss._floor.reduction import hide, promote, times_weights
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
