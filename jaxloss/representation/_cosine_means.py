@@ -2,7 +2,8 @@
 
 The gradient of a row's loss needs the products of that row with all others, as the loss does. A chunk would make them
 twice, once for each: but how much a row counts in a mean is known before, so that a chunk makes its part of the
-gradient while it has them. What is kept for the backward pass is the gradient, as large as the rows themselves.
+gradient while it has them. What is kept for the backward pass is the gradient, as large as the rows themselves and in
+their dtype: in forward mode, too, the slopes of bfloat16 rows are rounded to it.
 """
 
 from __future__ import annotations
