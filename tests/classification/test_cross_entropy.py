@@ -388,3 +388,20 @@ def test_a_target_that_is_computed_is_certain_too(scale: float) -> None:
     """A compiler may fuse the product with the difference from 1, and leave its rounding times infinity."""
     loss = jax.jit(lambda z, t: jaxloss.sigmoid_binary_cross_entropy(z, t * (1 / scale)))
     assert loss(jnp.full(9, jnp.inf), jnp.full(9, scale)) == 0
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"label_smoothing": 0.1}, {"z_loss": 0.1}], ids=["plain", "smoothing", "z-loss"]
+)
+@pytest.mark.parametrize("classes", [20, 150])
+def test_rows_stay_on_their_devices(classes, options) -> None:
+    """Under plain jit with a batch over devices nothing travels but sums; of labels that are written apart, too."""
+    on = jax.sharding.Mesh(np.array(jax.devices("cpu")[:4]), ("data",))
+    rows = jax.sharding.NamedSharding(on, jax.sharding.PartitionSpec("data"))
+    logits = jax.ShapeDtypeStruct((8, classes), "float32", sharding=rows)
+    labels = jax.ShapeDtypeStruct((8,), "int32", sharding=rows)
+    step = jax.jit(jax.value_and_grad(lambda z, y: INTEGER(z, y, **options)))
+    text = step.lower(logits, labels).compile().as_text()
+    assert "all-reduce" in text
+    for kind in ("all-gather", "all-to-all", "collective-permute"):
+        assert kind not in text

@@ -83,9 +83,9 @@ class Labels(NamedTuple):
         """``size`` ``[..., K]`` with 0 at the label."""
         zero = jnp.zeros((), size.dtype)
         select = lambda size, index: jnp.where(is_label(index, size), zero, size)
-        write = lambda size, index: jnp.put_along_axis(
-            size, index[..., None], zero, axis=-1, inplace=False, mode="promise_in_bounds"
-        )
+        # Row by row, so that rows on other devices stay there.
+        row = lambda size, index: size.at[index].set(zero, mode="promise_in_bounds")
+        write = jnp.vectorize(row, signature="(k),()->(k)")
         return self._choose(write, select, size, self.places)
 
     def along(self, others: Array, own: Array, tangent: Array) -> Array:
