@@ -42,7 +42,7 @@ def _block_width(logits: Array) -> int | None:
 def _sum_by_blocks(below: Array, labels: Array, logits: Array, peak: Array) -> Array:
     """In blocks of classes: only that of the label is summed without it, and once more for that.
 
-    On CPU this takes three operations per entry off `_sum_of_others`, if the numbers need not be raised.
+    On CPU this takes four operations per entry off `_sum_of_others`, if the numbers need not be raised.
     """
     width = None if logits.dtype.itemsize == 2 else _block_width(logits)
     if width is None:
