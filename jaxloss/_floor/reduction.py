@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -51,19 +50,19 @@ def hide(where: ArrayLike | None, array: Array, *, event_ndim: int = 0, fill: An
     return _hidden(checks.mask(where, array.shape[: array.ndim - event_ndim]), array, fill)
 
 
-# Each of these is one program where it is called eagerly, and nothing but its steps inside of one.
-@functools.partial(jax.jit, inline=True)
+# Each of these is one program where it is called eagerly, and nothing but its steps inside another.
+@jax.jit
 def _hidden(keep: Array, array: Array, fill: Any) -> Array:
     keep = jnp.expand_dims(keep, tuple(range(keep.ndim, array.ndim)))
     return jnp.where(keep, array, jnp.asarray(fill, array.dtype))
 
 
-@functools.partial(jax.jit, inline=True)
+@jax.jit
 def _blanked(keeps: list[Array], arrays: tuple[Array, ...], fill: Any) -> tuple[Array, ...]:
     return promote(*(_hidden(keep, array, fill) for keep, array in zip(keeps, arrays, strict=True)))
 
 
-@functools.partial(jax.jit, inline=True)
+@jax.jit
 def _mean(values: Array, keep: Array | None, mass: Array | None) -> tuple[Array, Array]:
     """The mean, and the losses as they entered it."""
     shown = values if keep is None else _hidden(keep, values, 0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
@@ -71,12 +69,12 @@ def reduce_squared_differences(
     return reduce(_square(x, y), where=where, weights=weights, reduction=reduction)
 
 
-@functools.partial(jax.jit, inline=True)
+@jax.jit
 def _square(x: Array, y: Array) -> Array:
     return jnp.square(x - y)
 
 
-@functools.partial(jax.jit, inline=True)
+@jax.jit
 def _mean_square(x: Array, y: Array) -> tuple[Array, Array]:
     """The mean, and the losses that entered it."""
     squares = _square(x, y)
