@@ -14,6 +14,7 @@ from jaxloss.classification import (
     polynomial,
     positive_unlabeled,
     softmax,
+    softmax_parts,
 )
 from jaxloss.classification.binary import *
 from jaxloss.classification.calibration import *
@@ -28,6 +29,7 @@ from jaxloss.classification.ordinal import *
 from jaxloss.classification.polynomial import *
 from jaxloss.classification.positive_unlabeled import *
 from jaxloss.classification.softmax import *
+from jaxloss.classification.softmax_parts import *
 
 __all__: list[str] = []
 __all__ += binary.__all__
@@ -43,3 +45,4 @@ __all__ += ordinal.__all__
 __all__ += polynomial.__all__
 __all__ += positive_unlabeled.__all__
 __all__ += softmax.__all__
+__all__ += softmax_parts.__all__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
@@ -56,7 +58,8 @@ def softmax_cross_entropy_with_integer_labels(
             takes no part in the smoothing, and its gradient is 0.
         labels: Shape ``[...]``, integer class indices in ``[0, K)``. An unmasked label outside gives NaN in value
             and gradient; ``ignore_index`` is spelled ``where=labels != -100``.
-        label_smoothing: Share of the target spread evenly over all K classes, the true one included; in [0, 1].
+        label_smoothing: Share of the target spread evenly over all K classes, the true one included; in [0, 1]. Where
+            other code spreads :math:`\varepsilon` over the K - 1 other classes, pass :math:`\varepsilon K / (K - 1)`.
         class_weights: Shape ``[K]``, >= 0; None gives all classes weight 1. A class of weight 0 is not trained on.
         z_loss: Factor of the squared log-normaliser, which keeps logits from drifting; >= 0.
         vocab_axis_name: Mesh axis that the classes are spread over, inside `jax.shard_map`: the vocabulary-parallel
@@ -86,6 +89,32 @@ def softmax_cross_entropy_with_integer_labels(
         Shoeybi et al. (2019), Megatron-LM: Training Multi-Billion Parameter Language Models Using Model Parallelism
         (classes over devices). https://arxiv.org/abs/1909.08053
     """
+    found = losses_of_labels(logits, labels, label_smoothing, class_weights, vocab_axis_name, where)
+    z_factor = checks.scalar("z_loss", z_loss, found.values.dtype, at_least=0)
+    values = found.values
+    if not is_zero(z_factor):
+        values = values + z_factor * jnp.square(found.log_normalizers)
+    weights = times_class_weights(where, weights, found.class_weights, reduction)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+class LabelLosses(NamedTuple):
+    """Of every example: the smoothed cross-entropy, the log-normaliser, and the class weight of the label, if any."""
+
+    values: Array
+    log_normalizers: Array
+    class_weights: Array | None
+
+
+def losses_of_labels(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    label_smoothing: Scalar,
+    class_weights: ArrayLike | None,
+    vocab_axis_name: AxisName | None,
+    where: ArrayLike | None,
+) -> LabelLosses:
+    """What one pass over the logits gives, for the arguments of `softmax_cross_entropy_with_integer_labels`."""
     logits, labels = checks.scores_and_labels(twin="softmax_cross_entropy", logits=logits, labels=labels)
     keep = mask_of_rows(where, logits)
     labels = hide(keep, labels)
@@ -95,7 +124,6 @@ def softmax_cross_entropy_with_integer_labels(
     inside = jnp.clip(labels, 0, num_classes - 1)
     dtype = promote(logits[..., :0])[0].dtype
     smoothing = checks.scalar("label_smoothing", label_smoothing, dtype, at_least=0, at_most=1)
-    z_factor = checks.scalar("z_loss", z_loss, dtype, at_least=0)
     per_class = optional_class_vector(here, dtype, class_weights=class_weights)
     own = None if per_class is None else of_label(vocab_axis_name, per_class, inside)
     scale = None if is_zero(smoothing) else jnp.ones(here, dtype) if per_class is None else per_class
@@ -107,10 +135,7 @@ def softmax_cross_entropy_with_integer_labels(
         values, even, spread, peak = smoothed_terms(logits, inside, scale, keep)
     if even is not None:
         values = (1 - smoothing) * values + smoothing * (even if own is None else numerics.divide(even, own))
-    if not is_zero(z_factor):
-        values = values + z_factor * jnp.square(peak + spread)
-    values = numerics.poison(values, inside == labels)
-    return reduce(values, where=where, weights=times_class_weights(where, weights, own, reduction), reduction=reduction)
+    return LabelLosses(numerics.poison(values, inside == labels), peak + spread, own)
 
 
 def softmax_cross_entropy(
@@ -139,7 +164,8 @@ def softmax_cross_entropy(
         logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent: its gradient is 0, it
             takes no part in the smoothing, and it is finite as long as its target is 0.
         targets: Shape ``[..., K]``, >= 0; not renormalised, so a row of zeros has loss 0. A negative target gives NaN.
-        label_smoothing: Share of the target spread evenly over all K classes; in [0, 1].
+        label_smoothing: Share of the target spread evenly over all K classes; in [0, 1]. See
+            `jaxloss.softmax_cross_entropy_with_integer_labels`.
         class_weights: Shape ``[K]``, >= 0; None gives all classes weight 1.
         z_loss: Factor of the squared log-normaliser, which keeps logits from drifting; >= 0.
         where, weights, reduction: See `jaxloss.reduce`.
