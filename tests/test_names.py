@@ -714,7 +714,7 @@ def test_a_name_of_another_module_is_found_there() -> None:
         (jaxloss.combine, "PCGrad", "combine.pcgrad()"),
         (jaxloss.combine, "pc_grd", "pcgrad"),
         (jaxloss.combine, "gradient_reversal", "combine.reverse_gradient"),
-        (jaxloss.reductions, "batchmean", "reductions.mean_over(n)"),
+        (jaxloss.reductions, "batchmean", "reductions.batch_mean(event_ndim)"),
         (jaxloss.reductions, "top_k", "reductions.top_fraction"),
         (jaxloss.reductions, "trimed_mean", "trimmed_mean"),
         (jaxloss.reductions, "Mean", "Did you mean mean?"),

@@ -28,7 +28,7 @@ MEANT = {
     "token-mean": "'mean'",
     "sum": "'sum'",
     "none": "'none' for no reduction",
-    "batchmean": "the sum over the batch size: reduction=jaxloss.reductions.mean_over(batch)",
+    "batchmean": "reduction=jaxloss.reductions.batch_mean()",
     "seq-mean-token-mean": "reduction=jaxloss.reductions.sequence_mean()",
     "seq-mean-token-sum": "reduction=jaxloss.reductions.sequence_mean_token_sum()",
     "seq-mean-token-sum-norm": "reduction=jaxloss.reductions.sequence_mean_token_sum_norm()",
@@ -142,7 +142,7 @@ def _refusal(reduction: Callable[..., Any], fault: str) -> str:
     """The message for a function that is not a reduction: its ``fault``, or how to call one of `jaxloss.reductions`."""
     name, signature = getattr(reduction, "__name__", repr(reduction)), inspect.signature(reduction)
     required = ", ".join(p.name for p in signature.parameters.values() if p.default is p.empty)
-    if getattr(reduction, "__module__", None) == "jaxloss.reductions":
+    if (getattr(reduction, "__module__", None) or "").startswith("jaxloss.reductions"):
         found = f"reductions.{name} makes one when it is called. Write reduction=reductions.{name}({required})"
     else:
         found = f"found {name}{signature}: {fault}"

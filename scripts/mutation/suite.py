@@ -18,7 +18,7 @@ __all__ = ["REGISTRY", "Reach", "Suite"]
 REGISTRY = "tests.cases"
 INSPECT = "jaxloss.inspect."
 EVERYTHING = (
-    *("jaxloss/_floor/", "jaxloss/reductions.py", "jaxloss/inspect/", "pyproject.toml", "tests/cases/__init__.py"),
+    *("jaxloss/_floor/", "jaxloss/reductions/", "jaxloss/inspect/", "pyproject.toml", "tests/cases/__init__.py"),
     *(f"tests/{name}.py" for name in ("conftest", "support", "registry", "selection", "test_laws")),
 )
 

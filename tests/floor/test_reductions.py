@@ -6,6 +6,7 @@ import functools
 import inspect
 import pickle
 import re
+from typing import Any
 
 import chex
 import jax
@@ -132,9 +133,87 @@ def test_the_norm_of_sequences_may_be_given_and_traced() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in OF_TOKENS if name.startswith("sequence")])
+def test_sequences_without_tokens_count_where_they_are_told_to(name: str) -> None:
+    arguments, formula = OF_TOKENS[name]
+    sums, masses = np.sum(LOSSES * TOKENS, axis=-1), np.sum(TOKENS, axis=-1)
+    expected = formula(sums, np.maximum(masses, 1))
+    for axis_name in (None, "data"):
+        reduction = getattr(reductions, name)(*arguments, count_empty=True, axis_name=axis_name)
+        shard = lambda x, m, by=reduction: jaxloss.reduce(x, where=m, reduction=by)
+        with jax.enable_x64(True):
+            if axis_name is None:
+                found = shard(np.where(TOKENS, LOSSES, np.nan), TOKENS)
+            else:
+                found = jax.vmap(shard, axis_name="data")(LOSSES.reshape(2, 2, 6), TOKENS.reshape(2, 2, 6))
+            np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in OF_TOKENS if name.startswith("sequence")])
 def test_a_mean_of_sequences_needs_an_axis_of_tokens(name: str) -> None:
     with pytest.raises(ValueError, match="tokens"):
         jaxloss.reduce(jnp.ones(()), reduction=getattr(reductions, name)())
+
+
+# ---- sums over event axes --------------------------------------------------------------------------------------
+
+PIXELS = RNG.normal(size=(4, 2, 3))
+SOME = RNG.uniform(size=(4, 2, 3)) < 0.7
+EACH = np.array([0.5, 2.0, 0.0, 3.0])
+
+
+def test_a_batch_mean_is_batchmean_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    p, q = RNG.dirichlet(np.ones(5), size=4), RNG.dirichlet(np.ones(5), size=4)
+    theirs = torch.nn.functional.kl_div(torch.tensor(np.log(q)), torch.tensor(p), reduction="batchmean")
+    with jax.enable_x64(True):
+        ours = jaxloss.reduce(p * (np.log(p) - np.log(q)), reduction=reductions.batch_mean())
+    np.testing.assert_allclose(ours, float(theirs), rtol=1e-12)
+
+
+@pytest.mark.parametrize("event_ndim", [1, 2, 3])
+def test_a_batch_mean_counts_examples_not_entries(event_ndim: int) -> None:
+    """The mask of an example deletes it; masked entries of an example that is there are zeros."""
+    flat = lambda x: np.broadcast_to(x, PIXELS.shape).reshape(-1, *PIXELS.shape[3 - event_ndim :])
+    weights = EACH[:, None, None] if event_ndim < 3 else 2.0
+    mass = flat(weights)[(slice(None), *[0] * event_ndim)]
+    sums = np.sum(flat(PIXELS * SOME), axis=tuple(range(1, 1 + event_ndim)))
+    seen = np.any(flat(SOME), axis=tuple(range(1, 1 + event_ndim)))
+    expected = np.sum(mass * sums) / np.sum(mass * seen)
+    spoiled = np.where(SOME, PIXELS, np.nan)
+    with jax.enable_x64(True):
+        one = lambda x: jaxloss.reduce(x, where=SOME, weights=weights, reduction=reductions.batch_mean(event_ndim))
+        np.testing.assert_allclose(jax.jit(one)(spoiled), expected, rtol=1e-12)
+        slope = jax.grad(one)(spoiled)
+        assert np.all(np.isfinite(slope))
+        assert np.all(slope[~SOME] == 0)
+        assert jaxloss.reduce(PIXELS, where=False, reduction=reductions.batch_mean(event_ndim)) == 0
+
+
+def test_a_batch_mean_over_devices_is_that_of_the_whole_batch() -> None:
+    weights = np.broadcast_to(EACH[:, None, None], PIXELS.shape)
+    shard = lambda x, m, w: jaxloss.reduce(x, where=m, weights=w, reduction=reductions.batch_mean(2, axis_name="data"))
+    with jax.enable_x64(True):
+        whole = jaxloss.reduce(PIXELS, where=SOME, weights=weights, reduction=reductions.batch_mean(2))
+        split = [x.reshape(2, 2, 2, 3) for x in (PIXELS, SOME, weights)]
+        np.testing.assert_allclose(jax.vmap(shard, axis_name="data")(*split), [whole] * 2, rtol=1e-12)
+
+
+def test_a_batch_mean_keeps_its_numbers_for_weights_of_any_size() -> None:
+    mean = lambda scale: jaxloss.reduce(
+        jnp.ones((2, 3)), weights=scale * jnp.array([[1.0], [3.0]]), reduction=reductions.batch_mean()
+    )
+    assert [float(mean(scale)) for scale in (1.0, 1e38, 1e-37)] == [3.0] * 3
+
+
+@pytest.mark.parametrize(("shape", "value"), [((0, 3), 0.0), ((3, 0), 0.0)])
+def test_a_batch_mean_over_nothing_is_0(shape: tuple[int, int], value: float) -> None:
+    assert jaxloss.reduce(jnp.zeros(shape), reduction=reductions.batch_mean()) == value
+
+
+@pytest.mark.parametrize("event_ndim", [0, 4, 1.0, True])
+def test_a_batch_mean_needs_axes_that_are_there(event_ndim: Any) -> None:
+    with pytest.raises(ValueError, match="event_ndim must be"):
+        jaxloss.reduce(PIXELS, reduction=reductions.batch_mean(event_ndim))
 
 
 # ---- values ----------------------------------------------------------------------------------------------------
@@ -144,6 +223,9 @@ REPRESENTATIONS = {
     "mean(axis_name='data')": lambda: reductions.mean(axis_name="data"),
     "sum()": lambda: reductions.sum(),
     "mean_over(3)": lambda: reductions.mean_over(n=3),
+    "batch_mean()": lambda: reductions.batch_mean(),
+    "batch_mean(2)": lambda: reductions.batch_mean(2),
+    "sequence_mean(count_empty=True)": lambda: reductions.sequence_mean(count_empty=True),
     "sequence_mean()": lambda: reductions.sequence_mean(),
     "sequence_mean_token_sum_norm(512)": lambda: reductions.sequence_mean_token_sum_norm(512),
     "top_fraction(0.5)": lambda: reductions.top_fraction(0.5),
@@ -227,7 +309,7 @@ UNKNOWN = {
     "SUM_OVER_BATCH_SIZE": "'mean'",
     "token-mean": "'mean'",
     None: "'none' for no reduction",
-    "batchmean": "the sum over the batch size: reduction=jaxloss.reductions.mean_over(batch)",
+    "batchmean": "reduction=jaxloss.reductions.batch_mean()",
     "seq-mean-token-mean": "reduction=jaxloss.reductions.sequence_mean()",
     "seq-mean-token-sum": "reduction=jaxloss.reductions.sequence_mean_token_sum()",
     "seq-mean-token-sum-norm": "reduction=jaxloss.reductions.sequence_mean_token_sum_norm()",
