@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import log1mexp, log_sum_exp, magnitude, softplus
-from jaxloss._floor.maths.separate import separate
-from jaxloss._floor.reduction import blank, hide, promote, reduce
+from jaxloss._floor.maths.errors import apart_on_cpu, blank_narrow
+from jaxloss._floor.maths.numerics import log1mexp, log_sum_exp, softplus
+from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.probabilistic._normal import log_interval_mass
+from jaxloss.probabilistic._normal import interval_nll, interval_slopes
 
 __all__ = ["discretized_gaussian_nll", "discretized_logistic_mixture_nll"]
 
@@ -26,9 +27,13 @@ def _bins(targets: Array, half_width: Scalar) -> tuple[Array, Array, Array]:
     return targets < half_width - 1, targets > 1 - half_width, jnp.abs(targets) <= end
 
 
+def _least_log_scale(dtype: jnp.dtype) -> float:
+    return math.log(float(jnp.finfo(dtype).tiny))
+
+
 def _inverse_scale(log_scales: Array) -> Array:
     """``exp(-log_scales)``, finite: a scale below the smallest normal number counts as that number."""
-    return jnp.exp(-jnp.maximum(log_scales, math.log(float(jnp.finfo(log_scales.dtype).tiny))))
+    return jnp.exp(-jnp.maximum(log_scales, _least_log_scale(log_scales.dtype)))
 
 
 def discretized_logistic_mixture_nll(
@@ -118,14 +123,42 @@ def _mixture_nll(logits: Array, log_masses: Array) -> Array:
     return jnp.where(likely, -jnp.log1p(-jnp.where(likely, missing, 0)), unlikely)
 
 
-@separate
-def _gaussian_nll(means: Array, log_scales: Array, targets: Array, half_width: Array) -> Array:
+def _normal_bin(*arrays: Array) -> tuple[Array, Array, Array, Array]:
+    """Centre, half width and open end of the bin in standard deviations, and the slope of the centre in the target.
+
+    By symmetry the bin may lie above the mean; the end levels are open on the side that they face.
+    """
+    means, log_scales, targets, half_width = promote(*arrays)
     lowest, highest, _ = _bins(targets, half_width)
     error, inverse = targets - means, _inverse_scale(log_scales)
-    # By symmetry the bin may lie above the mean; the end levels are open on the side that they face.
-    open_end = lowest | highest
-    outward = jnp.where(lowest, -error, jnp.where(highest, error, magnitude(error)))
-    return -log_interval_mass(outward * inverse, half_width * inverse, jnp.log(half_width) - log_scales, open_end)
+    outward = jnp.where(lowest | (~highest & (error < 0)), -inverse, inverse)
+    return error * outward, half_width * inverse, lowest | highest, outward
+
+
+def _gaussian_slopes(*arrays: Array) -> tuple[Array, Array, Array]:
+    """In the target, minus that in the mean; in the log-scale; and in the logarithm of the half width."""
+    center, half, open_end, outward = _normal_bin(*arrays)
+    slopes = interval_slopes(center, half, open_end)
+    (log_scales,) = promote(arrays[1])
+    fixed = log_scales < _least_log_scale(log_scales.dtype)
+    return slopes.in_center * outward, jnp.where(fixed, 0.0, slopes.in_log_scale), slopes.in_log_half
+
+
+def _gaussian_nll_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    means, log_scales, targets, half_width = promote(*tangents)
+    # XLA on CPU stores every step that two results share: each is computed from inputs that it takes for other ones.
+    again = apart_on_cpu(*primals)
+    in_target, _, in_log_half = _gaussian_slopes(*again)
+    _, in_log_scale, _ = _gaussian_slopes(*apart_on_cpu(*again))
+    in_center = in_target * (targets - means) + in_log_half * (half_width / primals[3])
+    return _gaussian_nll(*primals), in_center + in_log_scale * log_scales
+
+
+@with_rule(_gaussian_nll_jvp)
+def _gaussian_nll(means: Array, log_scales: Array, targets: Array, half_width: Array) -> Array:
+    bin_ = _normal_bin(means, log_scales, targets, half_width)[:3]
+    (log_scales,) = promote(log_scales)
+    return interval_nll(*bin_, log_half=jnp.log(half_width) - log_scales)
 
 
 def discretized_gaussian_nll(
@@ -171,8 +204,10 @@ def discretized_gaussian_nll(
         https://arxiv.org/abs/2006.11239
     """
     means, log_scales, targets = checks.values(means=means, log_scales=log_scales, targets=targets)
-    means, log_scales, targets = blank(where, means, log_scales, targets)
-    half_width = jnp.asarray(1 / (checks.scalar("levels", levels, means.dtype, at_least=2) - 1), means.dtype)
-    values, legal = _gaussian_nll(means, log_scales, targets, half_width), _bins(targets, half_width)[2]
+    means, log_scales, targets = blank_narrow(where, means, log_scales, targets)
+    dtype = promote(means, log_scales, targets)[0].dtype
+    half_width = jnp.asarray(1 / (checks.scalar("levels", levels, dtype, at_least=2) - 1), dtype)
+    values = _gaussian_nll(means, log_scales, targets, half_width)
+    legal = _bins(promote(targets)[0], half_width)[2]
     values = value_checks.within_domain(values, legal, "targets must lie in [-1, 1]")
     return reduce(values, where=where, weights=weights, reduction=reduction)

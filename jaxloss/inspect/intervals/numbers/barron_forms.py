@@ -18,7 +18,7 @@ from jaxloss.inspect.intervals.numbers.closed_forms import WELSCH, Outputs
 from jaxloss.inspect.intervals.numbers.jets import Jet, compose
 from jaxloss.inspect.intervals.numbers.smooth import SMOOTH, Smooth
 
-__all__ = ["barron", "barron_mass"]
+__all__ = ["barron", "barron_mass", "hyperbola"]
 
 
 def barron_mass(residual: Jet, scale: Jet, gap_: Jet) -> Outputs:
@@ -36,6 +36,13 @@ def barron(residual: Jet, scale: Jet, alpha: Jet) -> Outputs:
     if scale.number is None or alpha.number is None:
         return None
     return (compose(_unit_barron(alpha.number), jets.divide(residual, scale)),)
+
+
+def hyperbola(x: Jet, y: Jet, scale: Jet) -> Outputs:
+    """The same of ``x - y`` for a shape of 1."""
+    if scale.number is None:
+        return None
+    return (compose(_unit_barron(1.0), jets.divide(jets.subtract(x, y), scale)),)
 
 
 def _unit_barron(alpha: float) -> Smooth:

@@ -88,6 +88,7 @@ KNOWN: Mapping[str, Known] = {
         Known("jaxloss.regression.redescending:_tukey", forms.tukey),
         Known("jaxloss.regression.barron:_mass", barron_forms.barron_mass),
         Known("jaxloss.regression.barron:_barron", barron_forms.barron),
+        Known("jaxloss.regression.barron:_hyperbola", barron_forms.hyperbola),
     )
 }
 
