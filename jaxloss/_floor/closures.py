@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
-__all__ = ["as_tree", "compiled_once", "opened"]
+__all__ = ["as_tree", "opened"]
 
 
 @jax.tree_util.register_static
@@ -75,14 +74,3 @@ def _opened(node: Any) -> Any:
     function = types.FunctionType(code.code, code.globals, code.code.co_name, opened(node.defaults), cells)
     function.__kwdefaults__ = opened(node.named_defaults)
     return function
-
-
-def compiled_once(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """``fn`` of arrays as one program where it is called eagerly, which other functions of its code share."""
-    tree = as_tree(fn)
-    return lambda *args: _called(tree, *args)
-
-
-@jax.jit
-def _called(tree: Any, *args: Any) -> Any:
-    return opened(tree)(*args)
