@@ -409,6 +409,16 @@ def _eager_twice(predictions: Any, targets: Any, scale: Any) -> Any:
     return half_square(predictions, targets, scale if isinstance(predictions, jax.core.Tracer) else 2 * scale)
 
 
+def _loop_of_its_own(predictions: Any, targets: Any, scale: Any) -> Any:
+    add = lambda _, total: total + half_square(predictions, targets, scale)
+    return jax.lax.fori_loop(0, 1, add, jnp.zeros_like(predictions))
+
+
+def _bare_conditional(predictions: Any, targets: Any, scale: Any) -> Any:
+    """Whose functions are the same in every call, so that only its gradient is new."""
+    return jax.lax.cond(jnp.all(predictions == targets), jnp.zeros_like, jnp.square, scale * (predictions - targets))
+
+
 def _no_lists(where: Any, predictions: Any, targets: Any) -> tuple[Any, ...]:
     return blank(where, predictions.astype(jnp.float32), targets.astype(jnp.float32))
 
@@ -450,6 +460,8 @@ def _square_by_rule(predictions, targets, scale):
 FORM = {
     "a branch on values": ("one_trace_for_all_hyperparameters", case(loss(_branches))),
     "other numbers when not compiled": ("eager_equals_jit", case(loss(_eager_twice))),
+    "a loop that is new in every call": ("eager_calls_compile_once", case(loss(_loop_of_its_own))),
+    "a conditional that is new in every gradient": ("eager_calls_compile_once", case(loss(_bare_conditional))),
     "no lists": ("lists_are_accepted", case(loss(prepare=_no_lists))),
     # JAX 0.12 keeps the rule.
     **(

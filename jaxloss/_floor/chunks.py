@@ -6,6 +6,7 @@ derivatives work, and memory grows with the chunk in every mode.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.closures import as_tree, opened
 from jaxloss._floor.typing import Array
 
 __all__ = ["FEWEST", "by_rows", "chunk_rows", "fold_rows"]
@@ -68,7 +70,12 @@ def fold_rows(
     Returns:
         The last carry and the results of all rows.
     """
-    size = jax.tree.leaves(rows)[0].shape[axis]
+    return _folded(as_tree(block), rows, start, chunk, axis)
+
+
+@functools.partial(jax.jit, static_argnames=("chunk", "axis"))
+def _folded(tree: Any, rows: Any, start: Any, chunk: int, axis: int) -> tuple[Any, Any]:
+    block, size = opened(tree), jax.tree.leaves(rows)[0].shape[axis]
     if not isinstance(size, int) or chunk >= size:
         return block(start, rows, jnp.int32(0))
     part = jax.checkpoint(block, prevent_cse=False)

@@ -18,6 +18,7 @@ from jaxloss.language._projected_tiles import Head, Options, Plan
 __all__ = ["cross_entropy_on_chip"]
 
 
+@functools.partial(jax.jit, static_argnames="plan")
 def cross_entropy_on_chip(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
     """As `projected_cross_entropy`, which it is where the kernels do not apply; else without forward mode."""
     if not apply_to(head, labels):

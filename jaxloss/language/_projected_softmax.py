@@ -136,6 +136,7 @@ def push(plan: Plan, head: Head, labels: Array, options: Options, row: Row, move
     return added(plan.axis_name, total)
 
 
+@functools.partial(jax.jit, static_argnames="plan")
 def projected_cross_entropy(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
     """The loss of every token; ``labels`` lie in the range of the classes, of those on all devices."""
     head, labels, options = typed(plan, head, labels, options)

@@ -24,6 +24,7 @@ from jaxloss.margin._tsallis import lack_integral, tsallis_entropy
 _MAX_STEPS = 100
 
 
+@functools.partial(jax.jit, static_argnames="whole")
 def tsallis_loss(logits: Array, others: Array, alpha: Array, whole: int | None) -> Array:
     """The Fenchel-Young loss of a class; ``others`` ``[..., classes]`` is True for the classes that are not it.
 

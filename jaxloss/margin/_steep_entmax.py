@@ -26,6 +26,7 @@ from jaxloss.margin._tsallis import lack_integral, tsallis_entropy
 _MAX_STEPS = 100
 
 
+@jax.jit
 def steep_loss(logits: Array, others: Array, alpha: Array) -> Array:
     """The Fenchel-Young loss of a class; ``others`` ``[..., classes]`` is True for the classes that are not it.
 

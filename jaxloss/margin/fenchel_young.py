@@ -36,9 +36,13 @@ def _tsallis(logits: Array, others: Array, alpha: Scalar) -> Array:
     """By the method for its order; one that is traced has both in its program, and runs one."""
     order = jnp.asarray(alpha, logits.dtype)
     if not isinstance(alpha, float):
-        gentle = functools.partial(tsallis_loss, whole=None)
-        return jax.lax.cond(order > 2, steep_loss, gentle, logits, others, order)
+        return _tsallis_of_any(logits, others, order)
     return steep_loss(logits, others, order) if alpha > 2 else tsallis_loss(logits, others, order, _WHOLE.get(alpha))
+
+
+@jax.jit
+def _tsallis_of_any(logits: Array, others: Array, order: Array) -> Array:
+    return jax.lax.cond(order > 2, steep_loss, functools.partial(tsallis_loss, whole=None), logits, others, order)
 
 
 def sparsemax_loss(

@@ -14,6 +14,7 @@ from jaxloss._floor.typing import Array
 __all__ = ["drawn"]
 
 
+@jax.jit
 def drawn(scores: Array, relevance: Array, keep: Array) -> tuple[Array, Array]:
     """``(terms [..., N], order)``; entry k of the terms belongs to item ``order[..., k]``, in order of relevance.
 

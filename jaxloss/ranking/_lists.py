@@ -97,6 +97,7 @@ def over_lists(values: Array, present: Array, items: Lists, reduction: Reduction
     return reduce(values, where=present | broken, reduction=reduction)
 
 
+@jax.jit
 def _broken(scores: Array, relevance: Array, values: Array | None) -> Array:
     """In which lists there is a NaN. XLA on CPU stores comparisons of all items: there the values are asked first."""
     look = lambda scores, relevance, _: jnp.any(jnp.isnan(scores) | jnp.isnan(relevance), axis=-1)

@@ -60,10 +60,14 @@ def ranking_softmax_loss(
     targets = items.times_mass(items.relevance)
     items = items._replace(scores=jnp.where(items.keep, items.scores, _far_below(items.scores)))
     values = target_terms(items.scores, targets)[0]
-    sides = items.relevance, targets
-    legal, present = jax.lax.platform_dependent(*sides, cpu=_by_sums, default=_by_comparisons)
+    legal, present = _legal_and_present(items.relevance, targets)
     values = numerics.poison(values, legal)
     return over_lists(values, present, items, reduction, telling=True)
+
+
+@jax.jit
+def _legal_and_present(relevance: Array, targets: Array) -> tuple[Array, Array]:
+    return jax.lax.platform_dependent(relevance, targets, cpu=_by_sums, default=_by_comparisons)
 
 
 def _by_comparisons(relevance: Array, targets: Array) -> tuple[Array, Array]:

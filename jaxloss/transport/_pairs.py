@@ -56,6 +56,7 @@ def pair_means(
         size = points.shape[-2]
         begin = first_row(axis_name, size)
         chunk = chunk_rows(chunk_size, size, NUMBERS * columns * math.prod(z.shape[:-2]))
+        with_itself = z is w
 
         def block(rows: tuple[Array, Array, Array], first: Array) -> Array:
             points, lengths, shares = rows
@@ -63,7 +64,7 @@ def pair_means(
             squares = numerics.positive_part(
                 (lengths[..., :, None] - products) + (all_lengths[..., None, :] - products)
             )
-            if z is w:
+            if with_itself:
                 place = begin + first + jnp.arange(points.shape[-2], dtype=jnp.int32)
                 alone = place[:, None] == jnp.arange(columns, dtype=jnp.int32)[None, :]
                 squares = jnp.where(alone, jnp.zeros((), squares.dtype), squares)

@@ -19,27 +19,30 @@ from jaxloss._floor.typing import Array
 __all__ = ["linear_recursion", "running_max"]
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+@functools.partial(jax.jit, static_argnames="reverse")
 def linear_recursion(decay: Array, increment: Array, reverse: bool = False) -> Array:
     """``x_t = increment_t + decay_t * x_{t-1}`` from 0; with ``reverse``, of ``x_{t+1}`` and from the end.
 
     Its derivative is a recursion with the same decay. It is a rule, so that the results are kept for it once, not once
     for each form and level.
     """
+    return _linear(decay, increment, reverse)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def _linear(decay: Array, increment: Array, reverse: bool) -> Array:
     in_steps = functools.partial(_linear_in_steps, reverse=reverse)
     in_levels = functools.partial(_linear_in_levels, reverse=reverse)
     return jax.lax.platform_dependent(decay, increment, cpu=in_steps, default=in_levels)
 
 
-@linear_recursion.defjvp
-def _linear_recursion_jvp(
-    reverse: bool, primals: tuple[Array, Array], tangents: tuple[Array, Array]
-) -> tuple[Array, Array]:
+@_linear.defjvp
+def _linear_jvp(reverse: bool, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     decay, increment = primals
-    x = linear_recursion(decay, increment, reverse)
+    x = _linear(decay, increment, reverse)
     start = jnp.zeros_like(x[..., :1])
     before = jnp.concatenate([x[..., 1:], start] if reverse else [start, x[..., :-1]], axis=-1)
-    return x, linear_recursion(decay, tangents[1] + tangents[0] * before, reverse)
+    return x, _linear(decay, tangents[1] + tangents[0] * before, reverse)
 
 
 def _linear_in_steps(decay: Array, increment: Array, *, reverse: bool) -> Array:
@@ -58,6 +61,7 @@ def _linear_in_levels(decay: Array, increment: Array, *, reverse: bool) -> Array
     return jax.lax.associative_scan(join, pair, reverse=reverse, axis=increment.ndim - 1)[1]
 
 
+@functools.partial(jax.jit, static_argnames="reverse")
 def running_max(x: Array, anew: Array, reverse: bool = False) -> Array:
     """The largest entry so far, a constant of differentiation; so far begins anew wherever ``anew`` is True."""
     in_steps = functools.partial(_max_in_steps, reverse=reverse)

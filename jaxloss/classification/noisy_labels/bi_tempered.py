@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.reduction import blank, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -44,7 +45,15 @@ def _log_tempered_exp(x: Array, s: Array) -> Array:
     return jnp.where(outside, jnp.asarray(-jnp.inf, x.dtype), jnp.where(limit, plain, tempered))
 
 
-@jax.custom_jvp
+def _normalizer_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    below, s = primals
+    shift = _normalizer(below, s)
+    logs, slopes = jax.jvp(lambda x, s: _log_tempered_exp(x - shift[..., None], s), primals, tangents)
+    escort = jnp.sum(jnp.exp((1 - s) * logs), axis=-1)
+    return shift, jnp.sum(jnp.exp(logs) * slopes, axis=-1) / escort
+
+
+@with_rule(_normalizer_jvp)
 def _normalizer(below: Array, s: Array) -> Array:
     """The shift ``d >= 0`` with ``sum exp_t(below - d) = 1`` over the last axis, whose largest entry is 0.
 
@@ -64,15 +73,6 @@ def _normalizer(below: Array, s: Array) -> Array:
 
     start = vary_over(jnp.zeros(below.shape[:-1], below.dtype), varying_axes(below))
     return jax.lax.fori_loop(0, NEWTON_STEPS, step, start)
-
-
-@_normalizer.defjvp
-def _normalizer_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    below, s = primals
-    shift = _normalizer(below, s)
-    logs, slopes = jax.jvp(lambda x, s: _log_tempered_exp(x - shift[..., None], s), primals, tangents)
-    escort = jnp.sum(jnp.exp((1 - s) * logs), axis=-1)
-    return shift, jnp.sum(jnp.exp(logs) * slopes, axis=-1) / escort
 
 
 def _divergence(log_probs: Array, targets: Array, s: Array) -> Array:

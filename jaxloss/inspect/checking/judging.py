@@ -19,13 +19,14 @@ __all__ = ["Judgement", "case_of", "judge"]
 
 NUMBERS = frozenset({"values", "derivatives", "precision", "digits", "transformations"})
 """Groups of laws about the numbers of a loss: asked of every function."""
-CONTRACT = frozenset({"masks", "domain", "misuse", "spreading", "chunks"})
+CONTRACT = frozenset({"masks", "domain", "misuse", "spreading", "chunks", "eager"})
 """Groups about the library's contract: asked of a function that takes ``where``, ``weights`` and ``reduction``."""
 FORM = frozenset({"form"})
 """Groups about the words and the layout of this library: asked of its own losses only."""
 OWN_AFFAIR = {
     "takes_masks_for_targets": "whether targets may be boolean is for the loss to say",
     "mistakes_are_noticed": "which mistakes it notices is for the loss to say",
+    "eager_calls_compile_once": "whether the loss is compiled is for its caller to say",
 }
 
 

@@ -6,6 +6,7 @@ from jaxloss.inspect.laws import (
     derivatives,
     digits,
     domain,
+    eager,
     form,
     masks,
     misuse,
@@ -29,6 +30,7 @@ LAWS: dict[str, Law] = {
         spreading,
         chunks,
         transformations,
+        eager,
         misuse,
         form,
     )
