@@ -38,6 +38,7 @@ REDUCERS = {
     "mean": reductions.mean(),
     "sum": reductions.sum(),
     "mean_over": reductions.mean_over(4),
+    "batch_mean": reductions.batch_mean(),
     "sequence_mean": reductions.sequence_mean(),
     "sequence_mean_token_sum": reductions.sequence_mean_token_sum(),
     "sequence_mean_token_sum_norm": reductions.sequence_mean_token_sum_norm(),
