@@ -26,6 +26,12 @@ class _Fixed:
     kind: type
     value: Any
 
+    def __hash__(self) -> int:
+        try:
+            return hash((self.kind, self.value))
+        except TypeError:  # an object of a user that cannot be hashed is only itself
+            return id(self.value)
+
 
 @dataclasses.dataclass(frozen=True)
 class _Code:

@@ -71,8 +71,6 @@ def softmax_cross_entropy_parts(
     """
     found = losses_of_labels(logits, labels, label_smoothing, class_weights, vocab_axis_name, where)
     counted = times_class_weights(where, weights, found.class_weights, reduction)
-    reduced = [
-        reduce(values, where=where, weights=counted, reduction=reduction)
-        for values in (found.values, jnp.square(found.log_normalizers))
-    ]
-    return CrossEntropyParts(*reduced, hide(where, found.log_normalizers))
+    part = lambda values: reduce(values, where=where, weights=counted, reduction=reduction)
+    shown = hide(where, found.log_normalizers)
+    return CrossEntropyParts(part(found.values), part(jnp.square(found.log_normalizers)), shown)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.errors import apart, blank_narrow, read_again
+from jaxloss._floor.maths.errors import apart_on_cpu, blank_narrow, read_again
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -90,7 +90,7 @@ _FAR = 1e18
 
 def _hyperbola_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
     (x, y), (x_dot, y_dot) = promote(*map(read_again, primals[:2])), promote(*tangents[:2])
-    one, far, scale = map(apart, (jnp.ones((), x.dtype), jnp.asarray(_FAR, x.dtype), primals[2]))
+    one, far, scale = apart_on_cpu(jnp.ones((), x.dtype), jnp.asarray(_FAR, x.dtype), primals[2])
     back = standardize(y - x, scale)
     near = jnp.clip(back, -far, far)
     slope = near / jnp.sqrt(one + jnp.square(near)) / scale

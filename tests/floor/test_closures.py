@@ -72,3 +72,18 @@ def test_a_function_is_traced_once_and_differentiated_by_what_it_closes_over() -
     # 3 * (2 * (y + x))**2 - x
     assert jnp.allclose(slopes[0], 24 * 2 - 1)
     assert jnp.allclose(slopes[1], 24 * 3 - 1)
+
+
+def test_what_cannot_be_hashed_is_only_itself() -> None:
+    class Model:
+        __hash__ = None
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Model)
+
+    def made(model: Any) -> Any:
+        return lambda: model
+
+    one = Model()
+    assert hash(jax.tree.structure(as_tree(made(one)))) == hash(jax.tree.structure(as_tree(made(one))))
+    assert opened(as_tree(made(one)))() is one
