@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.matched_pairs`."""
+"""Cases of `jaxloss.representation.contrast.matched_pairs`."""
 
 from __future__ import annotations
 

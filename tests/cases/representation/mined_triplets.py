@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.mined_triplets`."""
+"""Cases of `jaxloss.representation.metric_learning.mined_triplets`."""
 
 from __future__ import annotations
 

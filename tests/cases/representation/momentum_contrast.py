@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.momentum_contrast`."""
+"""Cases of `jaxloss.representation.contrast.momentum_contrast`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.pairs`."""
+"""Cases of `jaxloss.representation.metric_learning.pairs`."""
 
 from __future__ import annotations
 

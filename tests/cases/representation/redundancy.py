@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.redundancy`."""
+"""Cases of `jaxloss.representation.self_supervised.redundancy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.self_distillation`."""
+"""Cases of `jaxloss.representation.self_supervised.self_distillation`."""
 
 from __future__ import annotations
 

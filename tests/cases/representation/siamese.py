@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.siamese`."""
+"""Cases of `jaxloss.representation.self_supervised.siamese`."""
 
 from __future__ import annotations
 

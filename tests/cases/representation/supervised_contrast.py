@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.supervised_contrast`."""
+"""Cases of `jaxloss.representation.contrast.supervised_contrast`."""
 
 from __future__ import annotations
 

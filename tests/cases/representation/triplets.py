@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.triplets`."""
+"""Cases of `jaxloss.representation.metric_learning.triplets`."""
 
 from __future__ import annotations
 

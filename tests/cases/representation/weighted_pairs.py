@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.weighted_pairs`."""
+"""Cases of `jaxloss.representation.metric_learning.weighted_pairs`."""
 
 from __future__ import annotations
 

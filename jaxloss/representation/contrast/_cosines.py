@@ -20,9 +20,9 @@ import jax.numpy as jnp
 from jaxloss._floor.chunks import fold_rows
 from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.typing import Array, Scalar
-from jaxloss.representation._directions import Directed, directed, direction, products
 from jaxloss.representation._groups import present, working_dtype
-from jaxloss.representation._off_diagonal import (
+from jaxloss.representation.contrast._directions import Directed, directed, direction, products
+from jaxloss.representation.contrast._off_diagonal import (
     level_of,
     log_of_total,
     log_sum_of_strangers,

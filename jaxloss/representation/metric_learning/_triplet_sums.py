@@ -14,9 +14,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, Scalar
-from jaxloss.representation._few_positives import all_one_by_one, semi_hard_one_by_one
-from jaxloss.representation._labelled_rows import Sides
-from jaxloss.representation._sorted_triplets import all_by_sorting, semi_hard_by_sorting
+from jaxloss.representation.metric_learning._few_positives import all_one_by_one, semi_hard_one_by_one
+from jaxloss.representation.metric_learning._labelled_rows import Sides
+from jaxloss.representation.metric_learning._sorted_triplets import all_by_sorting, semi_hard_by_sorting
 
 __all__ = ["all_triplets", "semi_hard"]
 

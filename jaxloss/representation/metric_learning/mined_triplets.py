@@ -12,9 +12,9 @@ from jaxloss._floor.reduction import divide_sums, reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.representation._groups import labelled, per_pair, some
-from jaxloss.representation._labelled_rows import Sides, by_anchors
-from jaxloss.representation._largest import largest_of
-from jaxloss.representation._triplet_sums import all_triplets, semi_hard
+from jaxloss.representation.metric_learning._labelled_rows import Sides, by_anchors
+from jaxloss.representation.metric_learning._largest import largest_of
+from jaxloss.representation.metric_learning._triplet_sums import all_triplets, semi_hard
 
 __all__ = ["batch_all_triplet_loss", "batch_hard_triplet_loss", "batch_semi_hard_triplet_loss"]
 

@@ -9,10 +9,10 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import promote, reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.representation._cosine_means import is_made_at_once, mean_of_cosines
-from jaxloss.representation._cosines import of_cosines
 from jaxloss.representation._groups import Crowd, gathered, matched, present, similarities, unit, working_dtype
-from jaxloss.representation._off_diagonal import log_sum_of_strangers, sum_of_strangers
+from jaxloss.representation.contrast._cosine_means import is_made_at_once, mean_of_cosines
+from jaxloss.representation.contrast._cosines import of_cosines
+from jaxloss.representation.contrast._off_diagonal import log_sum_of_strangers, sum_of_strangers
 
 __all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
 

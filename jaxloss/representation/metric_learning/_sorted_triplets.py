@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, Scalar
-from jaxloss.representation._labelled_rows import Sides
+from jaxloss.representation.metric_learning._labelled_rows import Sides
 
 __all__ = ["all_by_sorting", "semi_hard_by_sorting"]
 

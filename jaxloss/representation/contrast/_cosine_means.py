@@ -22,9 +22,9 @@ from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.notes import notes_are_taken
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.representation._cosines import Sets, sets_of
-from jaxloss.representation._directions import Directed, direction
 from jaxloss.representation._groups import present
+from jaxloss.representation.contrast._cosines import Sets, sets_of
+from jaxloss.representation.contrast._directions import Directed, direction
 
 __all__ = ["is_made_at_once", "mean_of_cosines"]
 

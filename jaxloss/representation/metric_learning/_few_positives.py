@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.typing import Array, Scalar
-from jaxloss.representation._labelled_rows import Sides
+from jaxloss.representation.metric_learning._labelled_rows import Sides
 
 __all__ = ["all_one_by_one", "semi_hard_one_by_one"]
 
