@@ -1,9 +1,9 @@
 """Returns and advantages: the targets of value functions and the factors of policy gradients.
 
 `lambda_returns` and `n_step_bootstrapped_returns` are targets for values, `generalized_advantage_estimation` (GAE)
-gives advantages from values. The others need no value function: they compare the answers to one prompt with each other,
-as GRPO (`group_advantages`), Dr. GRPO (`centered_advantages`), RLOO (`leave_one_out_advantages`) and Lite PPO
-(`batch_scaled_advantages`) do.
+gives advantages from values, which PPO standardises over the batch (`standardized_advantages`). The others need no
+value function: they compare the answers to one prompt with each other, as GRPO (`group_advantages`), Dr. GRPO
+(`centered_advantages`), RLOO (`leave_one_out_advantages`) and Lite PPO (`batch_scaled_advantages`) do.
 
 Example:
     >>> rewards, discounts, values = jnp.array([0.0, 1.0]), jnp.array([0.5, 0.0]), jnp.zeros(3)
@@ -16,9 +16,12 @@ Example:
 
 from jaxloss.language.policies import _advantages
 from jaxloss.language.policies._advantages import *
+from jaxloss.reinforcement import _advantages as _of_batches
 from jaxloss.reinforcement import _returns
+from jaxloss.reinforcement._advantages import *
 from jaxloss.reinforcement._returns import *
 
 __all__: list[str] = []
 __all__ += _advantages.__all__
+__all__ += _of_batches.__all__
 __all__ += _returns.__all__

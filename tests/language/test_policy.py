@@ -165,6 +165,10 @@ def _by_group(formula):
             functools.partial(jaxloss.returns.group_advantages, epsilon=0.5),
             lambda r: (r - r.mean()) / ((np.std(r, ddof=1) if len(r) > 1 else 0) + 0.5),
         ),
+        (
+            functools.partial(jaxloss.returns.group_advantages, epsilon=0.5, ddof=0),
+            lambda r: (r - r.mean()) / (np.std(r) + 0.5),
+        ),
         (jaxloss.returns.centered_advantages, lambda r: r - r.mean()),
         (
             jaxloss.returns.leave_one_out_advantages,
@@ -174,8 +178,12 @@ def _by_group(formula):
             functools.partial(jaxloss.returns.batch_scaled_advantages, epsilon=0.5),
             lambda r: (r - r.mean()) / (np.std(REWARDS[KEEP], ddof=1) + 0.5),
         ),
+        (
+            functools.partial(jaxloss.returns.batch_scaled_advantages, epsilon=0.5, ddof=0),
+            lambda r: (r - r.mean()) / (np.std(REWARDS[KEEP]) + 0.5),
+        ),
     ],
-    ids=["group", "centered", "leave one out", "batch"],
+    ids=["group", "group of divisor G", "centered", "leave one out", "batch", "batch of divisor n"],
 )
 def test_advantages_are_those_of_what_the_mask_keeps(fn, formula) -> None:
     spoiled = np.where(KEEP, REWARDS, np.nan)

@@ -33,23 +33,26 @@ def _centered(rewards: ArrayLike, where: ArrayLike | None) -> tuple[Array, Array
     return hide(present, centered), mass, members
 
 
-def _deviation(centered: Array, mass: Array | None, members: Array) -> Array:
-    """The sample standard deviation, with one less than the members as divisor; 0 for a single one."""
-    correction = numerics.divide(members, jnp.maximum(members - 1, 0))
+def _deviation(centered: Array, mass: Array | None, members: Array, ddof: int) -> Array:
+    """The standard deviation, with the members less ``ddof`` as divisor; 0 where that is 0."""
+    correction = numerics.divide(members, jnp.maximum(members - ddof, 0))
     return pool_root_mean_square(centered, mass)[..., None] * numerics.sqrt(correction)
 
 
-def group_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where: ArrayLike | None = None) -> Array:
+def group_advantages(
+    rewards: ArrayLike, *, ddof: int = 1, epsilon: Scalar = 1e-4, where: ArrayLike | None = None
+) -> Array:
     r"""Advantages of GRPO: rewards standardised within their group.
 
     .. math:: A_i = \frac{r_i - \operatorname{mean}(r)}{\operatorname{std}(r) + \epsilon}
 
-    with the sample standard deviation, of divisor :math:`G - 1`. A group of one reward, or of equal rewards, gives
-    exactly 0. The result has one number per answer; for a loss over tokens write
-    ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
+    with the sample standard deviation, of divisor :math:`G - 1`, or with ``ddof=0`` that of divisor G, as in MaxText. A
+    group of one reward, or of equal rewards, gives exactly 0. The result has one number per answer; for a loss over
+    tokens write ``jnp.broadcast_to(advantages[..., None], log_probs.shape)``.
 
     Args:
         rewards: Shape ``[..., G]``, floating: the answers to one prompt along the last axis.
+        ddof: What the standard deviation takes from the number of answers in its divisor; an integer >= 0, static.
         epsilon: Added to the standard deviation, in units of the rewards; >= 0.
         where: Shape ``[..., G]``, boolean: False excludes an answer from its group.
 
@@ -70,8 +73,9 @@ def group_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where: Array
         https://arxiv.org/abs/2402.03300
     """
     centered, mass, members = _centered(rewards, where)
+    fewer = checks.whole("ddof", ddof, at_least=0)
     epsilon = checks.scalar("epsilon", epsilon, centered.dtype, at_least=0)
-    scale = _deviation(centered, mass, members) + epsilon
+    scale = _deviation(centered, mass, members, fewer) + epsilon
     return numerics.divide(centered, jnp.broadcast_to(scale, centered.shape))
 
 
@@ -128,7 +132,9 @@ def leave_one_out_advantages(rewards: ArrayLike, *, where: ArrayLike | None = No
     return centered * numerics.divide(members, jnp.maximum(members - 1, 0))
 
 
-def batch_scaled_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where: ArrayLike | None = None) -> Array:
+def batch_scaled_advantages(
+    rewards: ArrayLike, *, ddof: int = 1, epsilon: Scalar = 1e-4, where: ArrayLike | None = None
+) -> Array:
     r"""Advantages of Lite PPO: rewards minus the mean of their group, divided by the deviation of the whole batch.
 
     .. math:: A_{bi} = \frac{r_{bi} - \operatorname{mean}(r_b)}{\operatorname{std}(r) + \epsilon}
@@ -137,7 +143,7 @@ def batch_scaled_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where
     by group.
 
     Args:
-        rewards, epsilon: See `jaxloss.returns.group_advantages`.
+        rewards, ddof, epsilon: See `jaxloss.returns.group_advantages`.
         where: Shape ``[..., G]``, boolean: False excludes an answer from its group and from the batch.
 
     Returns:
@@ -157,7 +163,8 @@ def batch_scaled_advantages(rewards: ArrayLike, *, epsilon: Scalar = 1e-4, where
         https://arxiv.org/abs/2508.08221
     """
     centered, mass, _ = _centered(rewards, where)
+    fewer = checks.whole("ddof", ddof, at_least=0)
     epsilon = checks.scalar("epsilon", epsilon, centered.dtype, at_least=0)
     together = None if mass is None else jnp.ravel(mass)
-    scale = _deviation(*_centered(jnp.ravel(jnp.asarray(rewards)), together)) + epsilon
+    scale = _deviation(*_centered(jnp.ravel(jnp.asarray(rewards)), together), fewer) + epsilon
     return numerics.divide(centered, jnp.broadcast_to(scale, centered.shape))
