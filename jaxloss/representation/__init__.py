@@ -1,4 +1,4 @@
-"""Losses of embeddings: pairs, triplets, contrast within a batch, self-supervision and distillation.
+"""Losses of embeddings: pairs, triplets, contrast within a batch and self-supervision.
 
 Two groups of these losses compare every example of a batch with the others, and share their arguments:
 
@@ -39,7 +39,6 @@ Example:
 """
 
 from jaxloss.representation import (
-    distillation,
     matched_pairs,
     mined_triplets,
     momentum_contrast,
@@ -51,7 +50,6 @@ from jaxloss.representation import (
     triplets,
     weighted_pairs,
 )
-from jaxloss.representation.distillation import *
 from jaxloss.representation.matched_pairs import *
 from jaxloss.representation.mined_triplets import *
 from jaxloss.representation.momentum_contrast import *
@@ -64,7 +62,6 @@ from jaxloss.representation.triplets import *
 from jaxloss.representation.weighted_pairs import *
 
 __all__: list[str] = []
-__all__ += distillation.__all__
 __all__ += matched_pairs.__all__
 __all__ += mined_triplets.__all__
 __all__ += momentum_contrast.__all__

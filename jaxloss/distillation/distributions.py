@@ -1,4 +1,4 @@
-"""Knowledge distillation: divergences of a student's distribution from a teacher's, both from logits."""
+"""Knowledge distillation: divergences of the distributions of student and teacher, both from logits."""
 
 from __future__ import annotations
 
