@@ -7,20 +7,11 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.softmax.terms import below_peak
-from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
+from jaxloss.distillation._networks import both_networks, softened
 
 __all__ = ["generalized_jensen_shannon_divergence", "knowledge_distillation_loss"]
-
-
-def _log_probs(where: ArrayLike | None, logits: ArrayLike, teacher_logits: ArrayLike) -> tuple[Array, Array]:
-    """Unnormalised log-probabilities of student and teacher in the working dtype, checked and blanked."""
-    logits, teacher_logits = checks.floating(logits=logits, teacher_logits=teacher_logits)
-    checks.with_axes("classes", logits=logits)
-    checks.same_shape(logits=logits, teacher_logits=teacher_logits)
-    student, teacher = promote(*(hide(where, x, event_ndim=1) for x in (logits, teacher_logits)))
-    return student, teacher
 
 
 def _log_ratio(log_p: Array, log_q: Array) -> Array:
@@ -84,9 +75,9 @@ def knowledge_distillation_loss(
         Hinton, Vinyals and Dean (2015), Distilling the Knowledge in a Neural Network.
         https://arxiv.org/abs/1503.02531
     """
-    student, teacher = _log_probs(where, logits, teacher_logits)
+    student, teacher = both_networks(where, logits, teacher_logits)
     temperature = checks.scalar("temperature", temperature, student.dtype, above=0)
-    log_q, log_p = (jax.nn.log_softmax(below_peak(x)[0] / temperature, axis=-1) for x in (student, teacher))
+    log_q, log_p = (jax.nn.log_softmax(x, axis=-1) for x in softened(temperature, student, teacher))
     terms = _surplus(jnp.exp(log_p), jnp.exp(log_q), _log_ratio(log_p, log_q))
     values = temperature * temperature * jnp.sum(terms, axis=-1)
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -136,7 +127,7 @@ def generalized_jensen_shannon_divergence(
         Agarwal et al. (2024), On-Policy Distillation of Language Models: Learning from Self-Generated Mistakes.
         https://arxiv.org/abs/2306.13649
     """
-    student, teacher = _log_probs(where, logits, teacher_logits)
+    student, teacher = both_networks(where, logits, teacher_logits)
     beta = checks.scalar("beta", beta, student.dtype, above=0, below=1)
     log_q, log_p = (jax.nn.log_softmax(x, axis=-1) for x in (student, teacher))
     p, q, ratio = jnp.exp(log_p), jnp.exp(log_q), _log_ratio(log_p, log_q)

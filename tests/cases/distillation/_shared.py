@@ -20,7 +20,7 @@ def agreeing(rng: np.random.Generator, batch: Shape) -> Inputs:
     return draws.equal_pair(*NAMES)(rng, (*batch, K))
 
 
-LOGITS = {
+LOGITS: dict[str, Inputs] = {
     name: dict(zip(NAMES, map(np.array, pair), strict=True))
     for name, pair in {
         "saturated": ([[1e4, -1e4, 0.0]], [[-1e4, 1e4, 0.0]]),
