@@ -11,7 +11,7 @@ from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.distillation._networks import both_networks, softened
 
-__all__ = ["generalized_jensen_shannon_divergence", "knowledge_distillation_loss"]
+__all__ = ["generalized_jensen_shannon_divergence", "knowledge_distillation_loss", "skewed_kl_divergence"]
 
 
 def _log_ratio(log_p: Array, log_q: Array) -> Array:
@@ -30,6 +30,13 @@ def _surplus(p: Array, q: Array, log_ratio: Array) -> Array:
     zero = jnp.zeros((), p.dtype)
     small = p * numerics.exp_excess(jnp.where(near & (p != 0), log_ratio, zero))
     return jnp.where(near, small, q - p - p * jnp.where(near | (p == 0), zero, log_ratio))
+
+
+def _log_shares(beta: Scalar, log_ratio: Array) -> tuple[Array, Array]:
+    """``log(m / p)`` and ``log(m / q)`` of ``m = beta p + (1 - beta) q``, from whichever of p and q is the larger."""
+    above, below = jnp.where(log_ratio > 0, log_ratio, 0), jnp.where(log_ratio > 0, 0, log_ratio)
+    common = jnp.log1p((1 - beta) * jnp.expm1(below)) + jnp.log1p(beta * jnp.expm1(-above))
+    return common + above, common - below
 
 
 def knowledge_distillation_loss(
@@ -132,8 +139,59 @@ def generalized_jensen_shannon_divergence(
     log_q, log_p = (jax.nn.log_softmax(x, axis=-1) for x in (student, teacher))
     p, q, ratio = jnp.exp(log_p), jnp.exp(log_q), _log_ratio(log_p, log_q)
     mixture = beta * p + (1 - beta) * q
-    # log(m / p) and log(m / q), from whichever of p and q is the larger.
-    above, below = jnp.where(ratio > 0, ratio, 0), jnp.where(ratio > 0, 0, ratio)
-    common = jnp.log1p((1 - beta) * jnp.expm1(below)) + jnp.log1p(beta * jnp.expm1(-above))
-    terms = beta * _surplus(p, mixture, common + above) + (1 - beta) * _surplus(q, mixture, common - below)
+    of_p, of_q = _log_shares(beta, ratio)
+    terms = beta * _surplus(p, mixture, of_p) + (1 - beta) * _surplus(q, mixture, of_q)
+    return reduce(jnp.sum(terms, axis=-1), where=where, weights=weights, reduction=reduction)
+
+
+def skewed_kl_divergence(
+    logits: ArrayLike,
+    teacher_logits: ArrayLike,
+    *,
+    skew: Scalar = 0.1,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Skewed KL divergence (DistiLLM): KL divergence of the teacher from a mixture of teacher and student.
+
+    .. math:: \ell = \mathrm{KL}(p \,\|\, \alpha p + (1 - \alpha) q) \le \log \frac{1}{\alpha}
+
+    with the teacher's :math:`p = \mathrm{softmax}(t)` and the student's :math:`q = \mathrm{softmax}(z)`. The share of
+    the teacher in the mixture bounds the loss and the ratio in its gradient where the student has missed what the
+    teacher has. With the two arguments exchanged it is the skewed reverse divergence of the paper,
+    :math:`\mathrm{KL}(q \,\|\, \alpha q + (1 - \alpha) p)`. Without a skew it would be
+    `jaxloss.kl_divergence_from_logits`; near a perfect fit it is :math:`(1 - \alpha)^2` times that. For a
+    temperature divide both logits by it.
+
+    Args:
+        logits: Student's scores :math:`z`, shape ``[..., K]``, floating.
+        teacher_logits: Teacher's scores :math:`t`, shape ``[..., K]``, the same; differentiated too. A class of
+            logit -inf is absent.
+        skew: Share :math:`\alpha` of the first distribution in the mixture; in (0, 1).
+        where, weights: Shape ``[...]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar in nats, in ``[0, -log(skew)]``, up to rounding there; 0 exactly at equal logits, and accurate near
+        them.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or ``skew`` is out of range.
+
+    Example:
+        >>> logits, teacher_logits = jnp.array([[0.0, -jnp.inf]]), jnp.array([[-jnp.inf, 0.0]])
+        >>> jaxloss.skewed_kl_divergence(logits, teacher_logits, skew=0.5)
+        Array(0.6931472, dtype=float32)
+
+    Reference:
+        Ko et al. (2024), DistiLLM: Towards Streamlined Distillation for Large Language Models.
+        https://arxiv.org/abs/2402.03898
+    """
+    student, teacher = both_networks(where, logits, teacher_logits)
+    skew = checks.scalar("skew", skew, student.dtype, above=0, below=1)
+    log_q, log_p = (jax.nn.log_softmax(x, axis=-1) for x in (student, teacher))
+    p, q, ratio = jnp.exp(log_p), jnp.exp(log_q), _log_ratio(log_p, log_q)
+    terms = _surplus(p, skew * p + (1 - skew) * q, _log_shares(skew, ratio)[0])
     return reduce(jnp.sum(terms, axis=-1), where=where, weights=weights, reduction=reduction)
