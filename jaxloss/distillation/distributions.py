@@ -55,7 +55,9 @@ def knowledge_distillation_loss(
 
     The factor :math:`T^2` keeps the size of the gradient when T changes (optax, rlax and others leave it out). Summed
     over classes and averaged over examples, PyTorch's ``"batchmean"``. With the two arguments exchanged it is the
-    reverse, mode-seeking divergence. Add the cross-entropy with the labels as a term of its own.
+    reverse, mode-seeking divergence. Add the cross-entropy with the labels as a term of its own. For logit
+    standardisation (Sun et al., 2024) pass ``jax.nn.standardize`` of both logits; for channel-wise distillation (Shu et
+    al., 2021), feature maps as ``[..., C, H * W]``.
 
     Args:
         logits: Student's scores :math:`z`, shape ``[..., K]``, floating.
@@ -107,8 +109,9 @@ def generalized_jensen_shannon_divergence(
     with the teacher's :math:`p = \mathrm{softmax}(t)` and the student's :math:`q = \mathrm{softmax}(z)`. It vanishes
     in both limits of :math:`\beta`: near 0 it is :math:`\beta \, \mathrm{KL}(p \| q)`, near 1
     :math:`(1 - \beta) \, \mathrm{KL}(q \| p)`. So 0 and 1, where TRL jumps to these divergences without their factor,
-    are refused here; use `jaxloss.knowledge_distillation_loss`, or that with the arguments exchanged. For a
-    temperature divide both logits by it.
+    are refused here; use `jaxloss.knowledge_distillation_loss`, or that with the arguments exchanged. For on-policy
+    distillation the logits are those at tokens that the student generated. For a temperature divide both logits by
+    it.
 
     Args:
         logits: Student's scores :math:`z`, shape ``[..., K]``, floating.

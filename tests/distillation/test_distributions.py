@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 
 import jaxloss
 
@@ -71,3 +73,65 @@ def test_absent_classes(rng):
     z[0, 1] = -np.inf
     assert float(jaxloss.knowledge_distillation_loss(z, t)) == np.inf
     assert np.isfinite(jaxloss.generalized_jensen_shannon_divergence(z, t))
+
+
+def test_limits_of_the_skewed_divergence(rng):
+    """It is the divergence itself without a skew, and near a perfect fit it is less by the square of what is left."""
+    z, t = rng.normal(size=(2, 5, 4))
+    with jax.enable_x64(True):
+        plain = jaxloss.kl_divergence_from_logits(z, t)
+        np.testing.assert_allclose(jaxloss.skewed_kl_divergence(z, t, skew=1e-12), plain, rtol=1e-10)
+        near, small = t + 1e-6 * z, jaxloss.kl_divergence_from_logits(t + 1e-6 * z, t)
+        np.testing.assert_allclose(jaxloss.skewed_kl_divergence(near, t, skew=0.3), 0.49 * small, rtol=1e-5)
+
+
+def test_a_skew_bounds_the_divergence_where_the_student_has_nothing(rng):
+    """Where the plain divergence is infinite, and its slope with it."""
+    z, t = np.array([[0.0, -np.inf]], np.float32), np.array([[-np.inf, 0.0]], np.float32)
+    for pair in ((z, t), (t, z)):
+        value, slopes = jax.value_and_grad(jaxloss.skewed_kl_divergence, (0, 1))(*pair, skew=0.1)
+        np.testing.assert_allclose(value, np.log(10), rtol=1e-6)
+        assert all(np.all(np.isfinite(slope)) for slope in slopes)
+
+
+def test_skewed_divergences_make_up_the_jensen_shannon_divergence(rng):
+    z, t = rng.normal(size=(2, 5, 4))
+    with jax.enable_x64(True):
+        parts = (jaxloss.skewed_kl_divergence(*pair, skew=skew) for pair, skew in (((z, t), 0.3), ((t, z), 0.7)))
+        whole = jaxloss.generalized_jensen_shannon_divergence(z, t, beta=0.3)
+        np.testing.assert_allclose(sum(x * y for x, y in zip((0.3, 0.7), parts, strict=True)), whole, rtol=1e-12)
+
+
+def test_the_slope_of_generated_tokens_is_that_of_the_reverse_divergence(rng):
+    """On-policy distillation: the log-ratio as the advantage of a policy gradient, in expectation over the tokens."""
+    z, t = rng.normal(size=(2, 1, 4)).astype(np.float32)
+    every = np.arange(4, dtype=np.int32)
+
+    def expected(z):
+        logps, teacher_logps = jax.nn.log_softmax(z)[0], jax.nn.log_softmax(t)[0]
+        chances = jax.lax.stop_gradient(jnp.exp(logps))
+        logits = jnp.broadcast_to(z, (4, 4))
+        return jaxloss.policy_gradient_loss(logits, every, teacher_logps - logps, weights=chances, reduction="sum")
+
+    reverse = jax.grad(lambda z: jaxloss.kl_divergence_from_logits(t, z))
+    np.testing.assert_allclose(jax.grad(expected)(z), reverse(z), rtol=1e-4, atol=1e-6)
+
+
+def test_standardised_logits_may_differ_in_shift_and_scale(rng):
+    """Per example: only the relations between the classes are learned (Sun et al.)."""
+    t = rng.normal(size=(5, 4))
+    z = rng.uniform(0.1, 5.0, size=(5, 1)) * t + rng.normal(size=(5, 1))
+    with jax.enable_x64(True):
+        pair = (jax.nn.standardize(jnp.asarray(x), epsilon=0) for x in (z, t))
+        assert float(jaxloss.knowledge_distillation_loss(*pair)) < 1e-28
+        assert float(jaxloss.knowledge_distillation_loss(z, t)) > 1e-2
+
+
+def test_channel_wise_distillation_is_a_distribution_over_places(rng):
+    """Its authors divide the sum over channels and places by the number of channels."""
+    x, y = rng.normal(size=(2, 3, 4, 5, 2))
+    p, q = (scipy.special.softmax(z.reshape(3, 20, 2) / 4, axis=1) for z in (y, x))
+    expected = 16 * np.mean(np.sum(p * np.log(p / q), axis=(1, 2)) / 2)
+    with jax.enable_x64(True):
+        maps = (jnp.moveaxis(z, -1, 1).reshape(3, 2, 20) for z in (x, y))
+        np.testing.assert_allclose(jaxloss.knowledge_distillation_loss(*maps, temperature=4.0), expected, rtol=1e-12)
