@@ -10,6 +10,8 @@ Some methods of distillation are losses of other families, called with the outpu
 * Hints, FitNets (Romero et al., 2015): ``squared_error(hidden @ projection, teacher_hidden)``, with a projection that
   is trained too; for feature maps of several layers, `jaxloss.content_loss`
 * Cosine of hidden states, DistilBERT (Sanh et al., 2019): ``cosine_distance(hidden, teacher_hidden)``
+* Self-attention, MiniLM (Wang et al., 2020): ``kl_divergence_from_logits(scores, teacher_scores)`` of the scaled inner
+  products of queries and keys, and of values, before the softmax; and so of the scores of candidates for a ranker
 * Logit standardisation (Sun et al., 2024): `knowledge_distillation_loss` of ``jax.nn.standardize(logits)`` and
   ``jax.nn.standardize(teacher_logits)``
 * Channel-wise distillation (Shu et al., 2021): `knowledge_distillation_loss` of feature maps as ``[..., C, H * W]``, a

@@ -62,6 +62,8 @@ def both_batches(
     require_whole(axis_name, student.shape[-2:-1], student, teacher)
     student, teacher = blank(where, student, teacher, event_ndim=1)
     keep = jnp.ones(student.shape[:-1], bool) if where is None else checks.mask(where, student.shape[:-1])
+    # A product in front, fused into the differences of rows, would leave a distance between equal ones.
+    student, teacher = jax.lax.optimization_barrier((student, teacher))
     # No relation depends on the scale of a whole set: within these bounds no difference and no square overflows.
     both = [(x, columns(axis_name, x, -2)) for x in (student, teacher)]
     scales = [2 * numerics.binary_scale_of(every, (-2, -1)) for _, every in both]

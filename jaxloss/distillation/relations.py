@@ -13,7 +13,6 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.distances import euclidean_distance
 from jaxloss._floor.maths.errors import huber
 from jaxloss._floor.maths.products import precision
 from jaxloss._floor.reduction import hide, reduce, weighted_mean
@@ -28,10 +27,15 @@ def _mean_of(others: Array, values: Array) -> Array:
     return weighted_mean(hide(others, values), others, -1)
 
 
+def _huber_gap(x: Array, y: Array, delta: Array) -> Array:
+    """The Huber loss of ``x - y``, flat for equal relations, where a product in front would leave a residue."""
+    gap = numerics.difference(x, y)
+    return huber(gap, jnp.zeros_like(gap), delta)
+
+
 def _distances(x: Array, y: Array) -> Array:
     """``[..., N, M]``, from differences: equal rows are at distance 0, with slope 0."""
-    shape = (*x.shape[:-1], *y.shape[-2:])
-    return euclidean_distance(jnp.broadcast_to(x[..., :, None, :], shape), jnp.broadcast_to(y[..., None, :, :], shape))
+    return numerics.sqrt(jnp.sum(jnp.square(x[..., :, None, :] - y[..., None, :, :]), axis=-1))
 
 
 @functools.partial(jax.jit, static_argnames=("axis_name", "chunk_size"))
@@ -49,11 +53,11 @@ def _distance_gaps(
         return [_mean_of(rows[0], distances) for distances in both(*rows)]
 
     def gaps(*rows: Array) -> Array:
-        relative = (
+        student, teacher = (
             numerics.divide(distances, jnp.broadcast_to(unit[..., None, None], distances.shape))
             for distances, unit in zip(both(*rows), units, strict=True)
         )
-        return _mean_of(rows[0], huber(*relative, delta))
+        return _mean_of(rows[0], _huber_gap(student, teacher, delta))
 
     here = batch.student, batch.teacher
     of_rows = batch.by_examples(chunk_size, numbers, means, *here)
@@ -71,8 +75,7 @@ def _angle_gaps(batch: Batch, delta: Array, chunk_size: int | None) -> Array:
         return jnp.matmul(sides, jnp.swapaxes(sides, -1, -2), precision=precision())
 
     def gaps(others: Array, student: Array, teacher: Array) -> Array:
-        both = ((student, batch.all_student), (teacher, batch.all_teacher))
-        values = huber(*(cosines(*pair) for pair in both), delta)
+        values = _huber_gap(cosines(student, batch.all_student), cosines(teacher, batch.all_teacher), delta)
         one, other = (jax.lax.broadcasted_iota(jnp.int32, values.shape, values.ndim - axis) for axis in (2, 1))
         pairs = others[..., :, None] & others[..., None, :] & (one != other)
         flat = lambda x: x.reshape(*x.shape[:-2], size * size)

@@ -67,6 +67,19 @@ def test_slopes_of_equal_examples_are_finite(fn, sets):
         assert all(np.all(np.isfinite(slope)) for slope in jax.tree.leaves(derivative(x, y)))
 
 
+@pytest.mark.parametrize("fn", RELATIONS)
+def test_equal_examples_stay_equal_behind_a_product(fn, rng, sets):
+    """Fused into a difference, the product would put a rounding error between them, and a direction on it.
+
+    To the teacher they are apart.
+    """
+    x = jnp.asarray(np.concatenate([sets[0], sets[0][:2]]), jnp.float32)
+    y = jnp.asarray(rng.normal(size=(8, 4)), jnp.float32)
+    slope = jax.grad(lambda x, w: fn(w * x, y))
+    w = jnp.asarray(np.linspace(0.7, 1.3, 3), jnp.float32)[None]
+    np.testing.assert_allclose(jax.jit(slope)(x, w), jax.grad(fn)(w * x, y) * w, rtol=1e-4, atol=1e-6)
+
+
 def test_the_unit_of_distances_is_that_of_the_examples_that_count(sets):
     """A masked outlier would change the mean distance, and with it every relation."""
     x, y = (np.concatenate([z, [[100.0] * z.shape[1]]]).astype(np.float32) for z in sets)

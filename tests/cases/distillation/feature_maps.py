@@ -31,7 +31,7 @@ def _attention_transfer(features, teacher_features, power=2.0):
     values = np.zeros(batch)
     for i in np.ndindex(batch):
         maps = ((np.abs(x[i]) ** power).mean(-1).reshape(1, -1) for x in (features, teacher_features))
-        student, teacher = map(sklearn.preprocessing.normalize, maps)
+        student, teacher = (np.asarray(sklearn.preprocessing.normalize(x)) for x in maps)
         values[i] = np.mean((student - teacher) ** 2)
     return values
 

@@ -12,8 +12,9 @@ from tests.cases.distillation._embeddings import EDGES, embeddings, equal, in_se
 
 
 def _similarities(student, teacher):
-    rows = (sklearn.preprocessing.normalize(sklearn.metrics.pairwise.linear_kernel(x)) for x in (student, teacher))
-    return np.mean(np.subtract(*rows) ** 2, axis=-1)
+    products = (sklearn.metrics.pairwise.linear_kernel(x) for x in (student, teacher))
+    rows = [np.asarray(sklearn.preprocessing.normalize(x)) for x in products]
+    return np.mean((rows[0] - rows[1]) ** 2, axis=-1)
 
 
 CASES = [
