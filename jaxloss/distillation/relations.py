@@ -7,11 +7,13 @@ compared. Rows of the two belong to the same examples.
 from __future__ import annotations
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.errors import huber
 from jaxloss._floor.maths.products import precision
@@ -70,16 +72,23 @@ def _angle_gaps(batch: Batch, delta: Array, chunk_size: int | None) -> Array:
     """The mean Huber loss of each example here as the vertex of the angles between all pairs of others."""
     size = batch.all_keep.shape[-1]
 
-    def cosines(x: Array, y: Array) -> Array:
-        sides = numerics.normalize(y[..., None, :, :] - x[..., :, None, :])
-        return jnp.matmul(sides, jnp.swapaxes(sides, -1, -2), precision=precision())
+    def sides(x: Array, y: Array) -> Array:
+        return numerics.normalize(y[..., None, :, :] - x[..., :, None, :])
+
+    def cosines(ends: Array, sides: Array) -> Array:
+        return jnp.matmul(ends, jnp.swapaxes(sides, -1, -2), precision=precision())
 
     def gaps(others: Array, student: Array, teacher: Array) -> Array:
-        values = _huber_gap(cosines(student, batch.all_student), cosines(teacher, batch.all_teacher), delta)
-        one, other = (jax.lax.broadcasted_iota(jnp.int32, values.shape, values.ndim - axis) for axis in (2, 1))
-        pairs = others[..., :, None] & others[..., None, :] & (one != other)
-        flat = lambda x: x.reshape(*x.shape[:-2], size * size)
-        return _mean_of(flat(pairs), flat(values))
+        both = sides(student, batch.all_student), sides(teacher, batch.all_teacher)
+
+        def of_ends(ends: tuple[Array, Array], first: Array) -> Array:
+            values = _huber_gap(cosines(ends[0], both[0]), cosines(ends[1], both[1]), delta)
+            one, other = (jax.lax.broadcasted_iota(jnp.int32, values.shape, values.ndim - axis) for axis in (2, 1))
+            return _mean_of(others[..., None, :] & (one + first != other), values)
+
+        *vertices, _ = others.shape
+        chunk = chunk_rows(chunk_size, size, math.prod(vertices) * size)
+        return _mean_of(others, by_rows(of_ends, chunk, both, len(vertices)))
 
     features = max(batch.student.shape[-1], batch.teacher.shape[-1])
     return batch.by_examples(chunk_size, size * (size + features), gaps, batch.student, batch.teacher)
@@ -174,8 +183,9 @@ def relational_angle_loss(
         teacher_embeddings: Teacher's embeddings, shape ``[..., N, E]``, floating; row n belongs to row n. They are
             differentiated too: pass them through ``jax.lax.stop_gradient`` if they depend on what is trained.
         delta: Difference of cosines from which the loss is linear; > 0.
-        chunk_size: Number of vertices that are taken at a time, >= 1, static. A vertex has N x N angles, which are
-            computed again for the gradient. None: all if they have few angles, and otherwise some, at least 128.
+        chunk_size: Number of vertices j, and of ends i for each of them, that are taken at a time, >= 1, static. Memory
+            grows with ``N * chunk_size ** 2``. The angles of a chunk are computed again for the gradient. None: all if
+            there are few angles, and otherwise some, at least 128.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose.
         where: Shape ``[..., N]``. A masked example is absent, also from the angles of others.

@@ -1,4 +1,4 @@
-"""Distillation of a ranker: the margins between scores are learned, not the scores."""
+"""Distillation of a ranker: the student learns margins between scores instead of the scores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def margin_squared_error(
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Margin-MSE: squared error of the margin between a relevant and an irrelevant passage, as the teacher sees it.
+    r"""Margin-MSE: squared error of a student's margin (relevant minus irrelevant passage) against the teacher's.
 
     .. math:: \ell = \left( (s^+ - s^-) - (t^+ - t^-) \right)^2
 

@@ -32,11 +32,11 @@ def universal_logit_distillation_loss(
 
     .. math:: \ell = \sum_k \left| q_{(k)} - p_{(k)} \right|, \qquad q_{(1)} \ge q_{(2)} \ge \dots
 
-    with the softmax :math:`q` of the student and :math:`p` of the teacher, the shorter one followed by zeros. It is the
-    Wasserstein distance of the two if every class of the student is as far from every class of the teacher. So no class
-    has a counterpart: what is learned is how certain the teacher is, and the cross-entropy with the tokens, as a term
-    of its own, says of what. The tokens of the two networks must lie beside each other: cut or align the sequences
-    before. For a temperature divide the logits by it.
+    with the softmax :math:`q` of the student and :math:`p` of the teacher, the shorter one followed by zeros. The
+    authors derive it as a Wasserstein distance whose cost is the same between all classes of the two vocabularies. No
+    class has a counterpart: the loss teaches how certain the teacher is, and the cross-entropy with the tokens, as a
+    term of its own, of what. The positions of the two networks must correspond: cut or align the sequences before. For
+    a temperature divide the logits by it.
 
     Args:
         logits: Student's scores, shape ``[..., K]``, floating; -inf for a class that is absent.

@@ -63,7 +63,7 @@ def test_the_student_may_rotate_move_and_scale_its_space(fn, rng, sets):
 def test_slopes_of_equal_examples_are_finite(fn, sets):
     """The root of a squared distance has none at 0, where an example meets itself."""
     x, y = (jnp.asarray(np.concatenate([z, z[:2]]), jnp.float32) for z in sets)
-    for derivative in (jax.grad(fn, (0, 1)), jax.jacfwd(fn, (0, 1)), jax.hessian(fn, (0, 1))):
+    for derivative in (jax.grad(fn, (0, 1)), jax.jacfwd(fn, (0, 1)), jax.hessian(fn)):
         assert all(np.all(np.isfinite(slope)) for slope in jax.tree.leaves(derivative(x, y)))
 
 
