@@ -6,7 +6,7 @@ A loss is called by its flat name, ``jaxloss.squared_error(predictions, targets)
 * ``classification``: cross-entropies and relatives; ``margin``: hinge, Fenchel-Young and angular losses
 * ``divergences``: of distributions; ``transport``: optimal transport and distances of samples
 * ``vision``: segmentation, boxes, image quality; ``audio``: waveforms; ``augmentation``: mixup
-* ``generative``: GANs, VAEs, diffusion, flows; ``representation``: contrast, triplets, distillation
+* ``generative``: GANs, VAEs, diffusion, flows; ``representation``: contrast, triplets; ``distillation``: teachers
 * ``language``: preferences and policies; ``experts``: balance of mixtures; ``sequence``: CTC, CRF, time warping
 * ``reinforcement``: values and policies; ``ranking``: lists and pairs; ``survival``: censored times
 * ``physics``: differential equations; ``logic``: formulas; ``penalties``: on parameters and activations
@@ -27,6 +27,7 @@ from jaxloss import (
     classification,
     combine,
     diffusion,
+    distillation,
     divergences,
     experts,
     fields,
@@ -59,6 +60,7 @@ from jaxloss._floor.value_checks import checked as checked
 from jaxloss.audio import *
 from jaxloss.augmentation import *
 from jaxloss.classification import *
+from jaxloss.distillation import *
 from jaxloss.divergences import *
 from jaxloss.experts import *
 from jaxloss.generative import *
@@ -92,6 +94,7 @@ __all__ = [
     "combine",
     "diagnose",
     "diffusion",
+    "distillation",
     "divergences",
     "elementwise",
     "experts",
@@ -122,6 +125,7 @@ __all__ = [
 __all__ += audio.__all__
 __all__ += augmentation.__all__
 __all__ += classification.__all__
+__all__ += distillation.__all__
 __all__ += divergences.__all__
 __all__ += experts.__all__
 __all__ += generative.__all__

@@ -1,4 +1,4 @@
-"""Losses of embeddings: pairs, triplets, contrast within a batch, self-supervision and distillation.
+"""Losses of embeddings: pairs, triplets, contrast within a batch and self-supervision.
 
 Two groups of these losses compare every example of a batch with the others, and share their arguments:
 
@@ -38,14 +38,12 @@ Example:
     0.000168
 """
 
-from jaxloss.representation import contrast, distillation, metric_learning, self_supervised
+from jaxloss.representation import contrast, metric_learning, self_supervised
 from jaxloss.representation.contrast import *
-from jaxloss.representation.distillation import *
 from jaxloss.representation.metric_learning import *
 from jaxloss.representation.self_supervised import *
 
 __all__: list[str] = []
 __all__ += contrast.__all__
-__all__ += distillation.__all__
 __all__ += metric_learning.__all__
 __all__ += self_supervised.__all__

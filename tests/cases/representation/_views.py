@@ -1,8 +1,8 @@
-"""Two arrays of one shape: views, predictions, the logits of a student and its teacher."""
+"""Two arrays of one shape: views, predictions and targets."""
 
 from __future__ import annotations
 
-D, K = 3, 5
+D = 3
 
 
 def two_arrays(first, second, size=D):

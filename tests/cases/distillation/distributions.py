@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.representation.distillation`."""
+"""Cases of `jaxloss.distillation.distributions`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import scipy.stats
 
 import jaxloss
 from tests.cases import Case
-from tests.cases.representation._views import K, named, same_arrays, two_arrays
+from tests.cases.distillation._shared import LOGITS, agreeing, students
 
 
 def _kd(logits, teacher_logits, temperature=2.0):
@@ -22,49 +22,64 @@ def _jsd(logits, teacher_logits, beta=0.5):
     return beta * scipy.stats.entropy(p, mixture, axis=-1) + (1 - beta) * scipy.stats.entropy(q, mixture, axis=-1)
 
 
-LOGITS = {
-    "saturated": (np.array([[1e4, -1e4, 0.0]]), np.array([[-1e4, 1e4, 0.0]])),
-    "equal": (np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 2.0, 3.0]])),
-    "absent from both": (np.array([[1.0, -np.inf, 3.0]]), np.array([[2.0, -np.inf, 3.0]])),
-    "absent from the teacher": (np.array([[1.0, 2.0, 3.0]]), np.array([[2.0, -np.inf, 3.0]])),
-    "far": (np.array([[0.0, -200.0]]), np.array([[-200.0, 0.0]])),
-}
+def _skewed(logits, teacher_logits, skew=0.1):
+    p, q = (scipy.special.softmax(x, axis=-1) for x in (teacher_logits, logits))
+    return scipy.stats.entropy(p, skew * p + (1 - skew) * q, axis=-1)
+
+
+DISJOINT = {"logits": np.array([[0.0, -np.inf]]), "teacher_logits": np.array([[-np.inf, 0.0]])}
 
 CASES = [
     Case(
         fn=jaxloss.knowledge_distillation_loss,
-        draw=two_arrays("logits", "teacher_logits", K),
+        draw=students(),
         structures={
-            "one class": two_arrays("logits", "teacher_logits", 1),
-            "two classes": two_arrays("logits", "teacher_logits", 2),
+            "one class": students(1),
+            "two classes": students(2),
         },
         oracle=_kd,
         source="scipy.stats.entropy of scipy.special.softmax",
         hypers={"temperature": 0.7},
         bad_hypers=({"temperature": 0.0},),
-        perfect=same_arrays("logits", "teacher_logits", K),
+        perfect=agreeing,
         convex=True,
         ulps=16,  # a square of a difference of rounded logarithms
-        extremes=named(LOGITS, "logits", "teacher_logits"),
+        extremes=LOGITS,
         translates=(("logits",), ("teacher_logits",)),
     ),
     Case(
         fn=jaxloss.generalized_jensen_shannon_divergence,
-        draw=two_arrays("logits", "teacher_logits", K),
+        draw=students(),
         structures={
-            "one class": two_arrays("logits", "teacher_logits", 1),
-            "two classes": two_arrays("logits", "teacher_logits", 2),
+            "one class": students(1),
+            "two classes": students(2),
         },
         oracle=_jsd,
         source="scipy.stats.entropy of scipy.special.softmax",
         hypers={"beta": 0.2},
         bad_hypers=({"beta": 0.0}, {"beta": 1.0}),
-        perfect=same_arrays("logits", "teacher_logits", K),
+        perfect=agreeing,
         ulps=16,  # a square of a difference of rounded logarithms
         extremes={
-            **named(LOGITS, "logits", "teacher_logits"),
-            "disjoint": {"logits": np.array([[0.0, -np.inf]]), "teacher_logits": np.array([[-np.inf, 0.0]])},
+            **LOGITS,
+            "disjoint": DISJOINT,
         },
+        translates=(("logits",), ("teacher_logits",)),
+    ),
+    Case(
+        fn=jaxloss.skewed_kl_divergence,
+        draw=students(),
+        structures={
+            "one class": students(1),
+            "two classes": students(2),
+        },
+        oracle=_skewed,
+        source="scipy.stats.entropy of scipy.special.softmax",
+        hypers={"skew": 0.3},
+        bad_hypers=({"skew": 0.0}, {"skew": 1.0}),
+        perfect=agreeing,
+        ulps=16,  # a square of a difference of rounded logarithms
+        extremes={**LOGITS, "disjoint": DISJOINT},
         translates=(("logits",), ("teacher_logits",)),
     ),
 ]

@@ -1,0 +1,1 @@
+"""Cases of `jaxloss.distillation`, one module for each of its modules."""
