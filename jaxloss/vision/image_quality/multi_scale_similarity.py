@@ -12,7 +12,7 @@ from jax.core import Tracer
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.vision.image_quality import _images
+from jaxloss.vision import _images
 
 __all__ = ["ms_ssim", "ms_ssim_loss"]
 

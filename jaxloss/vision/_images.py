@@ -1,4 +1,4 @@
-"""What the losses of image quality share: the contract of two images, windows, local means and variances."""
+"""What the losses of images share: the contract of two images, windows, local means and variances."""
 
 from __future__ import annotations
 
