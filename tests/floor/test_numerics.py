@@ -9,6 +9,7 @@ import pytest
 import scipy.special
 
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.log_ratios import log_ratio
 
 
 def orders(fn, x):
@@ -139,3 +140,14 @@ def test_log_sum_exp_of_nothing_in_a_scan_has_zero_derivatives() -> None:
     slope, bend = jax.jvp(jax.grad(last), (jnp.ones(2),), (jnp.ones(2),))
     np.testing.assert_array_equal(slope, np.zeros(2))
     np.testing.assert_array_equal(bend, np.zeros(2))
+
+
+def test_log_ratio_is_exact_near_equality_and_far_from_it() -> None:
+    q = np.float32([1e-30, 0.3, 1.0, 3.0, 1e37])
+    for factor in (1.0, 1 + 1e-6, 1 - 1e-3, 0.49, 0.51, 1.99, 2.01, 9.0):
+        p = (q * np.float32(factor)).astype(np.float32)
+        expected = np.log1p((p.astype(np.float64) - q) / q)
+        np.testing.assert_allclose(log_ratio(jnp.asarray(p), jnp.asarray(q)), expected, rtol=4e-7)
+    extremes = log_ratio(jnp.float32([1e37, 1e-37]), jnp.float32([1e-37, 1e37]))
+    np.testing.assert_allclose(extremes, np.log(10) * np.array([74, -74]), rtol=1e-6)
+    assert orders(lambda p: log_ratio(p, jnp.float32(2.0)), 2.0) == (0, 0.5, -0.25)

@@ -10,6 +10,7 @@ import scipy.ndimage
 
 import jaxloss
 from tests.cases.vision._images import gaussian
+from tests.cases.vision.gradient_similarity import gmsd
 from tests.cases.vision.multi_scale_similarity import ms_ssim_oracle
 from tests.cases.vision.signal_to_noise import psnr_oracle
 from tests.cases.vision.structural_similarity import ssim_oracle
@@ -161,6 +162,29 @@ def test_no_square_overflows() -> None:
             np.testing.assert_allclose(actual, expected, rtol=1e-5)
     top = jnp.full((3, 3, 1), 3e38)
     np.testing.assert_allclose(at(jaxloss.ssim_loss, top, -top, **SMALL), 2.0, rtol=1e-6)
+
+
+# ---- gradient similarity --------------------------------------------------------------------------------------
+
+
+def test_gmsd_is_about_damage_in_some_places(rng: np.random.Generator) -> None:
+    """A lower contrast everywhere costs less than one in a corner, though it changes more pixels."""
+    y = images(rng, 32, 32, 1)[1].astype(np.float32)
+    everywhere, corner = 0.7 * y, y.copy()
+    corner[:16, :16] *= 0.7
+    paler, damaged = (at(jaxloss.gmsd_loss, x, y, data_range=1.0) for x in (everywhere, corner))
+    assert paler < damaged
+    np.testing.assert_allclose(at(jaxloss.gmsd_loss, y + 0.25, y, data_range=1.0), 0, atol=1e-4)
+
+
+def test_gmsd_has_its_published_constant(rng: np.random.Generator) -> None:
+    x, y = images(rng, 2, 13, 12, 2)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(at(jaxloss.gmsd_loss, x, y, data_range=1.0), gmsd(x, y, 1.0).mean(), rtol=1e-12)
+        in_bytes = at(jaxloss.gmsd_loss, 255 * x, 255 * y, data_range=255.0, stability=170 / 255**2)
+        np.testing.assert_allclose(in_bytes, gmsd(x, y, 1.0, 170 / 255**2).mean(), rtol=1e-12)
+    with pytest.raises(ValueError, match="at least 6 by 6 pixels"):
+        jaxloss.gmsd_loss(jnp.zeros((5, 6, 1)), jnp.zeros((5, 6, 1)), data_range=1.0)
 
 
 # ---- signal-to-noise ratio and total variation -----------------------------------------------------------------

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor.maths.numerics import quotient
+from jaxloss._floor.maths.logarithms import log1p_near
+from jaxloss._floor.maths.numerics import difference, quotient
 from jaxloss._floor.typing import Array
 
-__all__ = ["arctanh_tail", "gap", "gap_quotient"]
+__all__ = ["arctanh_tail", "gap", "gap_quotient", "log_ratio"]
 
 
 def arctanh_tail(square: Array, terms: int) -> Array:
@@ -96,3 +97,18 @@ def gap_quotient(p: Array, q: Array, difference: Array) -> Array:
     far = 1 - _log_ratio(jnp.where(near, one + 1, p), jnp.where(near, one, q)) / jnp.where(near, one, excess)
     close = (jnp.where(near, excess, 0 * one) - tail) / (2 + jnp.where(near, excess, 0 * one))
     return jnp.where(near, close, far)
+
+
+@jax.custom_jvp
+def log_ratio(p: Array, q: Array) -> Array:
+    """``log(p / q)`` of positive numbers: exactly 0 where they are equal, with full relative accuracy near that."""
+    near, one = (p >= 0.5 * q) & (q >= 0.5 * p), jnp.ones((), p.dtype)
+    excess = quotient(difference(p, q), jnp.where(near, q, one))
+    close = log1p_near(jnp.where(near, excess, 0 * one))
+    return jnp.where(near, close, _log_ratio(jnp.where(near, one, p), jnp.where(near, one, q)))
+
+
+@log_ratio.defjvp
+def _log_ratio_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (p, q), (p_dot, q_dot) = primals, tangents
+    return log_ratio(p, q), quotient(p_dot, p) - quotient(q_dot, q)

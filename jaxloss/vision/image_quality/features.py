@@ -15,7 +15,7 @@ from jaxloss._floor.maths.numerics import divide, norm, normalize, poison, scale
 from jaxloss._floor.maths.products import precision
 from jaxloss._floor.reduction import hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.vision.image_quality import _images
+from jaxloss.vision import _images
 
 __all__ = ["content_loss", "lpips_loss", "style_loss"]
 

@@ -12,7 +12,7 @@ from jax.core import Tracer
 from jaxloss._floor import checks
 from jaxloss._floor.reduction import plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.vision.image_quality import _images
+from jaxloss.vision import _images
 
 __all__ = ["ms_ssim", "ms_ssim_loss"]
 
@@ -28,13 +28,6 @@ def _exponents(scale_weights: ArrayLike | Sequence[float], dtype: np.dtype) -> A
     if not traced and not np.all(np.asarray(scale_weights) >= 0):
         raise ValueError(f"scale_weights must be >= 0; found {scale_weights}.")
     return array.astype(dtype)
-
-
-def _halve(images: Array) -> Array:
-    """Means of the blocks of two by two pixels; a last row or column without a partner is left out."""
-    *batch, height, width = images.shape
-    even = 0.25 * images[..., : height // 2 * 2, : width // 2 * 2]
-    return jnp.sum(jnp.reshape(even, (*batch, height // 2, 2, width // 2, 2)), axis=(-3, -1))
 
 
 def _pool(values: Array) -> Array:
@@ -77,7 +70,7 @@ def _dissimilarity(
     errors = []
     for scale in range(len(exponents)):
         if scale:
-            total, difference = _halve(total), _halve(difference)
+            total, difference = _images.halved(total), _images.halved(difference)
         luminance, contrast = _images.dissimilarities(total, difference, data_range, window=window, k1=k1, k2=k2)
         last = scale == len(exponents) - 1
         errors.append(_pool(luminance + contrast - luminance * contrast if last else contrast))

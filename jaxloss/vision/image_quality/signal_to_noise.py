@@ -10,7 +10,7 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import guarded_log, scale_of, sqrt
 from jaxloss._floor.reduction import plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.vision.image_quality import _images
+from jaxloss.vision import _images
 
 __all__ = ["psnr", "psnr_loss"]
 

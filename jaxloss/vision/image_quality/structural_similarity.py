@@ -8,7 +8,7 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import positive_part
 from jaxloss._floor.reduction import plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.vision.image_quality import _images
+from jaxloss.vision import _images
 
 __all__ = ["ssim", "ssim_loss"]
 

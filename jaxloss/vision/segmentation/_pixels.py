@@ -1,8 +1,6 @@
-"""Pools of pixels: axes of pixels made one, probabilities of masks and classes, means over pixels and classes."""
+"""Pools of pixels: probabilities of masks and classes, means over pixels and classes."""
 
 from __future__ import annotations
-
-import math
 
 import jax
 import jax.numpy as jnp
@@ -12,48 +10,11 @@ from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.reduction import blank, divide_sums, hide, plain_mean, weighted_mean
-from jaxloss._floor.spread import mass_over, mean_over, require_whole
+from jaxloss._floor.spread import mean_over, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName
+from jaxloss.vision._pools import Mass, check_pixel_ndim, flat, flat_mask, pixel_mass
 
-__all__ = ["check_pixel_ndim", "class_mean", "flat", "label_pool", "mask_pool", "over_count", "pixel_mean", "pooled"]
-
-Mass = Array | None
-
-
-def flat(array: Array, pixel_ndim: int, event_ndim: int = 0) -> Array:
-    """The ``pixel_ndim`` axes before the event axes made one."""
-    stop = array.ndim - event_ndim
-    lead, pixels, event = array.shape[: stop - pixel_ndim], array.shape[stop - pixel_ndim : stop], array.shape[stop:]
-    return array.reshape((*lead, math.prod(pixels), *event))
-
-
-def check_pixel_ndim(pixel_ndim: int, shape: tuple[int, ...], name: str) -> None:
-    checks.whole("pixel_ndim", pixel_ndim)
-    if pixel_ndim > len(shape):
-        raise ValueError(f"{name} must have pixel_ndim={pixel_ndim} axes of pixels; found shape {shape}.")
-    if len(shape) > pixel_ndim and shape[-1] == 1:
-        raise ValueError(
-            f"{name} must end with {pixel_ndim} axes of pixels; found shape {shape}, whose last axis seems to be a "
-            f"channel. Masks have none: jnp.squeeze({name}, -1)."
-        )
-
-
-def _flat_mask(where: ArrayLike | None, shape: tuple[int, ...], pixel_ndim: int) -> Array | None:
-    return None if where is None else flat(checks.mask(where, shape), pixel_ndim)
-
-
-def _mass(
-    axis_name: AxisName | None,
-    where: ArrayLike | None,
-    weights: ArrayLike | None,
-    shape: tuple[int, ...],
-    pixel_ndim: int,
-    entries: Array,
-) -> tuple[Mass, Array | None]:
-    """The mass of every pixel ``[..., N]`` and which pools have any; ``where`` is flat, ``weights`` are not."""
-    if weights is not None:
-        weights = flat(checks.example_weights(weights, shape, entries.dtype), pixel_ndim)
-    return mass_over(axis_name, where, weights, entries)
+__all__ = ["class_mean", "label_pool", "mask_pool", "over_count", "pixel_mean", "pooled"]
 
 
 def mask_pool(
@@ -69,11 +30,11 @@ def mask_pool(
     """
     first, targets = checks.values(**{**arrays, "targets": checks.marks(arrays["targets"])})
     check_pixel_ndim(pixel_ndim, first.shape, next(iter(arrays)))
-    shape, where = first.shape, _flat_mask(where, first.shape, pixel_ndim)
+    shape, where = first.shape, flat_mask(where, first.shape, pixel_ndim)
     first, targets = blank(where, flat(first, pixel_ndim), flat(targets, pixel_ndim))
     require_whole(axis_name, first.shape, first, targets)
     value_checks.ensure_probabilities(targets=targets)
-    return first, targets, *_mass(axis_name, where, weights, shape, pixel_ndim, first)
+    return first, targets, *pixel_mass(axis_name, where, weights, shape, pixel_ndim, first)
 
 
 def label_pool(
@@ -91,7 +52,7 @@ def label_pool(
     """
     logits, labels = checks.scores_and_labels(logits=logits, labels=labels)
     check_pixel_ndim(pixel_ndim, labels.shape, "labels")
-    shape, where = labels.shape, _flat_mask(where, labels.shape, pixel_ndim)
+    shape, where = labels.shape, flat_mask(where, labels.shape, pixel_ndim)
     labels = hide(where, flat(labels, pixel_ndim))
     (logits,) = blank(where, flat(logits, pixel_ndim, 1), event_ndim=1)
     require_whole(axis_name, labels.shape, logits, labels)
@@ -101,7 +62,7 @@ def label_pool(
     legal = (labels >= 0) & (labels < num_classes)
     probs = _softmax(logits, legal)
     misses = jnp.sum(jnp.where(is_label, jnp.zeros((), probs.dtype), probs), axis=-1)
-    return probs, is_label, misses, *_mass(axis_name, where, weights, shape, pixel_ndim, misses)
+    return probs, is_label, misses, *pixel_mass(axis_name, where, weights, shape, pixel_ndim, misses)
 
 
 def _softmax(logits: Array, legal: Array) -> Array:
@@ -127,8 +88,8 @@ def pooled(
     weights: ArrayLike | None,
 ) -> tuple[Array, Array | None]:
     """The means over the pixels of losses ``[..., *pixels]``, 0 where masked, and which pools have any."""
-    entries, where = flat(values, pixel_ndim), _flat_mask(where, values.shape, pixel_ndim)
-    mass, present = _mass(axis_name, where, weights, values.shape, pixel_ndim, entries)
+    entries, where = flat(values, pixel_ndim), flat_mask(where, values.shape, pixel_ndim)
+    mass, present = pixel_mass(axis_name, where, weights, values.shape, pixel_ndim, entries)
     return mean_over(axis_name, entries, mass), present
 
 

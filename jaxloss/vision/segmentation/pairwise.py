@@ -12,7 +12,7 @@ from jaxloss._floor.maths.products import precision
 from jaxloss._floor.maths.sigmoids import negative_log_sigmoids, sigmoid_sides
 from jaxloss._floor.reduction import blank, divide_sums, hide, promote
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
-from jaxloss.vision.segmentation._pixels import check_pixel_ndim, flat
+from jaxloss.vision._pools import check_pixel_ndim, flat
 
 __all__ = ["pairwise_sigmoid_binary_cross_entropy", "pairwise_sigmoid_dice_loss"]
 

@@ -71,3 +71,19 @@ BAD_WINDOW = (
     {"k1": 0.0},
     {"k2": -1.0},
 )
+EDGES = {
+    "equal": {"predictions": np.full((1, 4, 4, 1), 0.3), "targets": np.full((1, 4, 4, 1), 0.3)},
+    "constant": {"predictions": np.full((1, 4, 4, 1), 0.3), "targets": np.full((1, 4, 4, 1), 0.7)},
+    "negative": {
+        "predictions": np.indices((1, 4, 4, 1)).sum(0) % 2.0,
+        "targets": 1 - np.indices((1, 4, 4, 1)).sum(0) % 2.0,
+    },
+    "large": {
+        "predictions": np.linspace(-1e18, 1e17, 16).reshape(1, 4, 4, 1),
+        "targets": np.linspace(0, 1e-30, 16).reshape(1, 4, 4, 1),
+    },
+    "small": {
+        "predictions": np.linspace(-1e-30, 1e-32, 16).reshape(1, 4, 4, 1),
+        "targets": np.zeros((1, 4, 4, 1)),
+    },
+}

@@ -1,4 +1,4 @@
-"""What the losses of image quality share: the contract of two images, windows, local means and variances."""
+"""What the losses of images share: the contract of two images, windows, local means and variances."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ __all__ = [
     "dissimilarities",
     "ensure_range",
     "gaussian_window",
+    "halved",
     "image_pair",
     "sum_and_difference",
+    "window_means",
 ]
 
 TILE = 64
@@ -66,6 +68,13 @@ def check_window(window_size: int, images: Array, scales: int = 1) -> None:
         )
 
 
+def halved(images: Array) -> Array:
+    """Means of the blocks of two by two pixels; a last row or column without a partner is left out."""
+    *batch, height, width = images.shape
+    even = 0.25 * images[..., : height // 2 * 2, : width // 2 * 2]
+    return jnp.sum(jnp.reshape(even, (*batch, height // 2, 2, width // 2, 2)), axis=(-3, -1))
+
+
 def gaussian_window(size: int, sigma: Scalar, dtype: Any) -> Array:
     """Weights ``[size]`` of one axis, which sum to 1; all equal for an infinite ``sigma``."""
     offsets = jnp.asarray(np.arange(size) - (size - 1) / 2, dtype)
@@ -90,8 +99,15 @@ def _slide(x: Array, window: Array) -> Array:
     return sums.reshape(*x.shape[:-1], tiles * tile)[..., :windows]
 
 
+def window_means(x: Array, window: Array, ndim: int) -> Array:
+    """Weighted means of all windows that lie inside of the last ``ndim`` axes."""
+    for _ in range(ndim):
+        x = jnp.moveaxis(_slide(x, window), -1, -ndim)
+    return x
+
+
 def _window_means(x: Array, window: Array) -> Array:
-    """Weighted means of all windows that lie inside of the last two axes, which change places."""
+    """The same for two axes, which change places."""
     return _slide(jnp.swapaxes(_slide(x, window), -1, -2), window)
 
 
