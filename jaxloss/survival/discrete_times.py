@@ -50,14 +50,15 @@ def logistic_hazard_nll(
     early in an interval, pass the interval before. One that was lost before the end of the first is masked.
 
     Args:
-        logits: Scores of the hazards, shape ``[..., K]``, floating.
+        logits: Scores of the hazards, shape ``[..., K]``, floating; -inf for an interval in which nothing can happen.
         intervals: Interval :math:`k` of the event or the last one survived, shape ``[...]``, integer, in [0, K); NaN
             out of range.
         events: True where the event :math:`\delta` was observed, False where censored, shape ``[...]``, boolean.
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats per subject; keeps full relative accuracy for small values.
+        A scalar >= 0, in nats per subject; keeps full relative accuracy for small values. +inf if what happened is
+        impossible.
 
     Raises:
         TypeError: If ``logits`` is not floating, ``intervals`` not integer or ``events`` not boolean.
@@ -75,11 +76,12 @@ def logistic_hazard_nll(
     logits, intervals, events = _subjects(where, logits, intervals, events)
     num_intervals = logits.shape[-1]
     value_checks.ensure_labels(intervals, num_intervals, "intervals")
-    number, last = _numbers(logits), intervals[..., None]
+    inside = jnp.clip(intervals, 0, num_intervals - 1)
+    number, last = _numbers(logits), inside[..., None]
     happened = (number == last) & events[..., None]
     terms = negative_log_sigmoid(hide(number <= last, jnp.where(happened, logits, -logits)))
     values = jnp.sum(hide(number <= last, terms), axis=-1)
-    values = poison(values, (intervals >= 0) & (intervals < num_intervals))
+    values = poison(values, inside == intervals)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -165,7 +167,8 @@ def mtlr_nll(
     `jaxloss.survival_pmf_nll`; the sums make neighbouring intervals alike.
 
     Args:
-        logits: Scores :math:`z` of the answers, shape ``[..., K]``, floating.
+        logits: Scores :math:`z` of the answers, shape ``[..., K]``, floating; -inf if the event cannot come by the end
+            of the interval.
         intervals: Interval :math:`k` of the event or of censoring, shape ``[...]``, integer; in [0, K] for an event and
             in [0, K) for a censored subject; NaN out of range.
         events: True where the event :math:`\delta` was observed, False where censored, shape ``[...]``, boolean.

@@ -75,6 +75,11 @@ EXTREMES = {
         "intervals": np.array([1, 0, 1, 1], np.int32),
         "events": np.array([True, True, False, True]),
     },
+    "impossible intervals": {
+        "logits": np.array([[-np.inf, 1.0, 2.0], [0.0, -np.inf, 1.0]]),
+        "intervals": np.array([1, 0], np.int32),
+        "events": np.array([True, False]),
+    },
     "one interval": {
         "logits": np.array([[3.0], [-3.0]]),
         "intervals": np.zeros(2, np.int32),
