@@ -6,46 +6,12 @@ import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 
 from jaxloss._floor.maths.logarithms import log1p_near
+from jaxloss._floor.maths.normal_tails import LOG_2PI, mills_ratio, polynomial
 from jaxloss._floor.typing import Array
-from jaxloss.probabilistic._stable import LOG_2PI
 
 __all__ = ["Slopes", "interval_nll", "interval_slopes"]
-
-_CHEBYSHEV = (
-    2.4325604285150404,
-    1.8842545745794834,
-    0.5569566490963817,
-    0.12161597214420457,
-    0.017360708143727772,
-    0.0008036212007299657,
-    -0.0002520349348054353,
-    -4.7383719270581175e-05,
-    2.5325891365988257e-06,
-    1.5404069839913e-06,
-    -8.474960630061696e-09,
-    -5.185338601094672e-08,
-    -2.8281293276602497e-10,
-    1.9486566378891076e-09,
-    -2.491945496827567e-11,
-    -7.957248719448846e-11,
-    4.618414179155219e-12,
-    3.290856124224385e-12,
-    -4.36538404380973e-13,
-    -1.2300711839232774e-13,
-    3.2414173582086784e-14,
-    3.0532395587325663e-15,
-    -2.0183740275707353e-15,
-    7.170195501422588e-17,
-    1.0169552398038542e-16,
-    -1.756244228053356e-17,
-)
-"""Chebyshev coefficients of ``(x + 4) * (1 - Phi(x)) / phi(x)`` in ``(4 - x) / (4 + x)``, for all ``x >= 0``."""
-
-_MILLS = [[float(c) for c in np.polynomial.chebyshev.cheb2poly(_CHEBYSHEV[:n])] for n in (12, 26)]
-"""The same in powers of that, for float32 and float64: to half a unit in the last place."""
 
 
 def _mean_cosh(tolerance: float) -> list[list[float]]:
@@ -97,19 +63,6 @@ class _Interval(NamedTuple):
     """Of ``center * half`` where flat, else 0."""
 
 
-def _polynomial(coefficients: list[float], x: Array) -> Array:
-    total = jnp.full_like(x, coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
-        total = total * x + coefficient
-    return total
-
-
-def _mills_ratio(x: Array) -> Array:
-    """The upper tail over the density, for ``x >= 0``; about ``1 / x``."""
-    inverse = 1 / (x + 4)
-    return inverse * _polynomial(_MILLS[x.dtype == jnp.float64], 8 * inverse - 1)
-
-
 def _interval(center: Array, half: Array, open_end: Array) -> _Interval:
     """The interval ``[center - half, center + half]``, or up to infinity where ``open_end``.
 
@@ -123,15 +76,15 @@ def _interval(center: Array, half: Array, open_end: Array) -> _Interval:
     product = jnp.where(open_end, zero, center * half)
     drop = jnp.where(open_end, zero, jnp.exp(-2 * product))
     bell = jnp.exp(-0.5 * (jnp.square(inner) + LOG_2PI))
-    near = _mills_ratio(jnp.where(inner >= 0, inner, -inner))
-    beyond = drop * _mills_ratio(jnp.where(open_end, one, outer))
+    near = mills_ratio(jnp.where(inner >= 0, inner, -inner))
+    beyond = drop * mills_ratio(jnp.where(open_end, one, outer))
     rest = jnp.where(inner >= 0, 1 - bell * near, bell * near) + bell * beyond
     most = rest < 0.6
     flat = ~open_end & ~most & (half * outer < 1)
     p, q = jnp.square(jnp.where(flat, product, zero)), jnp.square(jnp.where(flat, half, zero))
     spread = jnp.zeros_like(p)
     for row in reversed(_SPREAD[double]):
-        spread = spread * p + _polynomial(row, q)
+        spread = spread * p + polynomial(row, q)
     mass = jnp.where(most, 1 - rest, jnp.where(flat, spread, near - beyond))
     return _Interval(most, flat, inner, outer, bell, drop, rest, mass, p)
 
@@ -153,7 +106,7 @@ def interval_slopes(center: Array, half: Array, open_end: Array) -> Slopes:
     """The slopes of `interval_nll`: differences of the densities at the ends over the mass, which do not cancel."""
     it = _interval(center, half, open_end)
     double = center.dtype == jnp.float64
-    sinhc, cosh = _polynomial(_SINHC[double], it.square), _polynomial(_COSH[double], it.square)
+    sinhc, cosh = polynomial(_SINHC[double], it.square), polynomial(_COSH[double], it.square)
     factor = jnp.where(it.most, it.bell, 1.0) * (1 / it.mass)
     middle = jnp.where(it.flat, center, 0.0)
     pull = jnp.where(it.flat, middle * sinhc, 1 - it.drop)

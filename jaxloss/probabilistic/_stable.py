@@ -13,11 +13,11 @@ import jax.numpy as jnp
 from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.log_ratios import arctanh_tail, gap_quotient
 from jaxloss._floor.maths.logarithms import log1p_near
+from jaxloss._floor.maths.normal_tails import LOG_2PI
 from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.typing import Array
 
 __all__ = [
-    "LOG_2PI",
     "half_step",
     "log1p_quotient",
     "log_factorial_below_one",
@@ -26,8 +26,6 @@ __all__ = [
     "stirling_error_from_one_on",
     "stirling_error_of_inverse",
 ]
-
-LOG_2PI = math.log(2 * math.pi)
 
 START = 9
 """From here on that series has the digits of float64."""

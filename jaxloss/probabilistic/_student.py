@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths.log_ratios import gap
+from jaxloss._floor.maths.normal_tails import LOG_2PI
 from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.typing import Array
-from jaxloss.probabilistic._stable import LOG_2PI, half_step, log1p_quotient
+from jaxloss.probabilistic._stable import half_step, log1p_quotient
 
 __all__ = ["student_t"]
 

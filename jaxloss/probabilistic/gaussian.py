@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths.normal_tails import LOG_2PI
 from jaxloss._floor.maths.numerics import log_sum_exp
 from jaxloss._floor.maths.separate import separate
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.probabilistic._stable import LOG_2PI, quadratic
+from jaxloss.probabilistic._stable import quadratic
 
 __all__ = ["beta_nll", "gaussian_mixture_nll", "gaussian_nll", "multivariate_gaussian_nll"]
 
