@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -17,7 +18,7 @@ from jaxloss._floor.maths.scales import (
     size_and_shrink,
     unit_power,
 )
-from jaxloss._floor.notes import take_note
+from jaxloss._floor.notes import notes_are_taken, take_note
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = [
@@ -51,22 +52,26 @@ def hide(where: ArrayLike | None, array: Array, *, event_ndim: int = 0, fill: An
 
 
 # Each of these is one program where it is called eagerly, and nothing but its steps inside another.
-@jax.jit
+@functools.partial(jax.jit, inline=True)
 def _hidden(keep: Array, array: Array, fill: Any) -> Array:
     keep = jnp.expand_dims(keep, tuple(range(keep.ndim, array.ndim)))
     return jnp.where(keep, array, jnp.asarray(fill, array.dtype))
 
 
-@jax.jit
+@functools.partial(jax.jit, inline=True)
 def _blanked(keeps: list[Array], arrays: tuple[Array, ...], fill: Any) -> tuple[Array, ...]:
     return promote(*(_hidden(keep, array, fill) for keep, array in zip(keeps, arrays, strict=True)))
 
 
-@jax.jit
-def _mean(values: Array, keep: Array | None, mass: Array | None) -> tuple[Array, Array]:
-    """The mean, and the losses as they entered it."""
+@functools.partial(jax.jit, inline=True)
+def _mean(values: Array, keep: Array | None, mass: Array | None) -> Array:
     shown = values if keep is None else _hidden(keep, values, 0)
-    return plain_mean(shown) if mass is None else weighted_mean(shown, mass), shown
+    return plain_mean(shown) if mass is None else _weighted_mean(shown, mass)
+
+
+@jax.jit
+def _weighted_mean(values: Array, mass: Array) -> Array:
+    return weighted_mean(values, mass)
 
 
 def blank(where: ArrayLike | None, *arrays: Array, event_ndim: int = 0, fill: Any = 0) -> tuple[Array, ...]:
@@ -253,8 +258,9 @@ def reduce(
         whole = jnp.ones(values.shape, values.dtype) if mass is None else mass.astype(values.dtype)
         return reducers.apply(reduction, hide(keep, values), whole)
     if reduction == "mean":
-        mean, shown = _mean(values, keep, mass)
-        return take_note(mean, shown, mass)
+        # Not both from one program: the gradient would add the zeros of a result that nobody takes.
+        mean = _mean(values, keep, mass)
+        return take_note(mean, hide(keep, values), mass) if notes_are_taken() else mean
     if reduction not in ("sum", "none"):
         raise ValueError(
             f"reduction must be 'mean', 'sum', 'none' or a function (values, weights) -> result; found {reduction!r}. "

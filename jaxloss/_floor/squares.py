@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.maths.scales import size_and_shrink, square_shrink
-from jaxloss._floor.notes import take_note
+from jaxloss._floor.notes import notes_are_taken, take_note
 from jaxloss._floor.reduction import plain_mean, pool_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
@@ -64,22 +66,25 @@ def reduce_squared_differences(
     The plain mean on a CPU scales the differences instead of their squares: XLA has one step for a square and its sum.
     """
     if where is None and weights is None and reduction == "mean":
-        mean, values = _mean_square(x, y)
-        return take_note(mean, values, None)
+        mean = _mean_square(x, y)
+        return take_note(mean, _square(x, y), None) if notes_are_taken() else mean
     return reduce(_square(x, y), where=where, weights=weights, reduction=reduction)
 
 
-@jax.jit
+@functools.partial(jax.jit, inline=True)
 def _square(x: Array, y: Array) -> Array:
     return jnp.square(x - y)
 
 
-@jax.jit
-def _mean_square(x: Array, y: Array) -> tuple[Array, Array]:
-    """The mean, and the losses that entered it."""
-    squares = _square(x, y)
+def _mean_square_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (x, y), (x_dot, y_dot) = primals, tangents
+    return _mean_square(x, y), 2 * plain_mean((x - y) * (x_dot - y_dot))
+
+
+@with_rule(_mean_square_jvp)
+def _mean_square(x: Array, y: Array) -> Array:
     mean_of_squares = lambda x, y: plain_mean(_square(x, y))
-    return jax.lax.platform_dependent(x, y, cpu=_mean_by_roots, default=mean_of_squares), squares
+    return jax.lax.platform_dependent(x, y, cpu=_mean_by_roots, default=mean_of_squares)
 
 
 def _mean_by_roots(x: Array, y: Array) -> Array:

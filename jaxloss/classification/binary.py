@@ -67,7 +67,7 @@ def sigmoid_binary_cross_entropy(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-@jax.jit
+@functools.partial(jax.jit, inline=True)
 def _shares(targets: Array, smoothing: Scalar, pos_weight: Scalar | Array) -> tuple[Array, Array]:
     """Of the positive and the negative side, as one program where it is called eagerly."""
     smooth = (1 - smoothing) * in_unit_interval(targets) + 0.5 * smoothing

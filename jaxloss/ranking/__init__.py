@@ -1,4 +1,8 @@
-"""Learning to rank: losses of scores against relevance, over lists, pairs and comparisons."""
+"""Learning to rank: losses of scores against relevance, over lists, pairs and comparisons.
+
+Pointwise ranking takes every item for itself: `jaxloss.sigmoid_binary_cross_entropy` of scores and clicks, or
+`jaxloss.squared_error` of scores and relevance, with ``where`` for the items that are there.
+"""
 
 from jaxloss.ranking import comparisons, discounted_gain, listwise, pairwise
 from jaxloss.ranking.comparisons import *

@@ -91,7 +91,8 @@ def cosine_distance(
               = \frac12 \left\| \frac{\hat y}{\|\hat y\|} - \frac{y}{\|y\|} \right\|^2
 
     A zero vector has no direction: its cosine counts as 0, its distance is 1 and its gradient 0 (NaN in optax by
-    default). Keras' ``cosine_similarity`` is the negative cosine.
+    default). Keras' ``cosine_similarity`` is the negative cosine. Regression of similarities, as of pairs of sentences,
+    is ``squared_error(1 - cosine_distance(x, y, reduction="none"), similarities)``.
 
     Args:
         predictions: Shape ``[..., D]``, floating.

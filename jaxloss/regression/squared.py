@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -52,7 +54,7 @@ def squared_error(
     return reduce_squared_differences(predictions, targets, where=where, weights=weights, reduction=reduction)
 
 
-@jax.jit
+@functools.partial(jax.jit, inline=True)
 def _half_squared_distance(x: Array, y: Array) -> Array:
     """One program where it is called eagerly."""
     return 0.5 * jnp.square(x - y)

@@ -113,7 +113,9 @@ def mmd_loss(
     over all pairs of points, including each point with itself (the V-statistic, never negative). A bandwidth that
     is a median of the distances depends on the data: compute it and pass it through ``jax.lax.stop_gradient``. Time
     grows with :math:`(N + M)^2`, memory with the chunk. The distances come from inner products: the error of one in
-    float32 is up to 3e-4 of the spread of a sample, which must be well below the bandwidth.
+    float32 is up to 3e-4 of the spread of a sample, which must be well below the bandwidth. Of the codes of an
+    autoencoder and samples of its prior, and added to the reconstruction error, it is the loss of MMD-VAE, InfoVAE and
+    WAE-MMD.
 
     Args:
         predictions: Points of one sample, shape ``[..., N, D]``, floating.

@@ -33,7 +33,7 @@ def separate(fn: Callable[..., Array]) -> Callable[..., Array]:
         of_moving = lambda parts: fn(*(parts.get(i, fixed) for i, fixed in enumerate(again)))
         return value, jax.jvp(of_moving, ({i: again[i] for i in moving},), (moving,))[1]
 
-    return jax.jit(ruled)
+    return jax.jit(ruled, inline=True)
 
 
 @jax.custom_jvp

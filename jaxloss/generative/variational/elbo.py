@@ -40,7 +40,8 @@ def elbo_loss(
     Both terms are one number per example, from losses with ``reduction="none"``: the first summed over the entries of
     the example (`gaussian_nll`, `sigmoid_binary_cross_entropy`, `softmax_cross_entropy_with_integer_labels`, ...), the
     second over the latent axis (`gaussian_kl_standard_normal`). A mean over pixels in the place of the sum multiplies
-    ``beta`` by their number.
+    ``beta`` by their number. With the cross-entropy of a label, predicted from :math:`z`, in the place of the
+    reconstruction it is the deep variational information bottleneck (VIB).
 
     Args:
         reconstruction_nlls: Negative log-likelihoods :math:`-\log p(x \mid z)` in nats, shape ``[...]``, floating.

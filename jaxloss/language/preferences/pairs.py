@@ -32,6 +32,8 @@ def dpo_loss(
 
     Log-probabilities of sequences are sums over tokens, `jaxloss.tokens.sequence_logps`; with means the loss is
     length-normalised DPO. For an offset per pair (ODPO), divide it by ``beta`` and subtract it from ``chosen_logps``.
+    RPO adds the negative log-likelihood of the preferred answers, with a factor, as a term of its own: it keeps them
+    from becoming less likely together with the rejected ones.
 
     Args:
         chosen_logps: Log-probabilities of the preferred answers under the policy, shape ``[...]``, floating.
