@@ -105,7 +105,7 @@ def listmle_loss(
     includes them, so their places in the list do not matter (rax orders them by place or by a random key; without ties
     the numbers are equal). A list in which all items are equally relevant has no order and is absent from the mean.
     Time grows with ``N log N``. Of the rewards of several answers to a prompt and their order by a human, it is the
-    K-wise loss of a reward model; with two it is `jaxloss.bradley_terry_loss`.
+    K-wise loss of a reward model; with two it is `jaxloss.bradley_terry_reward_loss`.
 
     Args:
         scores: Shape ``[..., N]``, floating.
