@@ -66,7 +66,7 @@ def local_normalized_cross_correlation_loss(
 
     Args:
         predictions: Images, shape ``[..., *pixels, C]``, floating.
-        targets: Shape of ``predictions``; floating or integer; never broadcast.
+        targets: Shape ``[..., *pixels, C]``, the same; floating or integer; never broadcast.
         pixel_ndim: Number of pixel axes, which a window spans; an integer >= 1, static: 2 for ``[..., H, W, C]``,
             1 for signals and 3 for volumes.
         window_size: Pixels along a side of a window; an integer >= 1, static.

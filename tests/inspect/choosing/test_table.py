@@ -36,7 +36,6 @@ IDEAS = {
     "focal calibration",
     "hifigan",
     "in defense",
-    "loss functions for restoration",
     "minillm",
     "r3gan",
     "unet",
