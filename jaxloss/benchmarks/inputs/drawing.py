@@ -20,6 +20,7 @@ HYPERS: Mapping[str, Any] = {
     "capacity": 1.0,
     "data_range": 1.0,
     "free_nats": 0.1,
+    "k": 2,
     "l1_factor": 0.1,
     "l2_factor": 0.1,
     "lam": 0.3,
@@ -92,7 +93,7 @@ def draw(
         raise ValueError(f"{fn.__name__} has no axis {unknown[0]}; axes are {', '.join(sorted(known)) or 'the batch'}")
     size = default_size(found, {**OF_LOSS.get(fn.__name__, {}), **given}) if size is None else size
     lengths = axes_of(found, size, {**OF_LOSS.get(fn.__name__, {}), **given})
-    if strange := sorted(known - set(lengths) - {"pixels", "event", "value"}):
+    if strange := sorted(known - set(lengths) - {"pixels", "points", "event", "value"}):
         raise NoInputs(f"{fn.__name__} has an axis {strange[0]} of unknown length")
     batch = batch_of(found, size, lengths)
     keys = jax.random.split(jax.random.key(seed), len(found))

@@ -20,6 +20,7 @@ AXES: Mapping[str, int] = {
     "H": 64,
     "J": 8,
     "K": 1024,
+    "L": 512,
     "M": 16,
     "P": 4,
     "Q": 9,
@@ -38,7 +39,9 @@ AXES: Mapping[str, int] = {
 """Name of an axis to its length where the user says nothing."""
 
 OF_LOSS: Mapping[str, Axes] = {
+    "bending_energy_penalty": {"D": 2},
     "detr_set_loss": {"N": 100, "M": 20, "K": 80},
+    "displacement_gradient_penalty": {"D": 2},
     "ms_ssim": {"H": 192, "W": 192},
     "ms_ssim_loss": {"H": 192, "W": 192},
     "multi_resolution_stft_loss": {"T": 4096},
@@ -96,7 +99,7 @@ def shape_of(argument: Argument, batch: tuple[int, ...], axes: Mapping[str, int]
         if dim == "...":
             shape += batch
         elif dim.startswith("*"):
-            shape += PIXELS if dim == "*pixels" else EVENT if dim == "*event" else ()
+            shape += PIXELS if dim in ("*pixels", "*points") else EVENT if dim == "*event" else ()
         else:
             shape.append(_length(dim, axes))
     return tuple(shape)

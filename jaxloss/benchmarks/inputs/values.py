@@ -20,6 +20,11 @@ def normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return 2 * jax.random.normal(key, shape)
 
 
+def gentle(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Logarithms of scales near 1, by which a residual may be divided and then be an exponent."""
+    return 0.25 * jax.random.normal(key, shape)
+
+
 def near(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Points whose distances are about one, whatever their dimension."""
     return jax.random.normal(key, shape) / jnp.sqrt(2.0 * shape[-1])
@@ -121,7 +126,8 @@ BY_NAME: tuple[tuple[str, Values], ...] = (
     (r"atoms|edges", rising),
     (r"levels|tau_", levels),
     (r"images|noisy", uniform),
-    (r"log_variances|log_scales|log_det|log_hazards|log_rates|log_importance|log_temperature", normal),
+    (r"log_scales", gentle),
+    (r"log_variances|log_det|log_hazards|log_rates|log_importance|log_temperature", normal),
     (
         r"variances|scales|dispersions|sigmas|alphas|loss_weights|degrees_of|class_counts|prob_ratios|times|rho",
         positive,
