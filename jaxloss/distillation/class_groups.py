@@ -23,7 +23,7 @@ def _with_bucket(alone: Array, rest: Array) -> Array:
 
 
 def _among_others(student: Array, teacher: Array) -> Array:
-    """The divergence of logits, 0 where one of the two has no class: there is no distribution to be learned."""
+    """The divergence of logits; 0 where all classes of one of them are absent, so that there is no distribution."""
     nothing = jnp.any(jnp.stack([jnp.max(x, axis=-1) for x in (student, teacher)]) == -jnp.inf, axis=0)
     return rows_of_logits(*(jnp.where(nothing[..., None], jnp.zeros((), x.dtype), x) for x in (student, teacher)))
 

@@ -39,7 +39,7 @@ def correlation_distillation_loss(
     temperature T, and the weights :math:`w` of the examples, which sum to 1. The first term compares how an example
     prefers the classes, the second how the examples of the batch share out a class. A correlation asks for the same
     order and proportions and not for the same probabilities, which a much stronger teacher makes unreachable. Where
-    probabilities are constant there is no correlation: it counts as 0. The examples are pooled, so ``where`` and
+    probabilities are constant the correlation is undefined and counts as 0. The examples are pooled, so ``where`` and
     ``weights`` belong to them. Larger batches make the second term more exact.
 
     Args:

@@ -62,7 +62,8 @@ def logistic_hazard_nll(
 
     Raises:
         TypeError: If ``logits`` is not floating, ``intervals`` not integer or ``events`` not boolean.
-        ValueError: If ``intervals.shape != logits.shape[:-1]``, ``events`` has another shape, or there is no interval.
+        ValueError: If ``intervals.shape != logits.shape[:-1]``, ``events.shape != intervals.shape``, or the interval
+            axis is empty.
 
     Example:
         >>> intervals, events = jnp.array([1, 1]), jnp.array([True, False])
@@ -122,8 +123,7 @@ def survival_pmf_nll(
         logits: Scores of the intervals, shape ``[..., K]``, floating; -inf for an interval that is impossible.
         intervals: Interval :math:`k` of the event or of censoring, shape ``[...]``, integer; in [0, K) for an event and
             in [0, K - 1) for a censored subject; NaN out of range.
-        events: True where the event :math:`\delta` was observed, False where censored, shape ``[...]``, boolean.
-        where, weights, reduction: See `jaxloss.reduce`.
+        events, where, weights, reduction: See `jaxloss.logistic_hazard_nll`.
 
     Returns:
         A scalar >= 0, in nats per subject; keeps full relative accuracy for small values. +inf if what happened is
@@ -131,7 +131,8 @@ def survival_pmf_nll(
 
     Raises:
         TypeError: If ``logits`` is not floating, ``intervals`` not integer or ``events`` not boolean.
-        ValueError: If ``intervals.shape != logits.shape[:-1]``, ``events`` has another shape, or there is no interval.
+        ValueError: If ``intervals.shape != logits.shape[:-1]``, ``events.shape != intervals.shape``, or the interval
+            axis is empty.
 
     Example:
         >>> intervals, events = jnp.array([1, 1]), jnp.array([True, False])
@@ -171,15 +172,15 @@ def mtlr_nll(
             of the interval.
         intervals: Interval :math:`k` of the event or of censoring, shape ``[...]``, integer; in [0, K] for an event and
             in [0, K) for a censored subject; NaN out of range.
-        events: True where the event :math:`\delta` was observed, False where censored, shape ``[...]``, boolean.
-        where, weights, reduction: See `jaxloss.reduce`.
+        events, where, weights, reduction: See `jaxloss.logistic_hazard_nll`.
 
     Returns:
         A scalar >= 0, in nats per subject; keeps full relative accuracy for small values.
 
     Raises:
         TypeError: If ``logits`` is not floating, ``intervals`` not integer or ``events`` not boolean.
-        ValueError: If ``intervals.shape != logits.shape[:-1]``, ``events`` has another shape, or there is no interval.
+        ValueError: If ``intervals.shape != logits.shape[:-1]``, ``events.shape != intervals.shape``, or the interval
+            axis is empty.
 
     Example:
         >>> intervals, events = jnp.array([1, 1]), jnp.array([True, False])

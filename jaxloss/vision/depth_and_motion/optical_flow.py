@@ -46,7 +46,7 @@ def endpoint_error(
 
     Raises:
         TypeError: If ``predictions`` is not floating.
-        ValueError: If the shapes differ, or there is no component.
+        ValueError: If the shapes differ, or the component axis is empty.
 
     Example:
         >>> jaxloss.endpoint_error(jnp.array([[3.0, 4.0], [0.0, 0.0]]), jnp.zeros((2, 2)), reduction="none")
@@ -91,7 +91,7 @@ def robust_endpoint_error(
 
     Raises:
         TypeError: If ``predictions`` is not floating.
-        ValueError: If the shapes differ, there is no component, or a hyperparameter is out of range.
+        ValueError: If the shapes differ, the component axis is empty, or a hyperparameter is out of range.
 
     Example:
         >>> jaxloss.robust_endpoint_error(jnp.array([3.0, 4.0]), jnp.zeros(2), exponent=0.5, epsilon=2.0)
@@ -138,7 +138,7 @@ def flow_sequence_loss(
 
     Raises:
         TypeError: If ``predictions`` is not floating.
-        ValueError: If the shapes do not match, there is no refinement or no component, or ``decay`` is out of range.
+        ValueError: If the shapes do not match, one of the last two axes is empty, or ``decay`` is out of range.
 
     Example:
         >>> refinements = jnp.array([[4.0, 0.0], [1.0, 1.0]])

@@ -64,7 +64,7 @@ def photometric_reprojection_loss(
 
     Raises:
         TypeError: If ``predictions`` is not floating.
-        ValueError: If the shapes do not match, there is no frame, an image is smaller than a window, or a
+        ValueError: If the shapes do not match, the frame axis is empty, an image is smaller than a window, or a
             hyperparameter is out of range.
 
     Example:
