@@ -66,11 +66,15 @@ def _blanked(keeps: list[Array], arrays: tuple[Array, ...], fill: Any) -> tuple[
 @functools.partial(jax.jit, inline=True)
 def _mean(values: Array, keep: Array | None, mass: Array | None) -> Array:
     shown = values if keep is None else _hidden(keep, values, 0)
-    return plain_mean(shown) if mass is None else _weighted_mean(shown, mass)
+    if mass is None:
+        return plain_mean(shown)
+    # A mask is small, and the program of weights would keep it for the gradient as numbers.
+    return weighted_mean(shown, mass) if mass.dtype == jnp.bool_ else _weighted_mean(shown, mass)
 
 
 @jax.jit
 def _weighted_mean(values: Array, mass: Array) -> Array:
+    """A program of its own: its conditional would be compiled in every eager gradient."""
     return weighted_mean(values, mass)
 
 
