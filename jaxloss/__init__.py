@@ -5,7 +5,8 @@ A loss is called by its flat name, ``jaxloss.squared_error(predictions, targets)
 * ``regression``: errors, robust losses, quantiles; ``probabilistic``: likelihoods and scoring rules
 * ``classification``: cross-entropies and relatives; ``margin``: hinge, Fenchel-Young and angular losses
 * ``divergences``: of distributions; ``transport``: optimal transport and distances of samples
-* ``vision``: segmentation, boxes, image quality; ``audio``: waveforms; ``augmentation``: mixup
+* ``vision``: segmentation, boxes, image quality; ``pose``: rotations, joints, cameras
+* ``audio``: waveforms; ``augmentation``: mixup
 * ``generative``: GANs, VAEs, diffusion, flows; ``representation``: contrast, triplets; ``distillation``: teachers
 * ``language``: preferences and policies; ``experts``: balance of mixtures; ``sequence``: CTC, CRF, time warping
 * ``reinforcement``: values and policies; ``ranking``: lists and pairs; ``survival``: censored times
@@ -38,6 +39,7 @@ from jaxloss import (
     margin,
     penalties,
     physics,
+    pose,
     probabilistic,
     ranking,
     reductions,
@@ -73,6 +75,7 @@ from jaxloss.names import explain_missing_names as _explain_missing_names
 from jaxloss.names import explain_unknown_arguments as _explain_unknown_arguments
 from jaxloss.penalties import *
 from jaxloss.physics import *
+from jaxloss.pose import *
 from jaxloss.probabilistic import *
 from jaxloss.ranking import *
 from jaxloss.regression import *
@@ -107,6 +110,7 @@ __all__ = [
     "penalties",
     "per_example",
     "physics",
+    "pose",
     "probabilistic",
     "ranking",
     "reduce",
@@ -134,6 +138,7 @@ __all__ += _semantic.__all__
 __all__ += margin.__all__
 __all__ += penalties.__all__
 __all__ += physics.__all__
+__all__ += pose.__all__
 __all__ += probabilistic.__all__
 __all__ += ranking.__all__
 __all__ += regression.__all__

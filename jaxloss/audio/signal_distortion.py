@@ -1,4 +1,4 @@
-"""Scale-invariant signal-to-distortion ratio (SI-SDR) of waveforms."""
+"""Ratios of signal and error of waveforms, in decibels: of a prediction at any scale (SI-SDR), and at its own (SNR)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, pool_sum, reduce, relative_mass
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
-__all__ = ["si_sdr", "si_sdr_loss"]
+__all__ = ["si_sdr", "si_sdr_loss", "snr_loss"]
 
 
 def si_sdr(
@@ -135,3 +135,66 @@ def _half_of_the_digits(x: Array) -> Array:
     """``x`` with half the digits of its dtype, a constant of differentiation; what it lacks has the other half."""
     info = jnp.finfo(x.dtype)
     return jax.lax.reduce_precision(jax.lax.stop_gradient(x), info.nexp, (info.nmant - 1) // 2)
+
+
+def snr_loss(
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    *,
+    threshold: Scalar = 1e-10,
+    epsilon: Scalar = 1e-10,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Negative signal-to-noise ratio (SNR) in decibels, with a soft threshold: unlike SI-SDR the loudness counts.
+
+    .. math:: \ell = -10 \log_{10}
+              \frac{\lVert s \rVert^2 + \epsilon \lVert \hat s \rVert^2}
+              {\lVert s - \hat s \rVert^2 + \tau \lVert s \rVert^2}
+
+    Args:
+        predictions: Waveforms :math:`\hat s`, shape ``[..., T]``, floating.
+        targets: Waveforms :math:`s`, shape ``[..., T]``, the same; never broadcast.
+        threshold: Share :math:`\tau` > 0 of the energy of the target that is added to that of the error: above
+            :math:`-10 \log_{10} \tau` dB the gradient vanishes. Mixture invariant training takes 1e-3, for 30 dB.
+        epsilon: Guard :math:`\epsilon` > 0 that keeps the loss of a silent target finite, at
+            :math:`-10 \log_{10} \epsilon` dB and without gradient.
+        where, weights: Shape ``[..., T]``; False for padding. A waveform without samples is absent. See
+            `jaxloss.reduce`.
+        reduction: Over the waveforms ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in decibels, smallest for a prediction equal to its target: about :math:`10 \log_{10} \tau`; 0 for a
+        silent prediction, and if both are silent.
+
+    Raises:
+        TypeError: If ``predictions`` is not floating.
+        ValueError: If the shapes differ, or a hyperparameter is not positive; or if every pool has one entry, as in
+            ``[N, 1]``.
+
+    Example:
+        >>> s = jnp.array([1.0, -1.0, 1.0, -1.0])
+        >>> print(f"{jaxloss.snr_loss(1.1 * s, s):.2f}")
+        -20.00
+
+    Reference:
+        Wisdom, Tzinis, Erdogan, Weiss, Wilson and Hershey (2020), Unsupervised Sound Separation Using Mixture Invariant
+        Training. https://arxiv.org/abs/2006.12701
+    """
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_pool("samples", predictions=predictions)
+    predictions, targets = blank(where, predictions, targets)
+    threshold = checks.scalar("threshold", threshold, predictions.dtype, above=0)
+    epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
+    mass, present = relative_mass(where, weights, predictions)
+    scale = numerics.binary_scale_of(jnp.concatenate([predictions, targets], axis=-1))
+    estimate, signal = predictions / scale, targets / scale
+    power, energy = (pool_sum(jnp.square(x), mass) for x in (signal, estimate))
+    noise = pool_sum(jnp.square(numerics.difference(estimate, signal)), mass)
+    silent = (power == 0) & (energy == 0)
+    above, below = (
+        jnp.where(silent, jnp.ones_like(power), x) for x in (noise + threshold * power, power + epsilon * energy)
+    )
+    values = (10 / math.log(10)) * (jnp.log(above) - jnp.log(below))
+    return reduce(values, where=present, reduction=reduction)

@@ -33,6 +33,7 @@ from jaxloss.distillation import (
     correlations,
     distributions,
     feature_maps,
+    kernel_alignment,
     relations,
     scores,
     similarities,
@@ -42,6 +43,7 @@ from jaxloss.distillation.class_groups import *
 from jaxloss.distillation.correlations import *
 from jaxloss.distillation.distributions import *
 from jaxloss.distillation.feature_maps import *
+from jaxloss.distillation.kernel_alignment import *
 from jaxloss.distillation.relations import *
 from jaxloss.distillation.scores import *
 from jaxloss.distillation.similarities import *
@@ -52,6 +54,7 @@ __all__ += class_groups.__all__
 __all__ += correlations.__all__
 __all__ += distributions.__all__
 __all__ += feature_maps.__all__
+__all__ += kernel_alignment.__all__
 __all__ += relations.__all__
 __all__ += scores.__all__
 __all__ += similarities.__all__

@@ -1,10 +1,11 @@
 """Divergences and distances of distributions."""
 
-from jaxloss.divergences import distances, factorised, gaussian, kullback_leibler, unnormalised
+from jaxloss.divergences import distances, factorised, gaussian, kullback_leibler, powers, unnormalised
 from jaxloss.divergences.distances import *
 from jaxloss.divergences.factorised import *
 from jaxloss.divergences.gaussian import *
 from jaxloss.divergences.kullback_leibler import *
+from jaxloss.divergences.powers import *
 from jaxloss.divergences.unnormalised import *
 
 __all__: list[str] = []
@@ -12,4 +13,5 @@ __all__ += distances.__all__
 __all__ += factorised.__all__
 __all__ += gaussian.__all__
 __all__ += kullback_leibler.__all__
+__all__ += powers.__all__
 __all__ += unnormalised.__all__

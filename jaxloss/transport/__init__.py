@@ -26,13 +26,15 @@ Example:
     Array(3., dtype=float32)
 """
 
-from jaxloss.transport import discrepancy, entropic, point_clouds, sorted_transport
+from jaxloss.transport import covariances, discrepancy, entropic, point_clouds, sorted_transport
+from jaxloss.transport.covariances import *
 from jaxloss.transport.discrepancy import *
 from jaxloss.transport.entropic import *
 from jaxloss.transport.point_clouds import *
 from jaxloss.transport.sorted_transport import *
 
 __all__: list[str] = []
+__all__ += covariances.__all__
 __all__ += discrepancy.__all__
 __all__ += entropic.__all__
 __all__ += point_clouds.__all__

@@ -109,3 +109,77 @@ def test_descent_on_the_stft_finds_the_loudness():
         _, slope = fn(gain)
         gain = gain - 0.02 * slope
     assert fn(gain)[0] < 0.2 * first
+
+
+def test_snr_is_that_of_torchmetrics():
+    torch = pytest.importorskip("torch")
+    audio = pytest.importorskip("torchmetrics.functional.audio")
+    predictions, targets = waves()
+    theirs = audio.signal_noise_ratio(torch.tensor(predictions), torch.tensor(targets))
+    np.testing.assert_allclose(jaxloss.snr_loss(predictions, targets, reduction="none"), -theirs.numpy(), rtol=1e-4)
+
+
+def test_snr_has_a_threshold_and_counts_loudness():
+    _, targets = waves()
+    np.testing.assert_allclose(jaxloss.snr_loss(targets, targets, threshold=1e-3), -30, atol=0.001)
+    np.testing.assert_allclose(jaxloss.snr_loss(0.9 * targets, targets), -20, atol=0.01)
+    silence = np.zeros_like(targets)
+    assert jaxloss.snr_loss(silence, silence) == 0
+    np.testing.assert_allclose(jaxloss.snr_loss(targets, silence), 100, atol=0.01)
+
+
+def test_parts_of_the_multi_resolution_loss():
+    """Each weight leaves its own part, and together they are the loss."""
+    predictions, targets = waves()
+    only = {"convergence_weight": 0.0, "log_weight": 0.0, "linear_weight": 0.0}
+    each = {
+        name: jaxloss.multi_resolution_stft_loss(predictions, targets, **{**only, name: 1.0}, **SMALL) for name in only
+    }
+    whole = jaxloss.multi_resolution_stft_loss(predictions, targets, **SMALL)
+    np.testing.assert_allclose(each["convergence_weight"] + each["log_weight"], whole, rtol=1e-6)
+    louder = jaxloss.multi_resolution_stft_loss(
+        1e20 * predictions, 1e20 * targets, **{**only, "linear_weight": 1.0}, **SMALL
+    )
+    np.testing.assert_allclose(louder / 1e20, each["linear_weight"], rtol=1e-3)
+    assert jaxloss.multi_resolution_stft_loss(predictions, targets, **only, **SMALL) == 0
+
+
+def test_the_mel_loss_is_that_of_torch_with_filters_of_any_scale():
+    torch = pytest.importorskip("torch")
+    predictions, targets = (x.astype(np.float64) for x in waves())
+    filters = np.random.default_rng(1).uniform(size=(5, 17))
+    signal = torch.tensor(predictions, requires_grad=True)
+    mels = [torch.tensor(filters) @ magnitudes(torch, x, 32, 7, 20, 1e-5) for x in (signal, torch.tensor(targets))]
+    theirs = torch.nn.functional.l1_loss(torch.log(mels[0]), torch.log(mels[1]))
+    theirs.backward()
+    with jax.enable_x64(True):
+        fn = lambda x: jaxloss.mel_spectrogram_loss(
+            x, targets, filters, fft_size=32, hop_size=7, window_length=20, epsilon=1e-5
+        )
+        value, gradient = jax.jit(jax.value_and_grad(fn))(predictions)
+    np.testing.assert_allclose(value, theirs.item(), rtol=1e-12)
+    np.testing.assert_allclose(gradient, signal.grad, rtol=1e-9, atol=1e-14)
+
+
+def test_filters_must_fit_the_transform():
+    _, targets = waves()
+    with pytest.raises(ValueError, match="fft_size // 2"):
+        jaxloss.mel_spectrogram_loss(targets, targets, jnp.ones((4, 9)), fft_size=32, hop_size=8, window_length=32)
+
+
+def test_sources_may_come_in_any_order():
+    """The loss of swapped sources is that of the sources in order, with the gradient where it belongs."""
+    rng = np.random.default_rng(3)
+    sources = rng.normal(size=(3, 64)).astype(np.float32)
+    noisy = sources + 0.1 * rng.normal(size=sources.shape).astype(np.float32)
+    each_pair = jax.vmap(jax.vmap(jaxloss.si_sdr_loss, (None, 0)), (0, None))
+    swapped = noisy[np.array([2, 0, 1])]
+    loss = jax.jit(lambda x: jaxloss.permutation_invariant_loss(each_pair(x, sources)))
+    np.testing.assert_allclose(loss(swapped), jaxloss.si_sdr_loss(noisy, sources), rtol=1e-5)
+    direct = jax.grad(jaxloss.si_sdr_loss)(noisy, sources)
+    np.testing.assert_allclose(jax.grad(loss)(swapped)[np.array([1, 2, 0])], direct, rtol=1e-3, atol=1e-5)
+
+
+def test_as_many_predicted_as_true_sources():
+    with pytest.raises(ValueError, match="as many predicted as true sources"):
+        jaxloss.permutation_invariant_loss(jnp.zeros((2, 3)))

@@ -24,6 +24,12 @@ def _distortion(predictions, targets, epsilon=1e-10):
     return values
 
 
+def _noise(predictions, targets, threshold=1e-10, epsilon=1e-10):
+    power, energy = (np.sum(x**2, axis=-1) for x in (targets, predictions))
+    error = np.sum((predictions - targets) ** 2, axis=-1)
+    return -10 * np.log10((power + epsilon * energy) / (error + threshold * power))
+
+
 HELPERS = {
     "si_sdr": "an index beside its loss: larger is better",
 }
@@ -48,6 +54,29 @@ CASES = [
             "any scale": {
                 "predictions": np.array([[1e30, -1e30, 1e29], [1e-30, 2e-30, 3e-30], [1.0, 2.0, 3.0]]),
                 "targets": np.array([[1e-30, -1e-30, 1e-30], [1e30, 2e30, 3e30], [1.0, 2.0, 3.0]]),
+            },
+        },
+    ),
+    Case(
+        fn=jaxloss.snr_loss,
+        draw=_noisy,
+        oracle=_noise,
+        source="ratio of energies, in NumPy",
+        pooled=True,
+        exempt={"says_where_its_examples_are": "a pool is one signal"},
+        hypers={"threshold": 1e-3, "epsilon": 1e-2},
+        bad_hypers=({"threshold": 0.0}, {"epsilon": 0.0}, {"threshold": -1.0}),
+        bound=-100.001,
+        cancels="decibels are 0 where signal and noise are equal",
+        ulps=8.0,  # the logarithms of two energies
+        extremes={
+            "silence": {
+                "predictions": np.array([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]),
+                "targets": np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]),
+            },
+            "any scale": {
+                "predictions": np.array([[1e30, -1e30, 1e29], [1e-30, 2e-30, 3e-30], [1e30, 2e30, 3e30]]),
+                "targets": np.array([[1e-30, -1e-30, 1e-30], [1e30, 2e30, 3e30], [1e30, 2e30, 3e30]]),
             },
         },
     ),

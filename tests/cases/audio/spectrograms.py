@@ -11,17 +11,17 @@ from tests.cases import Case, Inputs, Shape
 SAMPLES = 1040
 
 
-def _waves(rng: np.random.Generator, batch: Shape) -> Inputs:
+def waves(rng: np.random.Generator, batch: Shape) -> Inputs:
     targets = rng.normal(size=(*batch, SAMPLES))
     return {"predictions": targets + 0.5 * rng.normal(size=targets.shape), "targets": targets}
 
 
-def _same_waves(rng: np.random.Generator, batch: Shape) -> Inputs:
+def same_waves(rng: np.random.Generator, batch: Shape) -> Inputs:
     targets = rng.normal(size=(*batch, SAMPLES))
     return {"predictions": targets.copy(), "targets": targets}
 
 
-def _magnitudes(signal, size, hop, length, epsilon):
+def magnitudes(signal, size, hop, length, epsilon):
     """Frame by frame."""
     window = np.zeros(size)
     start = (size - length) // 2
@@ -37,13 +37,17 @@ def _stft_distance(
     fft_sizes=(512, 1024, 2048),
     hop_sizes=(50, 120, 240),
     window_lengths=(240, 600, 1200),
+    convergence_weight=1.0,
+    log_weight=1.0,
+    linear_weight=0.0,
     epsilon=1e-7,
 ):
     values = np.zeros(targets.shape[:-1])
     for i in np.ndindex(values.shape):
         for resolution in zip(fft_sizes, hop_sizes, window_lengths, strict=True):
-            p, t = (_magnitudes(x[i], *resolution, epsilon) for x in (predictions, targets))
-            values[i] += np.linalg.norm(p - t) / np.linalg.norm(t) + np.mean(np.abs(np.log(p) - np.log(t)))
+            p, t = (magnitudes(x[i], *resolution, epsilon) for x in (predictions, targets))
+            values[i] += convergence_weight * np.linalg.norm(p - t) / np.linalg.norm(t)
+            values[i] += log_weight * np.mean(np.abs(np.log(p) - np.log(t))) + linear_weight * np.mean(np.abs(p - t))
     return values / len(fft_sizes)
 
 
@@ -55,10 +59,19 @@ CASES = [
         exempt={
             "close_predictions_keep_their_digits": "of ten thousand differences of magnitudes one has the sign of a rounding"
         },
-        draw=_waves,
+        draw=waves,
         oracle=_stft_distance,
         source="scipy.signal.stft",
-        hypers={"fft_sizes": (16,), "hop_sizes": (40,), "window_lengths": (12,), "epsilon": 1e-2},
+        hypers={
+            "fft_sizes": (16,),
+            "hop_sizes": (40,),
+            "window_lengths": (12,),
+            "convergence_weight": 0.5,
+            "log_weight": 2.0,
+            "linear_weight": 0.3,
+            "epsilon": 1e-2,
+        },
+        ends=({"convergence_weight": 0.0, "log_weight": 0.0, "linear_weight": 1.0}, {"log_weight": 0.0}),
         static=("fft_sizes", "hop_sizes", "window_lengths"),
         bad_hypers=(
             {"fft_sizes": (16, 32)},
@@ -66,8 +79,11 @@ CASES = [
             {"window_lengths": (17,)},
             {"fft_sizes": (4096,)},
             {"epsilon": 0.0},
+            {"convergence_weight": -1.0},
+            {"log_weight": -1.0},
+            {"linear_weight": -1.0},
         ),
-        perfect=_same_waves,
+        perfect=same_waves,
         ulps=12.0,  # the logarithm of a quiet bin has the rounding of the loudest one of its frame
         extremes={
             "silence": {

@@ -1,0 +1,1 @@
+"""Cases of `jaxloss.pose`, one module for each of its modules."""
