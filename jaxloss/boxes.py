@@ -8,6 +8,9 @@ Convert at the door, and look at the overlaps of all pairs of two sets of boxes:
     >>> jaxloss.boxes.box_iou(predicted, annotated)
     Array([[0.3333333, 0.       ]], dtype=float32)
 
+The L1 loss of boxes in DETR is that of centres and sides: ``4 * jaxloss.absolute_error(xyxy_to_cxcywh(predictions),
+xyxy_to_cxcywh(targets))``, divided by the size of the image; the factor makes its mean the sum over a box.
+
 The losses of pairs, such as `jaxloss.giou_loss`, and `jaxloss.hungarian_matching` stay beside the other losses.
 """
 

@@ -7,6 +7,7 @@ from jaxloss.regression import (
     expectiles,
     huber,
     hyperbolic,
+    landmarks,
     logarithmic,
     percentage,
     quantiles,
@@ -20,6 +21,7 @@ from jaxloss.regression.correlations import *
 from jaxloss.regression.expectiles import *
 from jaxloss.regression.huber import *
 from jaxloss.regression.hyperbolic import *
+from jaxloss.regression.landmarks import *
 from jaxloss.regression.logarithmic import *
 from jaxloss.regression.percentage import *
 from jaxloss.regression.quantiles import *
@@ -34,6 +36,7 @@ __all__ += correlations.__all__
 __all__ += expectiles.__all__
 __all__ += huber.__all__
 __all__ += hyperbolic.__all__
+__all__ += landmarks.__all__
 __all__ += logarithmic.__all__
 __all__ += percentage.__all__
 __all__ += quantiles.__all__

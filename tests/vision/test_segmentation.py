@@ -392,3 +392,68 @@ def test_few_arrays_of_the_size_of_the_pixels_are_stored(name: str, most: float)
         compiled = jax.jit(fn, compiler_options=defaults()).lower(entry, entry).compile()
         assert compiled.memory_analysis().temp_size_in_bytes <= most * 4 * pixels
         assert " dot(" not in compiled.as_text(), "a sum of products, which XLA on CPU takes twenty times as long for"
+
+
+def tube(thickness=3, size=16):
+    mask = np.zeros((size, size), np.float32)
+    start = (size - thickness) // 2
+    mask[start : start + thickness] = 1
+    return mask
+
+
+def test_centrelines_are_those_of_monai():
+    torch = pytest.importorskip("torch")
+    losses = pytest.importorskip("monai.losses")
+    probs, targets = np.random.default_rng(0).uniform(size=(2, 3, 9, 8))
+    theirs = losses.SoftclDiceLoss(iter_=4, smooth_nr=0.5, smooth_dr=0.5, smooth=1e-300, reduction="none")
+    expected = theirs(torch.tensor(probs)[:, None], torch.tensor(targets)[:, None])
+    with jax.enable_x64(True):
+        fn = lambda p: jaxloss.soft_cldice_loss(
+            p, targets, pixel_ndim=2, num_iterations=4, smoothing=0.5, reduction="none"
+        )
+        np.testing.assert_allclose(fn(probs), expected, rtol=1e-10)
+
+
+def test_volumes_have_centrelines_too():
+    probs, targets = np.random.default_rng(1).uniform(size=(2, 5, 6, 7))
+    torch = pytest.importorskip("torch")
+    losses = pytest.importorskip("monai.losses")
+    expected = losses.SoftclDiceLoss(smooth=1e-300)(torch.tensor(probs)[None, None], torch.tensor(targets)[None, None])
+    with jax.enable_x64(True):
+        value = jaxloss.soft_cldice_loss(probs, targets, pixel_ndim=3)
+    np.testing.assert_allclose(value, expected, rtol=1e-10)
+
+
+def test_a_cut_costs_more_than_a_thinner_tube():
+    whole, thin, cut = tube(5), tube(3), tube(5)
+    cut[:, 7:9] = 0
+    value = lambda mask: float(jaxloss.soft_cldice_loss(mask, whole, pixel_ndim=2))
+    assert value(whole) == 0
+    assert value(thin) < 0.02
+    assert value(cut) > 3 * value(thin)
+    assert jaxloss.dice_loss(cut, whole, pixel_ndim=2) < jaxloss.dice_loss(thin, whole, pixel_ndim=2)
+
+
+def test_pixels_of_instances_come_together_and_apart():
+    rng = np.random.default_rng(2)
+    labels = np.repeat(np.arange(3), 10)
+    step = jax.jit(
+        jax.value_and_grad(lambda x: jaxloss.discriminative_loss(x, labels, num_instances=5, norm_weight=0.0))
+    )
+    pixels = rng.normal(size=(30, 2)).astype(np.float32)
+    for _ in range(300):
+        value, slope = step(pixels)
+        pixels = pixels - 0.5 * slope
+    means = np.stack([np.asarray(pixels)[labels == c].mean(0) for c in range(3)])
+    gaps = np.linalg.norm(means[:, None] - means, axis=-1)[np.triu_indices(3, 1)]
+    assert value < 1e-3
+    assert gaps.min() > 2.9
+    nearest = np.argmin(np.linalg.norm(np.asarray(pixels)[:, None] - means, axis=-1), axis=-1)
+    np.testing.assert_array_equal(nearest, labels)
+
+
+def test_a_background_is_masked_and_a_strange_label_is_an_error():
+    pixels, labels = jnp.ones((4, 2)), jnp.array([0, 1, 1, 7])
+    value = lambda where: jaxloss.discriminative_loss(pixels, labels, num_instances=3, where=where)
+    assert np.isnan(value(None))
+    assert np.isfinite(value(labels < 3))

@@ -1,4 +1,9 @@
-"""Losses of generative adversarial networks."""
+"""Losses of generative adversarial networks.
+
+Cycle consistency (CycleGAN; Zhu et al., 2017) is the absolute error of what comes back, beside the losses of both
+discriminators: ``10 * (absolute_error(to_x(to_y(x)), x) + absolute_error(to_y(to_x(y)), y))``; with the identity term
+``5 * (absolute_error(to_x(x), x) + absolute_error(to_y(y), y))``.
+"""
 
 from jaxloss.generative.adversarial import (
     critics,

@@ -1,4 +1,4 @@
-"""What attracts two boxes beside their overlap: the distance of the centres, and how far one is turned on the other.
+"""What attracts two boxes beside their overlap: the distance of centres, the lengths of sides, and the turn of one.
 
 Here an inverted side is one of length 0 at its middle.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor.maths.numerics import divide
+from jaxloss._floor.maths.numerics import difference, divide
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.typing import Array
 from jaxloss.vision.detection._intervals import Box, Interval, again, along, at_ends, share_above, up_to_unit
 
-__all__ = ["relative_distance", "turn"]
+__all__ = ["relative_distance", "relative_sides", "turn"]
 
 Pair = tuple[Box, Box]
 
@@ -64,6 +64,18 @@ def relative_distance(box: Box, other: Box) -> Array:
     """The squared distance of the centres over the squared diagonal of the hull, 0 without a diagonal."""
     (x, wide), (y, tall), _ = _at_unit_scale(box, other)
     return divide(jnp.square(x) + jnp.square(y), jnp.square(wide) + jnp.square(tall))
+
+
+def relative_sides(box: Box, other: Box) -> Array:
+    """For both axes the squared difference of the sides over the squared side of the hull, added; 0 without a hull."""
+    total = jnp.zeros((), box[0][0].dtype)
+    for interval, other_interval in zip(box, other, strict=True):
+        (low, high), (other_low, other_high) = _upright(interval), _upright(other_interval)
+        hull = jnp.maximum(high, other_high) - jnp.minimum(low, other_low)
+        # Of ends, so that equal boxes have equal sides to the last digit.
+        longer = difference(high, other_high) - difference(low, other_low)
+        total = total + jnp.square(divide(longer, hull))
+    return total
 
 
 def _diagonal(box: Box) -> tuple[Array, Array, Array]:

@@ -11,11 +11,11 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.vision.detection._centres import relative_distance, turn
+from jaxloss.vision.detection._centres import relative_distance, relative_sides, turn
 from jaxloss.vision.detection._intervals import Box, box_of
 from jaxloss.vision.detection._overlap import ensure_corners, lack_of_overlap, lack_of_overlap_and_hull
 
-__all__ = ["ciou_loss", "diou_loss", "giou_loss", "iou_loss"]
+__all__ = ["ciou_loss", "diou_loss", "eiou_loss", "giou_loss", "iou_loss"]
 
 
 def iou_loss(
@@ -180,6 +180,47 @@ def ciou_loss(
     lack, tilt = lack_of_overlap(box, target), jnp.square((2 / math.pi) * turn(box, target))
     alpha = jax.lax.stop_gradient(divide(tilt, lack + tilt))
     values = lack + relative_distance(box, target) + alpha * tilt
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def eiou_loss(
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    *,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Efficient IoU loss (EIoU): distance-IoU loss plus the differences of widths and of heights.
+
+    .. math:: \ell = 1 - \mathrm{IoU} + \frac{\rho^2}{c^2} + \frac{(w - w')^2}{c_w^2} + \frac{(h - h')^2}{c_h^2}
+
+    with the sides :math:`c_w, c_h` of the smallest box around both and its diagonal :math:`c`. Unlike the ratio in
+    `jaxloss.ciou_loss`, a side that is too long is told apart from one that is too short. An inverted side, x1 < x0,
+    counts as one of length 0 at its middle, as in `jaxloss.diou_loss`.
+
+    Args:
+        predictions: Boxes ``(x0, y0, x1, y1)``, shape ``[..., 4]``, floating; x and y in the same unit.
+        targets: Boxes of the same shape; floating or integer.
+        where, weights, reduction: One entry per box, shape ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 4]; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` is not floating.
+        ValueError: If the shapes differ or the last axis does not have four entries.
+
+    Example:
+        >>> jaxloss.eiou_loss(jnp.array([0.0, 0.0, 2.0, 1.0]), jnp.array([0.0, 0.0, 1.0, 2.0]))
+        Array(1.2291667, dtype=float32)
+
+    Reference:
+        Zhang et al. (2021), Focal and Efficient IOU Loss for Accurate Bounding Box Regression.
+        https://arxiv.org/abs/2101.08158
+    """
+    box, target = _boxes(predictions, targets, where)
+    values = lack_of_overlap(box, target) + relative_distance(box, target) + relative_sides(box, target)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -40,19 +40,33 @@ Example:
     Array(0.33332887, dtype=float32)
 """
 
-from jaxloss.vision.segmentation import compounds, dice, dice_variants, jaccard, lovasz, pairwise, tversky
+from jaxloss.vision.segmentation import (
+    centrelines,
+    compounds,
+    dice,
+    dice_variants,
+    instances,
+    jaccard,
+    lovasz,
+    pairwise,
+    tversky,
+)
+from jaxloss.vision.segmentation.centrelines import *
 from jaxloss.vision.segmentation.compounds import *
 from jaxloss.vision.segmentation.dice import *
 from jaxloss.vision.segmentation.dice_variants import *
+from jaxloss.vision.segmentation.instances import *
 from jaxloss.vision.segmentation.jaccard import *
 from jaxloss.vision.segmentation.lovasz import *
 from jaxloss.vision.segmentation.pairwise import *
 from jaxloss.vision.segmentation.tversky import *
 
 __all__: list[str] = []
+__all__ += centrelines.__all__
 __all__ += compounds.__all__
 __all__ += dice.__all__
 __all__ += dice_variants.__all__
+__all__ += instances.__all__
 __all__ += jaccard.__all__
 __all__ += lovasz.__all__
 __all__ += pairwise.__all__

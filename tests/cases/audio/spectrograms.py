@@ -53,6 +53,17 @@ def _stft_distance(
 
 LOUD = np.sin(0.1 * np.arange(SAMPLES))
 
+HYPERS = {
+    "fft_sizes": (16,),
+    "hop_sizes": (40,),
+    "window_lengths": (12,),
+    "convergence_weight": 0.5,
+    "log_weight": 2.0,
+    "linear_weight": 0.3,
+    "epsilon": 1e-2,
+}
+NO_WEIGHTS = {"convergence_weight": 0.0, "log_weight": 0.0, "linear_weight": 0.0}
+
 CASES = [
     Case(
         fn=jaxloss.multi_resolution_stft_loss,
@@ -62,16 +73,8 @@ CASES = [
         draw=waves,
         oracle=_stft_distance,
         source="scipy.signal.stft",
-        hypers={
-            "fft_sizes": (16,),
-            "hop_sizes": (40,),
-            "window_lengths": (12,),
-            "convergence_weight": 0.5,
-            "log_weight": 2.0,
-            "linear_weight": 0.3,
-            "epsilon": 1e-2,
-        },
-        ends=({"convergence_weight": 0.0, "log_weight": 0.0, "linear_weight": 1.0}, {"log_weight": 0.0}),
+        hypers=HYPERS,
+        ends=({**HYPERS, **NO_WEIGHTS, "linear_weight": 1.0}, {**HYPERS, **NO_WEIGHTS, "log_weight": 1.0}),
         static=("fft_sizes", "hop_sizes", "window_lengths"),
         bad_hypers=(
             {"fft_sizes": (16, 32)},

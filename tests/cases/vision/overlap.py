@@ -33,6 +33,11 @@ def diou(predictions, targets):
     return 1 - ratio + np.sum(((a + b) / 2 - (c + d) / 2) ** 2, -1) / np.sum((high - low) ** 2, -1)
 
 
+def eiou(predictions, targets):
+    _, _, (low, high), (a, b, c, d) = measures(predictions, targets)
+    return diou(predictions, targets) + np.sum((((b - a) - (d - c)) / (high - low)) ** 2, -1)
+
+
 def _tilt(predictions, targets):
     _, _, _, (a, b, c, d) = measures(predictions, targets)
     angle = lambda low, high: np.arctan((high - low)[..., 0] / (high - low)[..., 1])
@@ -116,6 +121,16 @@ CASES = [
         extremes=EDGES,
         slopes=_ciou_slopes,
         exempt={"derivatives": "its factor alpha is a constant of differentiation by definition; see test_boxes"},
+        translates=(("predictions", "targets"),),
+    ),
+    Case(
+        fn=jaxloss.eiou_loss,
+        mistakes={"corners": draws.centred("targets")},
+        draw=_pair,
+        oracle=eiou,
+        source="Zhang et al. (2021), equation 10",
+        perfect=_same,
+        extremes=EDGES,
         translates=(("predictions", "targets"),),
     ),
 ]
