@@ -3,7 +3,7 @@
 The losses of semi-supervised learning compare a network with itself on unlabelled examples; those of robust training,
 under perturbations and across environments. Most are used beside the cross-entropy with the labels, as a term of its
 own. A prediction that is a target is a constant where a loss says so; elsewhere pass it through
-``jax.lax.stop_gradient``.
+``jax.lax.stop_gradient``. (`jaxloss.consistency_loss` is that of consistency models, in ``generative``.)
 
 Some methods are losses of other families, called with two predictions of one network:
 

@@ -35,7 +35,7 @@ def demographic_parity_penalty(
     the rates at which the groups are accepted by a classifier that draws its decision; the rates of hard decisions have
     no gradient. With ``where=labels == 1`` it is equal opportunity, and the sum of it over the classes
     equalised odds. The N examples of the last batch axis are pooled, so ``where`` and ``weights`` belong to them; in
-    small batches the means are noisy and the penalty is biased upwards.
+    small batches the means are noisy and the penalty is biased upwards. Memory grows with the number of groups times N.
 
     Args:
         predictions: Probabilities of the favourable outcome, or other numbers, shape ``[..., N]``, floating.
