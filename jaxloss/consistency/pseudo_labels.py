@@ -64,7 +64,7 @@ def fixmatch_loss(
     strong, weak = promote(*(hide(where, x, event_ndim=1) for x in (logits, jax.lax.stop_gradient(weak_logits))))
     threshold = checks.scalar("threshold", threshold, strong.dtype, at_least=0, below=1)
     below, largest = below_largest(weak)
-    confidence = jax.lax.stop_gradient(1 / jnp.sum(jnp.exp(below), axis=-1))
+    confidence = 1 / jnp.sum(jnp.exp(below), axis=-1)
     surprise, *_ = label_terms(strong, jnp.argmax(largest, axis=-1).astype(jnp.int32))
     values = jnp.where(confidence < threshold, jnp.zeros((), strong.dtype), surprise)
     # What is not confident shows its NaN as well.

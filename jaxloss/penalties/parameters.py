@@ -140,7 +140,8 @@ def l2_sp_penalty(params: Any, initial: Any, *, importance: Any | None = None, m
         A scalar >= 0, 0 exactly at the start; float32, or float64 if a leaf is.
 
     Raises:
-        TypeError: If a leaf is not a real array, or ``mask`` gives something other than True or False.
+        TypeError: If a leaf is not a real array, or ``mask`` gives something other than True or False; or if only one
+            of ``initial`` and ``importance`` is floating at a leaf.
         ValueError: If the structure of ``mask``, ``initial`` or ``importance`` does not match ``params``.
 
     Example:
@@ -163,9 +164,10 @@ def l2_sp_penalty(params: Any, initial: Any, *, importance: Any | None = None, m
     squares = [jnp.square(now - constant(then)) for now, then in pairs]
     if importance is not None:
         factors = [constant(factor) for _, factor in counted_pairs(params, importance, "importance", mask)]
-        value_checks.ensure(
-            lambda: jnp.stack([jnp.all(factor >= 0) for factor in factors]), "importance must be >= 0 everywhere"
-        )
+        if len(factors) != len(pairs):
+            raise TypeError("initial and importance must be floating wherever params are.")
+        for factor in factors:
+            value_checks.ensure(lambda factor=factor: factor >= 0, "importance must be >= 0 everywhere")
         factors = [numerics.poison(factor, factor >= 0) for factor in factors]
         dtype = squares[0].dtype if squares else jnp.float32
         squares = [factor.astype(dtype) * square for factor, square in zip(factors, squares, strict=True)]

@@ -44,6 +44,15 @@ def test_close_views_keep_their_digits(rng):
     np.testing.assert_allclose(jaxloss.jensen_shannon_divergence_of_views(views), exact, rtol=1e-3)
 
 
+def test_equal_views_behind_a_mask_are_exactly_equal(rng):
+    views = np.repeat(4 * rng.normal(size=(8, 1, 5)), 4, axis=1).astype(np.float32)
+    views[:, 1] = np.nan
+    loss = lambda x: jaxloss.jensen_shannon_divergence_of_views(x, where=jnp.array([[True, False, True, True]]))
+    value, slope = jax.value_and_grad(loss)(jnp.asarray(views))
+    assert value == 0
+    assert not np.any(slope)
+
+
 def test_information_is_that_of_scikit_learn(rng):
     """Of certain predictions, the mutual information of examples and classes: the entropy of the classes."""
     metrics = pytest.importorskip("sklearn.metrics")
@@ -64,6 +73,12 @@ def test_information_equals_the_code_of_shot(rng):
     with jax.enable_x64(True):
         ours = jaxloss.information_maximization_loss(logits)
     np.testing.assert_allclose(ours, theirs, atol=1e-4)  # their logarithms are of p + 1e-5
+
+
+def test_sets_without_examples_are_absent():
+    nothing = jnp.zeros((3, 0, 2))
+    for fn in (jaxloss.jensen_shannon_divergence_of_views, jaxloss.information_maximization_loss):
+        assert fn(nothing, reduction="none").tolist() == [0, 0, 0]
 
 
 def test_one_rare_example_keeps_its_share():

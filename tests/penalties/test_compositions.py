@@ -27,6 +27,8 @@ def test_elastic_weight_consolidation_keeps_what_matters(rng):
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(slopes[1]))
     nothing = jax.grad(lambda f: jaxloss.l2_sp_penalty(params, start, importance=f))(jax.tree.map(jnp.asarray, fisher))
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(nothing))
+    with pytest.raises(TypeError, match="importance must be floating"):
+        jaxloss.l2_sp_penalty(params, start, importance={**fisher, "b": np.ones(2, int)})
     with pytest.raises(ValueError, match="importance must have the structure"):
         jaxloss.l2_sp_penalty(params, start, importance={"w": fisher["w"]})
     with pytest.raises(ValueError, match="importance must have the shapes"):

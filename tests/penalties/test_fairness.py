@@ -57,6 +57,15 @@ def test_covariance_of_two_groups_is_the_gap_of_their_scores(rng):
     np.testing.assert_allclose(parity, (share**2 + (1 - share) ** 2) / 2 * gap**2, rtol=1e-12)
 
 
+def test_sets_without_examples_are_absent():
+    nothing, groups = jnp.zeros((3, 0)), jnp.zeros((3, 0), jnp.int32)
+    for values in (
+        jaxloss.demographic_parity_penalty(nothing, groups, reduction="none"),
+        jaxloss.attribute_covariance_penalty(nothing, groups, reduction="none"),
+    ):
+        assert values.tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize("fair", ["parity", "covariance"])
 def test_a_classifier_is_made_fair(fair):
     """One feature tells the group and little else: without the penalty the acceptance rates differ much."""

@@ -45,6 +45,12 @@ def test_flops_spreads_the_entries_that_are_used():
     assert jaxloss.flops_penalty(uneven) == 1
 
 
+def test_sets_without_examples_are_absent():
+    nothing = jnp.zeros((3, 0, 2))
+    for fn in (jaxloss.decov_penalty, jaxloss.flops_penalty):
+        assert fn(nothing, reduction="none").tolist() == [0, 0, 0]
+
+
 def test_hoyer_depends_on_directions_alone(rng):
     h = rng.normal(size=(6, 9)).astype(np.float32)
     base = jaxloss.hoyer_penalty(h, reduction="none")
