@@ -43,6 +43,8 @@ def test_a_negative_importance_never_trains():
     assert np.isnan(slope["w"][1])
     with pytest.raises(ValueError, match="importance must be >= 0"):
         jaxloss.checked(penalty)(params)
+    free = lambda p: jaxloss.l2_sp_penalty(p, {"w": jnp.zeros(2)}, importance={"w": jnp.array([0.0, 3.0])})
+    assert jaxloss.checked(free)(params) == 3
     assert jaxloss.l2_sp_penalty({}, {}, importance={}) == 0
     low = jaxloss.l2_sp_penalty(
         {"w": jnp.ones(2, jnp.bfloat16)}, {"w": jnp.zeros(2)}, importance={"w": jnp.full(2, 3.0)}
