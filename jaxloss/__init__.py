@@ -10,7 +10,8 @@ A loss is called by its flat name, ``jaxloss.squared_error(predictions, targets)
 * ``generative``: GANs, VAEs, diffusion, flows; ``representation``: contrast, triplets; ``distillation``: teachers
 * ``language``: preferences and policies; ``experts``: balance of mixtures; ``sequence``: CTC, CRF, time warping
 * ``reinforcement``: values and policies; ``ranking``: lists and pairs; ``survival``: censored times
-* ``physics``: differential equations; ``logic``: formulas; ``penalties``: on parameters and activations
+* ``consistency``: semi-supervised and robust training; ``penalties``: on parameters and activations
+* ``physics``: differential equations; ``logic``: formulas
 
 ``combine`` makes one objective of named terms, and ``reductions`` is for the argument ``reduction`` of every loss.
 Helpers are in ``boxes``, ``diffusion``, ``fields``, ``returns`` and ``tokens``. For a loss of your own there are
@@ -27,6 +28,7 @@ from jaxloss import (
     checks,
     classification,
     combine,
+    consistency,
     diffusion,
     distillation,
     divergences,
@@ -62,6 +64,7 @@ from jaxloss._floor.value_checks import checked as checked
 from jaxloss.audio import *
 from jaxloss.augmentation import *
 from jaxloss.classification import *
+from jaxloss.consistency import *
 from jaxloss.distillation import *
 from jaxloss.divergences import *
 from jaxloss.experts import *
@@ -95,6 +98,7 @@ __all__ = [
     "checks",
     "classification",
     "combine",
+    "consistency",
     "diagnose",
     "diffusion",
     "distillation",
@@ -129,6 +133,7 @@ __all__ = [
 __all__ += audio.__all__
 __all__ += augmentation.__all__
 __all__ += classification.__all__
+__all__ += consistency.__all__
 __all__ += distillation.__all__
 __all__ += divergences.__all__
 __all__ += experts.__all__

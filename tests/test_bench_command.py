@@ -216,13 +216,17 @@ NOT_DRAWN = {
     "adaptive_softmax_loss": "a pair of kernels for each tail",
     "center_loss": "a state",
     "content_loss": "feature maps of any structure",
+    "convexity_penalty": "a function",
+    "deep_ritz_loss": "a function",
     "dino_loss": "a state",
     "dirichlet_boundary_loss": "a function",
+    "force_matching_loss": "a function",
     "gradient_penalty": "a function",
     "implicit_score_matching_loss": "a function",
     "initial_condition_loss": "a function",
     "jacobian_penalty": "a function",
     "lpips_loss": "feature maps of any structure",
+    "monotonicity_penalty": "a function",
     "neumann_boundary_loss": "a function",
     "path_length_penalty": "a function",
     "pde_residual_loss": "a function",
@@ -232,7 +236,9 @@ NOT_DRAWN = {
     "robin_boundary_loss": "a function",
     "semantic_loss": "a formula",
     "sliced_score_matching_loss": "a function",
+    "sobolev_loss": "a function",
     "style_loss": "feature maps of any structure",
+    "virtual_adversarial_loss": "a function",
 }
 """Losses whose inputs no docstring describes by shapes, and what they take."""
 

@@ -33,7 +33,9 @@ def activity_l1_penalty(
     .. math:: \ell = |h|
 
     One value per unit, and the mean is over units and examples. Keras's ``ActivityRegularization`` sums over units and
-    divides by the batch: ``reduction=jaxloss.reductions.mean_over(batch_size)``.
+    divides by the batch: ``reduction=jaxloss.reductions.mean_over(batch_size)``. It shrinks large activations as much
+    as small ones; `jaxloss.hoyer_penalty` does not depend on their scale, and `jaxloss.flops_penalty` presses most on
+    units that many examples use.
 
     Args:
         activations: Shape ``[...]``, floating.

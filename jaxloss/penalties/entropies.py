@@ -34,7 +34,8 @@ def entropy(
 
     .. math:: \ell = H(p) = -\sum_k p_k \log p_k, \qquad p = \mathrm{softmax}(z)
 
-    With the opposite sign it is `jaxloss.entropy_loss`.
+    With the opposite sign it is `jaxloss.entropy_loss`. Alone it is minimal where all examples fall into one class;
+    `jaxloss.information_maximization_loss` asks for diverse predictions too.
 
     Args:
         logits: Shape ``[..., K]``, floating, unnormalised. A class of logit -inf is absent: its gradient is 0.

@@ -34,7 +34,9 @@ def jacobian_penalty(
 
     Hutchinson's estimator takes one forward-mode pass per probe and keeps no Jacobian in memory. The paper projects on
     directions of the output instead, in reverse mode; both estimate the same norm, and the gradient of a forward pass
-    is cheaper. Probes that are the D unit vectors times the root of D give the norm exactly.
+    is cheaper. Probes that are the D unit vectors times the root of D give the norm exactly. Of a scalar, such as the
+    loss of an example in its input (double backpropagation), one reverse-mode pass gives it exactly: twice
+    `jaxloss.r1_penalty` of ``lambda params, x: loss(network(params, x), labels, reduction="none")``.
 
     Args:
         function: ``(params, inputs) -> outputs`` for inputs ``[N, ...]`` and outputs ``[N, ...]``, each example by

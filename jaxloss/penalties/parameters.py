@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
+from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.penalties._trees import Mask, counted_leaves, counted_pairs, total
@@ -118,35 +118,57 @@ def elastic_net_penalty(params: Any, *, l1_factor: Scalar, l2_factor: Scalar, ma
     return total(parts)
 
 
-def l2_sp_penalty(params: Any, initial: Any, *, mask: Mask | None = None) -> Array:
-    r"""L2-SP penalty: sum of the squared distances of all parameters from their initial values.
+def l2_sp_penalty(params: Any, initial: Any, *, importance: Any | None = None, mask: Mask | None = None) -> Array:
+    r"""L2-SP penalty: sum of the squared distances of all parameters from earlier values; with importance, EWC.
 
-    .. math:: \ell = \sum_{i} (\theta_i - \theta_i^0)^2
+    .. math:: \ell = \sum_{i} F_i (\theta_i - \theta_i^0)^2
 
     In fine-tuning it keeps what was learned before (L2-SP, the starting point); in continual learning from scratch it
-    keeps a network able to learn (L2 init).
+    keeps a network able to learn (L2 init). Elastic weight consolidation is half of it, with the parameters after the
+    last task and the diagonal of the Fisher information there: the mean over examples of the squared gradient of
+    each log-likelihood, of labels that the network draws. Memory-aware synapses and synaptic intelligence are other
+    importances.
 
     Args:
         params: As in `l2_penalty`.
-        initial: The parameters at the start, of the structure and shapes of ``params``; no gradient flows to them.
+        initial: The earlier parameters, of the structure and shapes of ``params``; no gradient flows to them.
+        importance: Factors :math:`F_i` >= 0, of the structure and shapes of ``params``; a negative one gives NaN. No
+            gradient flows to them. None is 1.
         mask: As in `l2_penalty`.
 
     Returns:
         A scalar >= 0, 0 exactly at the start; float32, or float64 if a leaf is.
 
     Raises:
-        TypeError: If a leaf is not a real array, or ``mask`` gives something other than True or False.
-        ValueError: If the structure of ``mask`` or ``initial`` does not match ``params``.
+        TypeError: If a leaf is not a real array, or ``mask`` gives something other than True or False; or if only one
+            of ``initial`` and ``importance`` is floating at a leaf.
+        ValueError: If the structure of ``mask``, ``initial`` or ``importance`` does not match ``params``.
 
     Example:
-        >>> jaxloss.l2_sp_penalty({"kernel": jnp.array([1.0, 2.0])}, {"kernel": jnp.array([1.0, -1.0])})
+        >>> params, initial = {"kernel": jnp.array([1.0, 2.0])}, {"kernel": jnp.array([1.0, -1.0])}
+        >>> jaxloss.l2_sp_penalty(params, initial)
         Array(9., dtype=float32)
+        >>> jaxloss.l2_sp_penalty(params, initial, importance={"kernel": jnp.array([5.0, 0.5])})
+        Array(4.5, dtype=float32)
 
     Reference:
         Li, Grandvalet and Davoine (2018), Explicit Inductive Bias for Transfer Learning with Convolutional Networks.
         https://arxiv.org/abs/1802.01483
         Kumar, Marklund and Van Roy (2023), Maintaining Plasticity in Continual Learning via Regenerative
         Regularization. https://arxiv.org/abs/2308.11958
+        Kirkpatrick et al. (2017), Overcoming Catastrophic Forgetting in Neural Networks (elastic weight consolidation).
+        https://arxiv.org/abs/1612.00796
     """
+    constant = jax.lax.stop_gradient
     pairs = counted_pairs(params, initial, "initial", mask)
-    return total([jnp.sum(jnp.square(now - jax.lax.stop_gradient(then))) for now, then in pairs])
+    squares = [jnp.square(now - constant(then)) for now, then in pairs]
+    if importance is not None:
+        factors = [constant(factor) for _, factor in counted_pairs(params, importance, "importance", mask)]
+        if len(factors) != len(pairs):
+            raise TypeError("initial and importance must be floating wherever params are.")
+        for factor in factors:
+            value_checks.ensure(lambda factor=factor: factor >= 0, "importance must be >= 0 everywhere")
+        factors = [numerics.poison(factor, factor >= 0) for factor in factors]
+        dtype = squares[0].dtype if squares else jnp.float32
+        squares = [factor.astype(dtype) * square for factor, square in zip(factors, squares, strict=True)]
+    return total([jnp.sum(square) for square in squares])

@@ -27,7 +27,9 @@ def group_lasso_penalty(params: Any, *, mask: Mask | None = None) -> Array:
     .. math:: \ell = \sum_g \sqrt{d_g} \, \lVert \theta_g \rVert_2
 
     A group are the entries with one index of the last axis, ``[..., in, out]`` being JAX's order; :math:`d_g` is
-    their number. Transpose a kernel to group by input. In a vector, such as a bias, every entry is a group.
+    their number. Transpose a kernel to group by input. In a vector, such as a bias, every entry is a group. The sparse
+    group lasso, which drives single weights to 0 as well, is the sum of this and `jaxloss.l1_penalty`, each with a
+    factor.
 
     Args:
         params, mask: As in `l2_penalty`.

@@ -59,6 +59,8 @@ def inequality_penalty(
 
     .. math:: \ell = \max(0, g)^2
 
+    On the slope or the curvature of a function it is `jaxloss.monotonicity_penalty` or `jaxloss.convexity_penalty`.
+
     Args:
         inequalities: Values :math:`g` that should not be positive, shape ``[...]``, floating.
         where, weights, reduction: See `jaxloss.reduce`.

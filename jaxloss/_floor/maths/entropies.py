@@ -21,10 +21,18 @@ from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, Scalar
 
-__all__ = ["relative_entropy", "rows_of_log_probs", "rows_of_logits", "rows_of_probs", "shown", "used_once"]
+__all__ = [
+    "entropy_term",
+    "relative_entropy",
+    "rows_of_log_probs",
+    "rows_of_logits",
+    "rows_of_probs",
+    "shown",
+    "used_once",
+]
 
 
-def _term(p: Array, q: Array, ratio: Array) -> Array:
+def entropy_term(p: Array, q: Array, ratio: Array) -> Array:
     """The relative entropy for ``ratio = log q - log p``, which is 0 where ``p`` is."""
     near, _, excess = near_excess(ratio)
     return jnp.where(near & (p != 0), p * excess, (q - p) - p * ratio)
@@ -52,7 +60,7 @@ def _relative_entropy_jvp(primals: tuple[Array, Array], tangents: tuple[Array, A
 def relative_entropy(log_p: Array, log_q: Array) -> Array:
     """``p log(p / q) - p + q`` entry by entry, of the logarithms of both."""
     p = jnp.exp(log_p)
-    return _term(p, jnp.exp(log_q), _log_ratio(p, log_p, log_q))
+    return entropy_term(p, jnp.exp(log_q), _log_ratio(p, log_p, log_q))
 
 
 def _hidden(where: Array | None, log_q: Array, other: Array, fill: float) -> tuple[Array, Array]:
@@ -135,7 +143,7 @@ def rows_of_probs(log_q: Array, p: Array, highest: Scalar, where: Array | None =
         where: Rows that it leaves out are uniform, and have no derivative.
     """
     log_q, p = _hidden(where, log_q, p, 1 / p.shape[-1])
-    terms = _term(p, jnp.exp(log_q), _log_ratio(p, _guarded_log(p), log_q))
+    terms = entropy_term(p, jnp.exp(log_q), _log_ratio(p, _guarded_log(p), log_q))
     return jnp.sum(jnp.where(_legal(log_q, p, highest), terms, jnp.nan), axis=-1)
 
 
@@ -153,7 +161,7 @@ def rows_of_log_probs(log_q: Array, log_p: Array, highest: Scalar, where: Array 
     """The same from the logarithms of both, none of them above ``highest``."""
     log_q, log_p = _hidden(where, log_q, log_p, -math.log(log_p.shape[-1]))
     p = jnp.exp(log_p)
-    terms = _term(p, jnp.exp(log_q), _log_ratio(p, log_p, log_q))
+    terms = entropy_term(p, jnp.exp(log_q), _log_ratio(p, log_p, log_q))
     return jnp.sum(jnp.where((log_q <= highest) & (log_p <= highest), terms, jnp.nan), axis=-1)
 
 
@@ -190,4 +198,4 @@ def _rows_of_logits_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> 
 def rows_of_logits(logits: Array, targets: Array, where: Array | None = None) -> Array:
     """The same of the softmax of rows, ``log_q`` being that of ``logits``."""
     rows = *_log_sums(logits, where), *_log_sums(targets, where)
-    return jnp.sum(_term(*_parts_of_logits((logits, targets), where, *rows)), axis=-1)
+    return jnp.sum(entropy_term(*_parts_of_logits((logits, targets), where, *rows)), axis=-1)

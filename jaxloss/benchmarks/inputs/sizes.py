@@ -34,6 +34,7 @@ AXES: Mapping[str, int] = {
     "k": 2,
     "models": 64,
     "n": 4,
+    "num_groups": 2,
     "units": 128,
 }
 """Name of an axis to its length where the user says nothing."""

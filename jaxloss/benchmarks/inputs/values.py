@@ -20,6 +20,11 @@ def normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return 2 * jax.random.normal(key, shape)
 
 
+def confident(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Class scores, the largest of which is far above the others in most rows."""
+    return 20 * normal(key, shape)
+
+
 def gentle(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Logarithms of scales near 1, by which a residual may be divided and then be an exponent."""
     return 0.25 * jax.random.normal(key, shape)
@@ -126,6 +131,7 @@ BY_NAME: tuple[tuple[str, Values], ...] = (
     (r"atoms|edges", rising),
     (r"levels|tau_", levels),
     (r"images|noisy", uniform),
+    (r"^weak_logits$", confident),
     (r"log_scales", gentle),
     (r"log_variances|log_det|log_hazards|log_rates|log_importance|log_temperature", normal),
     (

@@ -9,13 +9,11 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.products import precision
-from jaxloss._floor.maths.scales import at_unit_scale
-from jaxloss._floor.reduction import blank, hide, reduce
-from jaxloss._floor.spread import mass_over, mean_over, require_whole, summed, whole_pool
+from jaxloss._floor.maths.moments import deviations, greatest, off_diagonal, second_moments, shares
+from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.spread import mass_over, require_whole, summed, whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.regression.correlations import pearson_correlation_loss
-from jaxloss.representation._groups import diagonal
 
 __all__ = ["barlow_twins_loss", "vicreg_loss"]
 
@@ -38,41 +36,10 @@ def _views(
     entries = first[..., 0]
     require_whole(axis_name, entries.shape[-1:], first, second)
     mass, present = mass_over(axis_name, where, weights, entries)
-    every = jnp.ones(entries.shape, bool) if mass is None else mass
-    whole = at_unit_scale(every, -1, axis_name).astype(entries.dtype)
-    total = summed(axis_name, jnp.sum(whole, -1, keepdims=True))
-    share = numerics.divide(whole, jnp.broadcast_to(total, whole.shape))
+    share = shares(axis_name, mass, entries)
     if not entries.shape[-1]:
         present = jnp.zeros(entries.shape[:-1], bool)
     return (jnp.swapaxes(first, -1, -2), jnp.swapaxes(second, -1, -2)), share, mass, present
-
-
-def _greatest(axis_name: AxisName | None, part: Array) -> Array:
-    """The largest of ``part``, a constant of differentiation, over all devices; itself if all examples are here."""
-    return jax.lax.pmax(part, axis_name) if axis_name else part
-
-
-def _deviations(axis_name: AxisName | None, x: Array, mass: Array | None) -> Array:
-    """Deviations from the mean of the last axis; exactly 0 if all entries are equal, and where massless."""
-    if mass is not None:
-        mass = jnp.broadcast_to(mass[..., None, :], x.shape)
-    counted = None if mass is None else mass.astype(bool)
-    top = jnp.max(hide(counted, jax.lax.stop_gradient(x), fill=-jnp.inf), axis=-1, keepdims=True, initial=-jnp.inf)
-    top = _greatest(axis_name, top)
-    below = hide(counted, x - jnp.where(jnp.isneginf(top), jnp.zeros((), x.dtype), top))
-    return hide(counted, below - mean_over(axis_name, below, mass)[..., None])
-
-
-def _moments(axis_name: AxisName | None, x: Array, y: Array, share: Array) -> Array:
-    """``sum_n share_n x_in y_jn``, ``[..., D, D]``."""
-    products = jnp.matmul(x * share[..., None, :], jnp.swapaxes(y, -1, -2), precision=precision())
-    return summed(axis_name, products)
-
-
-def _off_diagonal(matrix: Array) -> Array:
-    """The sum of the squares of the entries off the diagonal."""
-    rest = jnp.where(diagonal(matrix.shape), jnp.zeros((), matrix.dtype), matrix)
-    return jnp.sum(jnp.square(rest), axis=(-2, -1))
 
 
 def barlow_twins_loss(
@@ -127,8 +94,8 @@ def barlow_twins_loss(
     _, every, *features = whole_pool(axis_name, None, None if mass is None else share, *rows, event_ndim=1)
     of_feature = functools.partial(pearson_correlation_loss, axis_name=(), weights=every, reduction="none")
     lack = jax.vmap(of_feature, in_axes=-1, out_axes=-1)(*features)
-    one, other = (_standardised(axis_name, _deviations(axis_name, x, mass), share) for x in views)
-    values = jnp.sum(jnp.square(lack), axis=-1) + factor * _off_diagonal(_moments(axis_name, one, other, share))
+    one, other = (_standardised(axis_name, deviations(axis_name, x, mass), share) for x in views)
+    values = jnp.sum(jnp.square(lack), axis=-1) + factor * off_diagonal(second_moments(axis_name, one, other, share))
     return reduce(values, where=present, reduction=reduction)
 
 
@@ -136,12 +103,12 @@ def _scale(axis_name: AxisName | None, x: Array) -> Array:
     """`numerics.scale_of` the entries of all devices on the last axis."""
     if not axis_name:
         return numerics.scale_of(x)
-    return numerics.scale_of(_greatest(axis_name, jnp.max(jnp.abs(jax.lax.stop_gradient(x)), -1, keepdims=True)))
+    return numerics.scale_of(greatest(axis_name, jnp.max(jnp.abs(jax.lax.stop_gradient(x)), -1, keepdims=True)))
 
 
-def _standardised(axis_name: AxisName | None, deviations: Array, share: Array) -> Array:
+def _standardised(axis_name: AxisName | None, centred: Array, share: Array) -> Array:
     """Features of variance 1, or 0 where they are constant."""
-    scaled = deviations / _scale(axis_name, deviations)
+    scaled = centred / _scale(axis_name, centred)
     spread = numerics.sqrt(summed(axis_name, jnp.sum(share[..., None, :] * jnp.square(scaled), axis=-1)))
     return numerics.divide(scaled, jnp.broadcast_to(spread[..., None], scaled.shape))
 
@@ -213,11 +180,11 @@ def vicreg_loss(
     unbias = 1 - summed(axis_name, jnp.sum(jnp.square(share), axis=-1, keepdims=True))[..., None]
     flat, related = jnp.zeros((), share.dtype), jnp.zeros((), share.dtype)
     for view in views:
-        deviations = _deviations(axis_name, view, mass)
-        spread = _moments(axis_name, deviations, deviations, share)
+        centred = deviations(axis_name, view, mass)
+        spread = second_moments(axis_name, centred, centred, share)
         spread = numerics.divide(spread, jnp.broadcast_to(unbias, spread.shape))
         deviation = jnp.sqrt(jnp.diagonal(spread, axis1=-2, axis2=-1) + epsilon)
         flat = flat + jnp.sum(numerics.positive_part(1 - deviation), axis=-1) / size
-        related = related + _off_diagonal(spread) / size
+        related = related + off_diagonal(spread) / size
     values = lam * apart + 0.5 * mu * flat + nu * related
     return reduce(values, where=present, reduction=reduction)

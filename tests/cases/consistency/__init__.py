@@ -1,0 +1,1 @@
+"""Cases of the losses that compare a network with itself."""
