@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.moments import deviations
 from jaxloss._floor.maths.products import precision
-from jaxloss._floor.reduction import blank, hide, pool_mean, reduce, relative_mass
+from jaxloss._floor.reduction import blank, reduce, relative_mass
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
@@ -80,13 +81,8 @@ def cka_loss(
 
 
 def _centred(points: Array, mass: Array | None) -> Array:
-    """Points less their weighted mean, at unit scale; 0 where masked."""
-    columns = jnp.swapaxes(points, -1, -2)
-    entries = None if mass is None else jnp.broadcast_to(mass[..., None, :], columns.shape)
-    for _ in range(2):  # less the mean of what is left: the first is rounded
-        columns = columns - pool_mean(columns, entries)[..., None]
-        columns = hide(None if entries is None else entries.astype(bool), columns)
-    away = jnp.swapaxes(columns, -1, -2)
+    """Points ``[..., N, D]`` less their weighted mean, at unit scale; 0 where masked."""
+    away = jnp.swapaxes(deviations(None, jnp.swapaxes(points, -1, -2), mass), -1, -2)
     return away / numerics.binary_scale_of(away, (-2, -1))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.moments import deviations
 from jaxloss._floor.maths.numerics import binary_scale_of, difference, divide, magnitude, norm
 from jaxloss._floor.maths.products import precision
-from jaxloss._floor.reduction import blank, hide, pool_mean, pool_sum, reduce, relative_mass
+from jaxloss._floor.reduction import blank, pool_mean, pool_sum, reduce, relative_mass
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.pose._alignment import nearest_rotation
 
@@ -69,7 +70,7 @@ def procrustes_aligned_error(
     predictions, targets = blank(where, predictions, targets, event_ndim=1)
     mass, present = relative_mass(where, weights, predictions[..., 0])
     # Coordinates first: sums over the joints are over the last axis.
-    pose, target = (_centred(jnp.swapaxes(x, -1, -2), mass) for x in (predictions, targets))
+    pose, target = (deviations(None, jnp.swapaxes(x, -1, -2), mass) for x in (predictions, targets))
     size = binary_scale_of(target, (-2, -1))
     pose, target = pose / binary_scale_of(pose, (-2, -1)), target / size
     apart = _aligned(pose, target, mass) - target
@@ -80,24 +81,12 @@ def procrustes_aligned_error(
     return reduce(pool_mean(errors, mass) * size[..., 0, 0], where=present, reduction=reduction)
 
 
-def _per_coordinate(mass: Array | None, points: Array) -> Array | None:
-    return None if mass is None else jnp.broadcast_to(mass[..., None, :], points.shape)
-
-
-def _centred(points: Array, mass: Array | None) -> Array:
-    """Points ``[..., D, J]`` less their mean, 0 where masked; less the mean of what is left: the first is rounded."""
-    for _ in range(2):
-        points = points - pool_mean(points, _per_coordinate(mass, points))[..., None]
-        points = hide(None if mass is None else _per_coordinate(mass.astype(bool), points), points)
-    return points
-
-
 def _aligned(pose: Array, target: Array, mass: Array | None) -> Array:
     """``pose`` scaled and turned to ``target``, both ``[..., D, J]`` and centred."""
     weighted = target if mass is None else target * mass[..., None, :].astype(target.dtype)
     shared = jnp.einsum("...dj,...ej->...de", weighted, pose, precision=precision())
     rotation = nearest_rotation(shared)
-    extent = jnp.sum(pool_sum(jnp.square(pose), _per_coordinate(mass, pose)), axis=-1)
+    extent = pool_sum(jnp.sum(jnp.square(pose), axis=-2), mass)
     scale = divide(jnp.sum(rotation * shared, axis=(-2, -1)), extent)
     turned = jnp.einsum("...de,...ej->...dj", rotation, pose, precision=precision())
     return scale[..., None, None] * turned
