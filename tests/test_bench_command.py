@@ -220,6 +220,7 @@ NOT_DRAWN = {
     "deep_ritz_loss": "a function",
     "dino_loss": "a state",
     "dirichlet_boundary_loss": "a function",
+    "eikonal_loss": "a function",
     "force_matching_loss": "a function",
     "gradient_penalty": "a function",
     "implicit_score_matching_loss": "a function",

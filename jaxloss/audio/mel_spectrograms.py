@@ -30,18 +30,19 @@ def mel_spectrogram_loss(
 ) -> Array:
     r"""Mel-spectrogram loss of vocoders (HiFi-GAN): mean absolute difference of the logarithms of mel spectrograms.
 
-    .. math:: \ell = \frac{1}{n} \lVert \log(F S) - \log(F \hat S) \rVert_1, \qquad
+    .. math:: \ell = \frac{1}{n} \lVert \log(A S) - \log(A \hat S) \rVert_1, \qquad
               S = \sqrt{|\mathrm{STFT}(s)|^2 + \epsilon}
 
-    The filters are an argument, so that any scale of frequencies will do. The transform is that of
+    The filters :math:`A` are an argument, so that any scale of frequencies will do. The transform is that of
     `jaxloss.multi_resolution_stft_loss`. HiFi-GAN cuts mel magnitudes at 1e-5, below which there is no gradient; here
     ``epsilon`` keeps them above 0, and a silent prediction learns.
 
     Args:
         predictions: Waveforms, shape ``[..., T]``, floating; T above half of ``fft_size``.
         targets: Waveforms, shape ``[..., T]``, the same; never broadcast.
-        filters: The filter bank :math:`F`, shape ``[M, fft_size // 2 + 1]``, >= 0, as of ``librosa.filters.mel``. A
-            filter of zeros adds nothing but counts in the mean. Without gradient.
+        filters: The filter bank, shape ``[M, F]``, >= 0, as of ``librosa.filters.mel``, with one number for each of the
+            F = ``fft_size // 2 + 1`` frequencies. A filter of zeros adds nothing but counts in the mean. Without
+            gradient.
         fft_size: Length of the FFT, static.
         hop_size: Samples from frame to frame, static.
         window_length: Length of the Hann window, at most ``fft_size``, static.

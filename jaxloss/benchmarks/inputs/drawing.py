@@ -17,6 +17,8 @@ from jaxloss.benchmarks.inputs.values import values_of
 __all__ = ["Drawn", "NoInputs", "draw"]
 
 HYPERS: Mapping[str, Any] = {
+    "alpha": 0.5,
+    "beta": 0.5,
     "capacity": 1.0,
     "data_range": 1.0,
     "free_nats": 0.1,
@@ -26,6 +28,7 @@ HYPERS: Mapping[str, Any] = {
     "lam": 0.3,
     "max_fun": jax.nn.logsumexp,
     "noise_std": 1.0,
+    "num_instances": 16,
     "pixel_ndim": 2,
     "prior": 0.3,
     "regularization": 0.1,

@@ -35,6 +35,7 @@ AXES: Mapping[str, int] = {
     "models": 64,
     "n": 4,
     "num_groups": 2,
+    "num_instances": 16,
     "units": 128,
 }
 """Name of an axis to its length where the user says nothing."""
@@ -43,9 +44,12 @@ OF_LOSS: Mapping[str, Axes] = {
     "bending_energy_penalty": {"D": 2},
     "detr_set_loss": {"N": 100, "M": 20, "K": 80},
     "displacement_gradient_penalty": {"D": 2},
+    "hsic_penalty": {"D": 2, "E": 2},
+    "mel_spectrogram_loss": {"T": 4096, "F": 513},
     "ms_ssim": {"H": 192, "W": 192},
     "ms_ssim_loss": {"H": 192, "W": 192},
     "multi_resolution_stft_loss": {"T": 4096},
+    "procrustes_aligned_error": {"D": 3},
     "rnnt_loss": {"N": 32, "U": 32},
 }
 """What is peculiar to a loss: the least that it takes, axes that have two names, or sets that are small."""
