@@ -13,7 +13,7 @@ from jaxloss._floor.maths.softmax.soft_targets import target_terms
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step
-from jaxloss.reinforcement.categorical_values import categorical_l2_project
+from jaxloss.reinforcement.values.categorical_values import categorical_l2_project
 
 __all__ = ["hl_gauss_loss", "two_hot_cross_entropy"]
 

@@ -1,0 +1,27 @@
+"""Values of states and actions: errors and losses, from one transition or whole trajectories."""
+
+from jaxloss.reinforcement.values import (
+    categorical_values,
+    off_policy,
+    q_learning,
+    quantile_values,
+    sarsa,
+    temporal_difference,
+    value_histograms,
+)
+from jaxloss.reinforcement.values.categorical_values import *
+from jaxloss.reinforcement.values.off_policy import *
+from jaxloss.reinforcement.values.q_learning import *
+from jaxloss.reinforcement.values.quantile_values import *
+from jaxloss.reinforcement.values.sarsa import *
+from jaxloss.reinforcement.values.temporal_difference import *
+from jaxloss.reinforcement.values.value_histograms import *
+
+__all__: list[str] = []
+__all__ += categorical_values.__all__
+__all__ += off_policy.__all__
+__all__ += q_learning.__all__
+__all__ += quantile_values.__all__
+__all__ += sarsa.__all__
+__all__ += temporal_difference.__all__
+__all__ += value_histograms.__all__
