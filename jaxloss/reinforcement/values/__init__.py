@@ -1,6 +1,7 @@
 """Values of states and actions: errors and losses, from one transition or whole trajectories."""
 
 from jaxloss.reinforcement.values import (
+    action_traces,
     categorical_values,
     off_policy,
     q_learning,
@@ -9,6 +10,7 @@ from jaxloss.reinforcement.values import (
     temporal_difference,
     value_histograms,
 )
+from jaxloss.reinforcement.values.action_traces import *
 from jaxloss.reinforcement.values.categorical_values import *
 from jaxloss.reinforcement.values.off_policy import *
 from jaxloss.reinforcement.values.q_learning import *
@@ -18,6 +20,7 @@ from jaxloss.reinforcement.values.temporal_difference import *
 from jaxloss.reinforcement.values.value_histograms import *
 
 __all__: list[str] = []
+__all__ += action_traces.__all__
 __all__ += categorical_values.__all__
 __all__ += off_policy.__all__
 __all__ += q_learning.__all__
