@@ -3,6 +3,8 @@
 from jaxloss.reinforcement.values import (
     action_traces,
     categorical_values,
+    conservative_values,
+    entropy_regularized,
     off_policy,
     q_learning,
     quantile_values,
@@ -12,6 +14,8 @@ from jaxloss.reinforcement.values import (
 )
 from jaxloss.reinforcement.values.action_traces import *
 from jaxloss.reinforcement.values.categorical_values import *
+from jaxloss.reinforcement.values.conservative_values import *
+from jaxloss.reinforcement.values.entropy_regularized import *
 from jaxloss.reinforcement.values.off_policy import *
 from jaxloss.reinforcement.values.q_learning import *
 from jaxloss.reinforcement.values.quantile_values import *
@@ -22,6 +26,8 @@ from jaxloss.reinforcement.values.value_histograms import *
 __all__: list[str] = []
 __all__ += action_traces.__all__
 __all__ += categorical_values.__all__
+__all__ += conservative_values.__all__
+__all__ += entropy_regularized.__all__
 __all__ += off_policy.__all__
 __all__ += q_learning.__all__
 __all__ += quantile_values.__all__
