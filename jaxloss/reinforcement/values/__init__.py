@@ -9,6 +9,7 @@ from jaxloss.reinforcement.values import (
     q_learning,
     quantile_values,
     sarsa,
+    squashed_values,
     temporal_difference,
     value_histograms,
 )
@@ -20,6 +21,7 @@ from jaxloss.reinforcement.values.off_policy import *
 from jaxloss.reinforcement.values.q_learning import *
 from jaxloss.reinforcement.values.quantile_values import *
 from jaxloss.reinforcement.values.sarsa import *
+from jaxloss.reinforcement.values.squashed_values import *
 from jaxloss.reinforcement.values.temporal_difference import *
 from jaxloss.reinforcement.values.value_histograms import *
 
@@ -32,5 +34,6 @@ __all__ += off_policy.__all__
 __all__ += q_learning.__all__
 __all__ += quantile_values.__all__
 __all__ += sarsa.__all__
+__all__ += squashed_values.__all__
 __all__ += temporal_difference.__all__
 __all__ += value_histograms.__all__
