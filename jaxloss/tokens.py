@@ -1,6 +1,7 @@
 """Helpers for the tokens of language models: labels, masking, log-probabilities of tokens and sequences.
 
 `next_tokens` makes the inputs and labels of a causal language model and `mask_tokens` those of a masked one.
+`previous_tokens` marks what has occurred before, for `jaxloss.unlikelihood_loss`.
 `selective_log_softmax` gives the log-probabilities of the tokens that occurred, and `sequence_logps` and
 `mean_sequence_logps` pool them into what preference and policy losses take. `soft_cap_logits` bounds the scores.
 

@@ -1,4 +1,4 @@
-"""Inputs and labels of language models: next tokens, and tokens hidden at random."""
+"""Inputs and labels of language models: next tokens, tokens hidden at random, and tokens that occurred before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
-__all__ = ["MaskedTokens", "NextTokens", "mask_tokens", "next_tokens"]
+__all__ = ["MaskedTokens", "NextTokens", "mask_tokens", "next_tokens", "previous_tokens"]
 
 
 class NextTokens(NamedTuple):
@@ -147,3 +147,39 @@ def mask_tokens(
     inputs = jnp.where(chosen & (lot < mask_share + random_share), random, tokens)
     inputs = jnp.where(chosen & (lot < mask_share), jnp.asarray(mask_token, tokens.dtype), inputs)
     return MaskedTokens(inputs, tokens, chosen)
+
+
+def previous_tokens(labels: ArrayLike, *, vocabulary_size: int, where: ArrayLike | None = None) -> Array:
+    r"""Tokens that occurred earlier in a sequence, without the label: the negative candidates of `unlikelihood_loss`.
+
+    .. math:: c_{tk} = 1 \quad \text{if } k \in \{y_1, \dots, y_{t-1}\} \setminus \{y_t\}
+
+    Args:
+        labels: Shape ``[..., T]``, integer in ``[0, vocabulary_size)``.
+        vocabulary_size: Number of tokens K, >= 1; static.
+        where: Shape ``[..., T]``, boolean: False excludes a token, such as padding, from those that have occurred.
+
+    Returns:
+        Shape ``[..., T, K]``, boolean: as large as the logits.
+
+    Raises:
+        TypeError: If ``labels`` are not integer or ``where`` is not boolean.
+        ValueError: If ``labels`` has no last axis, ``where`` does not match it, or ``vocabulary_size`` is not positive.
+
+    Example:
+        >>> jaxloss.tokens.previous_tokens(jnp.array([2, 0, 2]), vocabulary_size=3).astype(int)
+        Array([[0, 0, 0],
+               [0, 0, 1],
+               [1, 0, 0]], dtype=int32)
+
+    Reference:
+        Welleck, Kulikov, Roller, Dinan, Cho and Weston (2020), Neural Text Generation with Unlikelihood Training.
+        https://arxiv.org/abs/1908.04319
+    """
+    (labels,) = checks.integer(labels=labels)
+    checks.with_axes("tokens", allow_empty=True, labels=labels)
+    size = checks.whole("vocabulary_size", vocabulary_size)
+    is_label = jax.nn.one_hot(labels, size, dtype=jnp.bool_)
+    counts = is_label if where is None else is_label & checks.mask(where, labels.shape)[..., None]
+    times = jnp.cumsum(counts, axis=-2, dtype=jnp.int32) - counts.astype(jnp.int32)
+    return (times > 0) & ~is_label

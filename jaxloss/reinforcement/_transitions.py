@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,12 +20,15 @@ __all__ = [
     "action_values",
     "backwards",
     "chosen",
+    "each_discount",
     "expected",
     "known",
+    "last_kept",
     "mixing",
     "over_steps",
     "per_step",
     "target",
+    "time_first",
 ]
 
 
@@ -94,12 +100,37 @@ def mixing(lambda_: Scalar | ArrayLike, where: ArrayLike | None, steps: Array) -
     return hide(where, each).astype(steps.dtype)
 
 
+def last_kept(where: ArrayLike | None, shape: tuple[int, ...]) -> Array:
+    """The last step of each trajectory that is not masked."""
+    steps = jax.lax.broadcasted_iota(jnp.int32, shape, len(shape) - 1)
+    if where is None:
+        return steps == shape[-1] - 1
+    kept = jnp.where(checks.mask(where, shape), steps, -1)
+    return steps == jnp.max(kept, axis=-1, keepdims=True, initial=-1)
+
+
 def backwards(decay: Array, increment: Array, where: ArrayLike | None) -> Array:
     """``x_t = increment_t + decay_t * x_{t+1}`` over the last axis, 0 beyond its end.
 
     Masked steps are skipped, as if they were not there, and hold 0.
     """
     return hide(where, linear_recursion(hide(where, decay, fill=1), hide(where, increment), True))
+
+
+def each_discount(discount_t: Scalar | ArrayLike, r_t: ArrayLike) -> ArrayLike:
+    """One discount per step; one number serves all of them."""
+    if np.ndim(discount_t):
+        return discount_t
+    (r_t,) = promote(*checks.floating(r_t=r_t))
+    number = checks.scalar("discount_t", discount_t, r_t.dtype)
+    return jnp.broadcast_to(jnp.asarray(number, r_t.dtype), r_t.shape)
+
+
+def time_first(fn: Callable[..., Array], *arrays: ArrayLike, **options: Any) -> Array:
+    """``fn``, whose time axis is the last, of arrays that have it first; what has no axes is passed on."""
+    time_last = lambda x: jnp.moveaxis(jnp.asarray(x), 0, -1) if np.ndim(x) else x
+    moved = {name: time_last(option) for name, option in options.items()}
+    return jnp.moveaxis(fn(*map(time_last, arrays), **moved), -1, 0)
 
 
 def over_steps(errors: Array, where: ArrayLike | None, weights: ArrayLike | None, reduction: Reduction) -> Array:

@@ -99,6 +99,27 @@ def test_ppo_of_mean_log_probabilities_is_gspo() -> None:
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
+def test_sapo_is_that_of_trl_and_on_policy_the_policy_gradient() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    log_probs, advantages = -rng.gamma(2.0, size=12), rng.normal(size=12)
+    old = log_probs + 0.5 * rng.normal(size=12)
+    ratio, gain = torch.exp(torch.tensor(log_probs - old)), torch.tensor(advantages)
+    tau = torch.tensor(np.where(advantages > 0, 1.0, 1.05))
+    theirs = -(torch.sigmoid(tau * (ratio - 1)) * 4 / tau) * gain
+    with jax.enable_x64(True):
+        ours = jaxloss.sapo_loss(log_probs, old, advantages, reduction="none")
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+        slope = jax.grad(jaxloss.sapo_loss)(log_probs, log_probs, advantages)
+        np.testing.assert_allclose(slope, -advantages / 12, rtol=1e-12)
+        moved = np.array([-3.0, -1.0, 0.0, 1.0, 2.0, 9.0])
+        total = lambda x: jaxloss.sapo_loss(x, np.zeros(6), -np.ones(6), reduction="sum")
+        damping = jax.grad(total)(moved) / np.exp(moved)
+        np.testing.assert_allclose(damping[2], 1, rtol=1e-12)
+        assert np.all(np.diff(damping[:3]) > 0)
+        assert np.all(np.diff(damping[2:]) < 0)
+
+
 def test_values_and_gradients_of_the_divergence_estimates() -> None:
     """Exactly, over all tokens of a small vocabulary: k1 and k3 are unbiased, and only k2 has the gradient."""
     logits, reference = RNG.normal(size=(2, 7))

@@ -12,6 +12,7 @@ import pytest
 
 import jaxloss
 from tests.cases.reinforcement._shared import draw_actions, draw_states
+from tests.cases.reinforcement.action_traces import draw_retrace, draw_retrace_continuous
 from tests.cases.reinforcement.categorical_values import draw_categorical
 from tests.cases.reinforcement.off_policy import draw_off_policy
 from tests.cases.reinforcement.quantile_values import draw_quantiles
@@ -602,3 +603,78 @@ class TestEqualsRlax:
             lib.clipped_surrogate_pg_loss(ratios, adv, 0.3),
             rtol=1e-5,
         )
+
+    def test_retrace(self, rng) -> None:
+        """rlax adds 1e-8 to the probabilities of the policy that acted, and wants one step less of what is not used."""
+        lib = rlax()
+        self.check(
+            lambda q, a, r, g, q_t, a_t, pi, mu: lib.retrace(q, q_t, a, a_t, r, g, pi, mu, 0.9, eps=0.0),
+            lambda *x: jaxloss.retrace_error(*x, lambda_=0.9),
+            single(draw_retrace(rng, (3, 7))),
+        )
+        self.check(
+            lambda q, r, g, v, q_t, rho: lib.retrace_continuous(q, q_t[:-1], v, r, g, rho[:-1], 0.9),
+            lambda *x: jaxloss.retrace_continuous_error(*x, lambda_=0.9),
+            single(draw_retrace_continuous(rng, (3, 7))),
+        )
+
+    def test_transforms(self) -> None:
+        lib = rlax()
+        x = jnp.array([-1e4, -2.0, -0.5, 0.0, 0.5, 3.0, 50.0])
+        np.testing.assert_allclose(jaxloss.returns.symlog(x), lib.signed_logp1(x), rtol=1e-6)
+        np.testing.assert_allclose(jaxloss.returns.symexp(x[1:]), lib.signed_expm1(x[1:]), rtol=1e-6)
+        for weight in (1e-3, 0.1):
+            ours = jaxloss.returns.signed_hyperbolic(x, linear_weight=weight)
+            np.testing.assert_allclose(ours, lib.signed_hyperbolic(x, weight), rtol=1e-5)
+            with jax.enable_x64(True):
+                y = np.asarray(x, np.float64)
+                ours = jaxloss.returns.signed_parabolic(y, linear_weight=weight)
+                np.testing.assert_allclose(ours, lib.signed_parabolic(y, weight), rtol=1e-9)
+
+    def test_deterministic_policies(self, rng) -> None:
+        lib = rlax()
+        actions, gradients = (jnp.asarray(rng.normal(size=(5, 3)), jnp.float32) for _ in range(2))
+        for clip in (None, 1.0):
+            summed = lambda a, g, c=clip: jnp.sum(lib.dpg_loss(a, g, c))  # rlax returns one number per dimension
+            theirs = jax.vmap(jax.value_and_grad(summed))(actions, gradients)
+            fn = lambda a, g, c=clip: jaxloss.dpg_loss(a, g, dqda_clipping=c or jnp.inf)
+            ours = jax.vmap(jax.value_and_grad(fn))(actions, gradients)
+            for one, other in zip(ours, theirs, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+    def test_maximum_a_posteriori(self, rng) -> None:
+        """The loss of rlax is the sum of our three; V-MPO's share of the best is a whole number of examples there."""
+        lib = rlax()
+        log_probs, adv = (jnp.asarray(rng.normal(size=(6, 8)), jnp.float32) for _ in range(2))
+        kl = jnp.asarray(rng.gamma(2.0, size=6), jnp.float32)
+        eta, alpha = jnp.array(0.7), jnp.array(1.5)
+
+        def theirs_mpo(log_probs, eta, alpha, kl):
+            loss, _ = lib.mpo_loss(
+                log_probs, adv, lib.LagrangePenalty(eta, 0.1), [(kl, lib.LagrangePenalty(alpha, 0.2))], sample_axis=1
+            )
+            return jnp.mean(loss)
+
+        def ours_mpo(log_probs, eta, alpha, kl):
+            policy = jaxloss.mpo_policy_loss(log_probs, adv, temperature=eta)
+            return policy + jaxloss.mpo_temperature_loss(eta, adv) + jaxloss.mpo_kl_loss(kl, alpha, kl_bound=0.2)
+
+        def theirs_vmpo(log_probs, eta, alpha, kl):
+            penalty = lib.LagrangePenalty(alpha, 0.2)
+            loss, _ = lib.vmpo_loss(
+                log_probs.ravel(), adv.ravel(), lib.LagrangePenalty(eta, 0.1), [(jnp.repeat(kl, 8), penalty)]
+            )
+            return jnp.mean(loss)
+
+        def ours_vmpo(log_probs, eta, alpha, kl):
+            best = {"top_fraction": 0.5}
+            policy = jaxloss.mpo_policy_loss(log_probs.ravel(), adv.ravel(), temperature=eta, **best)
+            temperature = jaxloss.mpo_temperature_loss(eta, adv.ravel(), **best)
+            return policy + temperature + jaxloss.mpo_kl_loss(kl, alpha, kl_bound=0.2)
+
+        for theirs, ours in ((theirs_mpo, ours_mpo), (theirs_vmpo, ours_vmpo)):
+            expected = jax.value_and_grad(theirs, (0, 1, 2, 3))(log_probs, eta, alpha, kl)
+            actual = jax.value_and_grad(ours, (0, 1, 2, 3))(log_probs, eta, alpha, kl)
+            # The value of rlax's constraint is that of the penalty and of its dual, which is the bound times alpha.
+            for one, other in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
+                np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-6)

@@ -1,11 +1,13 @@
 """Policy optimisation of language models."""
 
-from jaxloss.language.policies import divergence, objectives, values
+from jaxloss.language.policies import divergence, objectives, soft_gates, values
 from jaxloss.language.policies.divergence import *
 from jaxloss.language.policies.objectives import *
+from jaxloss.language.policies.soft_gates import *
 from jaxloss.language.policies.values import *
 
 __all__: list[str] = []
 __all__ += divergence.__all__
 __all__ += objectives.__all__
+__all__ += soft_gates.__all__
 __all__ += values.__all__

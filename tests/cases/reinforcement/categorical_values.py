@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.reinforcement.categorical_values`."""
+"""Cases of `jaxloss.reinforcement.values.categorical_values`."""
 
 from __future__ import annotations
 

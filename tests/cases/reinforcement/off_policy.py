@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.reinforcement.off_policy`."""
+"""Cases of `jaxloss.reinforcement.values.off_policy`."""
 
 from __future__ import annotations
 

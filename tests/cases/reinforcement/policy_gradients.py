@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.reinforcement.policy_gradients`."""
+"""Cases of `jaxloss.reinforcement.policies.policy_gradients`."""
 
 from __future__ import annotations
 

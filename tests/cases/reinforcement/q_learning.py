@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.reinforcement.q_learning`."""
+"""Cases of `jaxloss.reinforcement.values.q_learning`."""
 
 from __future__ import annotations
 

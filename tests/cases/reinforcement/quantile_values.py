@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.reinforcement.quantile_values`."""
+"""Cases of `jaxloss.reinforcement.values.quantile_values`."""
 
 from __future__ import annotations
 

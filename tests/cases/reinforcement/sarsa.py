@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.reinforcement.sarsa`."""
+"""Cases of `jaxloss.reinforcement.values.sarsa`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.reinforcement.soft_actor_critic`."""
+"""Cases of `jaxloss.reinforcement.policies.soft_actor_critic`."""
 
 from __future__ import annotations
 

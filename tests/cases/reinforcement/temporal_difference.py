@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.reinforcement.temporal_difference`."""
+"""Cases of `jaxloss.reinforcement.values.temporal_difference`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.reinforcement.value_histograms`."""
+"""Cases of `jaxloss.reinforcement.values.value_histograms`."""
 
 from __future__ import annotations
 

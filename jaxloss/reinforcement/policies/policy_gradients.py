@@ -128,7 +128,8 @@ def advantage_weighted_loss(
     .. math:: \ell = -\mathrm{sg}\left( \min\left( e^{A_t / \beta}, w_{\max} \right) \right) \log \pi(a_t)
 
     No gradient flows through the advantages. Unlike `jaxloss.reinforce_loss` it never lowers the probability of an
-    action, so the actions may come from another policy.
+    action, so the actions may come from another policy. The other losses of implicit Q-learning (IQL) are
+    `jaxloss.expectile_loss`, of the values of states against those of the actions in the data, and `jaxloss.td_loss`.
 
     Args:
         log_probs_t: Log-probabilities or log-densities of the actions taken, shape ``[...]``, floating.

@@ -65,7 +65,8 @@ def q_learning_loss(
               \delta = \mathrm{sg}\left( r_t + \gamma_t \max_a q_t(a) \right) - q_{t-1}(a_{t-1})
 
     No gradient flows through the target. For a loss that is robust to outliers pass `jaxloss.q_learning_error` to
-    `jaxloss.huber_loss`.
+    `jaxloss.huber_loss`. For offline data, conservative Q-learning (CQL) adds
+    ``softmax_cross_entropy_with_integer_labels(q_tm1, a_tm1)``, with a factor.
 
     Args:
         q_tm1: Action values at time t - 1, shape ``[..., A]``, floating.

@@ -13,7 +13,7 @@ from jaxloss._floor.maths.softmax.soft_targets import target_terms
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import per_step
-from jaxloss.reinforcement.categorical_values import categorical_l2_project
+from jaxloss.reinforcement.values.categorical_values import categorical_l2_project
 
 __all__ = ["hl_gauss_loss", "two_hot_cross_entropy"]
 
@@ -41,8 +41,9 @@ def two_hot_cross_entropy(
               z_k \le y \le z_{k+1}
 
     with :math:`p` the softmax of the logits, whose mean :math:`\sum_i p_i z_i` is the prediction. A target beyond the
-    atoms counts as the outermost one. If targets differ by orders of magnitude, squash them first, for example with
-    ``jnp.sign(y) * jnp.log1p(abs(y))``.
+    atoms counts as the outermost one. If targets differ by orders of magnitude, squash them first, as Dreamer does by
+    `jaxloss.returns.symlog` and MuZero by `jaxloss.returns.signed_hyperbolic`. MuZero unrolls its model K steps, and
+    multiplies the gradient of each by 1/K: ``x / K + jax.lax.stop_gradient(x - x / K)``.
 
     Args:
         logits: Shape ``[..., K]``, floating.

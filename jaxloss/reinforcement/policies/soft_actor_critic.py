@@ -86,6 +86,9 @@ def sac_critic_loss(
     .. math:: \ell = \tfrac12 \sum_i \left( q_{i,t-1} - y \right)^2, \qquad
               y = \mathrm{sg}\left( r_t + \gamma_t \left( \min_j q_{j,t} - \alpha \log \pi(a_t) \right) \right)
 
+    With ``temperature=0`` and zeros for ``log_probs_t`` it is the loss of the twin critics of TD3, whose next actions
+    are those of the target policy with clipped noise added.
+
     Args:
         q_tm1: Values of the actions taken at time t - 1 by C critics, shape ``[..., C]``, floating.
         r_t, discount_t: See `jaxloss.td_loss`.
