@@ -1,8 +1,9 @@
 """Divergences and distances of distributions."""
 
-from jaxloss.divergences import distances, factorised, gaussian, kullback_leibler, powers, unnormalised
+from jaxloss.divergences import distances, factorised, gamma_family, gaussian, kullback_leibler, powers, unnormalised
 from jaxloss.divergences.distances import *
 from jaxloss.divergences.factorised import *
+from jaxloss.divergences.gamma_family import *
 from jaxloss.divergences.gaussian import *
 from jaxloss.divergences.kullback_leibler import *
 from jaxloss.divergences.powers import *
@@ -11,6 +12,7 @@ from jaxloss.divergences.unnormalised import *
 __all__: list[str] = []
 __all__ += distances.__all__
 __all__ += factorised.__all__
+__all__ += gamma_family.__all__
 __all__ += gaussian.__all__
 __all__ += kullback_leibler.__all__
 __all__ += powers.__all__
