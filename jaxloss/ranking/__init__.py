@@ -4,14 +4,16 @@ Pointwise ranking takes every item for itself: `jaxloss.sigmoid_binary_cross_ent
 `jaxloss.squared_error` of scores and relevance, with ``where`` for the items that are there.
 """
 
-from jaxloss.ranking import comparisons, discounted_gain, listwise, pairwise
+from jaxloss.ranking import comparisons, discounted_gain, lambdas, listwise, pairwise
 from jaxloss.ranking.comparisons import *
 from jaxloss.ranking.discounted_gain import *
+from jaxloss.ranking.lambdas import *
 from jaxloss.ranking.listwise import *
 from jaxloss.ranking.pairwise import *
 
 __all__: list[str] = []
 __all__ += comparisons.__all__
 __all__ += discounted_gain.__all__
+__all__ += lambdas.__all__
 __all__ += listwise.__all__
 __all__ += pairwise.__all__

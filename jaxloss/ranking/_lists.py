@@ -22,6 +22,7 @@ __all__ = [
     "gains",
     "known_relevance",
     "lists",
+    "margins_of",
     "over_lists",
     "ranks",
     "spans",
@@ -85,6 +86,14 @@ def lists(
     missing = [(0, 0)] * (scores.ndim - 1) + [(0, int(scores.shape[-1] == 0))]
     scores, relevance, keep, mass = (jnp.pad(x, missing) for x in (scores, relevance, keep, mass))
     return Lists(scores, relevance, keep, mass, axis_name, weights is not None)
+
+
+def margins_of(items: Lists, scores: Array, relevance: Array, keep: Array) -> tuple[Array, Array]:
+    """``[..., i, j]``: the score of row i over that of item j, and whether i is the more relevant of the two."""
+    pairs = keep[..., :, None] & items.keep[..., None, :]
+    pairs &= relevance[..., :, None] > items.relevance[..., None, :]
+    margins = scores[..., :, None] - items.scores[..., None, :]
+    return jnp.where(pairs, margins, jnp.zeros((), margins.dtype)), pairs
 
 
 def over_lists(values: Array, present: Array, items: Lists, reduction: Reduction, *, telling: bool = False) -> Array:

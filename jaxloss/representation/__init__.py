@@ -38,12 +38,16 @@ Example:
     0.000168
 """
 
-from jaxloss.representation import contrast, metric_learning, self_supervised
+from jaxloss.representation import class_prototypes, contrast, metric_learning, prefixes, self_supervised
+from jaxloss.representation.class_prototypes import *
 from jaxloss.representation.contrast import *
 from jaxloss.representation.metric_learning import *
+from jaxloss.representation.prefixes import *
 from jaxloss.representation.self_supervised import *
 
 __all__: list[str] = []
+__all__ += class_prototypes.__all__
 __all__ += contrast.__all__
 __all__ += metric_learning.__all__
+__all__ += prefixes.__all__
 __all__ += self_supervised.__all__

@@ -25,7 +25,9 @@ from jaxloss.representation._ring import around
 __all__ = [
     "Crowd",
     "Group",
+    "crowd_of",
     "diagonal",
+    "examples",
     "gathered",
     "labelled",
     "matched",
@@ -148,20 +150,21 @@ def present(logits: Array, keep: Array | None, theirs: Array | None) -> Array:
     return logits if keep is None or theirs is None else jnp.where(_pairs(keep, theirs), logits, -jnp.inf)
 
 
-def _examples(name: str, array: Array) -> None:
+def examples(name: str, array: Array) -> None:
     """The last two axes exist; there may be no example, but not no feature."""
     named: dict[str, Any] = {name: array}
     checks.with_axes("examples features", allow_empty=True, **named)
     checks.with_axes("features", **named)
 
 
-def _crowd(
+def crowd_of(
     where: ArrayLike | None,
     axis_name: AxisName | None,
     *arrays: Array,
     chunk_size: int | None = None,
     ring: bool = False,
 ) -> Crowd:
+    """The crowd of the rows of ``arrays`` ``[..., N, D]``; a ValueError if others are elsewhere."""
     batch = arrays[0].shape[:-1]
     require_whole(axis_name, batch[-1:], *arrays)
     keep = None if where is None else checks.mask(where, batch)
@@ -174,9 +177,9 @@ def labelled(
     """``(embeddings [..., N, D], their group)``, checked and blanked."""
     (embeddings,) = checks.floating(embeddings=embeddings)
     (labels,) = checks.integer(labels=labels)
-    _examples("embeddings", embeddings)
+    examples("embeddings", embeddings)
     checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
-    crowd = _crowd(where, axis_name, embeddings, labels, chunk_size=chunk_size)
+    crowd = crowd_of(where, axis_name, embeddings, labels, chunk_size=chunk_size)
     (embeddings,) = promote(hide(where, embeddings, event_ndim=1))
     return embeddings, Group(labels, crowd)
 
@@ -190,9 +193,9 @@ def matched(
     """
     (first_name, first), (second_name, second) = arrays.items()
     first, second = checks.floating(**arrays)
-    _examples(first_name, first)
+    examples(first_name, first)
     checks.same_shape(**{first_name: first, second_name: second})
-    crowd = _crowd(where, axis_name, first, second, chunk_size=chunk_size, ring=ring)
+    crowd = crowd_of(where, axis_name, first, second, chunk_size=chunk_size, ring=ring)
     rows = [hide(where, x, event_ndim=1) for x in (first, second)]
     wide = promote(*rows)
     small = [x.dtype == jnp.bfloat16 and wider.dtype == jnp.float32 for x, wider in zip(rows, wide, strict=True)]

@@ -16,6 +16,7 @@ LISTWISE = [
     jaxloss.pairwise_logistic_loss,
     jaxloss.pairwise_hinge_loss,
     jaxloss.lambdarank_loss,
+    jaxloss.lambda_loss,
     jaxloss.approx_ndcg_loss,
 ]
 PAIRWISE = LISTWISE[2:4]
@@ -150,7 +151,7 @@ def test_weights_of_ranks_scale_gains(loss, rng) -> None:
     """A weight is a factor of the gain: an item of relevance 2 weighed 1/3 gains as much as one of relevance 1."""
     scores, relevance, _ = some_lists(rng, lists=1)
     weights = np.where(relevance == 2, 1 / 3, 1).astype(np.float32)
-    if loss is jaxloss.lambdarank_loss:  # pairs are still ordered by relevance; equal gains change nothing
+    if loss is not jaxloss.approx_ndcg_loss:  # pairs are still ordered by relevance; equal gains change nothing
         relevance = np.array([[1, 0, 2, 0, 0, 0]], np.float32)
         weights = np.where(relevance == 2, 1 / 3, 1).astype(np.float32)
     expected = value_of(loss, scores, np.where(relevance == 2, 1, relevance))
@@ -277,6 +278,33 @@ class TestEqualsRax:
         )
         actual = value_of(jaxloss.lambdarank_loss, scores, relevance, reduction="none")
         np.testing.assert_allclose(actual, np.asarray(expected) / 6, rtol=1e-5)
+
+    def test_lambda_loss(self, rng) -> None:
+        """NDCG-Loss2 alone, and the sum with the weights of LambdaRank; value and gradient."""
+        rax = pytest.importorskip("rax")
+
+        def weight(*args, **kwargs):
+            options = {**kwargs, "normalize": True}
+            return 0.5 * rax.dcg_lambdaweight(*args, **options) + 3 * rax.dcg2_lambdaweight(*args, **options)
+
+        gap = lambda *args, **kwargs: rax.dcg2_lambdaweight(*args, **kwargs, normalize=True)
+        scores, relevance, _ = some_lists(rng)
+        for lambdas, factors in ((gap, (0.0, 1.0)), (weight, (0.5, 3.0))):
+            factors = dict(zip(("swap_weight", "gap_weight"), factors, strict=True))
+            theirs = lambda s, y, fn=lambdas: rax.pairwise_logistic_loss(s, y, lambdaweight_fn=fn, reduce_fn=jnp.sum)
+            ours = lambda s, y, factors=factors: jaxloss.lambda_loss(s, y, **factors)
+            for s, y in zip(jnp.asarray(scores), jnp.asarray(relevance), strict=True):
+                mine, expected = (jax.value_and_grad(fn)(s, y) for fn in (ours, theirs))
+                np.testing.assert_allclose(mine[0], expected[0] / 6, rtol=1e-5)
+                np.testing.assert_allclose(mine[1], expected[1] / 6, rtol=1e-4, atol=1e-6)
+
+
+def test_lambda_loss_without_gaps_is_lambdarank(rng) -> None:
+    scores, relevance, where = some_lists(rng)
+    ours = jaxloss.lambda_loss(scores, relevance, gap_weight=0.0, where=where, reduction="none")
+    np.testing.assert_allclose(
+        ours, jaxloss.lambdarank_loss(scores, relevance, where=where, reduction="none"), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("loss", LISTWISE[2:], ids=lambda f: f.__name__)

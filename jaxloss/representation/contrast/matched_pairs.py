@@ -67,7 +67,9 @@ def infonce_loss(
     .. math:: \ell_i = -\log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ij} / \tau}}, \qquad
               s_{ij} = \frac{\langle q_i, k_j \rangle}{\|q_i\| \, \|k_j\|}
 
-    The multiple negatives ranking loss of sentence-transformers is this loss with ``temperature=1 / 20``.
+    The multiple negatives ranking loss of sentence-transformers is this loss with ``temperature=1 / 20``. For inner
+    products that are not normalised, keys that are in a batch twice and mined negatives see
+    `jaxloss.in_batch_softmax_loss`.
 
     Args:
         queries: Shape ``[..., N, D]``, floating; need not be normalised.

@@ -64,6 +64,10 @@ def dino_loss(
     The mean in the new centre is over the images that are not masked and all teacher views; the loss uses the old
     centre. Teacher and centre are constants of differentiation.
 
+    The loss of masked patches of iBOT compares patches ``[..., K]`` of one view. It is this loss with patches in the
+    place of images: ``dino_loss(jnp.stack([logits, logits], axis=-2), teacher_logits[..., None, :], state,
+    where=masked)``, which compares the second view of the student with the only one of the teacher.
+
     Args:
         logits: Outputs of the student, shape ``[..., S, K]``, floating. The first views are those of the teacher.
         teacher_logits: Outputs of the teacher, shape ``[..., T, K]``, floating.

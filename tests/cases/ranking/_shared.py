@@ -35,3 +35,5 @@ EDGES = {
     "ties": {"scores": np.zeros((1, 3)), "relevance": np.array([[1.0, 1.0, 0.0]])},
     "far": {"scores": np.array([[1e30, -1e30, 0.0]]), "relevance": np.array([[0.0, 1.0, 2.0]])},
 }
+
+NO_PAIR = {"further apart than float32 holds": {"scores": np.array([[3e38, -3e38]]), "relevance": np.ones((1, 2))}}
