@@ -23,7 +23,7 @@ from jaxloss._floor.typing import Array, ArrayLike, Reduction
 __all__ = ["dirichlet_kl", "gamma_kl"]
 
 NODES = tuple((0.5 + 0.5 * x, 0.5 * w) for x, w in zip(*np.polynomial.legendre.leggauss(8), strict=True))
-"""Places and weights of a quadrature over [0, 1], exact to 1e-12 for an interval from half to one and a half of its start."""
+"""Places and weights of a quadrature over [0, 1]: exact to 1e-12 for an interval within half of its start of it."""
 
 
 def _trigamma(x: Array) -> Array:

@@ -41,8 +41,9 @@ def test_small_divergences_have_digits(step):
     b = a * np.float32(1 + step)
     with jax.enable_x64(True):
         wide = [np.asarray(x, np.float64) for x in (a, one, b, one)]
-        exact = jaxloss.gamma_kl(*wide, reduction="none")
-        slopes = jax.grad(lambda b: jaxloss.gamma_kl(wide[0], wide[1], b, wide[3], reduction="sum"))(wide[2])
+        exact = np.asarray(jaxloss.gamma_kl(*wide, reduction="none"))
+        fn = lambda b: jaxloss.gamma_kl(wide[0], wide[1], b, wide[3], reduction="sum")
+        slopes = np.asarray(jax.grad(fn)(wide[2]))
     found = jaxloss.gamma_kl(a, one, b, one, reduction="none")
     np.testing.assert_allclose(found, exact, rtol=2e-6)
     expected = exact * 2 / (wide[2] - wide[0])

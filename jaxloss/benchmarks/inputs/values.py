@@ -186,7 +186,7 @@ def values_of(argument: Argument, axes: Mapping[str, int]) -> Values:
         if bounds[2] in axes or (bounds[2].isdigit() and int(bounds[2]) > 1):
             least = 1 if "not the blank" in says else int(bounds[1])
             return below(least, axes[bounds[2]] if bounds[2] in axes else int(bounds[2]))
-    if re.search(r"labels|^a_t", name):
+    if re.search(r"labels|^a_t", name) and "floating" not in says:
         return below(0, axes["classes"])
     if re.match(r"log_(predictions|targets|probs)$", name) and argument.last == "K":
         return log_simplex

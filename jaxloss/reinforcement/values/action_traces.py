@@ -108,7 +108,7 @@ def retrace_loss(
         r_t: Rewards at times t, shape ``[..., T]``, floating or integer.
         discount_t: Discounts at times t, shape ``[..., T]``; 0 where an episode ends.
         q_t: Action values at times t, shape ``[..., T, A]``, floating.
-        a_t: Actions taken at times t, shape ``[..., T]``, integer as ``a_tm1``. The last one is not used.
+        a_t: Actions taken at times t, shape ``[..., T]``, integer in ``[0, A)``. The last one is not used.
         pi_t: Probabilities of all actions at times t under the policy that learns, shape ``[..., T, A]``, floating in
             [0, 1]. One outside gives NaN.
         mu_t: Probabilities of ``a_t`` under the policy that acted, shape ``[..., T]``; > 0, otherwise the loss is NaN.

@@ -38,9 +38,10 @@ def prototypical_loss(
 
     Args:
         queries: Embeddings to classify, shape ``[..., D]``, floating.
-        labels: Their classes, shape ``[...]``, integer; NaN out of range and for a class without support.
+        labels: Their classes, shape ``[...]``, integer in ``[0, num_classes)``; outside gives NaN, and so does a class
+            without support.
         support: Embeddings of the support set, shape ``[S, D]``, floating, the same for all queries.
-        support_labels: Their classes, shape ``[S]``, integer; NaN out of range.
+        support_labels: Their classes, shape ``[S]``, integer in ``[0, num_classes)``; outside gives NaN.
         num_classes: The number of classes C, an integer >= 1, static.
         support_weights: Numbers >= 0 in the class means, shape ``[S]``, such as 0 for padding: an example of weight 0
             is absent, even if it is NaN. None gives all examples equal weights.

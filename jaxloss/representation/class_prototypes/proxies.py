@@ -56,7 +56,7 @@ def proxy_nca_loss(
 
     Args:
         embeddings: Shape ``[..., D]``, floating; need not be normalised, a zero vector is orthogonal to all proxies.
-        labels: Index of the class, shape ``[...]``, integer; NaN out of range.
+        labels: Index of the class, shape ``[...]``, integer in ``[0, C)``; outside gives NaN.
         proxies: One vector per class, shape ``[C, D]``, floating; need not be normalised.
         temperature: :math:`\tau` > 0; 1 in the paper of Proxy-NCA, 1/9 in that of ProxyNCA++.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`.
@@ -115,7 +115,7 @@ def proxy_anchor_loss(
 
     Args:
         embeddings: Shape ``[..., N, D]``, floating; need not be normalised, a zero vector is orthogonal to all proxies.
-        labels: Index of the class, shape ``[..., N]``, integer; NaN out of range.
+        labels: Index of the class, shape ``[..., N]``, integer in ``[0, C)``; outside gives NaN.
         proxies: One vector per class, shape ``[C, D]``, floating; need not be normalised.
         margin: :math:`m`, a cosine, in [0, 1].
         scale: Factor :math:`\alpha` of the cosines, the inverse of a temperature; > 0.
