@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.mesh import varying_axes
 from jaxloss._floor.notes import take_note
-from jaxloss._floor.reduction import plain_mean, pool_mass, promote, weighted_mean
+from jaxloss._floor.reduction import blank, plain_mean, pool_mass, promote, weighted_mean
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "over",
     "own_diagonal",
     "own_rows",
+    "pools_of_rows",
     "require_whole",
     "summed",
     "whole_pool",
@@ -169,6 +170,23 @@ def mass_over(
     """`pool_mass` of the ``entries`` ``[..., N]`` that are here, and which pools have any entry on any device."""
     mass, present = pool_mass(where, weights, entries)
     return mass, None if present is None else anywhere(axis_name, present)
+
+
+def pools_of_rows(
+    axis_name: AxisName | None, where: ArrayLike | None, weights: ArrayLike | None, axes: str, **arrays: Any
+) -> tuple[Array, Array | None, Array | None]:
+    """One array ``[..., N, D]``, checked and blanked, the mass of its rows and which pools of them have any.
+
+    ``axes`` names the last two. A pool of one row behind batch axes is refused, and so is a part of a pool.
+    """
+    ((name, array),) = zip(arrays, checks.floating(**arrays), strict=True)
+    checks.with_pool(axes, **{name: array})
+    checks.with_axes(axes.split()[-1], allow_empty=False, **{name: array})
+    (array,) = blank(where, array, event_ndim=1)
+    entries = array[..., 0]
+    require_whole(axis_name, entries.shape, array)
+    mass, present = mass_over(axis_name, where, weights, entries)
+    return array, mass, present if entries.shape[-1] else jnp.zeros(entries.shape[:-1], bool)
 
 
 def mean_over(axis_name: AxisName | None, values: Array, mass: Array | None, axis: int = -1) -> Array:

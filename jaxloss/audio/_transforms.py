@@ -8,7 +8,7 @@ import numpy as np
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.typing import Array, Scalar
 
-__all__ = ["both_powers", "checked_resolutions"]
+__all__ = ["at_unit_loudness", "checked_resolutions", "power"]
 
 
 def checked_resolutions(
@@ -32,20 +32,17 @@ def checked_resolutions(
     return list(zip(fft_sizes, hop_sizes, window_lengths, strict=True))
 
 
-def both_powers(
-    predictions: Array, targets: Array, resolution: tuple[int, int, int], epsilon: Scalar
-) -> tuple[Array, Array]:
-    """Squared magnitudes plus ``epsilon`` of both waveforms ``[2, ..., frames, bins]``, over the squares of scales.
+def at_unit_loudness(predictions: Array, targets: Array, epsilon: Scalar) -> tuple[Array, Array, Array]:
+    """Both waveforms ``[2, ..., T]`` over their scales, ``epsilon`` over the squares of these, and the scales.
 
     The scales ``[2, ..., 1]`` are the loudness of each, at least 1: the squares of a loud waveform would overflow.
     """
     both = jnp.stack([predictions, targets])
     loudness = jnp.maximum(numerics.scale_of(both), 1)
-    guard = jnp.maximum(epsilon / jnp.square(loudness), 1e-30)
-    return _power(both / loudness, *resolution) + guard[..., None], loudness
+    return both / loudness, jnp.maximum(epsilon / jnp.square(loudness), 1e-30)[..., None], loudness
 
 
-def _power(signal: Array, fft_size: int, hop_size: int, window_length: int) -> Array:
+def power(signal: Array, fft_size: int, hop_size: int, window_length: int) -> Array:
     """Squared magnitudes ``[..., frames, bins]``. Only the samples under the window are gathered."""
     ends = [(0, 0)] * (signal.ndim - 1) + [(fft_size // 2, fft_size // 2)]
     padded = jnp.pad(signal, ends, mode="reflect")

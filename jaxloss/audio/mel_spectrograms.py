@@ -10,7 +10,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.products import precision
 from jaxloss._floor.reduction import blank, plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.audio._transforms import both_powers, checked_resolutions
+from jaxloss.audio._transforms import at_unit_loudness, checked_resolutions, power
 
 __all__ = ["mel_spectrogram_loss"]
 
@@ -76,8 +76,8 @@ def mel_spectrogram_loss(
     checks.has_shape((filters.shape[0], fft_size // 2 + 1), "one row of fft_size // 2 + 1 per filter", filters=filters)
     epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
     filters = jax.lax.stop_gradient(filters.astype(predictions.dtype))
-    power, loudness = both_powers(predictions, targets, resolution, epsilon)
-    mel = jnp.einsum("...f,mf->...m", jnp.sqrt(power), filters, precision=precision())
+    both, guard, loudness = at_unit_loudness(predictions, targets, epsilon)
+    mel = jnp.einsum("...f,mf->...m", jnp.sqrt(power(both, *resolution) + guard), filters, precision=precision())
     silent = mel == 0  # a filter of zeros
     log_mel = jnp.log(jnp.where(silent, jnp.ones((), mel.dtype), mel))
     log_louder = jnp.log(loudness[0] / loudness[1])[..., None]

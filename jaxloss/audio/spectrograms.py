@@ -10,7 +10,7 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.audio._transforms import both_powers, checked_resolutions
+from jaxloss.audio._transforms import at_unit_loudness, checked_resolutions, power
 
 __all__ = ["multi_resolution_stft_loss"]
 
@@ -90,19 +90,18 @@ def multi_resolution_stft_loss(
             ("linear_weight", linear_weight),
         )
     ]
-    distances = [
-        _distance(*both_powers(predictions, targets, resolution, epsilon), factors) for resolution in resolutions
-    ]
+    both, guard, loudness = at_unit_loudness(predictions, targets, epsilon)
+    distances = [_distance(power(both, *resolution) + guard, loudness, factors) for resolution in resolutions]
     return reduce(sum(distances[1:], distances[0]) / len(distances), where=where, weights=weights, reduction=reduction)
 
 
-def _distance(power: Array, loudness: Array, factors: Sequence[Scalar]) -> Array:
-    """The weighted sum of the three distances of one resolution, from scaled power ``[2, ..., frames, bins]``.
+def _distance(powers: Array, loudness: Array, factors: Sequence[Scalar]) -> Array:
+    """The weighted sum of the three distances of one resolution, from scaled powers ``[2, ..., frames, bins]``.
 
     Only the ratio of the two scales is multiplied back. It is 1 for equal waveforms, and these cancel exactly, also
     where the compiler rounds a product and a difference once.
     """
-    predicted, target = jnp.reshape(power, (*power.shape[:-2], power.shape[-2] * power.shape[-1]))
+    predicted, target = jnp.reshape(powers, (*powers.shape[:-2], powers.shape[-2] * powers.shape[-1]))
     louder = loudness[0] / loudness[1]
     magnitudes = jnp.sqrt(target)
     apart = magnitudes - louder * jnp.sqrt(predicted)

@@ -13,28 +13,12 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths.entropies import entropy_term
 from jaxloss._floor.maths.moments import greatest
 from jaxloss._floor.maths.softmax.terms import is_zero
-from jaxloss._floor.reduction import blank, hide, reduce
-from jaxloss._floor.spread import mass_over, mean_over, require_whole
+from jaxloss._floor.reduction import hide, reduce
+from jaxloss._floor.spread import mean_over, pools_of_rows
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.penalties.entropies import entropy
 
 __all__ = ["information_maximization_loss", "jensen_shannon_divergence_of_views"]
-
-
-def _pools(
-    axis_name: AxisName | None, where: ArrayLike | None, weights: ArrayLike | None, pool: str, logits: ArrayLike
-) -> tuple[Array, Array | None, Array | None]:
-    """Logits ``[..., N, K]``, the mass of every row and which pools have any."""
-    (logits,) = checks.floating(logits=logits)
-    checks.with_pool(f"{pool} classes", logits=logits)
-    checks.with_axes("classes", logits=logits)
-    (logits,) = blank(where, logits, event_ndim=1)
-    entries = logits[..., 0]
-    require_whole(axis_name, entries.shape, logits)
-    mass, present = mass_over(axis_name, where, weights, entries)
-    if not entries.shape[-1]:
-        present = jnp.zeros(entries.shape[:-1], bool)
-    return logits, mass, present
 
 
 def _mean_divergence(axis_name: AxisName | None, logits: Array, mass: Array | None) -> Array:
@@ -103,7 +87,7 @@ def jensen_shannon_divergence_of_views(
         https://arxiv.org/abs/1912.02781
         Lin (1991), Divergence Measures Based on the Shannon Entropy. https://doi.org/10.1109/18.61115
     """
-    logits, mass, present = _pools(axis_name, where, weights, "views", logits)
+    logits, mass, present = pools_of_rows(axis_name, where, weights, "views classes", logits=logits)
     return reduce(_mean_divergence(axis_name, logits, mass), where=present, reduction=reduction)
 
 
@@ -151,7 +135,7 @@ def information_maximization_loss(
         Liang, Hu and Feng (2020), Do We Really Need to Access the Source Data? Source Hypothesis Transfer for
         Unsupervised Domain Adaptation. https://arxiv.org/abs/2002.08546
     """
-    logits, mass, present = _pools(axis_name, where, weights, "examples", logits)
+    logits, mass, present = pools_of_rows(axis_name, where, weights, "examples classes", logits=logits)
     factor = checks.scalar("diversity_weight", diversity_weight, logits.dtype, at_least=0)
     values = -factor * _mean_divergence(axis_name, logits, mass)
     if not is_zero(1 - factor):

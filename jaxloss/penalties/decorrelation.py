@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
 from jaxloss._floor.maths.moments import deviations, off_diagonal, second_moments, shares
-from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.spread import mass_over, require_whole
+from jaxloss._floor.reduction import reduce
+from jaxloss._floor.spread import pools_of_rows
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = ["decov_penalty"]
@@ -56,15 +55,7 @@ def decov_penalty(
         Cogswell et al. (2016), Reducing Overfitting in Deep Networks by Decorrelating Representations.
         https://arxiv.org/abs/1511.06068
     """
-    (activations,) = checks.floating(activations=activations)
-    checks.with_pool("examples units", activations=activations)
-    checks.with_axes("units", activations=activations)
-    (activations,) = blank(where, activations, event_ndim=1)
-    entries = activations[..., 0]
-    require_whole(axis_name, entries.shape, activations)
-    mass, present = mass_over(axis_name, where, weights, entries)
-    if not entries.shape[-1]:
-        present = jnp.zeros(entries.shape[:-1], bool)
+    activations, mass, present = pools_of_rows(axis_name, where, weights, "examples units", activations=activations)
     centred = deviations(axis_name, jnp.swapaxes(activations, -1, -2), mass)
-    covariance = second_moments(axis_name, centred, centred, shares(axis_name, mass, entries))
+    covariance = second_moments(axis_name, centred, centred, shares(axis_name, mass, activations[..., 0]))
     return reduce(0.5 * off_diagonal(covariance), where=present, reduction=reduction)

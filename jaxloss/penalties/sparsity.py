@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import blank, reduce
-from jaxloss._floor.spread import mass_over, mean_over, require_whole
+from jaxloss._floor.spread import mean_over, pools_of_rows
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = ["flops_penalty", "hoyer_penalty"]
@@ -57,15 +57,7 @@ def flops_penalty(
         Formal, Piwowarski and Clinchant (2021), SPLADE: Sparse Lexical and Expansion Model for First Stage Ranking.
         https://arxiv.org/abs/2107.05720
     """
-    (activations,) = checks.floating(activations=activations)
-    checks.with_pool("vectors entries", activations=activations)
-    checks.with_axes("entries", activations=activations)
-    (activations,) = blank(where, activations, event_ndim=1)
-    entries = activations[..., 0]
-    require_whole(axis_name, entries.shape, activations)
-    mass, present = mass_over(axis_name, where, weights, entries)
-    if not entries.shape[-1]:
-        present = jnp.zeros(entries.shape[:-1], bool)
+    activations, mass, present = pools_of_rows(axis_name, where, weights, "vectors entries", activations=activations)
     sizes = jnp.swapaxes(numerics.magnitude(activations), -1, -2)
     mass = None if mass is None else jnp.broadcast_to(mass[..., None, :], sizes.shape)
     values = jnp.sum(jnp.square(mean_over(axis_name, sizes, mass)), axis=-1)

@@ -34,7 +34,6 @@ IDEAS = {
     "esrgan",
     "fitnets",
     "focal calibration",
-    "hifigan",
     "in defense",
     "minillm",
     "r3gan",
