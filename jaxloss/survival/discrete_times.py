@@ -117,7 +117,8 @@ def survival_pmf_nll(
 
     For an observed event this is the softmax cross-entropy with its interval; for a censored subject, minus the
     logarithm of all later intervals together. The last interval is open: it stands for an event behind the horizon or
-    none. pycox appends it with a score of 0: ``jnp.pad(logits, [(0, 0), (0, 1)])``. DeepHit adds a ranking loss.
+    none. pycox appends it with a score of 0: ``jnp.pad(logits, [(0, 0), (0, 1)])``. DeepHit adds
+    `jaxloss.deephit_ranking_loss`.
 
     Args:
         logits: Scores of the intervals, shape ``[..., K]``, floating; -inf for an interval that is impossible.

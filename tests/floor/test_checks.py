@@ -151,7 +151,7 @@ MESSAGES = {
     "time first": (
         lambda: jaxloss.returns.generalized_advantage_estimation(*jnp.ones((2, 5, 2)), jnp.ones((6, 2))),
         ValueError,
-        "values must have shape (5, 3) (one state more than rewards; time is the last axis: jnp.moveaxis(x, 0, -1))",
+        "values must have shape (5, 3) (one state more than rewards; time is the last axis, or the first with time_major=True)",
     ),
     "labels of one class": (
         lambda: jaxloss.softmax_cross_entropy_with_integer_labels(jnp.ones((4, 1)), jnp.ones((4, 1), jnp.int32)),

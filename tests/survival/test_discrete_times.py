@@ -98,3 +98,48 @@ def test_one_curve_for_all_becomes_that_of_kaplan_and_meier(fn, survival) -> Non
         return jax.lax.fori_loop(0, 40, body, (z, optimizer.init(z)))[0]
 
     np.testing.assert_allclose(survival(train(jnp.zeros(size)))[:4], kaplan_meier, atol=2e-3)
+
+
+def test_the_ranking_loss_is_that_of_pycox_over_comparable_pairs():
+    """The formula of its code: the mean over all pairs, which ours divides by the number of comparable ones."""
+    pmf = jax.nn.softmax(jnp.asarray(LOGITS, jnp.float32), -1)
+    cumulative = np.cumsum(pmf, axis=-1)
+    at_own = cumulative[np.arange(7), INTERVALS]
+    gaps = at_own[:, None] - cumulative[:, INTERVALS].T
+    later = INTERVALS[None] > INTERVALS[:, None]
+    comparable = EVENTS[:, None] & (later | ((INTERVALS[None] == INTERVALS[:, None]) & ~EVENTS[None]))
+    theirs = np.mean(comparable * np.exp(-gaps / 0.2))
+    ours = jaxloss.deephit_ranking_loss(LOGITS.astype(np.float32), INTERVALS, EVENTS, sigma=0.2)
+    np.testing.assert_allclose(ours * np.mean(comparable), theirs, rtol=1e-5)
+
+
+def test_the_ranking_loss_raises_the_concordance():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 3)).astype(np.float32)
+    times = np.clip((3 - 2 * features[:, 0] + rng.normal(size=60)).astype(int), 0, 5)
+    events = rng.uniform(size=60) < 0.8
+
+    def concordance(kernel):
+        risk = np.cumsum(jax.nn.softmax(features @ kernel, -1), -1)
+        right = [
+            risk[i, times[i]] > risk[j, times[i]]
+            for i in range(60)
+            for j in range(60)
+            if events[i] and times[i] < times[j]
+        ]
+        return np.mean(right)
+
+    kernel = jnp.zeros((3, 6))
+    step = jax.jit(jax.grad(lambda w: jaxloss.deephit_ranking_loss(features @ w, times, events, sigma=0.5)))
+    for _ in range(100):
+        kernel = kernel - 0.5 * step(kernel)
+    assert concordance(kernel) > 0.85
+
+
+def test_chunks_of_the_ranking_loss_change_no_number():
+    logits = LOGITS.astype(np.float32)
+    fn = lambda size: jax.value_and_grad(lambda z: jaxloss.deephit_ranking_loss(z, INTERVALS, EVENTS, chunk_size=size))(
+        logits
+    )
+    np.testing.assert_allclose(fn(3)[0], fn(None)[0], rtol=1e-6)
+    np.testing.assert_allclose(fn(3)[1], fn(None)[1], rtol=1e-5, atol=1e-6)
