@@ -94,7 +94,7 @@ def dirichlet_kl(
         0.1931
 
     Reference:
-        Penny (2001), Kullback-Liebler Divergences of Normal, Gamma, Dirichlet and Wishart Densities.
+        Penny (2001), KL-Divergences of Normal, Gamma, Dirichlet and Wishart Densities.
         https://www.fil.ion.ucl.ac.uk/~wpenny/publications/densities.ps
     """
     p, q = checks.floating(concentrations_p=concentrations_p, concentrations_q=concentrations_q)
@@ -149,7 +149,7 @@ def gamma_kl(
         Array(0.30685282, dtype=float32)
 
     Reference:
-        Penny (2001), Kullback-Liebler Divergences of Normal, Gamma, Dirichlet and Wishart Densities.
+        Penny (2001), KL-Divergences of Normal, Gamma, Dirichlet and Wishart Densities.
         https://www.fil.ion.ucl.ac.uk/~wpenny/publications/densities.ps
     """
     inputs = {

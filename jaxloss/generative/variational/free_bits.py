@@ -26,7 +26,8 @@ def free_bits_loss(
     .. math:: \ell = \sum_j \max(\mathrm{KL}_j, \lambda)
 
     A group below the floor has no gradient, a group above it its full gradient, a group at the floor half of
-    it. The caller chooses the groups: one per latent, or a single one, ``kl[..., None]``, for the floor of Dreamer.
+    it. The caller chooses the groups: one per latent, or a single one, ``kl[..., None]``, for the floor of Dreamer,
+    whose balanced divergence of categorical latents is `jaxloss.balanced_categorical_kl`.
 
     Args:
         kl_divergences: The divergence of each group in nats, the groups last, shape ``[..., J]``, floating.
