@@ -34,7 +34,7 @@ def mel_spectrogram_loss(
               S = \sqrt{|\mathrm{STFT}(s)|^2 + \epsilon}
 
     The filters :math:`A` are an argument, so that any scale of frequencies will do. The transform is that of
-    `jaxloss.multi_resolution_stft_loss`. HiFi-GAN cuts mel magnitudes at 1e-5, below which there is no gradient; here
+    `jaxloss.multi_resolution_stft_loss`. HiFi-GAN cuts mel magnitudes at 1e-5 and has no gradient below; here
     ``epsilon`` keeps them above 0, and a silent prediction learns.
 
     Args:

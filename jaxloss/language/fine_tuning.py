@@ -58,7 +58,7 @@ def dynamic_fine_tuning_loss(
     value_checks.ensure_labels(labels, logits.shape[-1])
     inside = jnp.clip(labels, 0, logits.shape[-1] - 1)
     surprise = label_terms(logits, inside, keep)[0]
-    # An impossible token has no weight, however large its surprise.
+    # The weight of an impossible token is 0, and 0 times its infinite surprise would be NaN.
     finite = jnp.where(jnp.isposinf(surprise), jnp.zeros((), surprise.dtype), surprise)
     values = jax.lax.stop_gradient(jnp.exp(-surprise)) * finite
     return reduce(numerics.poison(values, inside == labels), where=where, weights=weights, reduction=reduction)

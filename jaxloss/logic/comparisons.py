@@ -46,8 +46,8 @@ class Comparisons(NamedTuple):
     ``exists(penalties)``         :math:`\prod_i p_i`
     ============================  =================================================
 
-    Here 0 is true, and there is no upper bound: unlike the truth values of `Logic`, a penalty says by how much a
-    comparison fails, in units of its operands. There is no negation: push it inwards, "not a <= b" being
+    Here 0 is true, and penalties have no upper bound: unlike the truth values of `Logic`, a penalty says by how much a
+    comparison fails, in units of its operands. Negation is not offered: push it inwards, "not a <= b" being
     ``less(b, a)``, and "if p then q" the disjunction of "not p" and q. The conjunction counts a formula twice that it
     has twice. Where both parts of a disjunction fail, each pulls as much as the other one fails; where one part holds,
     nothing does. :math:`\xi` has no slope: ``less`` and ``not_equal`` never train two equal numbers apart. Ask for a

@@ -52,7 +52,7 @@ def demographic_parity_penalty(
 
     Raises:
         TypeError: If ``predictions`` are not floating or ``groups`` not integer.
-        ValueError: If the shapes differ, there is no batch axis, or ``num_groups`` is not positive; or if every pool
+        ValueError: If the shapes differ, the batch axis is missing, or ``num_groups`` is not positive; or if every pool
             has one entry, as in ``[N, 1]``.
 
     Example:
@@ -123,7 +123,8 @@ def attribute_covariance_penalty(
 
     Raises:
         TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, or there is no batch axis; or if every pool has one entry, as in ``[N, 1]``.
+        ValueError: If the shapes differ, or the batch axis is missing; or if every pool has one entry, as in
+            ``[N, 1]``.
 
     Example:
         >>> jaxloss.attribute_covariance_penalty(jnp.array([2.0, 0.0, 0.0, -2.0]), jnp.array([1, 1, 0, 0]))

@@ -38,8 +38,8 @@ def matryoshka_loss(
 
     Raises:
         TypeError: If an embedding is not floating.
-        ValueError: If there is no embedding or no size, a size is not an integer in [1, D], or there are not as many
-            weights as sizes.
+        ValueError: If embeddings or sizes are missing, a size is not an integer in [1, D], or the numbers of weights
+            and sizes differ.
 
     Example:
         >>> queries, keys = jnp.array([[1.0, 0.0], [1.0, 2.0]]), jnp.array([[1.0, 0.0], [1.0, 2.0]])

@@ -25,7 +25,7 @@ def _later(x: Array) -> Array:
 
 
 def _risks_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    """From what comes before and after, for a risk near 1 is no difference from 1."""
+    """From the sums before and after each interval: one minus a risk near 1 would lose its digits."""
     (logits,), (logits_dot,) = primals, tangents
     probs, risks = jax.nn.softmax(logits, axis=-1), _risks(logits)
     moved = probs * logits_dot

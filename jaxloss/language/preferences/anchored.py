@@ -132,7 +132,7 @@ def bco_pair_loss(
         where, weights, reduction: See `jaxloss.reduce`.
 
     Returns:
-        A scalar >= 0, in nats; 2 log 2 if policy and reference agree and there is no shift; it keeps full relative
+        A scalar >= 0, in nats; 2 log 2 if policy and reference agree and the shift is 0; it keeps full relative
         accuracy for small values.
 
     Raises:
