@@ -56,8 +56,8 @@ from jaxloss import (
     typing,
     vision,
 )
-from jaxloss._floor.own_losses import elementwise as elementwise
-from jaxloss._floor.own_losses import per_example as per_example
+from jaxloss._floor.means.own_losses import elementwise as elementwise
+from jaxloss._floor.means.own_losses import per_example as per_example
 from jaxloss._floor.reduction import blank as blank
 from jaxloss._floor.reduction import reduce as reduce
 from jaxloss._floor.value_checks import checked as checked

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks, reducers
+from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.scales import (
     at_unit_scale,
@@ -18,7 +18,8 @@ from jaxloss._floor.maths.scales import (
     size_and_shrink,
     unit_power,
 )
-from jaxloss._floor.notes import notes_are_taken, take_note
+from jaxloss._floor.means import reducers
+from jaxloss._floor.means.notes import notes_are_taken, take_note
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = [

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.means.notes import take_note
 from jaxloss._floor.mesh import varying_axes
-from jaxloss._floor.notes import take_note
 from jaxloss._floor.reduction import blank, plain_mean, pool_mass, promote, weighted_mean
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 

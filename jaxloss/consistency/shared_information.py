@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.entropies import entropy_term
-from jaxloss._floor.maths.moments import greatest
+from jaxloss._floor.maths.rows.moments import greatest
 from jaxloss._floor.maths.softmax.terms import is_zero
 from jaxloss._floor.reduction import hide, reduce
 from jaxloss._floor.spread import mean_over, pools_of_rows

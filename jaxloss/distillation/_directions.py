@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor.maths.directions import half_squared_chord
+from jaxloss._floor.maths.rows.directions import half_squared_chord
 from jaxloss._floor.typing import Array
 
 __all__ = ["squared_chord"]

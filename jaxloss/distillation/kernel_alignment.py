@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.moments import deviations
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.moments import deviations
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.reduction import blank, reduce, relative_mass
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction

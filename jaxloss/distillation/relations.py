@@ -16,7 +16,7 @@ from jaxloss._floor import checks
 from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.errors import huber
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.reduction import hide, reduce, weighted_mean
 from jaxloss._floor.spread import mean_over, over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.log_ratios import gap
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.reduction import blank, divide_sums, pool_mass, reduce
 from jaxloss._floor.spread import anywhere, columns, mean_over, own_diagonal, require_whole, summed
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor.maths.moments import deviations, off_diagonal, second_moments, shares
+from jaxloss._floor.maths.rows.moments import deviations, off_diagonal, second_moments, shares
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.spread import pools_of_rows
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction

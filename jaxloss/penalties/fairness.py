@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.moments import deviations, shares
+from jaxloss._floor.maths.rows.moments import deviations, shares
 from jaxloss._floor.reduction import blank, hide, reduce
 from jaxloss._floor.spread import mass_over, mean_over, require_whole, summed
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.moments import deviations
 from jaxloss._floor.maths.numerics import binary_scale_of, difference, divide, magnitude, norm
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.moments import deviations
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.reduction import blank, pool_mean, pool_sum, reduce, relative_mass
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.pose._alignment import nearest_rotation

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.directions import half_squared_chord
 from jaxloss._floor.maths.numerics import difference, norm, quotient
+from jaxloss._floor.maths.rows.directions import half_squared_chord
 from jaxloss._floor.reduction import blank, hide, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 

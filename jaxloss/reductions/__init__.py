@@ -19,10 +19,10 @@ that holds an array, such as the groups of `worst_group` or an annealed temperat
 Python raises a TypeError. Build it inside the compiled function.
 """
 
-from jaxloss._floor.terms import Term as Term
-from jaxloss._floor.terms import merge as merge
-from jaxloss._floor.terms import summarize as summarize
-from jaxloss._floor.terms import term as term
+from jaxloss._floor.means.terms import Term as Term
+from jaxloss._floor.means.terms import merge as merge
+from jaxloss._floor.means.terms import summarize as summarize
+from jaxloss._floor.means.terms import term as term
 from jaxloss.reductions import means, robust, sequences
 from jaxloss.reductions.means import *
 from jaxloss.reductions.robust import *

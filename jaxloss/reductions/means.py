@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.reducers import reducer
+from jaxloss._floor.means.reducers import reducer
 from jaxloss._floor.reduction import weighted_mean
 from jaxloss._floor.typing import Array, AxisName, Scalar
 

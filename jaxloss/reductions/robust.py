@@ -5,10 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import by_loss, checks
+from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.scales import at_unit_scale
-from jaxloss._floor.reducers import reducer
+from jaxloss._floor.means import by_loss
+from jaxloss._floor.means.reducers import reducer
 from jaxloss._floor.reduction import weighted_mean
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 from jaxloss.reductions._ranges import within

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.reducers import reducer
+from jaxloss._floor.means.reducers import reducer
 from jaxloss._floor.reduction import weighted_mean
 from jaxloss._floor.typing import Array, AxisName, Scalar
 from jaxloss.reductions._ranges import within

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.directions import half_squared_chord
+from jaxloss._floor.maths.rows.directions import half_squared_chord
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, promote, reduce
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction

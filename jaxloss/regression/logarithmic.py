@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.logarithms import log1p_near
 from jaxloss._floor.maths.numerics import poison
+from jaxloss._floor.means.squares import pool_root_mean_square
 from jaxloss._floor.reduction import blank, pool_mass, reduce
 from jaxloss._floor.spread import whole_pool
-from jaxloss._floor.squares import pool_root_mean_square
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = ["mean_squared_log_error", "root_mean_squared_log_error"]

@@ -6,9 +6,9 @@ import operator
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import difference, magnitude
+from jaxloss._floor.means.squares import pool_root_mean_square
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, promote, reduce
 from jaxloss._floor.spread import whole_pool
-from jaxloss._floor.squares import pool_root_mean_square
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.regression._units import in_units_of
 

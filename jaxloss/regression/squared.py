@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import difference
+from jaxloss._floor.means.squares import pool_root_mean_square, reduce_squared_differences
 from jaxloss._floor.reduction import blank, pool_mass, reduce
 from jaxloss._floor.spread import whole_pool
-from jaxloss._floor.squares import pool_root_mean_square, reduce_squared_differences
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 
 __all__ = ["half_squared_error", "root_mean_squared_error", "squared_error"]

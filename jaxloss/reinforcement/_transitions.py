@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.recursions import linear_recursion
+from jaxloss._floor.maths.rows.recursions import linear_recursion
 from jaxloss._floor.reduction import hide, pool_mass, pool_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.chunks import by_rows, chunk_rows
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.reduction import hide, promote, times_weights
 from jaxloss._floor.spread import columns, first_row, require_whole
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction

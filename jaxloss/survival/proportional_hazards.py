@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.recursions import linear_recursion, running_max
+from jaxloss._floor.maths.rows.recursions import linear_recursion, running_max
 from jaxloss._floor.reduction import blank, divide_sums, hide, pool_mass, reduce
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction

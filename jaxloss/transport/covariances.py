@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import binary_scale_of, difference, divide
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.transport._polar import orthogonal_factor

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.reduction import plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.transport._samples import Samples, centre, two_samples

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxloss._floor.maths import directions
-from jaxloss._floor.maths.directions import half_squared_chord
+from jaxloss._floor.maths.rows import directions
+from jaxloss._floor.maths.rows.directions import half_squared_chord
 from jaxloss.inspect.programs import defaults
 from tests.support import assert_trees_close
 

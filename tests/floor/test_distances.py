@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxloss._floor.maths import distances
-from jaxloss._floor.maths.distances import euclidean_distance
+from jaxloss._floor.maths.rows import distances
+from jaxloss._floor.maths.rows.distances import euclidean_distance
 
 WAYS = {"scaled": distances._scaled, "by need": distances._scaled_by_need}
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, PartitionSpec
 
-from jaxloss._floor.maths import recursions
-from jaxloss._floor.maths.recursions import linear_recursion, running_max
+from jaxloss._floor.maths.rows import recursions
+from jaxloss._floor.maths.rows.recursions import linear_recursion, running_max
 from tests.support import assert_trees_close
 
 BOTH_WAYS = pytest.mark.parametrize("reverse", [False, True], ids=["forwards", "backwards"])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import jaxloss
-from jaxloss._floor import reduction, squares
+from jaxloss._floor import reduction
+from jaxloss._floor.means import squares
 
 
 def test_counts_beyond_the_integers_of_float32() -> None:

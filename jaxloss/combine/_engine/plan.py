@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor.notes import taking_notes
+from jaxloss._floor.means.notes import taking_notes
 from jaxloss._floor.spread import Split, current_split
 from jaxloss._floor.typing import Array
 from jaxloss.combine._engine.averaged import require_no_average

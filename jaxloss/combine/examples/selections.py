@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxloss._floor import by_loss, checks
+from jaxloss._floor import checks
+from jaxloss._floor.means import by_loss
 from jaxloss._floor.typing import Array, Scalar
 from jaxloss.combine.structure._observe import Factor, each, keep, setting
 from jaxloss.combine.structure.terms import Terms, known_names

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor.notes import taking_notes
+from jaxloss._floor.means.notes import taking_notes
 from jaxloss._floor.typing import Array
 from jaxloss.combine.structure.terms import term_of
 from jaxloss.reductions import Term

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss import reductions
-from jaxloss._floor.notes import note_of, taking_notes
+from jaxloss._floor.means.notes import note_of, taking_notes
 from jaxloss._floor.reduction import promote
 from jaxloss._floor.spread import Split, current_split
 from jaxloss._floor.typing import Array

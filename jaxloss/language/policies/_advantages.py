@@ -6,8 +6,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.means.squares import pool_root_mean_square
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean
-from jaxloss._floor.squares import pool_root_mean_square
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
 __all__ = [

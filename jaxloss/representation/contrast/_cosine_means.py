@@ -18,8 +18,8 @@ from jax.custom_derivatives import SymbolicZero
 
 from jaxloss._floor import checks
 from jaxloss._floor.chunks import fold_rows
+from jaxloss._floor.means.notes import notes_are_taken
 from jaxloss._floor.mesh import vary_over, varying_axes
-from jaxloss._floor.notes import notes_are_taken
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.representation._groups import present

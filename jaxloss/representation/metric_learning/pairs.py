@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.distances import euclidean_distance
+from jaxloss._floor.maths.rows.distances import euclidean_distance
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.regression.correlations import cosine_distance

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.distances import euclidean_distance, vector_distance
+from jaxloss._floor.maths.rows.distances import euclidean_distance, vector_distance
 from jaxloss._floor.reduction import promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.directions import half_squared_chord
+from jaxloss._floor.maths.rows.directions import half_squared_chord
 from jaxloss._floor.maths.scales import at_unit_scale
 from jaxloss._floor.reduction import hide, pool_mass, reduce
 from jaxloss._floor.spread import over, whole_pool

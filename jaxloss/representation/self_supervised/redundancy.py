@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.moments import deviations, greatest, off_diagonal, second_moments, shares
+from jaxloss._floor.maths.rows.moments import deviations, greatest, off_diagonal, second_moments, shares
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.spread import mass_over, require_whole, summed, whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.maths.softmax.terms import below_peak
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.spread import over, require_whole, summed

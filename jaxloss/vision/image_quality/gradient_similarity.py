@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import difference, divide, norm, quotient, scale_of
+from jaxloss._floor.means.squares import pool_root_mean_square
 from jaxloss._floor.reduction import plain_mean, reduce
-from jaxloss._floor.squares import pool_root_mean_square
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision import _images
 from jaxloss.vision._pools import flat

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.memberships import shares_by_logits, shares_by_probs, sums_by_logits, sums_by_probs
 from jaxloss._floor.maths.numerics import divide
+from jaxloss._floor.maths.rows.memberships import shares_by_logits, shares_by_probs, sums_by_logits, sums_by_probs
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.reduction import hide
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Scalar

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide, norm, poison, positive_part
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.reduction import blank, hide, reduce, relative_mass
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

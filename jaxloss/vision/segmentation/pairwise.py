@@ -8,7 +8,7 @@ from jax.core import max_dim
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.maths.sigmoids import negative_log_sigmoids, sigmoid_sides
 from jaxloss._floor.reduction import blank, divide_sums, hide, promote
 from jaxloss._floor.typing import Array, ArrayLike, Scalar

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.maths.scales import at_unit_scale
 from jaxloss._floor.reduction import hide
 from jaxloss._floor.spread import mean_over, summed

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.maths.scales import size_and_shrink, square_shrink
-from jaxloss._floor.notes import notes_are_taken, take_note
+from jaxloss._floor.means.notes import notes_are_taken, take_note
 from jaxloss._floor.reduction import plain_mean, pool_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 

@@ -1,0 +1,1 @@
+"""What is computed of whole rows: lengths, angles, shared memberships, products, recursions. Private."""

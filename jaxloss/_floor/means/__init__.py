@@ -1,0 +1,1 @@
+"""Means of losses: what a reduction can be, what it reduced, means of squares and of sorted losses. Private."""
