@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.rows.products import precision
+from jaxloss._floor.maths.rows.quantiles import mean_over_quantiles
 from jaxloss._floor.reduction import plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.transport._samples import Samples, centre, two_samples
@@ -19,29 +20,9 @@ __all__ = ["random_directions", "sliced_wasserstein_loss", "wasserstein_1d_loss"
 
 def _transported(samples: Samples, p: Scalar, uniform: bool) -> Array:
     """``W_p ** p`` of points ``[..., N]`` and ``[..., M]`` with shares of these shapes."""
-    x, y, a, b = samples
+    x, y, *shares = samples
     cost = lambda gap: numerics.power(numerics.magnitude(gap), p)
-    if uniform and x.shape[-1] == y.shape[-1]:
-        return plain_mean(cost(jnp.sort(x, axis=-1) - jnp.sort(y, axis=-1)), -1)
-    (x, below), (y, under) = _quantiles(x, a), _quantiles(y, b)
-    levels = jnp.sort(jnp.concatenate([below, under], axis=-1), axis=-1)
-    widths = jnp.diff(levels, axis=-1, prepend=jnp.zeros((*levels.shape[:-1], 1), levels.dtype))
-    return jnp.sum(widths * cost(_at(x, below, levels) - _at(y, under, levels)), axis=-1)
-
-
-def _quantiles(points: Array, shares: Array) -> tuple[Array, Array]:
-    """The points in order and the share of the mass up to each, which ends with exactly 1."""
-    order = jnp.argsort(jax.lax.stop_gradient(points), axis=-1)
-    points, shares = (jnp.take_along_axis(x, order, axis=-1) for x in (points, shares))
-    below = jnp.cumsum(shares, axis=-1)
-    return points, numerics.divide(below, jnp.broadcast_to(below[..., -1:], below.shape))
-
-
-def _at(points: Array, below: Array, levels: Array) -> Array:
-    """The quantiles of sorted points at some levels."""
-    search = jnp.vectorize(jnp.searchsorted, signature="(n),(k)->(k)")
-    index = jnp.minimum(search(*map(jax.lax.stop_gradient, (below, levels))), points.shape[-1] - 1)
-    return jnp.take_along_axis(points, index, axis=-1)
+    return mean_over_quantiles(cost, x, y, *([] if uniform and x.shape[-1] == y.shape[-1] else shares))
 
 
 def wasserstein_1d_loss(

@@ -7,42 +7,13 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.rows.quantiles import mean_over_quantiles
 from jaxloss._floor.reduction import plain_mean, reduce, relative_mass
 from jaxloss._floor.spread import whole_pool
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.language._inputs import of_one_shape
 
 __all__ = ["aot_loss", "aot_unpaired_loss"]
-
-
-def _quantiles(values: Array, mass: Array) -> tuple[Array, Array]:
-    """The values in order, and the share of the mass up to each."""
-    order = jnp.argsort(jax.lax.stop_gradient(values), axis=-1)
-    values, mass = (jnp.take_along_axis(x, order, axis=-1) for x in (values, mass))
-    below = jnp.cumsum(mass, axis=-1)
-    return values, numerics.divide(below, jnp.broadcast_to(below[..., -1:], below.shape))
-
-
-def _at(values: Array, below: Array, levels: Array) -> Array:
-    """The quantiles of ordered values at some levels."""
-    index = jnp.vectorize(jnp.searchsorted, signature="(n),(k)->(k)")(below, levels)
-    return jnp.take_along_axis(values, jnp.minimum(index, values.shape[-1] - 1), axis=-1)
-
-
-def _mean_over_quantiles(better: Array, worse: Array, mass: Array | None, beta: Scalar, smoothing: Scalar) -> Array:
-    """The logistic loss of the lead of each quantile of one set over the same one of the other, averaged."""
-
-    def loss(lead: Array) -> Array:
-        score = beta * lead
-        return (1 - smoothing) * numerics.softplus(-score) + smoothing * numerics.softplus(score)
-
-    if mass is None:
-        return plain_mean(loss(jnp.sort(better, axis=-1) - jnp.sort(worse, axis=-1)), -1)
-    mass = jax.lax.stop_gradient(mass.astype(better.dtype))
-    (better, below), (worse, under) = _quantiles(better, mass), _quantiles(worse, mass)
-    levels = jnp.sort(jnp.concatenate([below, under], axis=-1), axis=-1)
-    widths = jnp.diff(levels, axis=-1, prepend=jnp.zeros((*levels.shape[:-1], 1), levels.dtype))
-    return jnp.sum(widths * loss(_at(better, below, levels) - _at(worse, under, levels)), axis=-1)
 
 
 def _aligned(
@@ -61,7 +32,13 @@ def _aligned(
     mass, present = relative_mass(where, weights, better)
     if not better.shape[-1]:
         return reduce(plain_mean(better, -1), where=jnp.zeros(better.shape[:-1], bool), reduction=reduction)
-    values = _mean_over_quantiles(better, worse, mass, beta, smoothing)
+
+    def loss(lead: Array) -> Array:
+        score = beta * lead
+        return (1 - smoothing) * numerics.softplus(-score) + smoothing * numerics.softplus(score)
+
+    masses = [] if mass is None else 2 * [jax.lax.stop_gradient(mass.astype(better.dtype))]
+    values = mean_over_quantiles(loss, better, worse, *masses)
     return reduce(values, where=present, reduction=reduction)
 
 
