@@ -67,6 +67,14 @@ DEAR = {
     "test_whole_batch.py",
 }
 """Their most expensive files."""
+DEAR_LAWS = {
+    "perfect_behind_a_product",
+    "product_in_front",
+    "single_precision",
+    "translation",
+    "translation_beside_what_stays",
+}
+"""Laws that compile most."""
 TIERS = "not full and not all_topologies"
 
 
@@ -104,15 +112,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What a family proves beyond the laws, and what is expensive, is in the full tier.
 
-    ``--changed`` and mutants run it where they reach it. ``--rotate`` takes of it the share that its window has of the
-    Cases.
+    ``--changed``, ``--loss`` and mutants run it where they reach it. ``--rotate`` takes of it the share that its window
+    has of the Cases.
     """
     if loss := config.getoption("loss"):
         config.hook.pytest_deselected(items=[item for item in items if _case_of(item) != loss])
         items[:] = [item for item in items if _case_of(item) == loss]
-    if config.getoption("changed") is None and not config.pluginmanager.hasplugin("mutation.chosen"):
+    if not loss and config.getoption("changed") is None and not config.pluginmanager.hasplugin("mutation.chosen"):
         for item in items:
-            if _is_of_family(item) or item.path.name in DEAR:
+            if _is_of_family(item) or item.path.name in DEAR or _law_of(item) in DEAR_LAWS:
                 item.add_marker(pytest.mark.full)
     if (turn := config.getoption("rotate")) is not None:
         from tests.cases import all_cases  # jaxlib must not be asked for anything before it has its flags
@@ -150,8 +158,17 @@ def pytest_collection_finish() -> None:
 
 def _case_of(item: pytest.Item | None) -> str:
     """The name of the loss whose Case a test is about; empty for other tests."""
+    return _name_of(item, "case")
+
+
+def _law_of(item: pytest.Item) -> str:
+    """The name of the law that a test runs over a Case; empty for other tests."""
+    return _name_of(item, "law") if _case_of(item) else ""
+
+
+def _name_of(item: pytest.Item | None, parameter: str) -> str:
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    return getattr(parameters.get("case"), "name", "")
+    return getattr(parameters.get(parameter), "name", "")
 
 
 PEAK = {"limit": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024 / 6}

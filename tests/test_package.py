@@ -133,7 +133,7 @@ def test_house_rules(path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "_floor.terms",
+        "_floor.means.terms",
         "_floor.value_checks",
         "_floor.reduction",
         "reductions",
