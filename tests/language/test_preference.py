@@ -175,3 +175,38 @@ def test_padding_stays_out_of_sequence_log_probabilities(fn) -> None:
         fn(clean, where=jnp.ones((2, 2), bool))
     with pytest.raises(ValueError, match="tokens"):
         fn(jnp.zeros(()))
+
+
+@pytest.mark.parametrize("fn", [jaxloss.tokens.sequence_logps, jaxloss.tokens.mean_sequence_logps])
+def test_packed_sequences_are_the_single_ones(fn, rng) -> None:
+    logps = -rng.exponential(size=(2, 7))
+    segments = np.array([[1, 1, 1, 2, 2, 0, 0], [2, 2, 4, 4, 4, 4, 1]])
+    where = rng.random((2, 7)) > 0.2
+    spoiled = np.where(where & (segments > 0), logps, np.nan)
+    packed = jax.jit(lambda x: fn(x, segments=segments, num_segments=4, where=where & (segments > 0)))
+    pull = jax.grad(lambda x: jnp.sum(packed(x) ** 2))(spoiled)
+    for row in range(2):
+        for sequence in range(1, 5):
+            own = segments[row] == sequence
+            single = lambda x: fn(x, where=where[row, own])
+            np.testing.assert_allclose(packed(spoiled)[row, sequence - 1], single(logps[row, own]), rtol=1e-6)
+            slope = jax.grad(lambda x: single(x) ** 2)(jnp.asarray(logps[row, own], jnp.float32))
+            np.testing.assert_allclose(pull[row, own], slope, rtol=1e-5)
+    assert not np.any(pull[segments == 0])
+
+
+@pytest.mark.parametrize("fn", [jaxloss.tokens.sequence_logps, jaxloss.tokens.mean_sequence_logps])
+def test_segments_that_nobody_counts(fn) -> None:
+    logps, segments = jnp.zeros((2, 3)), jnp.array([[1, 2, 0], [1, 3, 0]])
+    np.testing.assert_array_equal(np.isnan(fn(logps, segments=segments, num_segments=2)), [[False] * 2, [True] * 2])
+    hidden = fn(logps, segments=segments, num_segments=2, where=segments < 3)
+    np.testing.assert_array_equal(hidden, np.zeros((2, 2)))
+    for options in ({"segments": segments}, {"num_segments": 2}):
+        with pytest.raises(ValueError, match="belong together"):
+            fn(logps, **options)
+    with pytest.raises(TypeError, match="segments"):
+        fn(logps, segments=logps, num_segments=2)
+    with pytest.raises(ValueError, match="segments"):
+        fn(logps, segments=segments[:, :2], num_segments=2)
+    with pytest.raises(ValueError, match="num_segments"):
+        fn(logps, segments=segments, num_segments=0)
