@@ -67,7 +67,8 @@ HEAD = """# On many chips
 
 What programs send to each other when they are compiled for several TPU chips, read from the compiled text. Nothing here
 ran on a TPU. 1024 tokens, or 256 pairs of 512 features, per chip. Regenerate with
-`python -m benchmarks.scale --out benchmarks/SCALE.md`.
+`python -m benchmarks.scale --out benchmarks/SCALE.md`; the rows of 1024 chips, which take longest, are of
+`--topologies v5p:2x2x4 v5p:4x4x4 v5p:8x8x16 --only ring`, and `--only linear`.
 """
 
 
@@ -132,7 +133,7 @@ def table(rows: Iterable[Row]) -> str:
     for row in rows:
         cells = [row.task, row.topology, str(row.chips)]
         if row.error:
-            cells += [row.error[:80], *[""] * (len(head) - 4)]
+            cells += [f"not counted: {row.error[:34]}", *[""] * (len(head) - 4)]
         else:
             found = [row.counts.get(kind) for kind in kinds]
             cells += [_mib(row.temp_bytes), _mib(row.sent)]
@@ -144,7 +145,8 @@ def table(rows: Iterable[Row]) -> str:
 
 NOTE = """MiB per chip. `sent` is what a chip sends by ring algorithms. Each collective has how many run, loops counted
 as often as they run, and the size of their arrays in all. `largest` is the largest array of any collective, over the
-logits of one chip, all pairs of the contrast or the whole batch of the objective: below 1, none of these is sent."""
+logits of one chip, all pairs of the contrast or the whole batch of the objective: below 1, none of these is sent.
+What is not counted was compiled to a program whose text the compiler fails to write."""
 
 PAPER_NOTE = f"""MiB that a chip sends. On paper: each array is a power of the number of chips, taken from the first two
 columns, and a ring all-reduce of S bytes over m chips sends 2 (m - 1) / m S. The last column divides by the
@@ -214,7 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     print(f"{topology}  {task.name}: {rows[-1].error or 'compiled'}", file=sys.stderr, flush=True)
         rows.sort(key=lambda row: [task.name for task in scale_tasks.tasks()].index(row.task))
         parts += [table(rows), NOTE, paper(rows), PAPER_NOTE]
-    parts += [differences(), PROCESSES_NOTE]
+    parts += ["## Two processes", differences(), PROCESSES_NOTE]
     text = "\n\n".join(parts) + "\n"
     print(text)
     if options.out:
