@@ -1,6 +1,7 @@
 """Negative log-likelihoods of distributions and proper scoring rules for forecasts."""
 
 from jaxloss.probabilistic import (
+    circular,
     discrete_values,
     evidential,
     forecasts,
@@ -9,6 +10,7 @@ from jaxloss.probabilistic import (
     normalizing_flows,
     positive,
 )
+from jaxloss.probabilistic.circular import *
 from jaxloss.probabilistic.discrete_values import *
 from jaxloss.probabilistic.evidential import *
 from jaxloss.probabilistic.forecasts import *
@@ -18,6 +20,7 @@ from jaxloss.probabilistic.normalizing_flows import *
 from jaxloss.probabilistic.positive import *
 
 __all__: list[str] = []
+__all__ += circular.__all__
 __all__ += discrete_values.__all__
 __all__ += evidential.__all__
 __all__ += forecasts.__all__
