@@ -9,6 +9,7 @@ from jaxloss.probabilistic import (
     heavy_tailed,
     normalizing_flows,
     positive,
+    proportions,
 )
 from jaxloss.probabilistic.circular import *
 from jaxloss.probabilistic.discrete_values import *
@@ -18,6 +19,7 @@ from jaxloss.probabilistic.gaussian import *
 from jaxloss.probabilistic.heavy_tailed import *
 from jaxloss.probabilistic.normalizing_flows import *
 from jaxloss.probabilistic.positive import *
+from jaxloss.probabilistic.proportions import *
 
 __all__: list[str] = []
 __all__ += circular.__all__
@@ -28,3 +30,4 @@ __all__ += gaussian.__all__
 __all__ += heavy_tailed.__all__
 __all__ += normalizing_flows.__all__
 __all__ += positive.__all__
+__all__ += proportions.__all__
