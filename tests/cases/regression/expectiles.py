@@ -50,7 +50,7 @@ CASES = [
         perfect=draws.equal_pair(),
         convex=True,
         extremes={
-            "apart": {"predictions": np.array([80.0, -1e30, 0.0]), "targets": np.array([0.0, 1e30, 1e-30])},
+            "apart": {"predictions": np.array([80.0, -80.0, 0.0]), "targets": np.array([0.0, 0.0, 1e-30])},
             "equal": {"predictions": np.array([1e30, 0.0]), "targets": np.array([1e30, 0.0])},
         },
         translates=(("predictions", "targets"),),
