@@ -1,6 +1,16 @@
 """Divergences and distances of distributions."""
 
-from jaxloss.divergences import distances, factorised, gamma_family, gaussian, kullback_leibler, powers, unnormalised
+from jaxloss.divergences import (
+    circular,
+    distances,
+    factorised,
+    gamma_family,
+    gaussian,
+    kullback_leibler,
+    powers,
+    unnormalised,
+)
+from jaxloss.divergences.circular import *
 from jaxloss.divergences.distances import *
 from jaxloss.divergences.factorised import *
 from jaxloss.divergences.gamma_family import *
@@ -10,6 +20,7 @@ from jaxloss.divergences.powers import *
 from jaxloss.divergences.unnormalised import *
 
 __all__: list[str] = []
+__all__ += circular.__all__
 __all__ += distances.__all__
 __all__ += factorised.__all__
 __all__ += gamma_family.__all__

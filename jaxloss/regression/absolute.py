@@ -70,7 +70,8 @@ def epsilon_insensitive_loss(
 
     .. math:: \ell = \max(0, |\hat y - y| - \epsilon)
 
-    The loss of support vector regression. The slope inside the tube and on its edge is 0.
+    The loss of support vector regression. The slope inside the tube and on its edge is 0. Its square, the mean of
+    `jnp.square` of the values with ``reduction="none"``, is the squared epsilon-insensitive loss.
 
     Args:
         predictions: Shape ``[...]``, floating.

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths.errors import smooth_distance
+from jaxloss._floor.maths.numerics import difference, exp_excess
 from jaxloss._floor.maths.separate import separate
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -13,6 +14,7 @@ from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 __all__ = [
     "expectile_loss",
     "huber_quantile_loss",
+    "linex_loss",
 ]
 
 
@@ -114,4 +116,51 @@ def huber_quantile_loss(
     size = smooth_distance(targets, predictions, jnp.asarray(delta, targets.dtype))
     # A selection last: XLA on CPU makes one loop of what is in front of it.
     values = jnp.where(targets < predictions, (1 - quantile) * size, quantile * size)
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def linex_loss(
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    *,
+    asymmetry: Scalar = 1.0,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Linear-exponential (LINEX) loss: errors of one sign cost exponentially, those of the other sign linearly.
+
+    .. math:: \ell = e^{a r} - a r - 1, \qquad r = \hat y - y
+
+    For decisions where too much and too little are not alike, such as estimates of a lifetime. With a positive
+    :math:`a` predictions that are too high are the expensive ones, with a negative one those that are too low; for
+    errors that are small beside :math:`1 / a` it is :math:`a^2 r^2 / 2`. With normal errors of variance
+    :math:`\sigma^2` the best prediction is the mean minus :math:`a \sigma^2 / 2`.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        asymmetry: The :math:`a` of the formula, of either sign, in inverse units of ``targets``; at 0 the loss is 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, without units; 0 exactly at a perfect fit, and accurate near it.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> values = jaxloss.linex_loss(jnp.array([0.0, 2.0, -2.0]), jnp.zeros(3), reduction="none")
+        >>> print([f"{x:.4f}" for x in values])
+        ['0.0000', '4.3891', '1.1353']
+
+    Reference:
+        Zellner (1986), Bayesian Estimation and Prediction Using Asymmetric Loss Functions.
+        https://doi.org/10.1080/01621459.1986.10478289
+    """
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    asymmetry = checks.scalar("asymmetry", asymmetry, predictions.dtype)
+    values = exp_excess(difference(predictions, targets) * asymmetry)
     return reduce(values, where=where, weights=weights, reduction=reduction)

@@ -8,13 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.log_ratios import gap
 from jaxloss._floor.maths.logarithms import log1p_near
-from jaxloss._floor.maths.numerics import binary_scale_of
+from jaxloss._floor.maths.numerics import binary_scale_of, difference
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
 __all__ = [
     "charbonnier_loss",
+    "fair_loss",
     "log_cosh",
     "pseudo_huber_loss",
 ]
@@ -170,6 +172,68 @@ def charbonnier_loss(
     predictions, targets = blank(where, predictions, targets)
     epsilon = checks.scalar("epsilon", epsilon, predictions.dtype, above=0)
     values = _charbonnier(predictions - targets, jnp.asarray(epsilon, predictions.dtype))
+    return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+@jax.custom_jvp
+def _fair(residual: Array, scale: Array) -> Array:
+    ratio = jnp.abs(residual) / scale
+    return scale * (scale * gap(1 + ratio, jnp.ones_like(ratio), ratio))
+
+
+@_fair.defjvp
+def _fair_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (residual, scale), (dr, ds) = primals, tangents
+    size, one = jnp.abs(residual), jnp.ones_like(residual)
+    ratio = size / scale
+    slope = scale * (residual / (scale + size))
+    rise = scale * (gap(1 + ratio, one, ratio) - gap(one, 1 + ratio, -ratio))
+    return _fair(residual, scale), slope * dr + rise * ds
+
+
+def fair_loss(
+    predictions: ArrayLike,
+    targets: ArrayLike,
+    *,
+    scale: Scalar = 1.0,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Fair's robust loss: quadratic near 0, and an absolute error minus its logarithm far away.
+
+    .. math:: \ell(r) = c^2 \left( \frac{|r|}{c} - \log \Big( 1 + \frac{|r|}{c} \Big) \right)
+
+    Near 0 it is :math:`r^2 / 2`; its slope :math:`c \, r / (c + |r|)` approaches its limit more slowly than that of
+    `jaxloss.huber_loss`, and the loss is strictly convex. It is the objective ``fair`` of LightGBM, whose ``fair_c`` is
+    ``scale``.
+
+    Args:
+        predictions: Shape ``[...]``, floating.
+        targets: Shape ``[...]``, the same; floating or integer; never broadcast.
+        scale: The :math:`c` of the formula, in units of ``targets``, where the slope is half of its limit; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in squared units of ``targets``; 0 exactly at a perfect fit.
+
+    Raises:
+        TypeError: If ``predictions`` are not floating.
+        ValueError: If the shapes differ, or ``scale`` is not positive.
+
+    Example:
+        >>> values = jaxloss.fair_loss(jnp.array([0.0, 1.0, 9.0]), jnp.zeros(3), reduction="none")
+        >>> print([f"{x:.4f}" for x in values])
+        ['0.0000', '0.3069', '6.6974']
+
+    Reference:
+        Zhang (1997), Parameter Estimation Techniques: A Tutorial with Application to Conic Fitting.
+        https://doi.org/10.1016/S0262-8856(96)01112-2
+    """
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    predictions, targets = blank(where, predictions, targets)
+    scale = checks.scalar("scale", scale, predictions.dtype, above=0)
+    values = _fair(difference(predictions, targets), jnp.asarray(scale, predictions.dtype))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

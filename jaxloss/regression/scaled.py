@@ -43,6 +43,8 @@ def mean_absolute_scaled_error(
 
     The horizon, the last axis, is pooled before the division, so ``where`` and ``weights`` belong to its steps.
     Below 1 the forecast beats the one that repeated the last season of the history, one step ahead.
+    The root mean squared scaled error of the M5 competition is the quotient of two `root_mean_squared_error`, of the
+    forecast and of ``history[..., m:]`` against ``history[..., :-m]``, with ``reduction="none"``.
 
     Args:
         predictions: Shape ``[..., T]``, floating.
@@ -102,7 +104,9 @@ def relative_l2_error(
     .. math:: \ell = \frac{\sqrt{\sum_i w_i (\hat y_i - y_i)^2}}{\sqrt{\sum_i w_i y_i^2}}
 
     The last axis is pooled before the root, so ``where`` and ``weights`` belong to its entries (quadrature
-    weights make it the norm of a function). Flatten a field to ``[..., D]`` first.
+    weights make it the norm of a function). Flatten a field to ``[..., D]`` first. With the mean of the targets taken
+    off both, it is the RMSE in units of their standard deviation, and its square one minus the Nash-Sutcliffe
+    efficiency, or coefficient of determination.
 
     Args:
         predictions: Shape ``[..., D]``, floating.

@@ -110,7 +110,8 @@ def log_normal_aft_nll(
 
     The logarithm of the time is normal, with the cumulative distribution :math:`\Phi`. Without censoring this is
     `jaxloss.gaussian_nll` of the log-times, plus :math:`\log t`; with it, the Tobit likelihood. XGBoost calls this
-    distribution ``normal``.
+    distribution ``normal``. With all ``events`` True it is the log-normal likelihood of any positive amounts, and of
+    amounts that may be 0, with ``where=amounts > 0`` beside a binary cross-entropy of that, the zero-inflated one.
 
     Args:
         locations, log_scales, times, events, where, weights, reduction: See `jaxloss.weibull_aft_nll`.

@@ -20,6 +20,16 @@ The losses of this package compare two sets of points, and share their arguments
 ``where``, ``weights``, ``reduction``
     One entry per pair of samples, shape ``[...]``; see `jaxloss.reduce`.
 
+The exact cost of transport, a linear program, is that of `jaxloss.hungarian_matching` for samples of one size and equal
+masses, `jaxloss.wasserstein_1d_loss` on a line, and the limit of `jaxloss.entropic_transport_loss` for a small
+regularization, which exceeds it by at most the regularization times the entropy of the masses.
+
+The Gromov-Wasserstein distance compares distances within the samples and needs a plan, which the solvers of ott-jax
+(``GromovWasserstein``) and POT find. Given a plan, it is `jaxloss.squared_error` of the distances of all pairs of one
+sample and all pairs of the other, weighted by the product of the two masses of the plan, with ``reduction="sum"``; the
+fused one adds the sum of plan times cost of features. The plan is a constant, by `jax.lax.stop_gradient`: at its
+optimum the gradient is right without that of the solver.
+
 Example:
     >>> masses = jnp.array([1.0, 1.0, 0.0])
     >>> jaxloss.energy_distance(jnp.array([[0.0], [2.0], [99.0]]), jnp.array([[3.0]]), prediction_weights=masses)

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.probabilistic.counts`."""
+"""Cases of `jaxloss.probabilistic.discrete_values.counts`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.probabilistic.crps`."""
+"""Cases of `jaxloss.probabilistic.forecasts.crps`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.probabilistic.discretized`."""
+"""Cases of `jaxloss.probabilistic.discrete_values.discretized`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.probabilistic.scores`."""
+"""Cases of `jaxloss.probabilistic.forecasts.scores`."""
 
 from __future__ import annotations
 

@@ -40,6 +40,22 @@ CASES = [
         translates=(("predictions", "targets"),),
     ),
     Case(
+        fn=jaxloss.linex_loss,
+        draw=draws.pair(),
+        oracle=lambda predictions, targets, asymmetry=1.0: (
+            np.expm1(asymmetry * (predictions - targets)) - asymmetry * (predictions - targets)
+        ),
+        source="Zellner (1986)",
+        hypers={"asymmetry": -0.7},
+        perfect=draws.equal_pair(),
+        convex=True,
+        extremes={
+            "apart": {"predictions": np.array([80.0, -80.0, 0.0]), "targets": np.array([0.0, 0.0, 1e-30])},
+            "equal": {"predictions": np.array([1e30, 0.0]), "targets": np.array([1e30, 0.0])},
+        },
+        translates=(("predictions", "targets"),),
+    ),
+    Case(
         fn=jaxloss.expectile_loss,
         draw=draws.pair(),
         oracle=_expectile,

@@ -10,6 +10,13 @@ from tests import draws
 from tests.cases import Case
 from tests.cases.regression._shared import EDGES
 
+
+def _fair(predictions, targets, scale=1.0):
+    """The integral of its influence function, by an antiderivative on each side of 0."""
+    size = np.abs(predictions - targets)
+    return scale * size - scale**2 * np.log((scale + size) / scale)
+
+
 CASES = [
     Case(
         fn=jaxloss.pseudo_huber_loss,
@@ -31,6 +38,18 @@ CASES = [
         hypers={"epsilon": 0.5},
         bad_hypers=({"epsilon": 0.0}, {"epsilon": -1.0}),
         bound=1e-3,
+        convex=True,
+        extremes=EDGES,
+        translates=(("predictions", "targets"),),
+    ),
+    Case(
+        fn=jaxloss.fair_loss,
+        draw=draws.pair(),
+        oracle=_fair,
+        source="Zhang (1997), table 1",
+        hypers={"scale": 1.75},
+        bad_hypers=({"scale": 0.0}, {"scale": -1.0}),
+        perfect=draws.equal_pair(),
         convex=True,
         extremes=EDGES,
         translates=(("predictions", "targets"),),

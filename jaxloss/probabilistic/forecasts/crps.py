@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import positive_part, quotient
+from jaxloss._floor.maths.numerics import positive_part
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
+from jaxloss.probabilistic.forecasts._gaussian import gaussian_score
 from jaxloss.regression.quantiles import multi_quantile_loss
 
 __all__ = ["ensemble_crps", "fair_ensemble_crps", "gaussian_crps", "quantile_crps"]
@@ -58,27 +58,8 @@ def gaussian_crps(
     """
     means, scales, targets = checks.values(means=means, scales=scales, targets=targets)
     means, scales, targets = blank(where, means, scales, targets, fill=1)
-    values = value_checks.within_domain(_gaussian_crps(targets - means, scales), scales > 0, "scales must be > 0")
+    values = value_checks.within_domain(gaussian_score(targets - means, scales), scales > 0, "scales must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
-
-
-def _gaussian_slopes(error: Array, scale: Array) -> tuple[Array, Array]:
-    z = quotient(error, scale)
-    density = math.sqrt(2 / math.pi) * jnp.exp(-0.5 * jnp.square(z)) - 1 / math.sqrt(math.pi)
-    return jax.lax.erf(z * math.sqrt(0.5)), density
-
-
-@jax.custom_jvp
-def _gaussian_crps(error: Array, scale: Array) -> Array:
-    # Homogeneous of degree 1, so it is made of its own slopes (Euler).
-    by_error, by_scale = _gaussian_slopes(error, scale)
-    return error * by_error + scale * by_scale
-
-
-@_gaussian_crps.defjvp
-def _gaussian_crps_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    by_error, by_scale = _gaussian_slopes(*primals)
-    return _gaussian_crps(*primals), by_error * tangents[0] + by_scale * tangents[1]
 
 
 def ensemble_crps(
