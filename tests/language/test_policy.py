@@ -103,6 +103,23 @@ def test_without_clips_gmpo_is_gspo_without_clips() -> None:
     np.testing.assert_allclose(jaxloss.gmpo_loss(log_probs, old, advantages, log_clip_high=50), gspo, rtol=1e-5)
 
 
+def test_gspo_of_tokens_has_the_gradient_of_gspo_if_advantages_are_equal() -> None:
+    """The ratio of the answer, with the gradient of each token."""
+    log_probs, old, noise = RNG.normal(size=(3, 6, 9))
+    advantages, mean = np.broadcast_to(noise[:, :1], (6, 9)), jaxloss.tokens.mean_sequence_logps
+
+    def of_tokens(x):
+        ratios = x + jax.lax.stop_gradient(mean(x)[:, None] - x)
+        return jaxloss.ppo_clip_loss(ratios, jnp.broadcast_to(mean(old)[:, None], (6, 9)), advantages)
+
+    with jax.enable_x64(True):
+        actual = jax.jit(jax.value_and_grad(of_tokens))(log_probs)
+        sequences = lambda x: jaxloss.ppo_clip_loss(mean(x), mean(old), advantages[:, 0])
+        expected = jax.jit(jax.value_and_grad(sequences))(log_probs)
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-15)
+
+
 def test_gmpo_clips_tokens_where_gspo_clips_sequences() -> None:
     log_probs, advantages = jnp.array([[3.0, 0.1, -0.2]]), jnp.ones((1, 3))
     slope = jax.grad(jaxloss.gmpo_loss)(log_probs, jnp.zeros((1, 3)), advantages)
