@@ -1,4 +1,4 @@
-"""Policies: gradients from samples and through critics, and imitation of actions that did well."""
+"""Policies: gradients from samples, from all actions and through critics, and imitation of actions that did well."""
 
 from jaxloss.reinforcement.policies import (
     deterministic_policies,

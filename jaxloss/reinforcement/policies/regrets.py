@@ -44,10 +44,9 @@ def regret_pg_loss(
     .. math:: \ell = \sum_a \max\left( 0, \; q(a) - \sum_b \pi(b) \, q(b) \right)
 
     The gradient flows through the value of the policy, not through the values of the actions: the policy improves
-    until no action is better than it. It needs the values of all actions, not a sampled one. Without the maximum, in
-    the form :math:`-\sum_b \pi(b) \, q(b)` of the value of the policy, it is the Q-based policy gradient (QPG), which
-    is ``jaxloss.minimum_risk_loss(logits_t, -q_t)`` with constant values; so is the actor of discrete SAC, plus
-    `jaxloss.entropy_loss` times the temperature.
+    until no action is better than it. The values of all actions are needed, not only that of a sampled one. The Q-based
+    policy gradient (QPG) of the same paper minimises :math:`-\sum_b \pi(b) \, q(b)`, which is
+    ``jaxloss.minimum_risk_loss(logits_t, -q_t)`` with constant values.
 
     Args:
         logits_t: Unnormalised log-probabilities of the actions, shape ``[..., A]``, floating. An action of logit -inf

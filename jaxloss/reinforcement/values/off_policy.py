@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.softmax.terms import is_zero
 from jaxloss._floor.reduction import blank
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import backwards, mixing, over_steps
@@ -37,8 +38,11 @@ def _steps(
 
 def _clipped(ratios: Array, limit: Scalar, leak: Scalar) -> Array:
     """Ratios up to the limit, and the share ``leak`` of what is above it; nothing of an infinite one leaks at 0."""
+    clipped = jnp.minimum(ratios, limit)
+    if is_zero(leak):
+        return clipped
     above = jnp.maximum(ratios - limit, 0)
-    return jnp.minimum(ratios, limit) + leak * jnp.where(leak == 0, jnp.zeros((), above.dtype), above)
+    return clipped + leak * jnp.where(leak == 0, jnp.zeros((), above.dtype), above)
 
 
 def vtrace_error(
