@@ -9,6 +9,7 @@ from jaxloss.physics import (
     initial_conditions,
     multipliers,
     slopes,
+    weak_forms,
 )
 from jaxloss.physics.boundaries import *
 from jaxloss.physics.constraints import *
@@ -18,6 +19,7 @@ from jaxloss.physics.equations import *
 from jaxloss.physics.initial_conditions import *
 from jaxloss.physics.multipliers import *
 from jaxloss.physics.slopes import *
+from jaxloss.physics.weak_forms import *
 
 __all__: list[str] = []
 __all__ += boundaries.__all__
@@ -28,3 +30,4 @@ __all__ += equations.__all__
 __all__ += initial_conditions.__all__
 __all__ += multipliers.__all__
 __all__ += slopes.__all__
+__all__ += weak_forms.__all__

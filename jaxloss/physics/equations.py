@@ -28,7 +28,9 @@ def pde_residual_loss(
     the equation. A system of equations
     is a residual that is a vector; its squares are summed. Boundary and initial conditions and data are further terms
     beside this one: `jaxloss.combine` weighs them, and its ``causal``, ``self_adaptive`` and ``ntk_normalize`` are
-    made for these terms.
+    made for these terms. A gradient-enhanced network (gPINN) adds the squared gradient of the residual, which is
+    ``pde_residual_loss(jaxloss.fields.gradient(residual), params, points)``; both at once are `jaxloss.sobolev_loss`
+    of the residual against zeros. `jaxloss.weak_form_loss` takes the residual against test functions instead.
 
     Args:
         residual: ``(params, x) -> value`` for one point ``x`` of shape ``[D]``: the left side of the equation minus the
@@ -57,6 +59,8 @@ def pde_residual_loss(
     Reference:
         Raissi, Perdikaris and Karniadakis (2019), Physics-informed neural networks.
         https://doi.org/10.1016/j.jcp.2018.10.045
+        Yu, Lu, Meng and Karniadakis (2022), Gradient-enhanced physics-informed neural networks for forward and inverse
+        PDE problems. https://doi.org/10.1016/j.cma.2022.114823
     """
     (points,) = kept_points(where, points=points)
     return reduce_squares(at_each(residual, params, points), points.ndim - 1, where, weights, reduction)

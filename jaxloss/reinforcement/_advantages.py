@@ -28,7 +28,8 @@ def standardized_advantages(
 
     The mean is 0 and the standard deviation about 1, so that the learning rate does not depend on the scale of the
     rewards. Standardise what one update sees: the minibatch, on all devices along ``axis_name``. Gradients flow; stop
-    those of ``advantages`` that come from a value network.
+    those of ``advantages`` that come from a value network. REINFORCE++ does the same to the rewards of answers, in
+    place of the group of each prompt (`jaxloss.returns.group_advantages`).
 
     Args:
         advantages: Shape ``[...]``, floating.

@@ -83,7 +83,9 @@ def signed_hyperbolic(x: ArrayLike, *, linear_weight: Scalar = 1e-3) -> Array:
 
     MuZero predicts the transformed number by classification: `jaxloss.two_hot_cross_entropy` of
     ``signed_hyperbolic(targets)`` with the atoms ``jnp.linspace(-300, 300, 601)``. `jaxloss.returns.signed_parabolic`
-    is the inverse.
+    is the inverse. A network that predicts values in this form by regression has as targets the transform of returns
+    of its inverse, ``signed_hyperbolic(lambda_returns(r_t, discount_t, signed_parabolic(v_t)))``, with any of the
+    returns here: rlax's ``transformed_`` functions.
 
     Args:
         x: Any shape, floating.

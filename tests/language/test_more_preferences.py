@@ -152,6 +152,24 @@ class TestDivergences:
             one = jaxloss.alpha_dpo_loss(*FOUR, alpha=1.0, reduction="none")
             np.testing.assert_allclose(one, np.log1p(np.exp(-0.1 * (won - lost))), rtol=1e-9)
 
+    def test_alpha_po_is_between_simpo_and_f_dpo_of_a_certain_reference(self) -> None:
+        chosen, rejected = (0.1 * logps for logps in FOUR[:2])
+        zero = np.zeros_like(chosen)
+        with jax.enable_x64(True):
+            small = jaxloss.alpha_po_loss(chosen, rejected, alpha=1e-9, reduction="none")
+            np.testing.assert_allclose(small, jaxloss.simpo_loss(chosen, rejected, reduction="none"), rtol=1e-7)
+            certain = jaxloss.alpha_dpo_loss(chosen, rejected, zero, zero, beta=2.0, alpha=0.3)
+            actual = jaxloss.alpha_po_loss(chosen, rejected, alpha=0.3, beta=2.0, margin=0.0)
+            np.testing.assert_allclose(actual, certain, rtol=1e-12)
+
+    def test_alpha_po_of_sums_over_tokens_stays_finite(self) -> None:
+        sizes = [-3e4, -300.0, -30.0, 0.0]
+        pairs = jnp.array(list(itertools.product(sizes, sizes)), jnp.float32).T
+        fn = lambda c, r: jaxloss.alpha_po_loss(c, r, alpha=0.5, reduction="sum")
+        value, slopes = jax.jit(jax.value_and_grad(fn, (0, 1)))(*pairs)
+        assert np.isfinite(value)
+        assert np.all(np.isfinite(slopes))
+
     def test_jensen_shannon_is_dpo_where_both_answers_are_unlikely(self) -> None:
         low, zero = jnp.array([-700.0]), jnp.zeros(1)
         actual = jaxloss.jensen_shannon_dpo_loss(low + 3, low, zero, zero)

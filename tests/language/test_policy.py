@@ -76,6 +76,59 @@ def test_grpo_is_ppo_and_k3() -> None:
     np.testing.assert_allclose(ours, parts, rtol=1e-12)
 
 
+def test_gmpo_equals_the_loss_of_verl() -> None:
+    """``compute_policy_loss_geo_mean``, whose advantages are those of tokens, averaged."""
+    torch = pytest.importorskip("torch")
+    log_probs, old, noise = RNG.normal(size=(3, 6, 9))
+    where, advantages = RNG.uniform(size=(6, 9)) < 0.7, np.broadcast_to(noise[:, :1], (6, 9))
+    policy = torch.tensor(log_probs, requires_grad=True)
+    sign, mask, a = torch.sign(torch.tensor(noise[:, :1])), torch.tensor(where).double(), torch.tensor(advantages)
+    ratio = policy - torch.tensor(old)
+    least = sign * torch.minimum(sign * ratio, sign * torch.clamp(ratio, -0.3, 0.6))
+    mean = lambda x: (x * mask).sum(-1) / mask.sum(-1)
+    expected = torch.mean(-mean(a) * torch.exp(mean(least)))
+    expected.backward()
+    with jax.enable_x64(True):
+        fn = functools.partial(jaxloss.gmpo_loss, log_clip_low=0.3, log_clip_high=0.6, where=where)
+        value, slope = jax.jit(jax.value_and_grad(fn))(log_probs, old, advantages)
+    np.testing.assert_allclose(value, expected.item(), rtol=1e-12)
+    np.testing.assert_allclose(slope, policy.grad.numpy(), rtol=1e-9, atol=1e-15)
+
+
+def test_without_clips_gmpo_is_gspo_without_clips() -> None:
+    log_probs, old, advantages = RNG.normal(size=(3, 6, 9))
+    advantages = np.abs(advantages[:, :1]).repeat(9, -1)
+    mean = jaxloss.tokens.mean_sequence_logps
+    gspo = jaxloss.ppo_clip_loss(mean(log_probs), mean(old), advantages[:, 0], clip_high=1e6)
+    np.testing.assert_allclose(jaxloss.gmpo_loss(log_probs, old, advantages, log_clip_high=50), gspo, rtol=1e-5)
+
+
+def test_gspo_of_tokens_has_the_gradient_of_gspo_if_advantages_are_equal() -> None:
+    """The ratio of the answer, with the gradient of each token."""
+    log_probs, old, noise = RNG.normal(size=(3, 6, 9))
+    advantages, mean = np.broadcast_to(noise[:, :1], (6, 9)), jaxloss.tokens.mean_sequence_logps
+
+    def of_tokens(x):
+        ratios = x + jax.lax.stop_gradient(mean(x)[:, None] - x)
+        return jaxloss.ppo_clip_loss(ratios, jnp.broadcast_to(mean(old)[:, None], (6, 9)), advantages)
+
+    with jax.enable_x64(True):
+        actual = jax.jit(jax.value_and_grad(of_tokens))(log_probs)
+        sequences = lambda x: jaxloss.ppo_clip_loss(mean(x), mean(old), advantages[:, 0])
+        expected = jax.jit(jax.value_and_grad(sequences))(log_probs)
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-15)
+
+
+def test_gmpo_clips_tokens_where_gspo_clips_sequences() -> None:
+    log_probs, advantages = jnp.array([[3.0, 0.1, -0.2]]), jnp.ones((1, 3))
+    slope = jax.grad(jaxloss.gmpo_loss)(log_probs, jnp.zeros((1, 3)), advantages)
+    np.testing.assert_allclose(slope, [[0, -np.exp(0.1) / 3, -np.exp(0.1) / 3]], rtol=1e-5)
+    mean = jaxloss.tokens.mean_sequence_logps
+    sequence = lambda x: jaxloss.ppo_clip_loss(mean(x), jnp.zeros(1), jnp.ones(1), clip_high=0.4)
+    assert not np.any(jax.grad(sequence)(log_probs))
+
+
 def test_cispo_keeps_the_gradient_of_every_token() -> None:
     log_probs, old, advantages = RNG.normal(size=(3, 50))
     with jax.enable_x64(True):

@@ -15,7 +15,8 @@ from tests.cases.reinforcement._shared import draw_actions, draw_states
 from tests.cases.reinforcement.action_traces import draw_retrace, draw_retrace_continuous
 from tests.cases.reinforcement.categorical_values import draw_categorical
 from tests.cases.reinforcement.off_policy import draw_off_policy
-from tests.cases.reinforcement.quantile_values import draw_quantiles
+from tests.cases.reinforcement.quantile_values import draw_mixtures, draw_quantiles
+from tests.cases.reinforcement.regrets import draw_policy_and_values
 
 ONE_STEP = {
     "td": draw_states,
@@ -273,6 +274,17 @@ class TestVTrace:
         slope, bend = jax.jit(lambda v: jax.jvp(jax.grad(loss), (v,), (jnp.ones((3, 7)),)))(inputs["v_tm1"])
         np.testing.assert_allclose(slope, -jax.jit(jaxloss.vtrace_error)(**inputs) / 7, rtol=1e-5)
         np.testing.assert_allclose(bend, np.full((3, 7), 1 / 7), rtol=1e-6)
+
+    def test_an_infinite_ratio_is_clipped_unless_it_leaks(self, rng) -> None:
+        inputs = single(draw_off_policy(rng, (3, 7)))
+        endless, capped = ({**inputs, "rho_tm1": np.full((3, 7), ratio, np.float32)} for ratio in (np.inf, 2.0))
+        loss = lambda steps, leak: jaxloss.vtrace_loss(**steps, clip_rho_threshold=1.5, leak=leak)
+        program = jax.jit(jax.value_and_grad(lambda v, steps, leak: loss({**steps, "v_tm1": v}, leak)))
+        for found, expected in zip(
+            program(inputs["v_tm1"], endless, 0.0), program(inputs["v_tm1"], capped, 0.0), strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)
+        assert not np.isfinite(loss(endless, 0.5))
 
     def test_masked_steps_are_passed_over(self, rng) -> None:
         inputs = single(draw_off_policy(rng, (3, 7)))
@@ -556,6 +568,24 @@ class TestEqualsRlax:
                 steps,
             )
 
+    def test_leaky_vtrace(self, rng) -> None:
+        """rlax counts what is clipped, ours what leaks."""
+        lib = rlax()
+        steps = single(draw_off_policy(rng, (3, 7)))
+        self.check(
+            lambda *x: lib.leaky_vtrace(*x, 0.7, 0.9, 1.5),
+            lambda *x: jaxloss.vtrace_error(*x, lambda_=0.9, clip_rho_threshold=1.5, leak=0.3),
+            steps,
+        )
+        for field in range(3):
+            self.check(
+                lambda *x, i=field: lib.leaky_vtrace_td_error_and_advantage(*x, 0.7, 0.9, 1.5, 1.2)[i],
+                lambda *x, i=field: jaxloss.vtrace_td_error_and_advantage(
+                    *x, lambda_=0.9, clip_rho_threshold=1.5, clip_pg_rho_threshold=1.2, leak=0.3
+                )[i],
+                steps,
+            )
+
     def test_distributions(self, rng) -> None:
         lib = rlax()
         value, plain, double = (single(draw_categorical(*extra)(rng, (5,))) for extra in (("v",), (), ("selector",)))
@@ -583,6 +613,11 @@ class TestEqualsRlax:
                 lambda *x, k=kappa: jaxloss.quantile_q_learning_loss(*x, huber_param=k, reduction="none"),
                 single(draw_quantiles(rng, (5,))),
             )
+            self.check(
+                lambda *x, k=kappa: lib.quantile_expected_sarsa(*x, huber_param=k) / (k or 1.0),
+                lambda *x, k=kappa: jaxloss.quantile_expected_sarsa_loss(*x, huber_param=k, reduction="none"),
+                single(draw_mixtures(rng, (5,))),
+            )
 
     def test_policies(self, rng) -> None:
         lib = rlax()
@@ -602,6 +637,77 @@ class TestEqualsRlax:
             jaxloss.clipped_surrogate_pg_loss(ratios, adv, clip=0.3),
             lib.clipped_surrogate_pg_loss(ratios, adv, 0.3),
             rtol=1e-5,
+        )
+
+    def test_gradients_of_all_actions(self, rng) -> None:
+        """Values and gradients; the value of rlax's QPG is 0, since it is that of advantages under the policy."""
+        lib = rlax()
+        logits, q = (jnp.asarray(x) for x in single(draw_policy_and_values(rng, (6,))).values())
+        ours = {
+            "rpg_loss": jaxloss.regret_pg_loss,
+            "rm_loss": jaxloss.regret_matching_pg_loss,
+            "qpg_loss": lambda z, q: jaxloss.minimum_risk_loss(z, -q),
+        }
+        for name, fn in ours.items():
+            value, slope = jax.value_and_grad(fn)(logits, q)
+            expected, expected_slope = jax.value_and_grad(getattr(lib, name))(logits, q)
+            if name != "qpg_loss":
+                np.testing.assert_allclose(value, expected, rtol=1e-5)
+            np.testing.assert_allclose(slope, expected_slope, rtol=1e-4, atol=1e-6)
+
+    def test_pixel_control(self, rng) -> None:
+        """Q-learning over all steps, in every cell of the picture, whose rewards are the changes of its pixels."""
+        lib = rlax()
+        frames = jnp.asarray(rng.uniform(size=(6, 4, 6, 3)), jnp.float32)
+        actions, q = jnp.asarray(rng.integers(0, 4, 5)), jnp.asarray(rng.normal(size=(6, 2, 3, 4)), jnp.float32)
+        expected = lib.pixel_control_loss(frames, actions, q, 0.9, 2)
+        rewards = jnp.mean(jnp.abs(jnp.diff(frames, axis=0)).reshape(5, 2, 2, 3, 2, 3), axis=(2, 4, 5))
+        np.testing.assert_allclose(rewards, lib.pixel_control_rewards(frames, 2), rtol=1e-5)
+        cells = lambda x: jnp.moveaxis(x, 0, -1)
+        taken = jnp.take_along_axis(q[:-1], actions[:, None, None, None], -1)[..., 0]
+        steps = (cells(taken), cells(rewards), jnp.full((2, 3, 5), 0.9), cells(q[1:].max(-1)))
+        ours = jaxloss.td_lambda_error(*steps, lambda_=1.0)
+        np.testing.assert_allclose(0.5 * jnp.square(ours), cells(expected), rtol=1e-4, atol=1e-6)
+
+    def test_transformed_targets(self, rng) -> None:
+        """Values are stretched in front of the returns, and the returns are squashed."""
+        lib, of = rlax(), jaxloss.returns
+        pair, squash, stretch = lib.SIGNED_HYPERBOLIC_PAIR, of.signed_hyperbolic, of.signed_parabolic
+        steps = single(draw_retrace(rng, (3, 7)))
+        at = lambda q, a: jnp.take_along_axis(q, a[..., None], -1)[..., 0]
+
+        def retrace(q, a, r, g, q_t, a_t, pi, mu):
+            traces = 0.9 * jnp.minimum(1, at(pi, a_t) / mu)
+            returns = of.off_policy_returns(r, g, jnp.sum(pi * stretch(q_t), -1), stretch(at(q_t, a_t)), traces)
+            return jaxloss.td_error(at(q, a), squash(returns), jnp.zeros_like(r), r)
+
+        self.check(
+            lambda q, a, r, g, q_t, a_t, pi, mu: lib.transformed_retrace(
+                q, q_t, a, a_t, r, g, pi, mu, 0.9, eps=0.0, tx_pair=pair
+            ),
+            retrace,
+            steps,
+            rtol=1e-3,
+        )
+
+        def over_steps(q, a, r, g, q_t, returns_of):
+            returns = squash(returns_of(r, g, stretch(q_t)))
+            return jaxloss.td_error(at(q, a), returns, jnp.zeros_like(r), r)
+
+        some = {n: steps[n] for n in ("q_tm1", "a_tm1", "r_t", "discount_t", "q_t")}
+        self.check(
+            lambda *x: lib.transformed_q_lambda(*x, 0.8, tx_pair=pair),
+            lambda *x: over_steps(*x[:4], x[4].max(-1), lambda *y: of.lambda_returns(*y, lambda_=0.8)),
+            some,
+            rtol=1e-3,
+        )
+        self.check(
+            lambda q, a, r, g, q_t: lib.transformed_n_step_q_learning(q, a, q_t, a, r, g, 3, tx_pair=pair),
+            lambda q, a, r, g, q_t: over_steps(
+                q, a, r, g, at(q_t, a), lambda *y: of.n_step_bootstrapped_returns(*y, n=3)
+            ),
+            some,
+            rtol=1e-3,
         )
 
     def test_retrace(self, rng) -> None:

@@ -37,7 +37,9 @@ def gan_minimax_discriminator_loss(
     .. math:: \ell = -(1 - \varepsilon) \log \sigma(r) - \varepsilon \log \sigma(-r) - \log \sigma(-f)
 
     The two terms are ``sigmoid_binary_cross_entropy`` of ``real_logits`` against ones and of ``fake_logits`` against
-    zeros; add those where the batches differ in size or mask.
+    zeros; add those where the batches differ in size or mask. Imitation learning (GAIL) takes steps of the expert as
+    real and those of the policy as generated, and rewards the policy by ``jax.nn.softplus(f)``; AIRL takes a learned
+    reward minus the log-probability of the action as logits, and rewards by the logit itself.
 
     Args:
         real_logits: Logits :math:`r` of real examples, shape ``[...]``, floating.

@@ -12,31 +12,20 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import of_one_shape
+from jaxloss.language.policies._ratios import clipped_log_ratio, times_exp
 
 __all__ = ["cispo_loss", "grpo_loss", "ppo_clip_loss"]
-
-
-def _times_exp(factor: Scalar, x: Array) -> Array:
-    """``factor * exp(x)``, infinite only where the product is: ``exp(90)`` is not a float32, 0.04 times it is."""
-    late = jax.lax.stop_gradient(jnp.clip(x - 64, 0, 64))
-    return factor * jnp.exp(x - late) * jnp.exp(late)
 
 
 def _clipped_surrogate(
     log_ratio: Array, advantages: Array, clip_low: Scalar, clip_high: Scalar, dual_clip: Scalar
 ) -> Array:
-    """``-min(r A, clip(r) A)``, at most ``dual_clip |A|``; the log-ratio is clipped before its exponential overflows.
-
-    Positive advantages are clipped from above, negative ones from below; an advantage of 0 gives 0.
-    """
+    """``-min(r A, clip(r) A)``, at most ``dual_clip |A|``; log-ratios are clipped before an exponential overflows."""
     dtype = log_ratio.dtype
     low = jnp.log1p(-jnp.asarray(checks.scalar("clip_low", clip_low, dtype, at_least=0, at_most=1), dtype))
     high = jnp.log1p(jnp.asarray(checks.scalar("clip_high", clip_high, dtype, at_least=0), dtype))
     worst = jnp.log(jnp.asarray(checks.scalar("dual_clip", dual_clip, dtype, above=1), dtype))
-    none = advantages == 0
-    lower = jnp.where(advantages < 0, low, jnp.where(none, jnp.zeros((), dtype), -jnp.inf))
-    upper = jnp.where(advantages > 0, high, jnp.where(none, jnp.zeros((), dtype), worst))
-    return _times_exp(-advantages, jnp.clip(log_ratio, lower, upper))
+    return times_exp(-advantages, clipped_log_ratio(log_ratio, advantages, low, high, worst))
 
 
 def _times_exp_excess(factor: Scalar, x: Array) -> Array:
@@ -44,7 +33,7 @@ def _times_exp_excess(factor: Scalar, x: Array) -> Array:
     far = x > 50
     zero = jnp.zeros((), x.dtype)
     near = factor * numerics.exp_excess(jnp.where(far, zero, x))
-    return jnp.where(far, _times_exp(factor, jnp.where(far, x, zero)), near)
+    return jnp.where(far, times_exp(factor, jnp.where(far, x, zero)), near)
 
 
 def ppo_clip_loss(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
@@ -11,6 +9,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import log_ratio_margin, log_ratios
+from jaxloss.language.preferences._powers import power_margin
 
 __all__ = ["alpha_dpo_loss", "jensen_shannon_dpo_loss"]
 
@@ -62,13 +61,7 @@ def alpha_dpo_loss(
     margin, (chosen, rejected) = log_ratio_margin(where, *four), log_ratios(where, *four)
     beta = checks.scalar("beta", beta, margin.dtype, above=0)
     alpha = checks.scalar("alpha", alpha, margin.dtype, above=0)
-    ahead = margin >= 0
-    # The difference of two exponentials is the larger one times a share in [0, 1], which does not cancel.
-    limit = math.log(float(jnp.finfo(margin.dtype).max)) - 3
-    factor = jnp.log(jnp.asarray(beta / alpha, margin.dtype))
-    size = jnp.exp(jnp.minimum(factor - alpha * jnp.where(ahead, rejected, chosen), limit))
-    share = -jnp.expm1(-alpha * jnp.where(ahead, margin, -margin))
-    values = numerics.softplus(jnp.where(ahead, -size * share, size * share))
+    values = numerics.softplus(-power_margin(margin, chosen, rejected, beta, alpha))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 

@@ -9,8 +9,9 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.language._inputs import of_one_shape
+from jaxloss.language.preferences._powers import power_margin
 
-__all__ = ["cpo_loss", "orpo_loss", "simpo_loss"]
+__all__ = ["alpha_po_loss", "cpo_loss", "orpo_loss", "simpo_loss"]
 
 
 def simpo_loss(
@@ -57,6 +58,54 @@ def simpo_loss(
     margin = checks.scalar("margin", margin, chosen.dtype)
     values = numerics.softplus(margin - beta * (chosen - rejected))
     return reduce(values, where=where, weights=weights, reduction=reduction)
+
+
+def alpha_po_loss(
+    chosen_logps: ArrayLike,
+    rejected_logps: ArrayLike,
+    *,
+    alpha: Scalar = 0.25,
+    beta: Scalar = 2.0,
+    margin: Scalar = 1.0,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""AlphaPO: SimPO with a power of the probability as reward, which falls faster for unlikely answers.
+
+    .. math:: \ell = -\log \sigma\left( \beta \left( h(y_w) - h(y_l) \right) - \gamma \right), \qquad
+              h(y) = \frac{1 - \pi(y)^{-\alpha / |y|}}{\alpha}
+
+    In the limit 0 of ``alpha`` it is `jaxloss.simpo_loss`, whose reward is the logarithm. The larger ``alpha``, the
+    less is gained by making the rejected answer even less likely, and the more the chosen one is held up. Without a
+    margin it is `jaxloss.alpha_dpo_loss` of a reference that gives every token probability 1. Log-probabilities must be
+    means over tokens; where the power overflows, for sums of them, it is held at a large number.
+
+    Args:
+        chosen_logps, rejected_logps, beta, margin: See `jaxloss.simpo_loss`.
+        alpha: Order :math:`\alpha` of the power; > 0.
+        where, weights, reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats; it keeps full relative accuracy for small values.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ or a hyperparameter is out of range.
+
+    Example:
+        >>> jaxloss.alpha_po_loss(jnp.array([-1.0, -1.0]), jnp.array([-1.5, -4.0]), reduction="none")
+        Array([5.2609181e-01, 2.8259958e-05], dtype=float32)
+
+    Reference:
+        Gupta et al. (2025), AlphaPO: Reward Shape Matters for LLM Alignment. https://arxiv.org/abs/2501.03884
+    """
+    chosen, rejected = of_one_shape(where, chosen_logps=chosen_logps, rejected_logps=rejected_logps)
+    alpha = checks.scalar("alpha", alpha, chosen.dtype, above=0)
+    beta = checks.scalar("beta", beta, chosen.dtype, above=0)
+    margin = checks.scalar("margin", margin, chosen.dtype)
+    lead = power_margin(chosen - rejected, chosen, rejected, beta, alpha)
+    return reduce(numerics.softplus(margin - lead), where=where, weights=weights, reduction=reduction)
 
 
 def cpo_loss(

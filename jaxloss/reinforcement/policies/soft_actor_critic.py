@@ -36,7 +36,8 @@ def sac_actor_loss(
     .. math:: \ell = \alpha \log \pi(a_t) - \min_i q_i(a_t)
 
     for an action :math:`a_t` sampled from the policy by reparametrisation, so that gradients flow through it into both
-    terms. Freeze the parameters of the critics, not their input.
+    terms. Freeze the parameters of the critics, not their input. For discrete actions, the mean over all of them is
+    ``minimum_risk_loss(logits, -q) + temperature * entropy_loss(logits)``, of the smallest values ``[..., A]``.
 
     Args:
         log_probs_t: Log-densities of the sampled actions, shape ``[...]``, floating.

@@ -11,6 +11,7 @@ from jaxloss.reinforcement.values import (
     sarsa,
     squashed_values,
     temporal_difference,
+    truncated_quantiles,
     value_histograms,
 )
 from jaxloss.reinforcement.values.action_traces import *
@@ -23,6 +24,7 @@ from jaxloss.reinforcement.values.quantile_values import *
 from jaxloss.reinforcement.values.sarsa import *
 from jaxloss.reinforcement.values.squashed_values import *
 from jaxloss.reinforcement.values.temporal_difference import *
+from jaxloss.reinforcement.values.truncated_quantiles import *
 from jaxloss.reinforcement.values.value_histograms import *
 
 __all__: list[str] = []
@@ -36,4 +38,5 @@ __all__ += quantile_values.__all__
 __all__ += sarsa.__all__
 __all__ += squashed_values.__all__
 __all__ += temporal_difference.__all__
+__all__ += truncated_quantiles.__all__
 __all__ += value_histograms.__all__

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.softmax.terms import is_zero
 from jaxloss._floor.reduction import blank
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.reinforcement._transitions import backwards, mixing, over_steps
@@ -35,6 +36,15 @@ def _steps(
     return list(blank(where, *inputs))
 
 
+def _clipped(ratios: Array, limit: Scalar, leak: Scalar) -> Array:
+    """Ratios up to the limit, and the share ``leak`` of what is above it; nothing of an infinite one leaks at 0."""
+    clipped = jnp.minimum(ratios, limit)
+    if is_zero(leak):
+        return clipped
+    above = jnp.maximum(ratios - limit, 0)
+    return clipped + leak * jnp.where(leak == 0, jnp.zeros((), above.dtype), above)
+
+
 def vtrace_error(
     v_tm1: ArrayLike,
     v_t: ArrayLike,
@@ -44,6 +54,7 @@ def vtrace_error(
     *,
     lambda_: Scalar | ArrayLike = 1.0,
     clip_rho_threshold: Scalar = 1.0,
+    leak: Scalar = 0.0,
     where: ArrayLike | None = None,
 ) -> Array:
     r"""V-trace errors of the values of off-policy trajectories; rlax's ``vtrace``.
@@ -51,12 +62,12 @@ def vtrace_error(
     .. math:: e_{t-1} = \bar\rho_{t-1} \delta_t + \gamma_t c_{t-1} e_t, \qquad
               \delta_t = r_t + \gamma_t v_t - v_{t-1}
 
-    with :math:`\bar\rho = \min(\bar\rho_{\max}, \rho)` and :math:`c = \lambda \min(1, \rho)`. No gradient flows through
-    the target :math:`e + v`: the derivative in ``v_tm1`` is -1, all others are 0. If the two policies agree, this is
-    the error against the :math:`\lambda`-return.
+    with :math:`\bar\rho = \min(\bar\rho_{\max}, \rho)` and :math:`c = \lambda \min(1, \rho)`, both of them mixed with
+    the unclipped ratio by ``leak``. No gradient flows through the target :math:`e + v`: the derivative in ``v_tm1`` is
+    -1, all others are 0. If the two policies agree, this is the error against the :math:`\lambda`-return.
 
     Args:
-        v_tm1, v_t, r_t, discount_t, rho_tm1, lambda_, clip_rho_threshold: See `jaxloss.vtrace_loss`.
+        v_tm1, v_t, r_t, discount_t, rho_tm1, lambda_, clip_rho_threshold, leak: See `jaxloss.vtrace_loss`.
         where: Boolean, shape ``[..., T]``. A step where it is False is skipped, as if it had been deleted.
 
     Returns:
@@ -81,8 +92,9 @@ def vtrace_error(
     valid = rho_tm1 >= 0
     value_checks.ensure(lambda: valid, "rho_tm1 must be >= 0")
     rho_tm1 = numerics.poison(rho_tm1, valid)
-    deltas = jnp.minimum(rho_tm1, limit) * (r_t + discount_t * v_t - v_tm1)
-    errors = backwards(discount_t * mix * jnp.minimum(rho_tm1, 1), deltas, where)
+    share = checks.scalar("leak", leak, v_tm1.dtype, at_least=0, at_most=1)
+    deltas = _clipped(rho_tm1, limit, share) * (r_t + discount_t * v_t - v_tm1)
+    errors = backwards(discount_t * mix * _clipped(rho_tm1, 1, share), deltas, where)
     # The value is that of the errors, to the last digit, and the gradient that of the subtrahend.
     return jax.lax.stop_gradient(errors) - (v_tm1 - jax.lax.stop_gradient(v_tm1))
 
@@ -96,6 +108,7 @@ def vtrace_loss(
     *,
     lambda_: Scalar | ArrayLike = 1.0,
     clip_rho_threshold: Scalar = 1.0,
+    leak: Scalar = 0.0,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -118,6 +131,9 @@ def vtrace_loss(
         lambda_: Mixing parameter in [0, 1]; or one per step, ``[..., T]``, of any size.
         clip_rho_threshold: The largest ratio :math:`\bar\rho_{\max}` that counts in full; > 0. It decides which policy
             the values belong to.
+        leak: Share in [0, 1] of the ratio above its limit that counts, in :math:`\bar\rho` and in the traces
+            :math:`c`: 0 is V-trace, 1 is importance sampling, and between them is the leaky V-trace of self-tuning
+            agents (STAC). rlax's ``alpha_`` is one minus it.
         where, weights: Shape ``[..., T]``. A masked step is skipped, as if it had been deleted. A weight multiplies the
             error of its own step and leaves the targets of other steps unchanged. See `jaxloss.reduce`.
         reduction: Over the trajectories ``[...]``; see `jaxloss.reduce`.
@@ -137,8 +153,9 @@ def vtrace_loss(
     Reference:
         Espeholt et al. (2018), IMPALA: Scalable Distributed Deep-RL with Importance Weighted Actor-Learner
         Architectures. https://arxiv.org/abs/1802.01561
+        Zahavy et al. (2020), A Self-Tuning Actor-Critic Algorithm (leaky V-trace). https://arxiv.org/abs/2002.12928
     """
-    options = {"lambda_": lambda_, "clip_rho_threshold": clip_rho_threshold, "where": where}
+    options = {"lambda_": lambda_, "clip_rho_threshold": clip_rho_threshold, "leak": leak, "where": where}
     errors = vtrace_error(v_tm1, v_t, r_t, discount_t, rho_tm1, **options)
     return over_steps(errors, where, weights, reduction)
 
@@ -153,6 +170,7 @@ def vtrace_td_error_and_advantage(
     lambda_: Scalar | ArrayLike = 1.0,
     clip_rho_threshold: Scalar = 1.0,
     clip_pg_rho_threshold: Scalar = 1.0,
+    leak: Scalar = 0.0,
 ) -> VTraceOutput:
     r"""V-trace errors for the critic and advantages for the actor, of whole trajectories.
 
@@ -164,6 +182,7 @@ def vtrace_td_error_and_advantage(
     Args:
         v_tm1, v_t, r_t, discount_t, rho_tm1, lambda_, clip_rho_threshold: See `jaxloss.vtrace_loss`.
         clip_pg_rho_threshold: The largest ratio :math:`\rho_{\max}` that counts in full in the advantages; > 0.
+        leak: See `jaxloss.vtrace_loss`. The ratio in the advantages leaks as the others do.
 
     Returns:
         The triple ``(errors, pg_advantage, q_estimate)``, each ``[..., T]``; gradients flow through the errors only.
@@ -182,10 +201,11 @@ def vtrace_td_error_and_advantage(
         Architectures. https://arxiv.org/abs/1802.01561
     """
     steps = _steps(None, v_tm1, v_t, r_t, discount_t, rho_tm1)
-    errors = vtrace_error(*steps, lambda_=lambda_, clip_rho_threshold=clip_rho_threshold)
+    errors = vtrace_error(*steps, lambda_=lambda_, clip_rho_threshold=clip_rho_threshold, leak=leak)
     value, reached, reward, discount, ratio = (jax.lax.stop_gradient(x) for x in steps)
     limit = checks.scalar("clip_pg_rho_threshold", clip_pg_rho_threshold, value.dtype, above=0)
+    share = checks.scalar("leak", leak, value.dtype, at_least=0, at_most=1)
     mix = jnp.broadcast_to(jnp.asarray(mixing(lambda_, None, value), value.dtype), value.shape)
     onwards = value[..., 1:] + mix[..., :-1] * jax.lax.stop_gradient(errors)[..., 1:]
     q_estimate = reward + discount * jnp.concatenate([onwards, reached[..., -1:]], axis=-1)
-    return VTraceOutput(errors, jnp.minimum(ratio, limit) * (q_estimate - value), q_estimate)
+    return VTraceOutput(errors, _clipped(ratio, limit, share) * (q_estimate - value), q_estimate)

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.errors import smooth_distance
 from jaxloss._floor.reduction import hide, plain_mean, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.reinforcement._transitions import chosen, known, per_step
+from jaxloss.reinforcement._transitions import known, per_step, target
+from jaxloss.reinforcement.values._quantiles import distributions, each_level, of_action, sample_losses
 
-__all__ = ["quantile_q_learning_loss"]
+__all__ = ["quantile_expected_sarsa_loss", "quantile_q_learning_loss"]
 
 
 def quantile_q_learning_loss(
@@ -72,45 +72,88 @@ def quantile_q_learning_loss(
         Learning. https://arxiv.org/abs/1806.06923
     """
     dists = {"dist_q_tm1": dist_q_tm1, "dist_q_t_selector": dist_q_t_selector, "dist_q_t": dist_q_t}
-    dist_q_tm1, selector, dist_q_t = _distributions(where, **dists)
-    batch, num_quantiles = dist_q_tm1.shape[:-2], dist_q_tm1.shape[-2]
-    (a_tm1,) = checks.integer(a_tm1=a_tm1)
-    checks.has_shape(batch, "one action per transition", a_tm1=a_tm1)
-    r_t, discount_t = per_step(where, batch, r_t=r_t, discount_t=discount_t)
-    levels = _levels(where, tau_q_tm1, (*batch, num_quantiles))
-    dist_q_tm1, levels, r_t, discount_t, dist_q_t = promote(dist_q_tm1, levels, r_t, discount_t, dist_q_t)
-    kappa = checks.scalar("huber_param", huber_param, dist_q_tm1.dtype, at_least=0)
-    a_tm1 = hide(where, checks.as_int32(a_tm1))
-    quantiles = chosen(dist_q_tm1, a_tm1=jnp.broadcast_to(a_tm1[..., None], (*batch, num_quantiles)))
+    dist_q_tm1, selector, dist_q_t = distributions(where, **dists)
+    quantiles = of_action(where, dist_q_tm1, a_tm1)
+    r_t, discount_t = per_step(where, quantiles.shape[:-1], r_t=r_t, discount_t=discount_t)
+    levels = each_level(where, tau_q_tm1, quantiles.shape)
+    quantiles, levels, r_t, discount_t, dist_q_t = promote(quantiles, levels, r_t, discount_t, dist_q_t)
+    kappa = checks.scalar("huber_param", huber_param, quantiles.dtype, at_least=0)
     best = jnp.argmax(plain_mean(selector, -2), axis=-1)[..., None, None]
-    samples = r_t[..., None] + discount_t[..., None] * jnp.take_along_axis(dist_q_t, best, axis=-1)[..., 0]
-    samples, quantiles = jax.lax.stop_gradient(samples)[..., None, :], quantiles[..., None]
-    tilt = jnp.where(samples < quantiles, 1 - levels[..., None], levels[..., None])
-    values = jnp.sum(
-        plain_mean(tilt * smooth_distance(samples, quantiles, jnp.asarray(kappa, levels.dtype)), -1), axis=-1
-    )
+    samples = target(r_t[..., None], discount_t[..., None], jnp.take_along_axis(dist_q_t, best, axis=-1)[..., 0])
+    each = sample_losses(quantiles, levels, samples, jnp.asarray(kappa, levels.dtype))
+    values = jnp.sum(plain_mean(each, -1), axis=-1)
     whole = known(numerics.largest(selector)) & known(numerics.largest(dist_q_t))
     return reduce(numerics.poison(values, whole), where=where, weights=weights, reduction=reduction)
 
 
-def _distributions(where: ArrayLike | None, **arrays: ArrayLike) -> list[Array]:
-    """Quantiles per action ``[..., N, A]``, whose numbers of quantiles may differ; 0 where masked."""
-    checked = dict(zip(arrays, checks.floating(**arrays), strict=True))
-    checks.with_axes("quantiles actions", allow_empty=False, **checked)
-    (batch, actions), *_ = ((x.shape[:-2], x.shape[-1:]) for x in checked.values())
-    for name, x in checked.items():
-        checks.has_shape((*batch, x.shape[-2], *actions), "quantiles are the axis before the last", **{name: x})
-    return [hide(where, x, event_ndim=2) for x in checked.values()]
+def quantile_expected_sarsa_loss(
+    dist_q_tm1: ArrayLike,
+    tau_q_tm1: ArrayLike,
+    a_tm1: ArrayLike,
+    r_t: ArrayLike,
+    discount_t: ArrayLike,
+    dist_q_t: ArrayLike,
+    probs_a_t: ArrayLike,
+    *,
+    huber_param: Scalar = 1.0,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Expected SARSA for quantiles of the return: quantile regression on the mixture of all next actions.
 
+    .. math:: \ell = \sum_a \pi_t(a) \sum_i \frac{1}{M} \sum_j \left| \tau_i - 1[u_{ija} < 0] \right|
+              \frac{L_\kappa(u_{ija})}{\kappa}, \qquad
+              u_{ija} = \mathrm{sg}\left( r_t + \gamma_t z_j(a) \right) - q_i(a_{t-1})
 
-def _levels(where: ArrayLike | None, tau: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """Levels of quantiles for every transition, 0 where masked, NaN out of range."""
-    (levels,) = checks.numeric(tau_q_tm1=tau)
-    if levels.ndim == 1:
-        checks.has_shape(shape[-1:], "one level per quantile", tau_q_tm1=levels)
-        levels = jnp.broadcast_to(jnp.expand_dims(levels, tuple(range(len(shape) - 1))), shape)
-    checks.has_shape(shape, "one level per quantile, or one for each of every transition", tau_q_tm1=levels)
-    (levels,) = promote(hide(where, levels, event_ndim=1))
-    valid = (levels >= 0) & (levels <= 1)
-    value_checks.ensure(lambda: valid, "tau_q_tm1 must lie in [0, 1]")
-    return numerics.poison(levels, valid)
+    with :math:`L_\kappa` the Huber loss. Where `jaxloss.quantile_q_learning_loss` takes the quantiles of the best next
+    action, this loss takes those of every action, with its probability: the distribution of the return under the
+    policy. rlax does not divide by :math:`\kappa`, and its default is 0: the numbers are equal at 0 and 1.
+
+    Args:
+        dist_q_tm1, tau_q_tm1, a_tm1, r_t, discount_t, huber_param: See `jaxloss.quantile_q_learning_loss`.
+        dist_q_t: Quantiles :math:`z` per action at time t, shape ``[..., M, A]``, floating.
+        probs_a_t: Probabilities :math:`\pi_t` of the actions at time t, shape ``[..., A]``, floating in [0, 1]; one
+            outside gives NaN in value and gradient. An action of probability 0 does not count, even if its quantiles
+            are infinite. No gradient flows through ``dist_q_t`` or ``probs_a_t``.
+        where, weights, reduction: See `jaxloss.quantile_q_learning_loss`.
+
+    Returns:
+        A scalar >= 0, in units of reward; exactly 0 if all quantiles equal all samples of the target.
+
+    Raises:
+        TypeError: If quantiles or probabilities are not floating or ``a_tm1`` not integer.
+        ValueError: If the shapes do not match, an axis of quantiles or actions is empty, or ``huber_param`` is
+            negative.
+
+    Example:
+        >>> dist, tau, probs = jnp.array([[[0.0, 1.0], [2.0, 1.0]]]), jnp.array([0.25, 0.75]), jnp.array([[0.5, 0.5]])
+        >>> jaxloss.quantile_expected_sarsa_loss(dist, tau, jnp.array([0]), jnp.zeros(1), jnp.ones(1), dist, probs)
+        Array(0.3125, dtype=float32)
+
+    Reference:
+        van Seijen, van Hasselt, Whiteson and Wiering (2009), A Theoretical and Empirical Analysis of Expected Sarsa.
+        https://doi.org/10.1109/ADPRL.2009.4927542
+        Dabney, Rowland, Bellemare and Munos (2018), Distributional Reinforcement Learning with Quantile Regression.
+        https://arxiv.org/abs/1710.10044
+    """
+    dist_q_tm1, dist_q_t = distributions(where, dist_q_tm1=dist_q_tm1, dist_q_t=dist_q_t)
+    quantiles = of_action(where, dist_q_tm1, a_tm1)
+    batch = quantiles.shape[:-1]
+    r_t, discount_t = per_step(where, batch, r_t=r_t, discount_t=discount_t)
+    levels = each_level(where, tau_q_tm1, quantiles.shape)
+    (probs,) = checks.floating(probs_a_t=probs_a_t)
+    checks.has_shape((*batch, dist_q_t.shape[-1]), "one probability per action", probs_a_t=probs)
+    probs = hide(where, probs, event_ndim=1, fill=1 / probs.shape[-1])
+    value_checks.ensure_probabilities(probs_a_t=probs, sum_to_one=True)
+    quantiles, levels, r_t, discount_t, dist_q_t, probs = promote(
+        quantiles, levels, r_t, discount_t, dist_q_t, jax.lax.stop_gradient(probs)
+    )
+    kappa = checks.scalar("huber_param", huber_param, quantiles.dtype, at_least=0)
+    valid = jnp.all((probs >= 0) & (probs <= 1), axis=-1)
+    absent = jnp.broadcast_to(probs[..., None, :] == 0, dist_q_t.shape)
+    dist_q_t = jnp.where(absent, jnp.zeros((), probs.dtype), dist_q_t)
+    samples = jnp.moveaxis(target(r_t[..., None, None], discount_t[..., None, None], dist_q_t), -1, -2)
+    each = sample_losses(quantiles[..., None, :], levels[..., None, :], samples, jnp.asarray(kappa, levels.dtype))
+    values = jnp.sum(probs * jnp.sum(plain_mean(each, -1), axis=-1), axis=-1)
+    return reduce(numerics.poison(values, valid), where=where, weights=weights, reduction=reduction)

@@ -61,7 +61,8 @@ def td_loss(
     .. math:: \ell = \tfrac12 \delta^2, \qquad \delta = \mathrm{sg}(r_t + \gamma_t v_t) - v_{t-1}
 
     No gradient flows through the target: the gradient in ``v_tm1`` is :math:`-\delta` (a semi-gradient), all others
-    are 0.
+    are 0. The value may be that of a team of agents: of QMIX the output of the mixing network, of VDN the sum of the
+    values of their actions, each time against that of their best next actions.
 
     Args:
         v_tm1: Values of the states at time t - 1, shape ``[...]``, floating.
@@ -148,7 +149,9 @@ def td_lambda_loss(
 
     with the returns :math:`G` of `jaxloss.returns.lambda_returns`, through which no gradient flows. Each trajectory is
     averaged separately; for a mean over all steps of all trajectories, pass `jaxloss.td_lambda_error` to
-    `jaxloss.half_squared_error`.
+    `jaxloss.half_squared_error`. With the values of the actions taken as ``v_tm1`` and the largest values of the next
+    actions as ``v_t``, it is Peng's Q(lambda); with ``lambda_=1``, in every cell of an image whose reward is the change
+    of its pixels, that is the pixel control of UNREAL.
 
     Args:
         v_tm1: Values of the states at times t - 1, shape ``[..., T]``, floating; time is the last axis.

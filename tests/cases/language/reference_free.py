@@ -17,6 +17,15 @@ def _orpo(chosen_logps, rejected_logps, beta=0.1):
     )
 
 
+def _means_over_tokens(rng, batch):
+    return {name: -0.4 * rng.gamma(2.0, size=batch) - 0.05 for name in FOUR[:2]}
+
+
+def _alpha_po(chosen_logps, rejected_logps, alpha=0.25, beta=2.0, margin=1.0):
+    won, lost = ((1 - np.exp(logps) ** -alpha) / alpha for logps in (chosen_logps, rejected_logps))
+    return win_nll(beta * (won - lost) - margin)
+
+
 CASES = [
     Case(
         fn=jaxloss.simpo_loss,
@@ -30,6 +39,16 @@ CASES = [
         convex=True,
         extremes={"far": filled(FOUR[:2], 0.0, -1e30), "far the wrong way": filled(FOUR[:2], -1e30, 0.0)},
         translates=(("chosen_logps", "rejected_logps"),),
+    ),
+    Case(
+        fn=jaxloss.alpha_po_loss,
+        draw=_means_over_tokens,
+        oracle=_alpha_po,
+        source="Gupta et al. (2025), from probabilities, over scipy.special.expit",
+        hypers={"alpha": 0.5, "beta": 0.75, "margin": 0.25},
+        bad_hypers=(*BAD, {"alpha": 0.0}, {"alpha": -0.5}),
+        ulps=16,  # an exponential of rewards of up to 10
+        extremes={"far": filled(FOUR[:2], 0.0, -1e30), "far the wrong way": filled(FOUR[:2], -1e30, 0.0)},
     ),
     Case(
         fn=jaxloss.cpo_loss,
