@@ -240,6 +240,7 @@ NOT_DRAWN = {
     "sobolev_loss": "a function",
     "style_loss": "feature maps of any structure",
     "virtual_adversarial_loss": "a function",
+    "weak_form_loss": "a function",
 }
 """Losses whose inputs no docstring describes by shapes, and what they take."""
 

@@ -47,6 +47,11 @@ def uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return jax.random.uniform(key, shape, minval=0.02, maxval=0.98)
 
 
+def above_uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Upper ends of intervals whose lower ends are `uniform`."""
+    return 1 + positive(key, shape)
+
+
 def signed_uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return 2 * uniform(key, shape) - 1
 
@@ -139,7 +144,8 @@ BY_NAME: tuple[tuple[str, Values], ...] = (
         positive,
     ),
     (r"class_priors", simplex),
-    (r"discount", uniform),
+    (r"discount|^lower_bounds", uniform),
+    (r"^upper_bounds", above_uniform),
     (r"relevance|counts", grades),
     (r"logps?$|log_probs$|log_probs_t|log_q$|_logps$", negative),
     (r"^events$|^present$|^assignments$", truths),
@@ -155,7 +161,7 @@ BY_WORDS: tuple[tuple[str, Values], ...] = (
     (r"-1 or \+1|\+1 if|-1 for a dissimilar", signs),
     (r"0 or 1|1 for|1 if it happened|Membership", bits),
     (r"in \[-1, 1\]", signed_uniform),
-    (r"in \[0, 1\]|in ``\[0, 1\]``", uniform),
+    (r"in [\[(]0, 1[\])]|in ``\[0, 1\]``", uniform),
     (r"[Ii]mages", uniform),
     (r"counts", grades),
     (r"> ?-1|> 0|>= 0|\\ge 0", positive),

@@ -96,8 +96,8 @@ def zero_inflated_negative_binomial_nll(
 
     Args:
         zero_logits: Shape ``[...]``, floating, the logits :math:`z` of a structural zero, a dropout; -inf is none.
-        means: Shape ``[...]``, the same, the expected counts :math:`\mu` of the negative binomial distribution; > 0,
-            NaN otherwise. The expected count of the whole is :math:`\sigma(-z)` times that.
+        means: Shape ``[...]``, the same, the expectations :math:`\mu` of the negative binomial distribution; > 0, NaN
+            otherwise. That of the whole is :math:`\sigma(-z)` times it.
         dispersions: Shape ``[...]``, the same; :math:`\alpha` >= 0, NaN otherwise.
         targets: Shape ``[...]``, the same; counts, floating or integer; >= 0, NaN otherwise; never broadcast.
         where, weights, reduction: See `jaxloss.reduce`.
