@@ -22,4 +22,4 @@ def power_margin(margin: Array, chosen: Array, rejected: Array, factor: Scalar, 
     log_factor = jnp.log(jnp.asarray(factor / alpha, margin.dtype))
     size = jnp.exp(jnp.minimum(log_factor - alpha * jnp.where(ahead, rejected, chosen), limit))
     share = -jnp.expm1(-alpha * jnp.where(ahead, margin, -margin))
-    return jnp.where(ahead, size * share, -size * share)
+    return jnp.where(ahead, size, -size) * share

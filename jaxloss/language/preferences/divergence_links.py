@@ -61,7 +61,7 @@ def alpha_dpo_loss(
     margin, (chosen, rejected) = log_ratio_margin(where, *four), log_ratios(where, *four)
     beta = checks.scalar("beta", beta, margin.dtype, above=0)
     alpha = checks.scalar("alpha", alpha, margin.dtype, above=0)
-    values = numerics.softplus(power_margin(-margin, rejected, chosen, beta, alpha))
+    values = numerics.softplus(-power_margin(margin, chosen, rejected, beta, alpha))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
