@@ -124,7 +124,8 @@ def tuplet_margin_loss(
         0.3061
 
     Reference:
-        Yu and Tao (2019), Deep Metric Learning with Tuplet Margin Loss. https://doi.org/10.1109/ICCV.2019.00659
+        Yu and Tao (2019), Deep Metric Learning with Tuplet Margin Loss.
+        https://openaccess.thecvf.com/content_ICCV_2019/papers/Yu_Deep_Metric_Learning_With_Tuplet_Margin_Loss_ICCV_2019_paper.pdf
     """
     x, group = labelled(where, axis_name, chunk_size, embeddings, labels)
     margin = checks.scalar("margin", margin, x.dtype, at_least=0, at_most=math.pi / 2)

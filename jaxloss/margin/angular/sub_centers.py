@@ -58,7 +58,7 @@ def sub_center_arcface_loss(
 
     Reference:
         Deng et al. (2020), Sub-center ArcFace: Boosting Face Recognition by Large-scale Noisy Web Faces.
-        https://doi.org/10.1007/978-3-030-58621-8_43
+        https://www.ecva.net/papers/eccv_2020/papers_ECCV/papers/123560715.pdf
     """
     faces = directions(where, embeddings, labels, kernel, several=True)
     margin = checks.scalar("margin", margin, faces.cosines.dtype, at_least=0, at_most=math.pi)
