@@ -169,6 +169,8 @@ def test_memory_of_a_histogram_does_not_grow_with_the_bins(rng: np.random.Genera
 
     def temporaries(num_bins):
         loss = lambda x: jaxloss.histogram_loss(x, labels, num_bins=num_bins)
-        return jax.jit(jax.grad(loss)).lower(x).compile().memory_analysis().temp_size_in_bytes
+        memory = jax.jit(jax.grad(loss)).lower(x).compile().memory_analysis()
+        assert memory is not None
+        return memory.temp_size_in_bytes
 
     assert temporaries(200) < 2 * temporaries(10)
