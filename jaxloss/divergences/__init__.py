@@ -1,6 +1,15 @@
 """Divergences and distances of distributions."""
 
-from jaxloss.divergences import distances, factorised, gamma_family, gaussian, kullback_leibler, powers, unnormalised
+from jaxloss.divergences import (
+    distances,
+    factorised,
+    gamma_family,
+    gaussian,
+    kullback_leibler,
+    powers,
+    unnormalised,
+    variational_bounds,
+)
 from jaxloss.divergences.distances import *
 from jaxloss.divergences.factorised import *
 from jaxloss.divergences.gamma_family import *
@@ -8,6 +17,7 @@ from jaxloss.divergences.gaussian import *
 from jaxloss.divergences.kullback_leibler import *
 from jaxloss.divergences.powers import *
 from jaxloss.divergences.unnormalised import *
+from jaxloss.divergences.variational_bounds import *
 
 __all__: list[str] = []
 __all__ += distances.__all__
@@ -17,3 +27,4 @@ __all__ += gaussian.__all__
 __all__ += kullback_leibler.__all__
 __all__ += powers.__all__
 __all__ += unnormalised.__all__
+__all__ += variational_bounds.__all__
