@@ -604,7 +604,7 @@ def test_other_names_raise_the_ordinary_error(name: str) -> None:
     assert message(name) == f"jaxloss has no `{name}`."
 
 
-@pytest.mark.parametrize("name", ["JukeboxLoss", "SURELoss", "ManifoldLoss", "P2SGradLoss", "poly1_softmax_loss"])
+@pytest.mark.parametrize("name", ["JukeboxLoss", "SURELoss", "ManifoldLoss", "P2SGradLoss", "RankedListLoss"])
 def test_an_absent_loss_gets_no_guess(name: str) -> None:
     assert re.fullmatch(
         rf"jaxloss has no `{name}`; jaxloss has no counterpart of this loss of [\w -]+\.", message(name)

@@ -1,6 +1,7 @@
 """Losses between class scores and classes: cross-entropies and their relatives."""
 
 from jaxloss.classification import (
+    areas_under_curves,
     binary,
     calibration,
     evidential,
@@ -16,6 +17,7 @@ from jaxloss.classification import (
     softmax,
     softmax_parts,
 )
+from jaxloss.classification.areas_under_curves import *
 from jaxloss.classification.binary import *
 from jaxloss.classification.calibration import *
 from jaxloss.classification.evidential import *
@@ -32,6 +34,7 @@ from jaxloss.classification.softmax import *
 from jaxloss.classification.softmax_parts import *
 
 __all__: list[str] = []
+__all__ += areas_under_curves.__all__
 __all__ += binary.__all__
 __all__ += calibration.__all__
 __all__ += evidential.__all__

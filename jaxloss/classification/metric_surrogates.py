@@ -97,7 +97,8 @@ def pairwise_auc_loss(
     One minus the area under the ROC curve is the mean of the step :math:`[s_i < s_j]` over the same pairs, ties
     counting one half; the squared hinge replaces the step, and lies above it for ``margin`` >= 1. The last axis
     is pooled, so ``where`` and ``weights`` belong to its entries, and the weight of a pair is the product of
-    its two. Time grows with the square of N, memory with the size of a chunk.
+    its two. Time grows with the square of N, memory with the size of a chunk. For low rates of false positives see
+    `jaxloss.partial_auc_loss`, and for batches with few positives `jaxloss.auc_margin_loss`.
 
     Args:
         scores: Shape ``[..., N]``, floating; greater means more positive.

@@ -9,6 +9,7 @@ from jaxloss.divergences import (
     kullback_leibler,
     powers,
     unnormalised,
+    variational_bounds,
 )
 from jaxloss.divergences.circular import *
 from jaxloss.divergences.distances import *
@@ -18,6 +19,7 @@ from jaxloss.divergences.gaussian import *
 from jaxloss.divergences.kullback_leibler import *
 from jaxloss.divergences.powers import *
 from jaxloss.divergences.unnormalised import *
+from jaxloss.divergences.variational_bounds import *
 
 __all__: list[str] = []
 __all__ += circular.__all__
@@ -28,3 +30,4 @@ __all__ += gaussian.__all__
 __all__ += kullback_leibler.__all__
 __all__ += powers.__all__
 __all__ += unnormalised.__all__
+__all__ += variational_bounds.__all__

@@ -57,6 +57,11 @@ class Lists(NamedTuple):
         """``x`` of the items in the rows of pairs."""
         return own_rows(self.axis_name, x)
 
+    def everywhere(self, x: Array) -> Array:
+        """What the rows of all devices have, of what the rows here have."""
+        _, _, rows = whole_pool(self.axis_name, None, None, x)
+        return rows
+
     def total(self, x: Array) -> Array:
         """The sum over the rows of all devices, of values here only."""
         return summed(self.axis_name, jnp.sum(x, axis=-1))

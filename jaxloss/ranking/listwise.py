@@ -1,4 +1,4 @@
-"""Listwise ranking losses: the likelihood of a whole list under its scores (ListNet, ListMLE)."""
+"""Listwise ranking losses: the likelihood of a whole list under its scores (ListNet, ListMLE, unique softmax)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.softmax.soft_targets import target_terms
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.ranking._drawn_orders import drawn
-from jaxloss.ranking._lists import ensure_relevance, lists, over_lists, spans
+from jaxloss.ranking._lists import ensure_relevance, gains, lists, over_lists, spans
 
-__all__ = ["listmle_loss", "ranking_softmax_loss"]
+__all__ = ["listmle_loss", "ranking_softmax_loss", "unique_softmax_loss"]
 
 
 def ranking_softmax_loss(
@@ -140,3 +140,61 @@ def listmle_loss(
     values = numerics.poison(values, known)
     present = spans(y, items.keep) & jnp.any(items.mass != 0, axis=-1)
     return over_lists(values, present, items, reduction)
+
+
+def unique_softmax_loss(
+    scores: ArrayLike,
+    relevance: ArrayLike,
+    *,
+    chunk_size: int | None = None,
+    axis_name: AxisName | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Unique softmax (uRank): every item against the items that are less relevant, weighted by its gain.
+
+    .. math:: \ell = -\sum_i w_i \left( 2^{y_i} - 1 \right) \log \frac{e^{s_i}}{e^{s_i} + \sum_{j : y_j < y_i} e^{s_j}}
+
+    Items of equal relevance do not compete, unlike in `jaxloss.listmle_loss`. A list in which all items are equally
+    relevant is absent from the mean. Time grows with the square of N, memory with the size of a chunk.
+
+    Args:
+        scores: Shape ``[..., N]``, floating.
+        relevance: Shape ``[..., N]``, the same; floating or integer, in [0, 100]; a negative one gives NaN.
+        chunk_size: Number of items per chunk, >= 1, static: so many are compared with all items at a time, and a chunk
+            is computed again for the gradient. None takes all items if all lists together have at most 16 million
+            pairs.
+        axis_name: Mesh axes inside ``jax.shard_map`` over which the items are spread, for the loss over all of them;
+            None if all are here, ``()`` to take those of each device on purpose.
+        where, weights: Shape ``[..., N]``. A masked item is absent; a weight scales the term of an item and leaves it
+            in the sums of others. See `jaxloss.reduce`.
+        reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0, in nats, with full relative accuracy for small values.
+
+    Raises:
+        TypeError: If ``scores`` is not floating.
+        ValueError: If the shapes differ or ``scores`` has no axis.
+
+    Example:
+        >>> jaxloss.unique_softmax_loss(jnp.zeros((1, 3)), jnp.array([[1, 1, 0]]))
+        Array(1.3862944, dtype=float32)
+
+    Reference:
+        Zhu and Klabjan (2020), Listwise Learning to Rank by Exploring Unique Ratings.
+        https://doi.org/10.1145/3336191.3371814
+    """
+    items = lists(axis_name, where, weights, scores, relevance)
+    gain = gains(items)
+
+    def of_rows(scores: Array, relevance: Array) -> Array:
+        lesser = items.keep[..., None, :] & (items.relevance[..., None, :] < relevance[..., :, None])
+        rivals = numerics.log_sum_exp(jnp.where(lesser, items.scores[..., None, :], -jnp.inf))
+        return numerics.softplus(rivals - scores)
+
+    surprise = items.pairs(chunk_size, of_rows, items.scores, items.relevance)
+    values = items.total(items.rows(gain) * surprise)
+    present = spans(items.relevance, items.keep) & jnp.any(items.mass != 0, axis=-1)
+    return over_lists(values, present | jnp.isnan(values), items, reduction)

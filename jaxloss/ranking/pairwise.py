@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths import numerics
@@ -11,7 +12,7 @@ from jaxloss._floor.reduction import divide_sums
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction
 from jaxloss.ranking._lists import Lists, lists, margins_of, over_lists
 
-__all__ = ["pairwise_hinge_loss", "pairwise_logistic_loss"]
+__all__ = ["pairwise_hinge_loss", "pairwise_logistic_loss", "pairwise_soft_zero_one_loss"]
 
 
 def _mean_over_pairs(
@@ -124,3 +125,49 @@ def pairwise_hinge_loss(
     """
     items = lists(axis_name, where, weights, scores, relevance)
     return _mean_over_pairs(lambda margins: numerics.positive_part(1 - margins), chunk_size, items, reduction)
+
+
+def pairwise_soft_zero_one_loss(
+    scores: ArrayLike,
+    relevance: ArrayLike,
+    *,
+    chunk_size: int | None = None,
+    axis_name: AxisName | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Soft share of the pairs of a list that are in the wrong order: a sigmoid in the place of the step.
+
+    .. math:: \ell = \frac{\sum_{i, j : y_i > y_j} w_i w_j \, \sigma\left(s_j - s_i\right)}
+              {\sum_{i, j : y_i > y_j} w_i w_j}
+
+    With relevance 0 and 1 it is one minus a smooth area under the ROC curve. It is bounded, so that a few hopeless
+    pairs do not dominate; scores in other units are divided by a temperature at the call. The mean is over the pairs of
+    a list, then over lists; a list without such a pair is absent. (rax takes the mean over all pairs of all lists.)
+    Time grows with the square of N, memory with the size of a chunk.
+
+    Args:
+        scores: Shape ``[..., N]``, floating.
+        relevance: Shape ``[..., N]``, the same; floating or integer. Only its order counts; ties do not form pairs.
+        chunk_size, axis_name: See `jaxloss.pairwise_logistic_loss`.
+        where, weights: Shape ``[..., N]``. A masked item is in no pair. See `jaxloss.reduce`.
+        reduction: Over the lists ``[...]``; see `jaxloss.reduce`.
+
+    Returns:
+        A scalar in [0, 1]; 1/2 where all scores are equal, and 0 exactly only where all pairs are far apart.
+
+    Raises:
+        TypeError: If ``scores`` is not floating.
+        ValueError: If the shapes differ or ``scores`` has no axis.
+
+    Example:
+        >>> jaxloss.pairwise_soft_zero_one_loss(jnp.array([[1.0, 0.0, 5.0]]), jnp.array([[1, 0, 1]]))
+        Array(0.13781714, dtype=float32)
+
+    Reference:
+        Yan, Dodier, Mozer and Wolniewicz (2003), Optimizing Classifier Performance via an Approximation to the
+        Wilcoxon-Mann-Whitney Statistic. https://cdn.aaai.org/ICML/2003/ICML03-110.pdf
+    """
+    items = lists(axis_name, where, weights, scores, relevance)
+    return _mean_over_pairs(lambda margins: jax.nn.sigmoid(-margins), chunk_size, items, reduction)

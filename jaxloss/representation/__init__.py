@@ -38,12 +38,22 @@ Example:
     0.000168
 """
 
-from jaxloss.representation import class_prototypes, contrast, metric_learning, prefixes, self_supervised
+from jaxloss.representation import (
+    class_prototypes,
+    contrast,
+    metric_learning,
+    prefixes,
+    self_supervised,
+    similarity_ranks,
+    tuplets,
+)
 from jaxloss.representation.class_prototypes import *
 from jaxloss.representation.contrast import *
 from jaxloss.representation.metric_learning import *
 from jaxloss.representation.prefixes import *
 from jaxloss.representation.self_supervised import *
+from jaxloss.representation.similarity_ranks import *
+from jaxloss.representation.tuplets import *
 
 __all__: list[str] = []
 __all__ += class_prototypes.__all__
@@ -51,3 +61,5 @@ __all__ += contrast.__all__
 __all__ += metric_learning.__all__
 __all__ += prefixes.__all__
 __all__ += self_supervised.__all__
+__all__ += similarity_ranks.__all__
+__all__ += tuplets.__all__

@@ -149,3 +149,27 @@ class TestInBatch:
             jaxloss.in_batch_softmax_loss(x, y, ids, log_q[None])
         with pytest.raises(TypeError, match="item_ids"):
             jaxloss.in_batch_softmax_loss(x, y, ids.astype(float), log_q)
+
+
+def test_the_softplus_of_infoloob_is_infonce(views):
+    """The share without the key in the denominator, put back."""
+    with jax.enable_x64(True):
+        ours = jaxloss.infoloob_loss(*views, temperature=0.3, reduction="none")
+        infonce = jaxloss.infonce_loss(*views, temperature=0.3, reduction="none")
+    np.testing.assert_allclose(np.logaddexp(0, ours), infonce, rtol=1e-10)
+
+
+def test_infoloob_is_that_of_cloob(views):
+    """The authors' code multiplies by the temperature, and fills the diagonal with -1000."""
+    torch = pytest.importorskip("torch")
+    given = [torch.nn.functional.normalize(torch.tensor(x), dim=-1) for x in views]
+    k, eye = given[0] @ given[1].T * 30, torch.eye(5, dtype=torch.float64)
+    theirs = torch.mean(torch.logsumexp(k * (1 - eye) - 1000 * eye, dim=1)) - torch.mean(torch.sum(k * eye, dim=1))
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(jaxloss.infoloob_loss(*views), float(theirs), rtol=1e-10)
+
+
+def test_infoloob_keeps_its_gradient_at_a_pair_that_is_found():
+    keys = jnp.eye(3)
+    slope = lambda fn: jnp.max(jnp.abs(jax.grad(fn)(keys + 0.1, keys)))
+    assert slope(jaxloss.infoloob_loss) > 1e6 * slope(lambda x, y: jaxloss.infonce_loss(x, y, temperature=1 / 30))

@@ -14,11 +14,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.typing import Array
+from jaxloss.representation._groups import Crowd, gathered
 
 __all__ = [
     "level_of",
     "log_of_total",
     "log_sum_of_strangers",
+    "log_sum_over_strangers",
     "slope_of_log_sum",
     "sum_of_strangers",
     "total_of_strangers",
@@ -59,6 +61,12 @@ def _log_sum_of_strangers_jvp(
     (logits, first), (tangent, _) = primals, tangents
     value = _log_sum_of_strangers(logits, first, axis)
     return value, slope_of_log_sum(logits, value, tangent, first, axis)
+
+
+def log_sum_over_strangers(x: Array, y: Array, crowd: Crowd) -> Array:
+    """`log_sum_of_strangers` of the inner products of the rows of ``x`` here and of ``y`` everywhere."""
+    shares = crowd.shares(log_sum_of_strangers, x, y)
+    return shares[..., 0] if shares.shape[-1] == 1 else gathered(shares, ~jnp.isneginf(shares))
 
 
 def level_of(peak: Array) -> Array:

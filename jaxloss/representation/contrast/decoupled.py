@@ -1,4 +1,4 @@
-"""Decoupled contrast (DCL, DCLW): the positive pair is not in the denominator of the softmax."""
+"""Decoupled contrast (DCL, DCLW, InfoLOOB): the positive pair is not in the denominator of the softmax."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from jaxloss._floor import checks
 from jaxloss._floor.reduction import divide_sums, pool_mean, reduce
 from jaxloss._floor.spread import over, summed
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.representation._groups import Group, gathered, labelled, per_pair, some, unit
+from jaxloss.representation._groups import Group, gathered, labelled, matched, per_pair, some, unit, working_dtype
+from jaxloss.representation.contrast._off_diagonal import log_sum_over_strangers
 
-__all__ = ["decoupled_contrastive_loss"]
+__all__ = ["decoupled_contrastive_loss", "infoloob_loss"]
 
 
 def decoupled_contrastive_loss(
@@ -80,6 +81,59 @@ def decoupled_contrastive_loss(
     values, pairs = group.anchors(of_rows, x, x)
     each = per_pair(pairs, weights, x.dtype, axis_name, reduction)
     return reduce(values, where=some(where, pairs > 0), weights=each, reduction=over(axis_name, reduction))
+
+
+def infoloob_loss(
+    queries: ArrayLike,
+    keys: ArrayLike,
+    *,
+    temperature: Scalar = 1 / 30,
+    ring: bool = False,
+    chunk_size: int | None = None,
+    axis_name: AxisName | None = None,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""InfoLOOB: InfoNCE without the key of the query in the denominator (leave one out), the loss of CLOOB.
+
+    .. math:: \ell_i = -\log \frac{e^{s_{ii} / \tau}}{\sum_{j \ne i} e^{s_{ij} / \tau}}, \qquad
+              s_{ij} = \frac{\langle q_i, k_j \rangle}{\|q_i\| \, \|k_j\|}
+
+    A pair that is found already keeps its gradient, where that of `jaxloss.infonce_loss` goes to 0. CLOOB adds the loss
+    of both directions, of embeddings that a Hopfield network has retrieved; its code multiplies by :math:`\tau`. With
+    the logarithm of N - 1 it becomes the leave-one-out bound on the mutual information.
+
+    Args:
+        queries: Shape ``[..., N, D]``, floating; need not be normalised.
+        keys: Shape ``[..., N, D]``, the same; the key of query i is in row i.
+        temperature: :math:`\tau` > 0.
+        ring, chunk_size, axis_name, where, weights: See `jaxloss.representation`.
+        reduction: Over the queries ``[..., N]``; see `jaxloss.reduce`. A query without other keys is absent.
+
+    Returns:
+        A scalar, in nats. It can be negative: the share of the key is not bounded by 1.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or ``temperature`` is not positive.
+
+    Example:
+        >>> jaxloss.infoloob_loss(jnp.eye(3), jnp.eye(3), temperature=0.5)
+        Array(-1.3068528, dtype=float32)
+
+    Reference:
+        Fürst et al. (2022), CLOOB: Modern Hopfield Networks with InfoLOOB Outperform CLIP.
+        https://arxiv.org/abs/2110.11316
+        Poole et al. (2019), On Variational Bounds of Mutual Information. https://arxiv.org/abs/1905.06922
+    """
+    queries, keys, crowd = matched(where, axis_name, ring, chunk_size, queries=queries, keys=keys)
+    tau = checks.scalar("temperature", temperature, working_dtype(queries, keys), above=0)
+    queries, keys = unit(queries) / tau, unit(keys)
+    strangers = log_sum_over_strangers(queries, keys, crowd)
+    repelled = ~jnp.isneginf(strangers)
+    values = jnp.where(repelled, strangers, jnp.zeros((), strangers.dtype)) - jnp.sum(queries * keys, axis=-1)
+    return reduce(values, where=some(where, repelled), weights=weights, reduction=over(axis_name, reduction))
 
 
 def _size(cosines: Array, sigma: Scalar) -> Array:

@@ -9,19 +9,21 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import promote, reduce
 from jaxloss._floor.spread import over
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.representation._groups import Crowd, gathered, matched, present, similarities, unit, working_dtype
+from jaxloss.representation._groups import Crowd, matched, present, similarities, unit, working_dtype
 from jaxloss.representation.contrast._cosine_means import is_made_at_once, mean_of_cosines
 from jaxloss.representation.contrast._cosines import of_cosines
-from jaxloss.representation.contrast._off_diagonal import log_sum_of_strangers, sum_of_strangers
+from jaxloss.representation.contrast._off_diagonal import (
+    log_sum_of_strangers,
+    log_sum_over_strangers,
+    sum_of_strangers,
+)
 
 __all__ = ["clip_loss", "infonce_loss", "n_pairs_loss", "siglip_loss"]
 
 
 def _against(x: Array, y: Array, own: Array, crowd: Crowd) -> Array:
     """``-log(e^own / (e^own + sum of e^(x y) over all other rows of y))`` per row of x, to full relative accuracy."""
-    shares = crowd.shares(log_sum_of_strangers, x, y)
-    strangers = shares[..., 0] if shares.shape[-1] == 1 else gathered(shares, ~jnp.isneginf(shares))
-    return numerics.softplus(strangers - own)
+    return numerics.softplus(log_sum_over_strangers(x, y, crowd) - own)
 
 
 def _both_ways(x: Array, y: Array, tau: Scalar, crowd: Crowd) -> Array:

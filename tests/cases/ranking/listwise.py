@@ -21,6 +21,13 @@ def _plackett_luce(scores, relevance):
     return np.sum(nlls)
 
 
+def _against_lesser(scores, relevance, chunk_size=None):
+    def one(s, y):
+        return (2**y - 1) * (scipy.special.logsumexp(np.append(scores[relevance < y], s)) - s)
+
+    return sum(one(s, y) for s, y in zip(scores, relevance, strict=True))
+
+
 CASES = [
     Case(
         fn=jaxloss.ranking_softmax_loss,
@@ -47,6 +54,23 @@ CASES = [
         single="a query may have one document",
         fixed={"relevance": ONLY_ORDER},
         constant={"relevance": ONLY_ORDER},
+        convex=True,
+        extremes=EDGES,
+        exempt={"weight_is_repetition": LABELLED},
+        translates=(("scores",),),
+    ),
+    Case(
+        fn=jaxloss.unique_softmax_loss,
+        draw=graded,
+        oracle=each_list(_against_lesser),
+        source="Zhu and Klabjan (2020), item by item, with scipy.special.logsumexp",
+        hypers={"chunk_size": 2},
+        static=("chunk_size",),
+        bad_hypers=({"chunk_size": 0},),
+        illegal={"relevance": (-1.0,)},
+        pooled=True,
+        single="a query may have one document",
+        fixed={"relevance": "the items that an item competes with change where two are equally relevant"},
         convex=True,
         extremes=EDGES,
         exempt={"weight_is_repetition": LABELLED},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.special
 
 import jaxloss
 from tests.cases import Case
@@ -12,6 +13,11 @@ from tests.cases.ranking._shared import EDGES, NO_PAIR, ONLY_ORDER, each_list, g
 def _in_steps(rng, batch):
     relevance = graded(rng, batch)["relevance"]
     return {"scores": 3.0 * relevance + rng.uniform(-0.9, 0.9, size=batch), "relevance": relevance}
+
+
+def _far_apart(rng, batch):
+    relevance = graded(rng, batch)["relevance"]
+    return {"scores": 1e4 * relevance + rng.uniform(size=batch), "relevance": relevance}
 
 
 def _mean_of_pairs(loss):
@@ -53,6 +59,22 @@ CASES = [
         constant={"relevance": ONLY_ORDER},
         perfect=_in_steps,
         convex=True,
+        extremes=EDGES | NO_PAIR,
+        translates=(("scores",),),
+    ),
+    Case(
+        fn=jaxloss.pairwise_soft_zero_one_loss,
+        draw=graded,
+        oracle=_mean_of_pairs(lambda margin: scipy.special.expit(-margin)),
+        source="rax's formula, over pairs",
+        hypers={"chunk_size": 2},
+        static=("chunk_size",),
+        bad_hypers=({"chunk_size": 0},),
+        pooled=True,
+        single="a query may have one document",
+        fixed={"relevance": ONLY_ORDER},
+        constant={"relevance": ONLY_ORDER},
+        perfect=_far_apart,
         extremes=EDGES | NO_PAIR,
         translates=(("scores",),),
     ),

@@ -8,7 +8,17 @@ import scipy.special
 import jaxloss
 from tests.cases import Case
 from tests.cases._complex_step import complex_step
-from tests.cases.representation._shared import ROUNDED, SETS, cosine_table, in_sets, in_the_plane, labelled, sides
+from tests.cases.representation._shared import (
+    ROUNDED,
+    SETS,
+    cosine_table,
+    in_sets,
+    in_the_plane,
+    labelled,
+    matched_sets,
+    sides,
+    vectors,
+)
 
 
 def _decoupled(x, y, temperature=0.1, hard_positive_temperature=None):
@@ -51,6 +61,15 @@ def _slopes(embeddings, labels, temperature=0.1, hard_positive_temperature=None,
     return complex_step(held, {"embeddings": embeddings}, ("embeddings",))
 
 
+def _infoloob(queries, keys, temperature=1 / 30, ring=False, chunk_size=None):
+    def one(x, y):
+        logits = cosine_table(x, y) / temperature
+        return [scipy.special.logsumexp(np.delete(row, i)) - row[i] for i, row in enumerate(logits)]
+
+    sets = zip(*(x.reshape(-1, *x.shape[-2:]) for x in (queries, keys)), strict=True)
+    return np.reshape([one(x, y) for x, y in sets], queries.shape[:-1])
+
+
 CASES = [
     Case(
         fn=jaxloss.decoupled_contrastive_loss,
@@ -70,5 +89,20 @@ CASES = [
         ulps=ROUNDED,
         exempt={"derivatives": "the weights of positive pairs are constants of differentiation, as in the paper"},
         extremes=SETS,
+    ),
+    Case(
+        fn=jaxloss.infoloob_loss,
+        draw=vectors("queries", "keys"),
+        structures={"two features": vectors("queries", "keys", size=2)},
+        oracle=_infoloob,
+        source="Fürst et al. (2022), query by query, with SciPy's cosines",
+        hypers={"temperature": 0.6, "ring": True, "chunk_size": 2},
+        static=("ring", "chunk_size"),
+        meets=True,
+        bad_hypers=({"temperature": 0.0}, {"chunk_size": 0}),
+        bound=None,
+        cancels="the logit of the key is subtracted from a log-sum of the others",
+        ulps=ROUNDED,
+        extremes=matched_sets("queries", "keys"),
     ),
 ]

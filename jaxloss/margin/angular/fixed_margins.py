@@ -4,41 +4,14 @@ from __future__ import annotations
 
 import math
 
-import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
-from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.rows.products import precision
-from jaxloss._floor.reduction import hide, promote, reduce
+from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
-from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
+from jaxloss.margin.angular._angles import cross_entropy, directions, widened
 
 __all__ = ["arcface_loss", "cosface_loss", "normalized_softmax_loss"]
-
-
-def _directions(
-    where: ArrayLike | None, embeddings: ArrayLike, labels: ArrayLike, kernel: ArrayLike
-) -> tuple[Array, Array, Array, Array]:
-    """Unit embeddings ``[..., D]``, unit centres ``[D, K]``, their cosines ``[..., K]`` and the labels, checked.
-
-    The product is taken in full precision: accelerators' default would be multiplied by the scale.
-    """
-    embeddings, kernel = checks.floating(embeddings=embeddings, kernel=kernel)
-    (labels,) = checks.integer(labels=labels)
-    checks.with_axes("features", embeddings=embeddings)
-    checks.has_shape(embeddings.shape[:-1], "embeddings.shape[:-1], the feature axis is last", labels=labels)
-    checks.with_axes("features classes", kernel=kernel)
-    checks.kernel(embeddings.shape[-1], kernel)
-    embeddings, kernel = promote(hide(where, embeddings, event_ndim=1), kernel)
-    units, centres = numerics.normalize(embeddings), numerics.normalize(kernel, axis=0)
-    cosines = jnp.matmul(units, centres, precision=precision())
-    return units, centres, cosines, hide(where, checks.as_int32(labels))
-
-
-def _cross_entropy(logits: Array, labels: Array) -> Array:
-    """Softmax cross-entropy per example; NaN for a label out of range."""
-    return softmax_cross_entropy_with_integer_labels(logits, labels, reduction="none")
 
 
 def normalized_softmax_loss(
@@ -79,9 +52,9 @@ def normalized_softmax_loss(
     Reference:
         Wang et al. (2017), NormFace: L2 Hypersphere Embedding for Face Verification. https://arxiv.org/abs/1704.06369
     """
-    _, _, cosines, labels = _directions(where, embeddings, labels, kernel)
-    scale = checks.scalar("scale", scale, cosines.dtype, above=0)
-    values = _cross_entropy(scale * cosines, labels)
+    faces = directions(where, embeddings, labels, kernel)
+    scale = checks.scalar("scale", scale, faces.cosines.dtype, above=0)
+    values = cross_entropy(scale * faces.cosines, faces.labels)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -127,11 +100,11 @@ def cosface_loss(
         Wang et al. (2018), CosFace: Large Margin Cosine Loss for Deep Face Recognition.
         https://arxiv.org/abs/1801.09414
     """
-    _, _, cosines, labels = _directions(where, embeddings, labels, kernel)
+    faces = directions(where, embeddings, labels, kernel)
+    cosines = faces.cosines
     margin = checks.scalar("margin", margin, cosines.dtype, at_least=0)
     scale = checks.scalar("scale", scale, cosines.dtype, above=0)
-    true = jax.nn.one_hot(labels, cosines.shape[-1], dtype=jnp.bool_)
-    values = _cross_entropy(scale * jnp.where(true, cosines - margin, cosines), labels)
+    values = cross_entropy(scale * jnp.where(faces.true(), cosines - margin, cosines), faces.labels)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -180,21 +153,9 @@ def arcface_loss(
         Deng et al. (2019), ArcFace: Additive Angular Margin Loss for Deep Face Recognition.
         https://arxiv.org/abs/1801.07698
     """
-    units, centres, cosines, labels = _directions(where, embeddings, labels, kernel)
-    margin = checks.scalar("margin", margin, cosines.dtype, at_least=0, at_most=math.pi)
-    scale = checks.scalar("scale", scale, cosines.dtype, above=0)
-    true = jax.nn.one_hot(labels, cosines.shape[-1], dtype=jnp.bool_)
-    centre = jnp.moveaxis(jnp.take(centres, labels, axis=1, mode="clip"), 0, -1)
-    widened = _widened(units, centre, margin)
-    values = _cross_entropy(scale * jnp.where(true, widened[..., None], cosines), labels)
+    faces = directions(where, embeddings, labels, kernel)
+    margin = checks.scalar("margin", margin, faces.cosines.dtype, at_least=0, at_most=math.pi)
+    scale = checks.scalar("scale", scale, faces.cosines.dtype, above=0)
+    own = widened(faces.units, faces.own_centre(), margin)[..., None]
+    values = cross_entropy(scale * jnp.where(faces.true(), own, faces.cosines), faces.labels)
     return reduce(values, where=where, weights=weights, reduction=reduction)
-
-
-def _widened(units: Array, centre: Array, margin: Scalar) -> Array:
-    """The cosine of the angle between unit vectors, widened by ``margin``."""
-    apart, along = numerics.norm(units - centre), numerics.norm(units + centre)
-    whole = jnp.square(apart) + jnp.square(along)
-    cosine = numerics.divide((along - apart) * (along + apart), whole)
-    sine = numerics.divide(2 * apart * along, whole)
-    turned = cosine * jnp.cos(margin) - sine * jnp.sin(margin)
-    return jnp.where(cosine >= -jnp.cos(margin), turned, cosine - margin * jnp.sin(margin))

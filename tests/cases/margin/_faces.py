@@ -1,15 +1,14 @@
-"""Cases of `jaxloss.margin.angular`."""
+"""Faces: embeddings, class centres, and the cross-entropy of their angles; and faces at the edges of the domain."""
 
 from __future__ import annotations
 
 import numpy as np
 import scipy.special
 
-import jaxloss
-from tests.cases import Case, Inputs, Shape
+from tests.cases import Inputs, Shape
 
 
-def _faces(rng: np.random.Generator, batch: Shape) -> Inputs:
+def faces(rng: np.random.Generator, batch: Shape) -> Inputs:
     return {
         "embeddings": rng.normal(size=(*batch, 4)),
         "labels": rng.integers(0, 5, size=batch).astype(np.int32),
@@ -17,7 +16,7 @@ def _faces(rng: np.random.Generator, batch: Shape) -> Inputs:
     }
 
 
-def _angular(turn):
+def of_angles(turn):
     """Cross-entropy of cosines in which ``turn`` maps the angle to the true class to its cosine."""
 
     def oracle(embeddings, labels, kernel, scale, **hypers):
@@ -30,7 +29,7 @@ def _angular(turn):
     return oracle
 
 
-def _arcface(angles, margin):
+def arcface_turn(angles, margin):
     return np.where(angles <= np.pi - margin, np.cos(angles + margin), np.cos(angles) - margin * np.sin(margin))
 
 
@@ -53,47 +52,3 @@ SPHERE_EDGES = {
     },
     "one class": {"embeddings": np.ones((2, 3)), "labels": np.zeros(2, int), "kernel": np.ones((3, 1))},
 }
-
-
-CASES = [
-    Case(
-        fn=fn,
-        draw=_faces,
-        oracle=oracle,
-        source=source,
-        hypers=hypers,
-        bad_hypers=bad,
-        shared=("kernel",),
-        labels="labels",
-        classes=lambda inputs: inputs["kernel"].shape[-1],
-        ulps=16,
-        extremes=SPHERE_EDGES,
-    )
-    for fn, oracle, source, hypers, bad in (
-        (
-            jaxloss.normalized_softmax_loss,
-            lambda embeddings, labels, kernel, scale=20.0: _angular(np.cos)(embeddings, labels, kernel, scale),
-            "Wang et al. (2017), with arccos",
-            {"scale": 4.0},
-            ({"scale": 0.0}, {"scale": -1.0}),
-        ),
-        (
-            jaxloss.cosface_loss,
-            lambda embeddings, labels, kernel, margin=0.35, scale=64.0: _angular(lambda a, m: np.cos(a) - m)(
-                embeddings, labels, kernel, scale, m=margin
-            ),
-            "Wang et al. (2018), with arccos",
-            {"scale": 4.0, "margin": 0.25},
-            ({"scale": 0.0}, {"margin": -0.1}),
-        ),
-        (
-            jaxloss.arcface_loss,
-            lambda embeddings, labels, kernel, margin=0.5, scale=64.0: _angular(_arcface)(
-                embeddings, labels, kernel, scale, margin=margin
-            ),
-            "Deng et al. (2019), with arccos",
-            {"scale": 4.0, "margin": 0.75},
-            ({"scale": 0.0}, {"margin": -0.1}, {"margin": 28.6}),
-        ),
-    )
-]
