@@ -86,11 +86,11 @@ def _means(alpha: Array, beta: Array) -> tuple[Array, Array]:
 
 
 def _misfit_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
-    alpha, beta, target = primals
+    (alpha, beta, target), (alpha_dot, beta_dot, target_dot) = primals, tangents
     mean, counter = _means(alpha, beta)
     in_target = quotient(quotient((alpha + beta) * (target - mean), target), 1 - target)
-    slopes = log_ratio(mean, target), log_ratio(counter, 1 - target), in_target
-    return _misfit(*primals), sum(slope * tangent for slope, tangent in zip(slopes, tangents, strict=True))
+    by_means = log_ratio(mean, target) * alpha_dot + log_ratio(counter, 1 - target) * beta_dot
+    return _misfit(*primals), by_means + in_target * target_dot
 
 
 @with_rule(_misfit_jvp)

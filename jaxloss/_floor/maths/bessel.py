@@ -100,7 +100,11 @@ def _rest(t: Array, double: int) -> tuple[Array, Array, Array]:
     return t * value, value + t * slope, 2 * slope + t * curve
 
 
-@with_rule(lambda primals, tangents: (log_scaled_bessel(*primals), -resultant_rest(*primals) * tangents[0]))
+def _log_scaled_bessel_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    return log_scaled_bessel(*primals), -resultant_rest(*primals) * tangents[0]
+
+
+@with_rule(_log_scaled_bessel_jvp)
 def log_scaled_bessel(x: Array) -> Array:
     """``log(exp(-x) I0(x))`` for ``x >= 0``: 0 at 0, and about ``-log(2 pi x) / 2`` for large ``x``."""
     low, below, above, double = _sides(x)
@@ -130,13 +134,21 @@ def _curvature(x: Array) -> Array:
     return quotient(quotient(cosine_variance(x), 1 + x), 1 + x)
 
 
-@with_rule(lambda primals, tangents: (resultant(*primals), _curvature(*primals) * tangents[0]))
+def _resultant_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    return resultant(*primals), _curvature(*primals) * tangents[0]
+
+
+@with_rule(_resultant_jvp)
 def resultant(x: Array) -> Array:
     """``I1(x) / I0(x)`` for ``x >= 0``, the mean resultant length: about ``x / 2`` near 0, and 1 at infinity."""
     return _resultants(x)[0]
 
 
-@with_rule(lambda primals, tangents: (resultant_rest(*primals), -_curvature(*primals) * tangents[0]))
+def _resultant_rest_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    return resultant_rest(*primals), -_curvature(*primals) * tangents[0]
+
+
+@with_rule(_resultant_rest_jvp)
 def resultant_rest(x: Array) -> Array:
     """One minus `resultant`, and minus the slope of `log_scaled_bessel`: 1 at 0, and about ``1 / (2 x)``."""
     return _resultants(x)[1]
