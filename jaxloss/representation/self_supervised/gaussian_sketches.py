@@ -52,9 +52,9 @@ def sigreg_loss(
     time and memory are linear in N, K and D. The authors multiply the statistic by the number N of examples, as a test
     does; here its size does not depend on N.
 
-    LeJEPA adds the squared distance of every view from the mean of the views: of embeddings ``views`` ``[V, N, D]`` it
-    is ``0.05 * N * sigreg_loss(views, directions) + 0.95 * squared_error(views, means)``, where ``means`` is
-    ``jnp.broadcast_to(jnp.mean(views, 0), views.shape)``.
+    LeJEPA adds the squared distance of every view from the mean of the views. For ``views`` of shape ``[V, N, D]`` and
+    their mean over V, repeated along V, that is ``0.05 * N * sigreg_loss(views, directions) + 0.95 *
+    squared_error(views, means)``.
 
     Args:
         embeddings: Embeddings :math:`z`, shape ``[..., N, D]``, floating; not normalised.
