@@ -8,6 +8,8 @@ own. A prediction that is a target is a constant where a loss says so; elsewhere
 Some methods are losses of other families, called with two predictions of one network:
 
 * Pseudo-labels (Lee, 2013): ``fixmatch_loss(logits, logits, threshold=0.0)``
+* FlexMatch (Zhang et al., 2021), of learned thresholds per class: ``fixmatch_loss(logits, weak_logits, threshold=0.0,
+  reduction="none")``, and 0 where the largest probability is below the threshold of its class
 * Pi model and mean teacher (Laine and Aila, 2017; Tarvainen and Valpola, 2017):
   ``squared_error(jax.nn.softmax(logits), jax.nn.softmax(teacher_logits))``
 * MixMatch (Berthelot et al., 2019), of unlabelled examples: ``squared_error(jax.nn.softmax(logits), targets)`` with the

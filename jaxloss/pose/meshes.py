@@ -144,7 +144,7 @@ def mesh_edge_length_loss(
         Array(0.6666667, dtype=float32)
 
     Reference:
-        Wang et al. (2018), Pixel2Mesh: Generating 3D Mesh Models from Single RGB Images, section 3.5.
+        Wang et al. (2018), Pixel2Mesh: Generating 3D Mesh Models from Single RGB Images.
         https://arxiv.org/abs/1804.01654
     """
     vertices, rows, known = _mesh(where, vertices, 2, edges=edges)

@@ -54,7 +54,7 @@ def ray_distortion_loss(
         0.4167 0.0833
 
     Reference:
-        Barron et al. (2022), Mip-NeRF 360: Unbounded Anti-Aliased Neural Radiance Fields, equation 15.
+        Barron et al. (2022), Mip-NeRF 360: Unbounded Anti-Aliased Neural Radiance Fields.
         https://arxiv.org/abs/2111.12077
     """
     ray_weights, edges = checks.floating(ray_weights=ray_weights, edges=edges)

@@ -34,7 +34,7 @@ def _mixtures(sources: int, mixtures: int):
 
 
 def _best_remix(predictions, mixtures, threshold=1e-3, epsilon=1e-10):
-    """Wisdom et al. (2020), equations 2 and 3, for every mixing matrix."""
+    """Wisdom et al. (2020), for every mixing matrix."""
 
     def negative_snr(signal, estimate):
         power, noise = np.sum(signal**2), np.sum((signal - estimate) ** 2)
@@ -58,7 +58,7 @@ CASES = [
         fn=jaxloss.mixture_invariant_loss,
         draw=_mixtures(3, 2),
         oracle=_best_remix,
-        source="Wisdom et al. (2020), equations 2 and 3, by all mixing matrices",
+        source="Wisdom et al. (2020), by all mixing matrices",
         hypers={"threshold": 0.01, "epsilon": 1e-4},
         bad_hypers=({"threshold": 0.0}, {"epsilon": 0.0}, {"epsilon": -1.0}),
         bound=None,
