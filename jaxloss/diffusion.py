@@ -13,13 +13,15 @@ its prediction into what a sampler needs. Here the prediction is the noise itsel
     Array([[ 1., -2.]], dtype=float32)
 """
 
-from jaxloss.generative.diffusion import noising, parametrisations, paths, weighting
+from jaxloss.generative.diffusion import flow_weighting, noising, parametrisations, paths, weighting
+from jaxloss.generative.diffusion.flow_weighting import *
 from jaxloss.generative.diffusion.noising import *
 from jaxloss.generative.diffusion.parametrisations import *
 from jaxloss.generative.diffusion.paths import *
 from jaxloss.generative.diffusion.weighting import *
 
 __all__: list[str] = []
+__all__ += flow_weighting.__all__
 __all__ += noising.__all__
 __all__ += parametrisations.__all__
 __all__ += paths.__all__

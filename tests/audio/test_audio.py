@@ -183,3 +183,77 @@ def test_sources_may_come_in_any_order():
 def test_as_many_predicted_as_true_sources():
     with pytest.raises(ValueError, match="as many predicted as true sources"):
         jaxloss.permutation_invariant_loss(jnp.zeros((2, 3)))
+
+
+def test_mixit_finds_the_sources_of_each_mixture():
+    """With the true sources the loss is at its threshold, whatever their order; one of them in two is worse."""
+    rng = np.random.default_rng(0)
+    sources = rng.normal(size=(2, 4, 50)).astype(np.float32)
+    mixtures = np.stack([sources[:, 1] + sources[:, 3], sources[:, 0] + sources[:, 2]], axis=1)
+    for order in ([0, 1, 2, 3], [3, 0, 2, 1]):
+        np.testing.assert_allclose(jaxloss.mixture_invariant_loss(sources[:, order], mixtures), -30, atol=1e-3)
+    blurred = sources.copy()
+    blurred[:, 0], blurred[:, 1] = sources[:, 0] + 0.5 * sources[:, 1], 0.5 * sources[:, 1]
+    assert jaxloss.mixture_invariant_loss(blurred, mixtures) > -20
+
+
+def test_one_source_per_mixture_is_permutation_invariant_training():
+    """Where every source has a mixture of its own, the best of all assignments is the best of all orders."""
+    predictions, targets = waves(6)
+    predictions, targets = (x.reshape(2, 3, 50) for x in (predictions, targets))
+    pair = lambda x, y: jaxloss.snr_loss(x, y, threshold=1e-3, reduction="none")
+    losses = jax.vmap(jax.vmap(jax.vmap(pair, (None, 0)), (0, None)))(predictions, targets)
+    expected = jaxloss.permutation_invariant_loss(losses)
+    np.testing.assert_allclose(jaxloss.mixture_invariant_loss(predictions[:, ::-1], targets), expected, rtol=1e-5)
+
+
+def test_mixit_refuses():
+    predictions, targets = waves()
+    with pytest.raises(ValueError, match="mixtures"):
+        jaxloss.mixture_invariant_loss(predictions, targets[:, :40])
+    with pytest.raises(ValueError, match="few sources"):
+        jaxloss.mixture_invariant_loss(np.zeros((30, 8), np.float32), np.zeros((2, 8), np.float32))
+    with pytest.raises(TypeError, match="predictions"):
+        jaxloss.mixture_invariant_loss(np.zeros((3, 8), np.int32), targets[:2, :8])
+
+
+def test_error_to_signal_ratio_and_offset_of_auraloss():
+    """Compositions: `ESRLoss` and `DCLoss`, with the filter that emphasises high frequencies in front."""
+    predictions, targets = (x.astype(np.float64) for x in waves())
+    filtered = lambda x: x[..., 1:] - 0.95 * x[..., :-1]
+    p, t = filtered(predictions), filtered(targets)
+    esr = np.mean(np.sum((t - p) ** 2, -1) / np.sum(t**2, -1))
+    dc = np.mean(np.mean(targets - predictions, -1) ** 2 / np.mean(targets**2, -1))
+    with jax.enable_x64(True):
+        ratio = jaxloss.reduce(jnp.square(jaxloss.relative_l2_error(p, t, reduction="none")))
+        apart = jaxloss.squared_error(predictions.mean(-1), targets.mean(-1), reduction="none")
+        offset = jaxloss.reduce(apart / np.mean(targets**2, -1))
+    np.testing.assert_allclose(ratio, esr, rtol=1e-12)
+    np.testing.assert_allclose(offset, dc, rtol=1e-12)
+
+
+def test_the_forward_sum_of_an_attention_is_a_ctc_loss():
+    """RAD-TTS, `AttentionCTCLoss` with PyTorch: value and gradient of padded texts and frames."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(2)
+    attention, frames, letters = rng.normal(size=(3, 9, 4)), np.array([9, 6, 8]), np.array([4, 2, 3])
+    scores = torch.tensor(attention, requires_grad=True)
+    padded = torch.nn.functional.pad(scores, (1, 0), value=-1)
+    total = 0
+    for i in range(3):
+        log_probs = torch.log_softmax(padded[i, : frames[i], : letters[i] + 1], -1)[:, None]
+        text, sizes = torch.arange(1, letters[i] + 1)[None], torch.tensor([[frames[i]], [letters[i]]])
+        total += torch.nn.functional.ctc_loss(log_probs, text, *sizes)
+    (total / 3).backward()
+
+    def forward_sum(attention):
+        inside = jnp.where(jnp.arange(4)[None, None] < letters[:, None, None], attention, -jnp.inf)
+        logits = jnp.pad(inside, ((0, 0), (0, 0), (1, 0)), constant_values=-1)
+        text = jnp.broadcast_to(jnp.arange(1, 5)[None], (3, 4))
+        mean = jaxloss.reductions.mean_over(3)
+        return jaxloss.ctc_loss(logits, text, frames, letters, weights=1 / letters, reduction=mean)
+
+    with jax.enable_x64(True):
+        value, slope = jax.jit(jax.value_and_grad(forward_sum))(jnp.asarray(attention))
+    np.testing.assert_allclose(value, total.item() / 3, rtol=1e-11)
+    np.testing.assert_allclose(slope, scores.grad, rtol=1e-8, atol=1e-14)

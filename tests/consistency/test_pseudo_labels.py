@@ -30,6 +30,29 @@ def test_fixmatch_equals_the_code_of_torchssl(rng):
     np.testing.assert_allclose(confident, shown, rtol=1e-6)
 
 
+def test_uda_equals_the_code_of_torchssl(rng):
+    """The divergence has the gradient of the cross-entropy with the sharpened target, which TorchSSL takes."""
+    torch = pytest.importorskip("torch")
+    strong, weak = _views(rng)
+    logits = torch.tensor(strong, requires_grad=True)
+    probs = torch.softmax(torch.tensor(weak), -1)
+    mask = probs.max(-1)[0].ge(0.8).double()
+    assert 0 < mask.sum() < 32
+    target = torch.softmax(torch.tensor(weak) / 0.4, -1)
+    crossed = (-(target * torch.log_softmax(logits, -1)).sum(-1) * mask).mean()
+    apart = torch.nn.functional.kl_div(torch.log_softmax(logits, -1), target, reduction="none").sum(-1) * mask
+    crossed.backward()
+    with jax.enable_x64(True):
+        value, slope = jax.value_and_grad(jaxloss.uda_loss)(jnp.asarray(strong), weak)
+        perfect = jaxloss.uda_loss(weak / 0.4, weak)
+        sharp = jaxloss.uda_loss(strong, weak, temperature=1e-3, threshold=0.95)
+        fixmatch = jaxloss.fixmatch_loss(strong, weak)
+    np.testing.assert_allclose(value, apart.mean().item(), rtol=1e-11)
+    np.testing.assert_allclose(slope, logits.grad, rtol=1e-10, atol=1e-16)
+    np.testing.assert_allclose(perfect, 0, atol=1e-30)
+    np.testing.assert_allclose(sharp, fixmatch, rtol=1e-9)
+
+
 def test_pseudo_labels_of_one_view(rng):
     """Lee (2013): minus the logarithm of the largest probability, with the slope of a cross-entropy."""
     logits, _ = _views(rng)

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
+import scipy.stats
 
 import jaxloss
 from jaxloss import diffusion
@@ -139,6 +141,61 @@ def test_edm_preconditioning(rng):
     with jax.enable_x64(True):
         values = each(jaxloss.x0_prediction_loss, skip * noisy + out * raw, samples, diffusion.edm_weights(sigmas))
     np.testing.assert_allclose(values, np.mean((raw - (samples - skip * noisy) / out) ** 2, -1), rtol=1e-10)
+
+
+def test_p2_and_sigmoid_weights(rng):
+    """The formulas of the papers, on logarithms of the ratio; and what they are at both ends."""
+    alphas, sigmas = SCHEDULES["variance preserving"](TIMES)
+    ratio = (alphas / sigmas) ** 2
+    with jax.enable_x64(True):
+        p2 = diffusion.p2_weights_for_epsilon(alphas, sigmas, gamma=0.5, offset=2.0)
+        sigmoid = [diffusion.sigmoid_weights_for_epsilon(alphas, sigmas, bias=b) for b in (-2.0, 0.0, 3.0)]
+        epsilon = [diffusion.p2_weights_for_epsilon(alphas, sigmas, gamma=g) for g in (0.0, 1.0)]
+    np.testing.assert_allclose(p2, (2 + ratio) ** -0.5, rtol=1e-12)
+    for b, weights in zip((-2.0, 0.0, 3.0), sigmoid, strict=True):
+        np.testing.assert_allclose(weights, scipy.special.expit(b - np.log(ratio)), rtol=1e-12)
+    np.testing.assert_array_equal(epsilon[0], np.ones_like(ratio))
+    np.testing.assert_allclose(epsilon[1], sigmoid[1], rtol=1e-12)
+    ends = jnp.array([0.0, 1.0, 1e-30, 1e30]), jnp.array([1.0, 0.0, 1e30, 1e-30])
+    biased = [functools.partial(diffusion.sigmoid_weights_for_epsilon, bias=b) for b in (-500.0, 2.0, 500.0)]
+    for fn in (diffusion.p2_weights_for_epsilon, *biased):
+        weights, slopes = fn(*ends), jax.grad(lambda a, s, fn=fn: jnp.sum(fn(a, s)), (0, 1))(*ends)
+        np.testing.assert_array_equal(weights, [1, 0, 1, 0])
+        assert np.all(np.isfinite(slopes))
+    with pytest.raises(ValueError, match="offset"):
+        diffusion.p2_weights_for_epsilon(alphas, sigmas, offset=0.0)
+
+
+def test_weights_of_times_are_densities(rng):
+    """Their integral is 1, and the second is the density of the times that the paper draws."""
+    times = np.linspace(0, 1, 20001)
+    with jax.enable_x64(True):
+        cosmap = diffusion.cosmap_weights(times)
+        normal = diffusion.logit_normal_weights(times, mean=-0.5, scale=0.7)
+        slopes = jax.grad(lambda t: jnp.sum(diffusion.logit_normal_weights(t)))(times)
+    inside = times[1:-1]
+    logits = scipy.special.logit(inside)
+    np.testing.assert_allclose(cosmap, 2 / (np.pi * (1 - 2 * times + 2 * times**2)), rtol=1e-12)
+    density = scipy.stats.norm.pdf(logits, -0.5, 0.7) / (inside * (1 - inside))
+    np.testing.assert_allclose(np.asarray(normal)[1:-1], density, rtol=1e-11)
+    np.testing.assert_array_equal(np.asarray(normal)[[0, -1]], 0)
+    assert np.all(np.isfinite(np.asarray(slopes)))
+    for weights in (cosmap, normal):
+        np.testing.assert_allclose(np.trapezoid(weights, times), 1, rtol=1e-7)
+    with pytest.raises(ValueError, match="scale"):
+        diffusion.logit_normal_weights(times, scale=0.0)
+    with pytest.raises(TypeError, match="times"):
+        diffusion.cosmap_weights(np.array([0, 1]))
+
+
+def test_shortcut_models_are_a_squared_error():
+    """Two steps of one size are a step of the double size: on the exact flow of ``x' = -x`` the loss is 0."""
+    network = lambda x, t, d: x * jnp.expm1(-d) / d + 0 * t
+    x, t, d = jnp.array([[1.0], [-2.0]]), jnp.array(0.25), jnp.array(0.125)
+    first = network(x, t, d)
+    target = jax.lax.stop_gradient((first + network(x + d * first, t + d, d)) / 2)
+    assert jaxloss.squared_error(network(x, t, 2 * d), target) < 1e-12
+    assert jaxloss.squared_error(-x, target) > 1e-3
 
 
 # ---- flows -----------------------------------------------------------------------------------------------------

@@ -285,6 +285,40 @@ def test_torch_parity(rng):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-13)
 
 
+def test_the_lipschitz_penalty_is_the_gradient_penalty_of_steep_critics_only(rng):
+    """One-sided: what is flatter than 1 is free, and the slope of the rest is that of both sides."""
+    params, real, fake, u = problem(rng, n=12)
+    points = u[:, None] * real + (1 - u[:, None]) * fake
+    lengths = np.linalg.norm(points @ params["a"] + params["b"], axis=-1)
+    limit = np.median(lengths)
+    each, _ = closed_gradient_penalty(params, real, fake, u, limit)
+    steep = lengths > limit
+    sloped = lambda fn, **options: jax.jit(
+        jax.value_and_grad(lambda p: fn(quadratic, p, real, fake, u, reduction="sum", **options))
+    )(params)
+    with jax.enable_x64(True):
+        ours = sloped(jaxloss.lipschitz_penalty, max_norm=limit)
+        kept = sloped(jaxloss.gradient_penalty, target_norm=limit, where=steep)
+    np.testing.assert_allclose(ours[0], each[steep].sum(), rtol=1e-12)
+    for actual, expected in zip(jax.tree.leaves(ours), jax.tree.leaves(kept), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-12)
+
+
+def test_torch_parity_of_dragan(rng):
+    """The penalty around real examples: those with noise are in the place of the generated ones."""
+    torch = pytest.importorskip("torch")
+    real, noise, alpha, w = rng.normal(size=(6, 4)), rng.uniform(size=(6, 4)), rng.uniform(size=6), rng.normal(size=4)
+    x, share = torch.tensor(real), torch.tensor(alpha)[:, None]
+    noisy = x + 0.5 * x.std(correction=0) * torch.tensor(noise)
+    between = (x + share * (noisy - x)).requires_grad_(True)
+    (slopes,) = torch.autograd.grad(torch.tanh(between @ torch.tensor(w)).sum(), between)
+    expected = ((slopes.norm(2, dim=1) - 1) ** 2).mean()
+    with jax.enable_x64(True):
+        critic = lambda p, x: jnp.tanh(x @ p)
+        value = jaxloss.gradient_penalty(critic, w, real, real + 0.5 * jnp.std(real) * noise, 1 - alpha)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+
+
 # ---- feature matching and path lengths -------------------------------------------------------------------------
 
 

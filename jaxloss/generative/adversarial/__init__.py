@@ -12,6 +12,7 @@ from jaxloss.generative.adversarial import (
     minimax,
     path_length,
     relativistic,
+    score_anchors,
 )
 from jaxloss.generative.adversarial.critics import *
 from jaxloss.generative.adversarial.feature_matching import *
@@ -19,6 +20,7 @@ from jaxloss.generative.adversarial.gradient_penalties import *
 from jaxloss.generative.adversarial.minimax import *
 from jaxloss.generative.adversarial.path_length import *
 from jaxloss.generative.adversarial.relativistic import *
+from jaxloss.generative.adversarial.score_anchors import *
 
 __all__: list[str] = []
 __all__ += critics.__all__
@@ -27,3 +29,4 @@ __all__ += gradient_penalties.__all__
 __all__ += minimax.__all__
 __all__ += path_length.__all__
 __all__ += relativistic.__all__
+__all__ += score_anchors.__all__

@@ -14,7 +14,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 
-__all__ = ["gradient_penalty", "r1_penalty", "r2_penalty"]
+__all__ = ["gradient_penalty", "lipschitz_penalty", "r1_penalty", "r2_penalty"]
 
 Discriminator = Callable[[Any, Array], Array]
 """``(params, examples [N, ...]) -> scores [N, ...]``, each example by itself."""
@@ -43,6 +43,25 @@ def _slopes(discriminator: Discriminator, params: Any, examples: Array) -> Array
     return jnp.reshape(slopes, (count, math.prod(examples.shape[1:])))
 
 
+def _norms_between(
+    discriminator: Discriminator,
+    params: Any,
+    real: ArrayLike,
+    fake: ArrayLike,
+    interpolation: ArrayLike,
+    where: ArrayLike | None,
+) -> Array:
+    """The norms ``[N]`` of the gradient at the points between real and generated examples."""
+    real, fake = _examples(where, real=real, fake=fake)
+    (share,) = checks.floating(interpolation=interpolation)
+    checks.has_shape(real.shape[:1], "one share per example", interpolation=share)
+    dtype = jnp.promote_types(real.dtype, fake.dtype)
+    near, far, share = promote(real, fake, hide(where, share))
+    share = jnp.expand_dims(share, tuple(range(1, real.ndim)))
+    between = (share * near + (1 - share) * far).astype(dtype)
+    return numerics.norm(_slopes(discriminator, params, between))
+
+
 def gradient_penalty(
     discriminator: Discriminator,
     params: Any,
@@ -62,7 +81,10 @@ def gradient_penalty(
 
     The norm is over all axes of an example. Nothing is added to it: value, gradient and Hessian are finite where the
     critic is flat, where the gradient of the penalty is 0. The paper multiplies it by 10. The
-    zero-centred penalty is twice `r1_penalty` at the points between.
+    zero-centred penalty is twice `r1_penalty` at the points between. The one-sided penalty is `lipschitz_penalty`.
+
+    DRAGAN (Kodali et al., 2017) has the penalty around real examples: ``fake`` are then the real ones with noise,
+    ``real + 0.5 * jnp.std(real) * jax.random.uniform(key, real.shape)`` in the authors' code.
 
     Args:
         discriminator: ``(params, examples) -> scores`` for examples ``[N, ...]`` and scores ``[N]`` or ``[N, ...]``;
@@ -94,16 +116,62 @@ def gradient_penalty(
         Gulrajani et al. (2017), Improved Training of Wasserstein GANs.
         https://arxiv.org/abs/1704.00028
     """
-    real, fake = _examples(where, real=real, fake=fake)
-    (share,) = checks.floating(interpolation=interpolation)
-    checks.has_shape(real.shape[:1], "one share per example", interpolation=share)
-    dtype = jnp.promote_types(real.dtype, fake.dtype)
-    near, far, share = promote(real, fake, hide(where, share))
-    share = jnp.expand_dims(share, tuple(range(1, real.ndim)))
-    between = (share * near + (1 - share) * far).astype(dtype)
-    norm = numerics.norm(_slopes(discriminator, params, between))
-    target_norm = checks.scalar("target_norm", target_norm, norm.dtype, above=0)
-    return reduce(jnp.square(norm - target_norm), where=where, weights=weights, reduction=reduction)
+    norms = _norms_between(discriminator, params, real, fake, interpolation, where)
+    target_norm = checks.scalar("target_norm", target_norm, norms.dtype, above=0)
+    return reduce(jnp.square(norms - target_norm), where=where, weights=weights, reduction=reduction)
+
+
+def lipschitz_penalty(
+    discriminator: Discriminator,
+    params: Any,
+    real: ArrayLike,
+    fake: ArrayLike,
+    interpolation: ArrayLike,
+    *,
+    max_norm: Scalar = 1.0,
+    where: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Lipschitz penalty (WGAN-LP): squared excess of a critic's gradient norm over 1, the one-sided gradient penalty.
+
+    .. math:: \ell = \max\left( 0, \lVert \nabla_{\hat x} D(\hat x) \rVert_2 - 1 \right)^2, \qquad
+              \hat x = u x_r + (1 - u) x_f
+
+    A critic is 1-Lipschitz where its gradient is at most 1: unlike `gradient_penalty` this does not pull smaller
+    gradients up to 1. The paper multiplies it by 10, and less where the distributions are hard to tell apart. It is
+    ``one_sided=True`` of TF-GAN.
+
+    Args:
+        discriminator, params, real, fake, interpolation: See `jaxloss.gradient_penalty`.
+        max_norm: The largest gradient norm that is free; > 0.
+        where, weights: Shape ``[N]``; see `jaxloss.reduce`.
+        reduction: See `jaxloss.reduce`.
+
+    Returns:
+        A scalar >= 0; 0 exactly, with zero gradient, where no gradient is longer than ``max_norm``; float32, or float64
+        if the gradient is.
+
+    Raises:
+        TypeError: If the examples or the scores are not floating.
+        ValueError: If shapes differ, or the example axis is not the first axis of the scores.
+
+    Example:
+        >>> critic = lambda params, x: x @ params
+        >>> real, fake = jnp.ones((3, 2)), jnp.zeros((3, 2))
+        >>> jaxloss.lipschitz_penalty(critic, jnp.array([3.0, 4.0]), real, fake, jnp.full(3, 0.5))
+        Array(16., dtype=float32)
+        >>> jaxloss.lipschitz_penalty(critic, jnp.array([0.3, 0.4]), real, fake, jnp.full(3, 0.5))
+        Array(0., dtype=float32)
+
+    Reference:
+        Petzka, Fischer and Lukovnikov (2018), On the regularization of Wasserstein GANs.
+        https://arxiv.org/abs/1709.08894
+    """
+    norms = _norms_between(discriminator, params, real, fake, interpolation, where)
+    max_norm = checks.scalar("max_norm", max_norm, norms.dtype, above=0)
+    excess = numerics.positive_part(norms - max_norm)
+    return reduce(jnp.square(excess), where=where, weights=weights, reduction=reduction)
 
 
 def _half_squared_slope(discriminator: Discriminator, params: Any, examples: Array) -> Array:

@@ -9,6 +9,9 @@ Some objectives are these and other losses, put together:
 * Hybrid objective with learned variances (Nichol and Dhariwal, 2021): ``epsilon_prediction_loss(...) + 0.001 * T *
   gaussian_kl(true_means, true_log_variances, jax.lax.stop_gradient(means), log_variances)``, so that the bound trains
   the variances only; `discretized_gaussian_nll` takes the place of the divergence at the first of the T steps.
+* Shortcut models (Frans et al., 2025): flow matching for step size 0, and elsewhere ``squared_error(model(x, t, 2 * d),
+  target)``, where two steps are the target of one, ``jax.lax.stop_gradient((u + model(x + d * u, t + d, d)) / 2)`` with
+  ``u = model(x, t, d)``.
 * Flow matching with optimal transport in the batch (Tong et al., 2024): pair noise and data before the loss, ``noise[
   hungarian_matching(jnp.sum(jnp.square(noise[:, None] - samples), -1))]``.
 """

@@ -12,7 +12,14 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.reduction import promote
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 
-__all__ = ["edm_weights", "min_snr_weights_for_epsilon", "min_snr_weights_for_v", "min_snr_weights_for_x0"]
+__all__ = [
+    "edm_weights",
+    "min_snr_weights_for_epsilon",
+    "min_snr_weights_for_v",
+    "min_snr_weights_for_x0",
+    "p2_weights_for_epsilon",
+    "sigmoid_weights_for_epsilon",
+]
 
 
 def _powers(alphas: ArrayLike, sigmas: ArrayLike) -> tuple[Array, Array]:
@@ -117,6 +124,73 @@ def min_snr_weights_for_v(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scalar
     signal, noise = _powers(alphas, sigmas)
     gamma = checks.scalar("gamma", gamma, signal.dtype, above=0)
     return jnp.minimum(signal, gamma * noise)
+
+
+def p2_weights_for_epsilon(alphas: ArrayLike, sigmas: ArrayLike, *, gamma: Scalar = 1.0, offset: Scalar = 1.0) -> Array:
+    r"""P2 weights of `jaxloss.epsilon_prediction_loss` (perception prioritised training).
+
+    .. math:: w = \frac{1}{(k + \mathrm{SNR})^\gamma}
+
+    They take weight from the small noise levels, at which a network learns details that nobody sees.
+
+    Args:
+        alphas, sigmas: See `jaxloss.diffusion.min_snr_weights_for_epsilon`.
+        gamma: Exponent :math:`\gamma` >= 0; 0 gives weights of 1. The paper has 0.5 and 1.
+        offset: :math:`k` > 0, which bounds the weights of noise.
+
+    Returns:
+        Weights in :math:`[0, k^{-\gamma}]`, shape ``[...]``; the largest at pure noise, 0 at clean data.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ, or a hyperparameter is out of range.
+
+    Example:
+        >>> jaxloss.diffusion.p2_weights_for_epsilon(jnp.array([0.0, 1.0, 2.0]), jnp.ones(3))
+        Array([1. , 0.5, 0.2], dtype=float32)
+
+    Reference:
+        Choi et al. (2022), Perception Prioritized Training of Diffusion Models. https://arxiv.org/abs/2204.00227
+    """
+    signal, noise = _powers(alphas, sigmas)
+    gamma = checks.scalar("gamma", gamma, signal.dtype, at_least=0)
+    offset = checks.scalar("offset", offset, signal.dtype, above=0)
+    return numerics.power(noise / (offset * noise + signal), gamma)
+
+
+def sigmoid_weights_for_epsilon(alphas: ArrayLike, sigmas: ArrayLike, *, bias: Scalar = 2.0) -> Array:
+    r"""Sigmoid weights of `jaxloss.epsilon_prediction_loss`: a decreasing function of the log-SNR.
+
+    .. math:: w = \mathrm{sigmoid}(b - \lambda), \qquad \lambda = \log \mathrm{SNR}
+
+    This is the weight of the evidence lower bound of data with noise, per unit of :math:`\lambda`: multiply it by
+    :math:`-d \lambda / dt` of the schedule where times are drawn uniformly, and divide it by the density of
+    :math:`\lambda` where they are not. For `jaxloss.x0_prediction_loss` multiply it by the SNR.
+
+    Args:
+        alphas, sigmas: See `jaxloss.diffusion.min_snr_weights_for_epsilon`.
+        bias: Log-SNR :math:`b` at which the weight is 1/2; larger for larger images.
+
+    Returns:
+        Weights in [0, 1], shape ``[...]``; 1 at pure noise, 0 at clean data.
+
+    Raises:
+        TypeError: If an input is not floating.
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> jaxloss.diffusion.sigmoid_weights_for_epsilon(jnp.array([0.0, 1.0, 3.0]), jnp.ones(3), bias=0.0)
+        Array([1. , 0.5, 0.1], dtype=float32)
+
+    Reference:
+        Kingma and Gao (2023), Understanding Diffusion Objectives as the ELBO with Simple Data Augmentation.
+        https://arxiv.org/abs/2303.00848
+    """
+    signal, noise = _powers(alphas, sigmas)
+    bias = checks.scalar("bias", bias, signal.dtype)
+    # Within these bounds the exponential is a normal number, so that a share of 0 stays 0.
+    factor = jnp.exp(-jnp.clip(jnp.asarray(bias, signal.dtype), -80, 80))
+    return numerics.quotient(noise, noise + signal * factor)
 
 
 def edm_weights(sigmas: ArrayLike, *, sigma_data: Scalar = 0.5) -> Array:

@@ -36,6 +36,18 @@ def _distance_from_target(real, fake, interpolation, target_norm=1.0):
     return (np.linalg.norm(CURVATURES * between, axis=-1) - target_norm) ** 2
 
 
+def _excess(real, fake, interpolation, max_norm=1.0):
+    between = fake + interpolation[..., None] * (real - fake)
+    lengths = np.linalg.norm(CURVATURES * between, axis=-1)
+    return np.where(lengths > max_norm, (lengths - max_norm) ** 2, 0)
+
+
+def _short(rng: np.random.Generator, batch: Shape) -> Inputs:
+    """Every slope is shorter than 1."""
+    inputs = _pairs(rng, batch)
+    return {**inputs, **{name: 0.1 * np.tanh(inputs[name]) for name in ("real", "fake")}}
+
+
 def _half_square(examples):
     return 0.5 * np.einsum("...d,d->...", examples**2, CURVATURES**2)
 
@@ -58,6 +70,28 @@ CASES = [
         cancels="the norm is near its target where the penalty is small",
         extremes={
             "flat": {"real": np.zeros((1, 3)), "fake": np.zeros((1, 3)), "interpolation": np.full(1, 0.5)},
+            "far": {"real": FAR, "fake": -FAR, "interpolation": np.ones(1)},
+        },
+        exempt={"half_precision": CAST},
+    ),
+    Case(
+        fn=any_batch(jaxloss.lipschitz_penalty, real=1, fake=1, interpolation=0),
+        draw=_pairs,
+        oracle=_excess,
+        source="Petzka et al. (2018), with the slope of a quadratic critic in closed form",
+        leading=(_critic, CURVATURES),
+        hypers={"max_norm": 0.5},
+        bad_hypers=({"max_norm": 0.0}, {"max_norm": -1.0}),
+        cancels="the norm is near its limit where the penalty is small",
+        perfect=_short,
+        convex=True,
+        extremes={
+            "flat": {"real": np.zeros((1, 3)), "fake": np.zeros((1, 3)), "interpolation": np.full(1, 0.5)},
+            "at the limit": {
+                "real": np.array([[2.0, 0, 0]]),
+                "fake": np.array([[2.0, 0, 0]]),
+                "interpolation": np.full(1, 0.5),
+            },
             "far": {"real": FAR, "fake": -FAR, "interpolation": np.ones(1)},
         },
         exempt={"half_precision": CAST},
