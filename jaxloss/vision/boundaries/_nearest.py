@@ -24,8 +24,9 @@ def pixel_spacing(spacing: Scalar | ArrayLike, pixel_ndim: int, dtype: Any) -> A
     if np.ndim(spacing):
         (array,) = checks.numeric(spacing=spacing)
         checks.has_shape((pixel_ndim,), "one number per axis of pixels, or one for all", spacing=array)
-        if not isinstance(array, Tracer) and not np.all(np.asarray(array) > 0):
-            raise ValueError(f"spacing must be > 0; found {np.asarray(array).tolist()}.")
+        known = not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(spacing))
+        if known and not np.all(np.asarray(spacing) > 0):
+            raise ValueError(f"spacing must be > 0; found {np.asarray(spacing).tolist()}.")
     else:
         array = jnp.asarray(checks.scalar("spacing", spacing, dtype, above=0), dtype)
     return jax.lax.stop_gradient(jnp.broadcast_to(array.astype(dtype), (pixel_ndim,)))
