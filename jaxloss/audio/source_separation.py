@@ -8,7 +8,7 @@ from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.reduction import blank, plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.vision.detection.matching import hungarian_matching
+from jaxloss.vision.detection.assignment import hungarian_matching
 
 __all__ = ["permutation_invariant_loss"]
 
