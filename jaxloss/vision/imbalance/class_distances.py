@@ -37,9 +37,9 @@ def softmax_wasserstein_dice_loss(
     .. math:: \ell = \frac{\overline{W}}{2 \, \overline{[y \ne b] (1 - W)} + \overline{W} + s}, \qquad
               W = \sum_k M_{y k} \, \mathrm{softmax}(z)_k
 
-    with the distances :math:`M` of the classes. Pixels of the background, class b, do
-    not count as agreement. With equal distances :math:`W` is the probability of all classes but the label. The formula
-    of the paper, the default of MONAI.
+    with the distances :math:`M` of the classes. Pixels of the background, class b, do not count as agreement. With
+    distances of 1, :math:`W` is the probability of all classes but the label. The formula of the paper, the default of
+    MONAI.
 
     Args:
         logits: Scores of the classes, shape ``[..., *pixels, K]``, floating, unnormalised.
