@@ -13,7 +13,7 @@ from jaxloss._floor.maths.numerics import poison
 from jaxloss._floor.reduction import blank, plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.audio.signal_distortion import snr_loss
-from jaxloss.vision.detection.matching import hungarian_matching
+from jaxloss.vision.detection.assignment import hungarian_matching
 
 __all__ = ["mixture_invariant_loss", "permutation_invariant_loss"]
 

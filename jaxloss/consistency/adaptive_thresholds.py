@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.moments import shares
+from jaxloss._floor.maths.rows.moments import shares
 from jaxloss._floor.reduction import pool_mass, reduce
 from jaxloss._floor.spread import anywhere, mean_over, over, require_whole, summed
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.directions import half_squared_chord
+from jaxloss._floor.maths.rows.directions import half_squared_chord
 from jaxloss._floor.reduction import blank, plain_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

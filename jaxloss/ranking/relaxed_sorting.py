@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.maths.softmax.terms import below_peak
 from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.reduction import blank

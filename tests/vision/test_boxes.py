@@ -147,3 +147,27 @@ def test_formats(form: str) -> None:
             convert(corners[..., :3])
         with pytest.raises(TypeError, match="boxes"):
             convert(corners.astype(jnp.int32))
+
+
+def test_the_angle_of_the_centres_weights_their_distance() -> None:
+    """Equal boxes a step apart: on an axis the exponent is twice that on the diagonal, by the numbers of the paper."""
+    side = at("siou_loss", [0, 0, 2, 2], [1, 0, 3, 2])[0]
+    np.testing.assert_allclose(side, 2 / 3 + 0.5 * (1 - np.exp(-2 / 9)), rtol=1e-6)
+    diagonal = at("siou_loss", [0, 0, 2, 2], [1, 1, 3, 3])[0]
+    np.testing.assert_allclose(diagonal, 6 / 7 + (1 - np.exp(-1 / 9)), rtol=1e-6)
+
+
+def test_the_shape_of_boxes_with_one_centre() -> None:
+    """Without a distance the angle does not matter, and theta says how much a difference of the sides does."""
+    for theta in (2.0, 6.0):
+        found = jaxloss.siou_loss(jnp.array([-1.0, -1.0, 1.0, 1.0]), jnp.array([-2.0, -1.0, 2.0, 1.0]), theta=theta)
+        np.testing.assert_allclose(found, 0.5 + 0.5 * (1 - np.exp(-0.5)) ** theta, rtol=1e-6)
+
+
+def test_boxes_apart_are_pulled_together() -> None:
+    box, target = jnp.array([0.0, 0.0, 1.0, 1.0]), jnp.array([2.0, 1.0, 4.0, 2.0])
+    step = jax.jit(lambda b: b - 0.3 * jax.grad(jaxloss.siou_loss)(b, target))
+    assert jaxloss.iou_loss(box, target) == 1
+    for _ in range(100):
+        box = step(box)
+    assert jaxloss.iou_loss(box, target) < 0.2

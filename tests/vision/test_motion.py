@@ -149,3 +149,41 @@ def test_components_come_last() -> None:
     smooth = scipy.ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(9, 9, 2)), (2, 2, 0))
     rough, calm = (jaxloss.displacement_gradient_penalty(jnp.asarray(u, jnp.float32)) for u in (3 * smooth, smooth))
     np.testing.assert_allclose(rough, 9 * calm, rtol=1e-5)
+
+
+# ---- mutual information ---------------------------------------------------------------------------------------
+
+
+def test_mutual_information_of_monai(rng: np.random.Generator) -> None:
+    torch, losses = pytest.importorskip("torch"), pytest.importorskip("monai.losses")
+    x = rng.uniform(size=(2, 9, 8))
+    y = np.clip((1 - x) ** 2 + 0.05 * rng.normal(size=x.shape), 0, 1)
+    theirs = losses.GlobalMutualInformationLoss(num_bins=11, sigma_ratio=0.6, smooth_nr=1e-12, smooth_dr=1e-12)
+    expected = theirs(*(torch.tensor(image)[:, None] for image in (x, y))).item()
+    with jax.enable_x64(True):
+        loss = jaxloss.mutual_information_loss
+        np.testing.assert_allclose(loss(x, y, pixel_ndim=2, num_bins=11, bandwidth=0.6), expected, rtol=1e-5)
+        found = loss(255 * x, 255 * y, pixel_ndim=2, num_bins=11, bandwidth=0.6, data_range=255.0)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_mutual_information_is_that_of_the_histogram(rng: np.random.Generator) -> None:
+    """Narrow windows at the centres of the bins."""
+    metrics = pytest.importorskip("sklearn.metrics")
+    x = rng.integers(0, 4, 60)
+    y = np.where(rng.uniform(size=60) < 0.7, 3 - x, rng.integers(0, 4, 60))
+    found = jaxloss.mutual_information_loss(x / 3, y / 3, pixel_ndim=1, num_bins=4, bandwidth=0.05)
+    np.testing.assert_allclose(found, -metrics.mutual_info_score(x, y), rtol=1e-5)
+
+
+def test_mutual_information_finds_a_shift_between_two_contrasts() -> None:
+    """One image is dark where the other is bright: the squared error of the true shift is large."""
+    at = lambda shift: jnp.exp(-0.5 * jnp.square((jnp.arange(60.0) - 30 - shift) / 5))
+    target = 1 - jnp.square(at(0.0))
+    shifts = jnp.linspace(-6.0, 6.0, 13)
+    each = lambda loss: jax.jit(jax.vmap(jax.value_and_grad(lambda shift: loss(at(shift)))))(shifts)
+    found, slopes = each(lambda image: jaxloss.mutual_information_loss(image, target, pixel_ndim=1))
+    assert shifts[jnp.argmin(found)] == 0
+    assert np.all((slopes * shifts > 0) | (shifts == 0)), "downhill to no shift from everywhere"
+    errors, _ = each(lambda image: jaxloss.squared_error(image, target))
+    assert shifts[jnp.argmax(errors)] == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ import scipy.optimize
 from jax.sharding import PartitionSpec as P
 
 import jaxloss
+from tests.cases.vision._boxes import giou
 from tests.cases.vision.matching import scenes
 
 
@@ -195,3 +198,89 @@ def test_more_targets_than_predictions_are_refused(scene: dict) -> None:
         jaxloss.detr_set_loss(**few)
     with pytest.raises(TypeError, match="present"):
         jaxloss.detr_set_loss(**{**scene, "present": scene["present"].astype(jnp.float32)})
+
+
+# ---- its parts --------------------------------------------------------------------------------------------------
+
+
+SETS = ("logits", "boxes", "labels", "target_boxes", "present")
+
+
+def parts(scene: dict, mean: Any) -> jax.Array:
+    """The loss with means over the batch, as its docstring has it."""
+    logits, boxes, labels, target_boxes, present = (scene[name] for name in SETS)
+    count, last = logits.shape[-2], logits.shape[-1] - 1
+    match = jaxloss.hungarian_matching(jaxloss.detr_costs(logits, boxes, labels, target_boxes), where=present)
+    classes = jaxloss.query_labels(match, labels, present, num_queries=count, no_object=last)
+    matched = jnp.take_along_axis(boxes, match[..., None], axis=-2)
+    share = jnp.where(classes == last, 0.1, 1.0)
+    named = jaxloss.softmax_cross_entropy_with_integer_labels(logits, classes, weights=share, reduction=mean)
+    centred = map(jaxloss.boxes.xyxy_to_cxcywh, (matched, target_boxes))
+    near = 4 * jaxloss.absolute_error(*centred, where=present[..., None], reduction=mean)
+    return named + 5 * near + 2 * jaxloss.giou_loss(matched, target_boxes, where=present, reduction=mean)
+
+
+def original(scene: dict) -> float:
+    """Sums over the batch over the number of boxes, and the weighted mean of `torch.nn.functional.cross_entropy`."""
+    torch = pytest.importorskip("torch")
+    logits, boxes, labels, target_boxes, present = (np.asarray(scene[name]) for name in SETS)
+    classes, near, over = np.full(logits.shape[:2], logits.shape[-1] - 1), 0.0, 0.0
+    for i, mask in enumerate(present):
+        real = np.flatnonzero(mask)
+        l1 = np.abs(centred(boxes[i])[:, None] - centred(target_boxes[i][real])[None]).sum(-1)
+        lack = giou(boxes[i][:, None], target_boxes[i][real][None])
+        chances = np.asarray(jax.nn.softmax(logits[i], -1))[:, labels[i][real]]
+        for n, m in zip(*scipy.optimize.linear_sum_assignment(5 * l1 - chances + 2 * lack), strict=True):
+            classes[i, n] = labels[i][real[m]]
+            near, over = near + l1[n, m], over + lack[n, m]
+    weight = torch.ones(logits.shape[-1])
+    weight[-1] = 0.1
+    named = torch.nn.functional.cross_entropy(torch.tensor(logits).transpose(1, 2), torch.tensor(classes), weight)
+    return named.item() + (5 * near + 2 * over) / present.sum()
+
+
+def centred(box: np.ndarray) -> np.ndarray:
+    return np.concatenate([(box[..., :2] + box[..., 2:]) / 2, box[..., 2:] - box[..., :2]], axis=-1)
+
+
+def test_the_loss_over_a_batch_is_a_sum_of_three_means() -> None:
+    """One normaliser for the batch, and for the batches of all devices."""
+    drawn = scenes(4, 3, 2)(np.random.default_rng(5), (8,))
+    scene = {n: jnp.asarray(x, jnp.float32 if x.dtype == np.float64 else None) for n, x in drawn.items()}
+    expected = original(scene)
+    np.testing.assert_allclose(jax.jit(lambda x: parts(x, "mean"))(scene), expected, rtol=1e-5)
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    mean = jaxloss.reductions.mean(axis_name="data")
+    spread = jax.shard_map(lambda x: parts(x, mean), mesh=mesh, in_specs=P("data"), out_specs=P())
+    np.testing.assert_allclose(jax.jit(spread)(scene), expected, rtol=1e-5)
+
+
+def test_one_image_is_a_batch(scene: dict) -> None:
+    one = {n: x[:1] for n, x in scene.items()}
+    np.testing.assert_allclose(
+        jax.jit(lambda x: parts(x, "mean"))(one), jax.jit(lambda x: jaxloss.detr_set_loss(**x))(one), rtol=1e-6
+    )
+
+
+def test_any_class_may_say_that_there_is_no_object(scene: dict) -> None:
+    """The first class in its place, and the labels moved up by one."""
+    first = {**scene, "logits": jnp.roll(scene["logits"], 1, axis=-1), "labels": scene["labels"] + 1}
+    loss = jax.jit(lambda x, k: jaxloss.detr_set_loss(**x, no_object=k, reduction="none"), static_argnums=1)
+    np.testing.assert_allclose(loss(first, 0), loss(scene, -1), rtol=1e-6)
+    named = loss({**first, "labels": jnp.zeros_like(first["labels"])}, 0)
+    assert np.all(np.isnan(named)), "an object of the class of none"
+    with pytest.raises(ValueError, match="labels"):
+        jaxloss.checked(lambda x: jaxloss.detr_set_loss(**x))({**scene, "labels": scene["labels"] * 0 + 2})
+    one = {**scene, "logits": scene["logits"][..., :2], "labels": scene["labels"] * 0}
+    assert np.all(np.isfinite(loss(one, -1))), "one class of objects"
+    with pytest.raises(ValueError, match="no_object"):
+        loss(scene, 3)
+
+
+def test_the_cost_matrix_is_that_of_the_match(scene: dict) -> None:
+    costs = jaxloss.detr_costs(*(scene[name] for name in SETS[:4]), class_cost=2.0, l1_cost=0.0, giou_cost=0.0)
+    chances = jax.nn.softmax(scene["logits"], axis=-1)
+    for i, n, m in np.ndindex(*costs.shape):
+        np.testing.assert_allclose(costs[i, n, m], -2 * chances[i, n, scene["labels"][i, m]], rtol=1e-6)
+    with pytest.raises(ValueError, match="giou_cost"):
+        jaxloss.detr_costs(*(scene[name] for name in SETS[:4]), giou_cost=-1.0)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.reduction import hide, promote
 from jaxloss._floor.typing import Array, ArrayLike, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.moments import shares
-from jaxloss._floor.maths.products import precision
+from jaxloss._floor.maths.rows.moments import shares
+from jaxloss._floor.maths.rows.products import precision
 from jaxloss._floor.reduction import plain_mean, promote, reduce
 from jaxloss._floor.spread import pools_of_rows, summed
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar

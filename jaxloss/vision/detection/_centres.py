@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxloss._floor.maths.numerics import difference, divide
+from jaxloss._floor.maths.numerics import difference, divide, magnitude, scale_of
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.typing import Array
 from jaxloss.vision.detection._intervals import Box, Interval, again, along, at_ends, share_above, up_to_unit
 
-__all__ = ["relative_distance", "relative_sides", "turn"]
+__all__ = ["relative_centres", "relative_distance", "relative_lengths", "relative_sides", "turn"]
 
 Pair = tuple[Box, Box]
 
@@ -76,6 +76,31 @@ def relative_sides(box: Box, other: Box) -> Array:
         longer = difference(high, other_high) - difference(low, other_low)
         total = total + jnp.square(divide(longer, hull))
     return total
+
+
+def relative_centres(box: Box, other: Box) -> tuple[Array, Array, Array]:
+    """Along both axes the distance of the centres over the side of the hull, and the sine of twice the angle of the
+    line between them to an axis; each 0 without a length to divide by.
+    """
+    gaps, shares = [], []
+    for interval, other_interval in zip(box, other, strict=True):
+        (low, high), (other_low, other_high) = _upright(interval), _upright(other_interval)
+        hull = jnp.maximum(high, other_high) - jnp.minimum(low, other_low)
+        gaps.append(0.5 * difference(low, other_low) + 0.5 * difference(high, other_high))
+        shares.append(divide(gaps[-1], hull))
+    scale = scale_of(jnp.stack(gaps), axis=0)[0]
+    x, y = (magnitude(gap / scale) for gap in gaps)
+    return *shares, divide(2 * x * y, jnp.square(x) + jnp.square(y))
+
+
+def relative_lengths(box: Box, other: Box) -> tuple[Array, Array]:
+    """Along both axes the difference of the sides over the longer one, 0 of two sides without length."""
+    shares = []
+    for interval, other_interval in zip(box, other, strict=True):
+        (low, high), (other_low, other_high) = _upright(interval), _upright(other_interval)
+        longer = difference(high, other_high) - difference(low, other_low)
+        shares.append(divide(magnitude(longer), jnp.maximum(high - low, other_high - other_low)))
+    return shares[0], shares[1]
 
 
 def _diagonal(box: Box) -> tuple[Array, Array, Array]:

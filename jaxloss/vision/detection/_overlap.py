@@ -13,16 +13,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import value_checks
+from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.numerics import divide
 from jaxloss._floor.maths.rules import with_rule
-from jaxloss._floor.reduction import hide
+from jaxloss._floor.reduction import blank, hide
 from jaxloss._floor.typing import Array, ArrayLike
-from jaxloss.vision.detection._intervals import Box, Interval, again, along, at_ends, share_above, up_to_unit
+from jaxloss.vision.detection._intervals import (
+    Box,
+    Interval,
+    again,
+    along,
+    at_ends,
+    box_of,
+    share_above,
+    up_to_unit,
+)
 
-__all__ = ["ensure_corners", "lack_of_overlap", "lack_of_overlap_and_hull"]
+__all__ = ["box_pair", "ensure_corners", "lack_of_overlap", "lack_of_overlap_and_hull"]
 
 Pair = tuple[Box, Box]
 
@@ -43,6 +53,17 @@ def _mostly_inverted(boxes: Array) -> Array:
     inverted = jnp.sum(jnp.any(boxes[..., 2:] < boxes[..., :2], axis=-1), dtype=jnp.int32)
     unmasked = jnp.sum(jnp.any(boxes != 0, axis=-1), dtype=jnp.int32)
     return (inverted >= SEVERAL) & (2 * inverted > unmasked)
+
+
+def box_pair(predictions: ArrayLike, targets: ArrayLike, where: ArrayLike | None) -> Pair:
+    """Predicted and target boxes, checked, and blanked where masked."""
+    predictions, targets = checks.values(predictions=predictions, targets=targets)
+    checks.with_axes("coordinates", predictions=predictions)
+    checks.has_shape((*predictions.shape[:-1], 4), "four coordinates per box", predictions=predictions)
+    ensure_corners(where, targets=targets)
+    # Masked end by end: XLA on CPU would store masked boxes.
+    ends, form = jax.tree.flatten((box_of(predictions), box_of(targets)))
+    return jax.tree.unflatten(form, blank(where, *ends))
 
 
 class _Parts(NamedTuple):

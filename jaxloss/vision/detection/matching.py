@@ -2,67 +2,18 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.numerics import difference, magnitude, poison
-from jaxloss._floor.reduction import hide, pool_mean, promote, reduce
+from jaxloss._floor.maths.numerics import poison
+from jaxloss._floor.reduction import hide, pool_mean, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.classification.softmax import softmax_cross_entropy_with_integer_labels
-from jaxloss.vision.detection._hungarian import assign
-from jaxloss.vision.detection._overlap import ensure_corners
-from jaxloss.vision.detection.formats import xyxy_to_cxcywh
+from jaxloss.vision.detection._sets import box_distance, set_inputs
+from jaxloss.vision.detection.assignment import detr_costs, hungarian_matching, query_labels
 from jaxloss.vision.detection.overlap import giou_loss
-from jaxloss.vision.detection.pairwise import generalized_box_iou
 
-__all__ = ["detr_set_loss", "hungarian_matching"]
-
-
-def hungarian_matching(costs: ArrayLike, *, where: ArrayLike | None = None) -> Array:
-    r"""Hungarian matching: the prediction assigned to each target at the smallest total cost.
-
-    .. math:: \hat\sigma = \arg\min_{\sigma \text{ injective}} \sum_{m} C_{\sigma(m), m}
-
-    The Hungarian algorithm, exact, in time :math:`O(M^2 N)` under ``jax.jit`` and on accelerators. The match is not
-    differentiated. Masked targets change nothing and are assigned the predictions left over.
-
-    Args:
-        costs: Cost of prediction n for target m, shape ``[..., N, M]``, floating, with N >= M. A NaN counts as more
-            than any number.
-        where: Which targets exist, shape ``[..., M]``, boolean. None: all.
-
-    Returns:
-        int32 indices of predictions, shape ``[..., M]``, all different within a set.
-
-    Raises:
-        TypeError: If ``costs`` is not floating or ``where`` is not boolean.
-        ValueError: If there are more targets than predictions.
-
-    Example:
-        >>> jaxloss.hungarian_matching(jnp.array([[1.0, 9.0], [0.0, 2.0], [5.0, 6.0]]))
-        Array([0, 1], dtype=int32)
-
-    Reference:
-        Kuhn (1955), The Hungarian Method for the Assignment Problem. https://doi.org/10.1002/nav.3800020109
-    """
-    (costs,) = checks.floating(costs=costs)
-    checks.with_axes("predictions targets", allow_empty=True, costs=costs)
-    num_predictions, num_targets = costs.shape[-2:]
-    if num_targets > num_predictions:
-        raise ValueError(
-            f"costs must have at least as many predictions as targets, [..., N, M] with N >= M; found {costs.shape}."
-        )
-    (costs,) = promote(jax.lax.stop_gradient(costs))
-    limit = float(jnp.finfo(costs.dtype).max) ** 0.5
-    costs = jnp.clip(jnp.nan_to_num(costs, nan=limit, posinf=limit, neginf=-limit), -limit, limit)
-    if where is not None:
-        kept = checks.mask(where, (*costs.shape[:-2], num_targets))
-        costs = jnp.where(kept[..., None, :], costs, jnp.zeros((), costs.dtype))
-    if costs.size == 0:
-        return jnp.zeros((*costs.shape[:-2], num_targets), jnp.int32)
-    tables = jnp.swapaxes(costs, -1, -2).reshape(-1, num_targets, num_predictions)
-    return assign(tables).reshape(*costs.shape[:-2], num_targets)
+__all__ = ["detr_set_loss"]
 
 
 def detr_set_loss(
@@ -79,6 +30,7 @@ def detr_set_loss(
     l1_weight: Scalar = 5.0,
     giou_weight: Scalar = 2.0,
     no_object_weight: Scalar = 0.1,
+    no_object: int = -1,
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
@@ -96,15 +48,28 @@ def detr_set_loss(
               + w_3 \left(1 - \mathrm{GIoU}(b_{\sigma(m)}, b'_m)\right) \right)
 
     where :math:`c` is ``no_object_weight`` for "no object" and 1 otherwise. The L1 distance is that of centre, width
-    and height. Both means are taken per image; the original code takes them over a batch, which
-    `jaxloss.hungarian_matching` and the losses of classes and boxes give, one by one. An image without targets has
-    the first term only.
+    and height. Both means are taken per image, and an image without targets has the first term only. The original code
+    takes the means over a batch, in which images with many targets count more. That is a sum of three losses::
+
+        costs = jaxloss.detr_costs(logits, boxes, labels, target_boxes)
+        match = jaxloss.hungarian_matching(costs, where=present)
+        classes = jaxloss.query_labels(match, labels, present, num_queries=N, no_object=K)
+        matched, mean = jnp.take_along_axis(boxes, match[..., None], axis=-2), jaxloss.reductions.mean(axis_name="data")
+        share = jnp.where(classes == K, 0.1, 1.0)
+        named = jaxloss.softmax_cross_entropy_with_integer_labels(logits, classes, weights=share, reduction=mean)
+        near = 4 * jaxloss.absolute_error(
+            *map(jaxloss.boxes.xyxy_to_cxcywh, (matched, target_boxes)), where=present[..., None], reduction=mean
+        )
+        loss = named + 5 * near + 2 * jaxloss.giou_loss(matched, target_boxes, where=present, reduction=mean)
+
+    With ``axis_name`` each mean is that over the batches of all devices, by the number of targets on all of them.
 
     Args:
-        logits: Shape ``[..., N, K + 1]``, floating, unnormalised; the last class is "no object".
+        logits: Shape ``[..., N, K + 1]``, floating, unnormalised; one class is "no object".
         boxes: Predicted boxes ``(x0, y0, x1, y1)``, shape ``[..., N, 4]``, floating; relative to the image, so that
             the L1 distance has a scale.
-        labels: Classes of the targets, shape ``[..., M]``, integer, in ``[0, K)``, with M <= N; outside gives NaN.
+        labels: Classes of the targets, shape ``[..., M]``, integer, in ``[0, K]`` without ``no_object``, with M <= N;
+            others give NaN.
         target_boxes: Boxes of the targets, shape ``[..., M, 4]``.
         present: Which of the M places hold a target, shape ``[..., M]``, boolean. What is in the others is ignored.
         class_cost: Weight :math:`a_1` of the probability in the match; >= 0.
@@ -114,6 +79,7 @@ def detr_set_loss(
         l1_weight: Weight :math:`w_2` of the L1 distance; >= 0.
         giou_weight: Weight :math:`w_3` of the generalised IoU loss; >= 0.
         no_object_weight: Weight of a prediction without a target in the mean of the cross-entropy; >= 0.
+        no_object: Index of the class "no object", static, in ``[-K - 1, K]``: the last by default, 0 in Scenic.
         where, weights, reduction: One entry per image, shape ``[...]``; see `jaxloss.reduce`.
 
     Returns:
@@ -134,66 +100,35 @@ def detr_set_loss(
     Reference:
         Carion et al. (2020), End-to-End Object Detection with Transformers. https://arxiv.org/abs/2005.12872
     """
-    logits, boxes, labels, target_boxes, present = _sets(logits, boxes, labels, target_boxes, present, where)
+    logits, boxes, labels, target_boxes, present = set_inputs(logits, boxes, labels, target_boxes, present, where)
     number = lambda name, value: checks.scalar(name, value, logits.dtype, at_least=0)
-    num_classes = logits.shape[-1] - 1
-    value_checks.ensure_labels(labels, num_classes)
-    legal = jnp.all((labels >= 0) & (labels < num_classes), axis=-1) & ~jnp.any(jnp.isnan(boxes), axis=(-1, -2))
-    labels = jnp.clip(labels, 0, max(num_classes - 1, 0))
-    pairs = jnp.broadcast_to(labels[..., None, :], (*boxes.shape[:-1], labels.shape[-1]))
-    match = hungarian_matching(
-        number("l1_cost", l1_cost) * _distance(boxes[..., :, None, :], target_boxes[..., None, :, :])
-        - number("class_cost", class_cost) * jnp.take_along_axis(jax.nn.softmax(logits, axis=-1), pairs, axis=-1)
-        - number("giou_cost", giou_cost) * generalized_box_iou(boxes, target_boxes),
-        where=present,
-    )
-    named = _class_term(logits, labels, match, present, number("no_object_weight", no_object_weight))
+    no_object = _class_index(no_object, logits.shape[-1])
+    legal = _are_labels(labels, present, logits.shape[-1], no_object)
+    costs = detr_costs(logits, boxes, labels, target_boxes, class_cost=class_cost, l1_cost=l1_cost, giou_cost=giou_cost)
+    match = hungarian_matching(costs, where=present)
+    legal = jnp.all(legal, axis=-1) & ~jnp.any(jnp.isnan(boxes), axis=(-1, -2))
+    classes = query_labels(match, labels, present, num_queries=logits.shape[-2], no_object=no_object)
+    each = softmax_cross_entropy_with_integer_labels(logits, classes, reduction="none")
+    share = jnp.asarray(number("no_object_weight", no_object_weight), logits.dtype)
+    named = pool_mean(each, jnp.where(classes == no_object, share, jnp.ones((), logits.dtype)))
     matched = jnp.take_along_axis(boxes, match[..., None], axis=-2)
-    near = pool_mean(hide(present, _distance(matched, target_boxes)), present)
+    near = pool_mean(hide(present, box_distance(matched, target_boxes)), present)
     over = pool_mean(giou_loss(matched, target_boxes, where=present, reduction="none"), present)
     values = number("class_weight", class_weight) * named
     values = values + number("l1_weight", l1_weight) * near + number("giou_weight", giou_weight) * over
     return reduce(poison(values, legal), where=where, weights=weights, reduction=reduction)
 
 
-def _sets(
-    logits: ArrayLike,
-    boxes: ArrayLike,
-    labels: ArrayLike,
-    target_boxes: ArrayLike,
-    present: ArrayLike,
-    where: ArrayLike | None,
-) -> tuple[Array, ...]:
-    """The arguments checked, promoted, and blanked where there is no target or no image."""
-    logits, boxes = checks.floating(logits=logits, boxes=boxes)
-    checks.with_axes("predictions classes", logits=logits)
-    checks.has_shape((*logits.shape[:-1], 4), "four coordinates per prediction", boxes=boxes)
-    (labels,), (target_boxes,) = checks.integer(labels=labels), checks.numeric(target_boxes=target_boxes)
-    (present,) = checks.boolean("True where there is a target", present=present)
-    checks.with_axes("targets", allow_empty=True, labels=labels)
-    sets = (*logits.shape[:-2], labels.shape[-1])
-    checks.has_shape(sets, "one label per place of a target", labels=labels)
-    checks.has_shape(sets, "one flag per place of a target", present=present)
-    checks.has_shape((*sets, 4), "four coordinates per place of a target", target_boxes=target_boxes)
-    logits, boxes, target_boxes = promote(logits, boxes, target_boxes)
-    present = hide(where, present, event_ndim=1, fill=False)
-    labels, target_boxes = hide(present, checks.as_int32(labels)), hide(present, target_boxes, event_ndim=1)
-    ensure_corners(target_boxes=target_boxes)
-    return hide(where, logits, event_ndim=2), hide(where, boxes, event_ndim=2), labels, target_boxes, present
+def _class_index(no_object: int, num_classes: int) -> int:
+    """The index of a class from the start."""
+    index = checks.whole("no_object", no_object, at_least=-num_classes)
+    if index >= num_classes:
+        raise ValueError(f"no_object must be the index of one of the {num_classes} classes; found {no_object}.")
+    return index % num_classes
 
 
-def _distance(boxes: Array, others: Array) -> Array:
-    """The L1 distance of centre, width and height, which are linear in the corners."""
-    return jnp.sum(magnitude(xyxy_to_cxcywh(difference(boxes, others))), axis=-1)
-
-
-def _class_term(logits: Array, labels: Array, match: Array, present: Array, no_object_weight: Scalar) -> Array:
-    """The weighted mean over the predictions of the cross-entropy, with the label of their target or "no object"."""
-    queries = jnp.expand_dims(jnp.arange(logits.shape[-2], dtype=jnp.int32), tuple(range(match.ndim - 1)))
-    chosen = (queries[..., None] == match[..., None, :]) & present[..., None, :]
-    found = jnp.any(chosen, axis=-1)
-    own = jnp.sum(jnp.where(chosen, labels[..., None, :], 0), axis=-1, dtype=jnp.int32)
-    values = softmax_cross_entropy_with_integer_labels(
-        logits, jnp.where(found, own, logits.shape[-1] - 1), reduction="none"
-    )
-    return pool_mean(values, jnp.where(found, jnp.ones((), logits.dtype), jnp.asarray(no_object_weight, logits.dtype)))
+def _are_labels(labels: Array, present: Array, num_classes: int, no_object: int) -> Array:
+    """Which labels name a class of objects, or are of no target."""
+    legal = ((labels >= 0) & (labels < num_classes) & (labels != no_object)) | ~present
+    value_checks.ensure(lambda: legal, f"labels must lie in [0, {num_classes}), without {no_object} for no object")
+    return legal

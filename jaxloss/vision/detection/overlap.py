@@ -7,13 +7,11 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxloss._floor import checks
 from jaxloss._floor.maths.numerics import divide
-from jaxloss._floor.reduction import blank, reduce
+from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.vision.detection._centres import relative_distance, relative_sides, turn
-from jaxloss.vision.detection._intervals import Box, box_of
-from jaxloss.vision.detection._overlap import ensure_corners, lack_of_overlap, lack_of_overlap_and_hull
+from jaxloss.vision.detection._overlap import box_pair, lack_of_overlap, lack_of_overlap_and_hull
 
 __all__ = ["ciou_loss", "diou_loss", "eiou_loss", "giou_loss", "iou_loss"]
 
@@ -32,7 +30,8 @@ def iou_loss(
 
     Boxes that do not overlap have loss 1 and no gradient: `jaxloss.giou_loss`, `jaxloss.diou_loss` and
     `jaxloss.ciou_loss` attract them. (Some libraries mean :math:`-\log` of the same ratio by this name.) A box with an
-    inverted side, x1 < x0, covers nothing: its loss is 1.
+    inverted side, x1 < x0, covers nothing: its loss is 1. The power IoU loss (alpha-IoU) is
+    ``1 - (1 - iou_loss(..., reduction="none")) ** alpha``.
 
     Args:
         predictions: Boxes ``(x0, y0, x1, y1)``, shape ``[..., 4]``, floating.
@@ -53,7 +52,7 @@ def iou_loss(
     Reference:
         Yu et al. (2016), UnitBox: An Advanced Object Detection Network. https://arxiv.org/abs/1608.01471
     """
-    values = lack_of_overlap(*_boxes(predictions, targets, where))
+    values = lack_of_overlap(*box_pair(predictions, targets, where))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -92,7 +91,7 @@ def giou_loss(
     Reference:
         Rezatofighi et al. (2019), Generalized Intersection over Union. https://arxiv.org/abs/1902.09630
     """
-    values = lack_of_overlap_and_hull(*_boxes(predictions, targets, where))
+    values = lack_of_overlap_and_hull(*box_pair(predictions, targets, where))
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
@@ -133,7 +132,7 @@ def diou_loss(
         Zheng et al. (2020), Distance-IoU Loss: Faster and Better Learning for Bounding Box Regression.
         https://arxiv.org/abs/1911.08287
     """
-    box, target = _boxes(predictions, targets, where)
+    box, target = box_pair(predictions, targets, where)
     values = lack_of_overlap(box, target) + relative_distance(box, target)
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
@@ -176,7 +175,7 @@ def ciou_loss(
         Zheng et al. (2020), Distance-IoU Loss: Faster and Better Learning for Bounding Box Regression.
         https://arxiv.org/abs/1911.08287
     """
-    box, target = _boxes(predictions, targets, where)
+    box, target = box_pair(predictions, targets, where)
     lack, tilt = lack_of_overlap(box, target), jnp.square((2 / math.pi) * turn(box, target))
     alpha = jax.lax.stop_gradient(divide(tilt, lack + tilt))
     values = lack + relative_distance(box, target) + alpha * tilt
@@ -219,16 +218,6 @@ def eiou_loss(
         Zhang et al. (2021), Focal and Efficient IOU Loss for Accurate Bounding Box Regression.
         https://arxiv.org/abs/2101.08158
     """
-    box, target = _boxes(predictions, targets, where)
+    box, target = box_pair(predictions, targets, where)
     values = lack_of_overlap(box, target) + relative_distance(box, target) + relative_sides(box, target)
     return reduce(values, where=where, weights=weights, reduction=reduction)
-
-
-def _boxes(predictions: ArrayLike, targets: ArrayLike, where: ArrayLike | None) -> tuple[Box, Box]:
-    predictions, targets = checks.values(predictions=predictions, targets=targets)
-    checks.with_axes("coordinates", predictions=predictions)
-    checks.has_shape((*predictions.shape[:-1], 4), "four coordinates per box", predictions=predictions)
-    ensure_corners(where, targets=targets)
-    # Masked end by end: XLA on CPU would store masked boxes.
-    ends, form = jax.tree.flatten((box_of(predictions), box_of(targets)))
-    return jax.tree.unflatten(form, blank(where, *ends))

@@ -32,6 +32,9 @@ All of them compare a predicted set of pixels with a target set. They share thei
 ``reduction``
     Over the pools ``[...]``; see `jaxloss.reduce`.
 
+Deep supervision is a sum over the outputs of a decoder, with the target at the size of each: ``sum(0.5**k *
+jaxloss.sigmoid_dice_loss(z, jax.image.resize(targets, z.shape, "nearest"), pixel_ndim=2) for k, z in levels)``.
+
 Example:
     >>> probs, targets = jnp.array([[0.5, 0.5], [0.0, 0.0]]), jnp.array([[1, 0], [0, 0]])
     >>> jaxloss.dice_loss(probs, targets, pixel_ndim=1, reduction="none")  # each row is a pool

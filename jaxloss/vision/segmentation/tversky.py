@@ -95,6 +95,9 @@ def sigmoid_tversky_loss(
               + \beta |y \setminus p| + s}\right)^\gamma
 
     `jaxloss.tversky_loss` of :math:`\sigma(z)`, with full relative accuracy for confident logits.
+    The unified focal loss with :math:`\delta`, :math:`\gamma` and weight :math:`\lambda` is :math:`\lambda` times
+    ``sigmoid_focal_loss(z, y, alpha=delta, gamma=gamma)`` plus :math:`(1 - \lambda) / 2` times the sum of this loss of
+    ``(z, y)`` and of ``(-z, 1 - y)``, with ``alpha=1 - delta, beta=delta, gamma=1 - gamma``.
 
     Args:
         logits: Scores of the mask, shape ``[..., *pixels]``, floating, unnormalised.

@@ -42,11 +42,11 @@ def _centred(box):
 
 
 def _detr(logits, boxes, labels, target_boxes, present, class_cost=1, l1_cost=5, giou_cost=2, class_weight=1,
-          l1_weight=5, giou_weight=2, no_object_weight=0.1):  # fmt: skip
+          l1_weight=5, giou_weight=2, no_object_weight=0.1, no_object=-1):  # fmt: skip
     def one(index):
         log_probs = scipy.special.log_softmax(logits[index], axis=-1)
         count = len(log_probs)
-        wanted, rate = np.full(count, log_probs.shape[-1] - 1), np.full(count, float(no_object_weight))
+        wanted, rate = np.full(count, no_object % log_probs.shape[-1]), np.full(count, float(no_object_weight))
         targets = np.flatnonzero(present[index])
         l1 = lambda n, m: np.abs(_centred(boxes[index][n]) - _centred(target_boxes[index][m])).sum()
         overlap = lambda n, m: giou(boxes[index][n], target_boxes[index][m])
@@ -74,10 +74,6 @@ def _no_target(**changes):
     return {**scene, "present": np.zeros((2, M), bool), **changes}
 
 
-HELPERS = {
-    "hungarian_matching": "chooses which prediction a target gets; no loss",
-}
-
 HYPERS = {
     "class_cost": 2.0,
     "l1_cost": 1.5,
@@ -86,6 +82,7 @@ HYPERS = {
     "l1_weight": 3.0,
     "giou_weight": 1.3,
     "no_object_weight": 0.3,
+    "no_object": K,
 }
 
 CASES = [
@@ -96,14 +93,18 @@ CASES = [
         oracle=_detr,
         source="scipy.optimize.linear_sum_assignment and the formula of the paper",
         hypers=HYPERS,
-        ends=tuple({**HYPERS, name: 0.0} for name in HYPERS),
+        ends=tuple({**HYPERS, name: 0.0} for name in HYPERS if name != "no_object"),
+        static=("no_object",),
         structures={
             "as many targets as predictions": scenes(3, 3, K),
             "one prediction": scenes(1, 1, K),
-            "one class": scenes(N, M, 1),
-            "one target": scenes(N, 1, 3),
+            "one target": scenes(N, 1, K),
         },
-        bad_hypers=tuple({name: -0.1} for name in ("class_cost", "l1_cost", "giou_cost", "no_object_weight")),
+        bad_hypers=(
+            *({name: -0.1} for name in ("class_cost", "l1_cost", "giou_cost", "no_object_weight")),
+            {"no_object": K + 1},
+            {"no_object": -K - 2},
+        ),
         perfect=_found,
         extremes={
             "no target": _no_target(),

@@ -11,17 +11,17 @@ from tests.cases._complex_step import complex_step
 from tests.cases.vision._boxes import boxes, giou, measures
 
 
-def _pair(rng, batch):
+def pair(rng, batch):
     return {"predictions": boxes(rng, batch, 1.3), "targets": boxes(rng, batch, 1.3)}
 
 
-def _same(rng, batch):
-    same = boxes(rng, batch)
+def same(rng, batch):
+    found = boxes(rng, batch)
     flat = rng.integers(0, 4, size=batch)
-    same[..., 2] = np.where(flat == 1, same[..., 0], same[..., 2])
-    same[..., 3] = np.where(flat == 1, same[..., 1], same[..., 3])
-    same[..., 2] = np.where(flat == 2, same[..., 0], same[..., 2])
-    return {"predictions": same, "targets": same.copy()}
+    found[..., 2] = np.where(flat == 1, found[..., 0], found[..., 2])
+    found[..., 3] = np.where(flat == 1, found[..., 1], found[..., 3])
+    found[..., 2] = np.where(flat == 2, found[..., 0], found[..., 2])
+    return {"predictions": found, "targets": found.copy()}
 
 
 def iou(predictions, targets):
@@ -84,40 +84,40 @@ CASES = [
     Case(
         fn=jaxloss.iou_loss,
         mistakes={"corners": draws.centred("targets")},
-        draw=_pair,
+        draw=pair,
         oracle=iou,
         source="formula of torchvision.ops.box_iou",
-        perfect=_same,
+        perfect=same,
         extremes=EDGES,
         translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.giou_loss,
         mistakes={"corners": draws.centred("targets")},
-        draw=_pair,
+        draw=pair,
         oracle=giou,
         source="formula of torchvision.ops.generalized_box_iou_loss",
-        perfect=_same,
+        perfect=same,
         extremes=EDGES,
         translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.diou_loss,
         mistakes={"corners": draws.centred("targets")},
-        draw=_pair,
+        draw=pair,
         oracle=diou,
         source="formula of torchvision.ops.distance_box_iou_loss",
-        perfect=_same,
+        perfect=same,
         extremes=EDGES,
         translates=(("predictions", "targets"),),
     ),
     Case(
         fn=jaxloss.ciou_loss,
         mistakes={"corners": draws.centred("targets")},
-        draw=_pair,
+        draw=pair,
         oracle=ciou,
         source="formula of torchvision.ops.complete_box_iou_loss",
-        perfect=_same,
+        perfect=same,
         extremes=EDGES,
         slopes=_ciou_slopes,
         exempt={"derivatives": "its factor alpha is a constant of differentiation by definition; see test_boxes"},
@@ -126,10 +126,10 @@ CASES = [
     Case(
         fn=jaxloss.eiou_loss,
         mistakes={"corners": draws.centred("targets")},
-        draw=_pair,
+        draw=pair,
         oracle=eiou,
         source="Zhang et al. (2021), equation 10",
-        perfect=_same,
+        perfect=same,
         extremes=EDGES,
         translates=(("predictions", "targets"),),
     ),
