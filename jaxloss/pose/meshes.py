@@ -125,8 +125,8 @@ def mesh_edge_length_loss(
 
     Args:
         vertices: Vertices :math:`v`, shape ``[..., V, 3]``, floating.
-        edges: Pairs of vertices, shape ``[E, 2]``, integer, the same for all meshes: `jaxloss.mesh_edges`. A number
-            that is not a vertex gives NaN.
+        edges: Pairs of vertices, shape ``[E, 2]``, integer in ``[0, V)``, NaN otherwise; the same for all meshes:
+            `jaxloss.mesh_edges`.
         target_length: :math:`r` >= 0.
         where, weights: One per mesh, shape ``[...]``; see `jaxloss.reduce`.
         reduction: Over the meshes; see `jaxloss.reduce`.
@@ -216,8 +216,8 @@ def mesh_normal_consistency_loss(
 
     Args:
         vertices: Shape ``[..., V, 3]``, floating.
-        hinges: Vertices a, b, c, d of pairs of triangles, shape ``[H, 4]``, integer, the same for all meshes:
-            `jaxloss.mesh_hinges`. A number that is not a vertex gives NaN.
+        hinges: Vertices a, b, c, d of pairs of triangles, shape ``[H, 4]``, integer in ``[0, V)``, NaN otherwise; the
+            same for all meshes: `jaxloss.mesh_hinges`.
         where, weights, reduction: See `jaxloss.mesh_edge_length_loss`.
 
     Returns:

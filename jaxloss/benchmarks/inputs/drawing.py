@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxloss.benchmarks.inputs.reading import Argument, arguments, mask, required
 from jaxloss.benchmarks.inputs.sizes import OF_LOSS, axes_of, batch_of, default_size, shape_of
@@ -21,6 +22,7 @@ HYPERS: Mapping[str, Any] = {
     "beta": 0.5,
     "capacity": 1.0,
     "data_range": 1.0,
+    "distance_matrix": 1 - np.eye(4),
     "free_nats": 0.1,
     "k": 2,
     "kl_bound": 0.1,
@@ -34,6 +36,7 @@ HYPERS: Mapping[str, Any] = {
     "pixel_ndim": 2,
     "prior": 0.3,
     "regularization": 0.1,
+    "sigmas": 8 * (0.05,),
     "target_entropy": -1.0,
     "temperature": 1.0,
 }

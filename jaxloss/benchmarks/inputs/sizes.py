@@ -31,6 +31,7 @@ AXES: Mapping[str, int] = {
     "V": 12,
     "W": 64,
     "c_0": 256,
+    "centres": 3,
     "classes": 1024,
     "k": 2,
     "models": 64,
@@ -48,11 +49,14 @@ OF_LOSS: Mapping[str, Axes] = {
     "displacement_gradient_penalty": {"D": 2},
     "hsic_penalty": {"D": 2, "E": 2},
     "mel_spectrogram_loss": {"T": 4096, "F": 513},
+    "mixture_invariant_loss": {"K": 2, "M": 4},
     "ms_ssim": {"H": 192, "W": 192},
     "ms_ssim_loss": {"H": 192, "W": 192},
     "multi_resolution_stft_loss": {"T": 4096},
+    "oks_loss": {"D": 2},
     "procrustes_aligned_error": {"D": 3},
     "rnnt_loss": {"N": 32, "U": 32},
+    "softmax_wasserstein_dice_loss": {"K": 4},
 }
 """What is peculiar to a loss: the least that it takes, axes that have two names, or sets that are small."""
 
