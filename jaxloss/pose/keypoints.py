@@ -42,7 +42,7 @@ def oks_loss(
         targets: Keypoints, shape ``[..., J, D]``, the same; floating or integer.
         visible: Which keypoints are annotated, shape ``[..., J]``, boolean. What is in the others is ignored.
         areas: Areas of the objects, shape ``[...]``, floating or integer, in squared pixels; > 0, otherwise NaN. YOLO
-            takes those of the boxes, COCO those of the segments.
+            takes that of the box, COCO that of the segment.
         sigmas: Standard deviations :math:`\sigma` of the J kinds of keypoints, shape ``[J]``, relative to the square
             root of the area; > 0. Half of the constants k of the paper.
         where, weights: One per object, shape ``[...]``. An object without visible keypoints is absent. See
