@@ -19,8 +19,8 @@ __all__ = [
     "FreematchState",
     "SoftmatchState",
     "freematch_loss",
-    "init_freematch",
-    "init_softmatch",
+    "init_freematch_loss",
+    "init_softmatch_loss",
     "softmatch_loss",
 ]
 
@@ -39,7 +39,7 @@ class SoftmatchState(NamedTuple):
     variance: Array
 
 
-def init_freematch(num_classes: int) -> FreematchState:
+def init_freematch_loss(num_classes: int) -> FreematchState:
     r"""Initial state of `jaxloss.freematch_loss`: uniform predictions.
 
     Args:
@@ -52,14 +52,14 @@ def init_freematch(num_classes: int) -> FreematchState:
         ValueError: If ``num_classes`` is not a positive whole number.
 
     Example:
-        >>> jaxloss.init_freematch(2)
+        >>> jaxloss.init_freematch_loss(2)
         FreematchState(confidence=Array(0.5, dtype=float32), class_probs=Array([0.5, 0.5], dtype=float32))
     """
     share = 1 / checks.whole("num_classes", num_classes)
     return FreematchState(jnp.asarray(share, jnp.float32), jnp.full((num_classes,), share, jnp.float32))
 
 
-def init_softmatch(num_classes: int) -> SoftmatchState:
+def init_softmatch_loss(num_classes: int) -> SoftmatchState:
     r"""Initial state of `jaxloss.softmatch_loss`: the mean of uniform predictions, and a variance of 1.
 
     Args:
@@ -72,7 +72,7 @@ def init_softmatch(num_classes: int) -> SoftmatchState:
         ValueError: If ``num_classes`` is not a positive whole number.
 
     Example:
-        >>> jaxloss.init_softmatch(4)
+        >>> jaxloss.init_softmatch_loss(4)
         SoftmatchState(mean=Array(0.25, dtype=float32), variance=Array(1., dtype=float32))
     """
     share = 1 / checks.whole("num_classes", num_classes)
@@ -121,7 +121,7 @@ def freematch_loss(
 
     Args:
         logits, weak_logits: See `jaxloss.fixmatch_loss`.
-        state: From `jaxloss.init_freematch`, or the step before.
+        state: From `jaxloss.init_freematch_loss`, or the step before.
         rate: Share :math:`\beta` of this batch in the running averages, in [0, 1]; one minus the paper's decay.
         axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the averages over all of
             them; None if all are here, ``()`` to take those of each device on purpose. Any reduction but ``"mean"`` and
@@ -138,7 +138,7 @@ def freematch_loss(
 
     Example:
         >>> logits, weak_logits = jnp.zeros((2, 2)), jnp.array([[4.0, 0.0], [1.0, 0.0]])
-        >>> loss, state = jaxloss.freematch_loss(logits, weak_logits, jaxloss.init_freematch(2), rate=0.5)
+        >>> loss, state = jaxloss.freematch_loss(logits, weak_logits, jaxloss.init_freematch_loss(2), rate=0.5)
         >>> print(f"{loss:.4f} {state.confidence:.4f}")
         0.6931 0.6783
 
@@ -188,7 +188,7 @@ def softmatch_loss(
 
     Args:
         logits, weak_logits: See `jaxloss.fixmatch_loss`.
-        state: From `jaxloss.init_softmatch`, or the step before.
+        state: From `jaxloss.init_softmatch_loss`, or the step before.
         num_deviations: :math:`n` > 0: the weight falls to :math:`e^{-n^2 / 2}` one standard deviation below the mean.
         rate, axis_name: See `jaxloss.freematch_loss`.
         where, weights: Shape ``[...]``; see `jaxloss.reduce`. Both count in the averages, too.
@@ -203,7 +203,7 @@ def softmatch_loss(
 
     Example:
         >>> logits, weak_logits = jnp.zeros((2, 2)), jnp.array([[4.0, 0.0], [1.0, 0.0]])
-        >>> loss, state = jaxloss.softmatch_loss(logits, weak_logits, jaxloss.init_softmatch(2), rate=0.5)
+        >>> loss, state = jaxloss.softmatch_loss(logits, weak_logits, jaxloss.init_softmatch_loss(2), rate=0.5)
         >>> print(f"{loss:.4f} {state.mean:.4f} {state.variance:.4f}")
         0.6931 0.6783 0.5157
 

@@ -43,7 +43,7 @@ def test_softmatch_is_between_all_and_none(rng):
 @pytest.mark.parametrize("size", [1, 0])
 def test_few_examples_leave_what_they_do_not_tell(size):
     logits = jnp.full((size, 3), 2.0)
-    soft, free = jaxloss.init_softmatch(3), jaxloss.init_freematch(3)
+    soft, free = jaxloss.init_softmatch_loss(3), jaxloss.init_freematch_loss(3)
     loss, state = jaxloss.softmatch_loss(logits, logits, soft, rate=0.5)
     assert state.variance == 1
     assert np.isfinite(loss)
@@ -62,7 +62,7 @@ def test_the_thresholds_rise_with_the_network(rng):
         _, state = jaxloss.freematch_loss(weak, scale * weak, state, rate=0.1)
         return state, state.confidence
 
-    _, levels = jax.lax.scan(step, jaxloss.init_freematch(5), jnp.linspace(0.1, 30.0, 200))
+    _, levels = jax.lax.scan(step, jaxloss.init_freematch_loss(5), jnp.linspace(0.1, 30.0, 200))
     assert np.all(np.diff(levels) > 0)
     assert 0.2 < levels[0] < 0.25
     assert levels[-1] > 0.95
@@ -90,6 +90,6 @@ def test_averages_of_all_devices(rng, name):
 def test_wrong_states_are_refused(rng):
     strong, weak = _views(rng)
     with pytest.raises(ValueError, match="class_probs"):
-        jaxloss.freematch_loss(strong, weak, jaxloss.init_freematch(5))
+        jaxloss.freematch_loss(strong, weak, jaxloss.init_freematch_loss(5))
     with pytest.raises(ValueError, match="num_classes"):
-        jaxloss.init_softmatch(0)
+        jaxloss.init_softmatch_loss(0)

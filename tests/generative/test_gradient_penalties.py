@@ -363,7 +363,7 @@ def test_path_length_of_a_linear_generator(rng, jit):
 
 
 def test_path_length_state_is_a_fixpoint_and_flat_generators_are_finite():
-    latents, y, state = jnp.ones((3, 2)), jnp.ones((3, 5)), jaxloss.init_path_length()
+    latents, y, state = jnp.ones((3, 2)), jnp.ones((3, 5)), jaxloss.init_path_length_penalty()
     fn = lambda p, s: jaxloss.path_length_penalty(linear_generator, p, latents, y, s)
     (value, new), gradient = jax.value_and_grad(fn, has_aux=True)(jnp.zeros((2, 5)), state)
     assert value == 0
@@ -405,7 +405,7 @@ def test_path_length_of_all_devices(rng):
 
 
 def test_path_length_refuses():
-    state, p, w, y = jaxloss.init_path_length(), jnp.ones((2, 5)), jnp.ones((3, 2)), jnp.ones((3, 5))
+    state, p, w, y = jaxloss.init_path_length_penalty(), jnp.ones((2, 5)), jnp.ones((3, 2)), jnp.ones((3, 5))
     with pytest.raises(ValueError, match="directions"):
         jaxloss.path_length_penalty(linear_generator, p, w, y[:, :2], state)
     with pytest.raises(ValueError, match="rate"):

@@ -34,7 +34,7 @@ def test_scores_of_patches_equal_the_authors_code(rng):
 
 def test_scores_that_are_told_apart_have_the_squares_of_the_paper(rng):
     real, fake = 3 + rng.uniform(size=(2, 8)) * np.array([1.0, -1.0])[:, None] - np.array([0.0, 6.0])[:, None]
-    state = jaxloss.init_lecam(2.0, -2.0)
+    state = jaxloss.init_lecam_penalty(2.0, -2.0)
     value, new = jaxloss.lecam_penalty(real, fake, state)
     one = lambda scores, mean: jaxloss.squared_error(scores, np.full(8, mean))
     np.testing.assert_allclose(value, one(real, new.fake_mean) + one(fake, new.real_mean), rtol=1e-6)
@@ -47,7 +47,7 @@ def test_the_averages_settle_where_the_scores_are(rng):
         penalty, state = jaxloss.lecam_penalty(*scores, state)
         return state, penalty
 
-    state, _ = jax.lax.scan(step, jaxloss.init_lecam(), (real, fake))
+    state, _ = jax.lax.scan(step, jaxloss.init_lecam_penalty(), (real, fake))
     decayed = 1 - 0.99**200
     np.testing.assert_allclose(state, [decayed, -decayed], atol=0.1)
 
@@ -75,7 +75,7 @@ def test_it_keeps_a_discriminator_from_running_away():
             slope, state = jax.grad(loss, has_aux=True)(w, state)
             return (w - 0.05 * slope, state), None
 
-        (w, _), _ = jax.lax.scan(step, (jnp.float32(0.0), jaxloss.init_lecam()), length=400)
+        (w, _), _ = jax.lax.scan(step, (jnp.float32(0.0), jaxloss.init_lecam_penalty()), length=400)
         return float(w)
 
     assert gap(0.0) > 30
@@ -85,7 +85,7 @@ def test_it_keeps_a_discriminator_from_running_away():
 
 def test_scores_of_all_devices(rng):
     """Penalty, gradient and averages, with a device that has no example."""
-    state = jaxloss.init_lecam(0.5, -0.5)
+    state = jaxloss.init_lecam_penalty(0.5, -0.5)
     real, fake = jnp.asarray(rng.normal(size=(2, 8)), jnp.float32)
     tail = jnp.array([1, 0, 0, 0, 1, 1, 1, 1], bool), jnp.asarray(rng.uniform(0.5, 2, 8), jnp.float32)
 

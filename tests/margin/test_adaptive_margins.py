@@ -69,7 +69,7 @@ def adaface_of_the_authors(embeddings, labels, kernel, mean, std, m=0.4, h=0.333
 def test_adaface_is_that_of_its_authors_with_the_moments_that_they_moved(batch) -> None:
     embeddings, labels, kernel = batch
     with jax.enable_x64(True):
-        state = jaxloss.AdaFaceState(jnp.asarray(4.0), jnp.asarray(1.5))
+        state = jaxloss.AdafaceState(jnp.asarray(4.0), jnp.asarray(1.5))
         _, moved = jaxloss.adaface_loss(embeddings, labels, kernel, state)
         value, _ = jaxloss.adaface_loss(embeddings, labels, kernel, moved)
     expected, mean, std = adaface_of_the_authors(embeddings, labels, kernel, 4.0, 1.5)
@@ -81,7 +81,7 @@ def test_curricularface_is_that_of_its_authors_with_the_progress_that_they_moved
     """``metrics.py`` of the authors in NumPy."""
     embeddings, labels, kernel = batch
     with jax.enable_x64(True):
-        state = jaxloss.CurricularFaceState(jnp.asarray(0.3))
+        state = jaxloss.CurricularfaceState(jnp.asarray(0.3))
         _, moved = jaxloss.curricularface_loss(embeddings, labels, kernel, state)
         value, _ = jaxloss.curricularface_loss(embeddings, labels, kernel, moved)
     cosine = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True) @ (kernel / np.linalg.norm(kernel, axis=0))
@@ -103,7 +103,7 @@ def test_adaface_runs_from_arcface_to_cosface(batch) -> None:
     embeddings, labels, kernel = batch
     with jax.enable_x64(True):
         adaface = lambda mean: jaxloss.adaface_loss(
-            embeddings, labels, kernel, jaxloss.AdaFaceState(jnp.asarray(mean), jnp.asarray(1e-9)), scale=8.0
+            embeddings, labels, kernel, jaxloss.AdafaceState(jnp.asarray(mean), jnp.asarray(1e-9)), scale=8.0
         )[0]
         poor = adaface(1e4)
         plain = jaxloss.adaface_loss(embeddings, labels, kernel, jaxloss.init_adaface_loss(), concentration=0.0)[0]
@@ -129,7 +129,7 @@ def test_states_follow_what_is_kept(batch) -> None:
         np.testing.assert_allclose([state.mean, state.std], [norms.mean(), norms.std(ddof=1)], rtol=1e-12)
         _, state = jaxloss.adaface_loss(embeddings, labels, kernel, start, where=np.arange(12) == 4)
         assert state == start
-        start = jaxloss.CurricularFaceState(jnp.asarray(0.5))
+        start = jaxloss.CurricularfaceState(jnp.asarray(0.5))
         _, progress = jaxloss.curricularface_loss(spoiled, labels, kernel, start, rate=1.0, where=keep)
         units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
         own = np.sum(units * (kernel / np.linalg.norm(kernel, axis=0)).T[labels], 1)

@@ -15,7 +15,7 @@ from jaxloss._floor.reduction import hide, pool_mass, promote, reduce
 from jaxloss._floor.spread import mean_over, over, require_whole, summed
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 
-__all__ = ["PathLengthState", "init_path_length", "path_length_penalty"]
+__all__ = ["PathLengthState", "init_path_length_penalty", "path_length_penalty"]
 
 
 class PathLengthState(NamedTuple):
@@ -24,7 +24,7 @@ class PathLengthState(NamedTuple):
     mean_length: Array
 
 
-def init_path_length(mean_length: Scalar = 0.0) -> PathLengthState:
+def init_path_length_penalty(mean_length: Scalar = 0.0) -> PathLengthState:
     r"""Initial state of `path_length_penalty`.
 
     .. math:: a_0
@@ -39,7 +39,7 @@ def init_path_length(mean_length: Scalar = 0.0) -> PathLengthState:
         TypeError: If ``mean_length`` is not a number.
 
     Example:
-        >>> jaxloss.init_path_length()
+        >>> jaxloss.init_path_length_penalty()
         PathLengthState(mean_length=Array(0., dtype=float32))
 
     Reference:
@@ -76,7 +76,7 @@ def path_length_penalty(
         latents: Latents :math:`w`, shape ``[N, ...]``, floating. Masked ones reach the generator as 0.
         directions: Random images :math:`y`, the shape of the images; normal, divided by the root of the number of
             pixels H W in StyleGAN.
-        state: From `init_path_length`, or the step before.
+        state: From `init_path_length_penalty`, or the step before.
         rate: Share :math:`\beta` of this batch in the running average, in [0, 1] (``pl_decay`` of StyleGAN2).
         axis_name: Mesh axes inside ``jax.shard_map`` over which the examples are spread, for the loss over all of them;
             None if all are here, ``()`` to take those of each device on purpose. The new average is that of all; any
@@ -95,7 +95,7 @@ def path_length_penalty(
         >>> generator = lambda params, w: w * params
         >>> latents, directions = jnp.ones((2, 1)), jnp.ones((2, 1))
         >>> penalty, state = jaxloss.path_length_penalty(
-        ...     generator, 3.0, latents, directions, jaxloss.init_path_length(), rate=0.5
+        ...     generator, 3.0, latents, directions, jaxloss.init_path_length_penalty(), rate=0.5
         ... )
         >>> penalty, state.mean_length
         (Array(2.25, dtype=float32), Array(1.5, dtype=float32))

@@ -14,7 +14,7 @@ from jaxloss._floor.spread import mean_over, over, require_whole, summed
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.generative.adversarial._scores import score_pair
 
-__all__ = ["LecamState", "init_lecam", "lecam_penalty"]
+__all__ = ["LecamState", "init_lecam_penalty", "lecam_penalty"]
 
 
 class LecamState(NamedTuple):
@@ -24,7 +24,7 @@ class LecamState(NamedTuple):
     fake_mean: Array
 
 
-def init_lecam(real_mean: Scalar = 0.0, fake_mean: Scalar = 0.0) -> LecamState:
+def init_lecam_penalty(real_mean: Scalar = 0.0, fake_mean: Scalar = 0.0) -> LecamState:
     r"""Initial state of `lecam_penalty`.
 
     .. math:: \alpha_R, \; \alpha_F
@@ -40,7 +40,7 @@ def init_lecam(real_mean: Scalar = 0.0, fake_mean: Scalar = 0.0) -> LecamState:
         TypeError: If an argument is not a number.
 
     Example:
-        >>> jaxloss.init_lecam()
+        >>> jaxloss.init_lecam_penalty()
         LecamState(real_mean=Array(0., dtype=float32), fake_mean=Array(0., dtype=float32))
 
     Reference:
@@ -78,7 +78,7 @@ def lecam_penalty(
     Args:
         real_logits: Scores :math:`r` of real examples, shape ``[...]``, floating.
         fake_logits: Scores :math:`f` of generated examples, shape ``[...]``, the same; never broadcast.
-        state: From `init_lecam`, or the step before.
+        state: From `init_lecam_penalty`, or the step before.
         rate: Share :math:`\beta` of this batch in the running averages, in [0, 1]; one minus the decay of others.
         axis_name: See `jaxloss.path_length_penalty`.
         where, weights: Shape ``[...]``, of the pairs; see `jaxloss.reduce`. Both count in the averages, too.
@@ -94,7 +94,7 @@ def lecam_penalty(
 
     Example:
         >>> real_logits, fake_logits = jnp.array([2.0, 0.0]), jnp.array([-1.0, 1.0])
-        >>> penalty, state = jaxloss.lecam_penalty(real_logits, fake_logits, jaxloss.init_lecam(), rate=0.5)
+        >>> penalty, state = jaxloss.lecam_penalty(real_logits, fake_logits, jaxloss.init_lecam_penalty(), rate=0.5)
         >>> penalty, state.real_mean
         (Array(3.125, dtype=float32), Array(0.5, dtype=float32))
 

@@ -16,8 +16,8 @@ from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.margin.angular._angles import Directions, cross_entropy, directions, sine_and_cosine, widened
 
 __all__ = [
-    "AdaFaceState",
-    "CurricularFaceState",
+    "AdafaceState",
+    "CurricularfaceState",
     "adaface_loss",
     "curricularface_loss",
     "init_adaface_loss",
@@ -28,7 +28,7 @@ _SHORTEST, _LONGEST = 1e-3, 100.0
 """Norms of embeddings are taken for these at least and at most, as by the authors."""
 
 
-class AdaFaceState(NamedTuple):
+class AdafaceState(NamedTuple):
     """What `adaface_loss` carries.
 
     Attributes:
@@ -40,7 +40,7 @@ class AdaFaceState(NamedTuple):
     std: Array
 
 
-class CurricularFaceState(NamedTuple):
+class CurricularfaceState(NamedTuple):
     """What `curricularface_loss` carries.
 
     Attributes:
@@ -50,14 +50,14 @@ class CurricularFaceState(NamedTuple):
     progress: Array
 
 
-def init_adaface_loss(dtype: Any = jnp.float32) -> AdaFaceState:
+def init_adaface_loss(dtype: Any = jnp.float32) -> AdafaceState:
     """Initial state of `adaface_loss`: the mean 20 and the standard deviation 100 of the authors' code.
 
     Args:
         dtype: Floating dtype of the moments.
 
     Returns:
-        An `AdaFaceState`.
+        An `AdafaceState`.
 
     Example:
         >>> jaxloss.init_adaface_loss().mean
@@ -67,17 +67,17 @@ def init_adaface_loss(dtype: Any = jnp.float32) -> AdaFaceState:
         Kim, Jain and Liu (2022), AdaFace: Quality Adaptive Margin for Face Recognition.
         https://arxiv.org/abs/2204.00964
     """
-    return AdaFaceState(jnp.full((), 20, dtype), jnp.full((), 100, dtype))
+    return AdafaceState(jnp.full((), 20, dtype), jnp.full((), 100, dtype))
 
 
-def init_curricularface_loss(dtype: Any = jnp.float32) -> CurricularFaceState:
+def init_curricularface_loss(dtype: Any = jnp.float32) -> CurricularfaceState:
     """Initial state of `curricularface_loss`: no progress.
 
     Args:
         dtype: Floating dtype of the mean.
 
     Returns:
-        A `CurricularFaceState`.
+        A `CurricularfaceState`.
 
     Example:
         >>> jaxloss.init_curricularface_loss().progress
@@ -87,14 +87,14 @@ def init_curricularface_loss(dtype: Any = jnp.float32) -> CurricularFaceState:
         Huang et al. (2020), CurricularFace: Adaptive Curriculum Learning Loss for Deep Face Recognition.
         https://arxiv.org/abs/2004.00288
     """
-    return CurricularFaceState(jnp.zeros((), dtype))
+    return CurricularfaceState(jnp.zeros((), dtype))
 
 
 def adaface_loss(
     embeddings: ArrayLike,
     labels: ArrayLike,
     kernel: ArrayLike,
-    state: AdaFaceState,
+    state: AdafaceState,
     *,
     margin: Scalar = 0.4,
     concentration: Scalar = 0.333,
@@ -104,7 +104,7 @@ def adaface_loss(
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
-) -> tuple[Array, AdaFaceState]:
+) -> tuple[Array, AdafaceState]:
     r"""AdaFace: normalised softmax whose margin depends on the quality of an image, measured by the embedding's norm.
 
     .. math:: \ell = -\log \frac{e^{s \psi_y}}{e^{s \psi_y} + \sum_{k \ne y} e^{s \cos \theta_k}}, \qquad
@@ -172,14 +172,14 @@ def adaface_loss(
     (new, new_spread), count = _moments(axis_name, where, norms)
     move = lambda before, after: jnp.where(count < 2, before, before + rate * (after.astype(dtype) - before))
     moved = move(old, new).astype(mean.dtype), move(spread, new_spread).astype(std.dtype)
-    return loss, AdaFaceState(*moved)
+    return loss, AdafaceState(*moved)
 
 
 def curricularface_loss(
     embeddings: ArrayLike,
     labels: ArrayLike,
     kernel: ArrayLike,
-    state: CurricularFaceState,
+    state: CurricularfaceState,
     *,
     margin: Scalar = 0.5,
     scale: Scalar = 64.0,
@@ -188,7 +188,7 @@ def curricularface_loss(
     where: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     reduction: Reduction = "mean",
-) -> tuple[Array, CurricularFaceState]:
+) -> tuple[Array, CurricularfaceState]:
     r"""CurricularFace: ArcFace in which hard negatives count little at first and more as the training proceeds.
 
     .. math:: \ell = -\log \frac{e^{s \psi(\theta_y)}}{e^{s \psi(\theta_y)} + \sum_{k \ne y} e^{s N_k}}, \qquad
@@ -250,7 +250,7 @@ def curricularface_loss(
     reached = sine_and_cosine(faces.units, faces.own_centre())[1]
     mean, some = _mean(axis_name, known, jax.lax.stop_gradient(reached))
     moved = jnp.where(some, old + rate * (mean - old), old)
-    return loss, CurricularFaceState(moved.astype(progress.dtype))
+    return loss, CurricularfaceState(moved.astype(progress.dtype))
 
 
 def _ensure_all_here(axis_name: AxisName | None, faces: Directions) -> None:

@@ -11,8 +11,8 @@ from tests.cases._adapters import leading_first
 from tests.cases.consistency.pseudo_labels import NAMES, views
 
 HELPERS = {
-    "init_freematch": "the state of freematch_loss before its first step",
-    "init_softmatch": "the state of softmatch_loss before its first step",
+    "init_freematch_loss": "the state of freematch_loss before its first step",
+    "init_softmatch_loss": "the state of softmatch_loss before its first step",
 }
 
 CLASS_PROBS = np.array([0.4, 0.1, 0.3, 0.15, 0.05])

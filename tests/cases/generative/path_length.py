@@ -10,7 +10,7 @@ from tests.cases import Case, Inputs, Shape
 from tests.cases._adapters import any_batch, leading_first
 from tests.cases.generative._shared import CAST
 
-HELPERS = {"init_path_length": "the state of path_length_penalty before its first step"}
+HELPERS = {"init_path_length_penalty": "the state of path_length_penalty before its first step"}
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 5))
 STATE = jaxloss.PathLengthState(np.asarray(0.5))

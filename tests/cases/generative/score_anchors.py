@@ -9,7 +9,7 @@ from tests.cases import Case, Inputs, Shape
 from tests.cases._adapters import leading_first
 from tests.cases.generative._shared import scores
 
-HELPERS = {"init_lecam": "the state of lecam_penalty before its first step"}
+HELPERS = {"init_lecam_penalty": "the state of lecam_penalty before its first step"}
 
 STATE = jaxloss.LecamState(np.asarray(0.75), np.asarray(-0.5))
 
