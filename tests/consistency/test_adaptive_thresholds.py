@@ -71,7 +71,7 @@ def test_the_thresholds_rise_with_the_network(rng):
 @pytest.mark.parametrize("name", ["freematch", "softmatch"])
 def test_averages_of_all_devices(rng, name):
     """Loss and state, with a device that has no example."""
-    fn, state = getattr(jaxloss, f"{name}_loss"), getattr(jaxloss, f"init_{name}")(4)
+    fn, state = getattr(jaxloss, f"{name}_loss"), getattr(jaxloss, f"init_{name}_loss")(4)
     data = [jnp.asarray(x, jnp.float32) for x in _views(rng, 8)]
     tail = jnp.array([1, 0, 0, 0, 1, 1, 1, 1], bool), jnp.asarray(rng.uniform(0.5, 2, 8), jnp.float32)
 
