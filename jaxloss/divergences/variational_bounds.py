@@ -51,7 +51,7 @@ def donsker_varadhan_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the shapes differ or there is no last axis; or if every pool has one sample, as in ``[N, 1]``.
+        ValueError: If the shapes differ or the last axis is missing; or if every pool has one sample, as in ``[N, 1]``.
 
     Example:
         >>> joint, shuffled = jnp.array([2.0, 1.0, 3.0]), jnp.array([0.0, 0.0, 0.0])

@@ -198,7 +198,7 @@ def fenchel_young_loss(
 
     Raises:
         TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, there is no last axis, or a function does not give one number.
+        ValueError: If the shapes differ, the last axis is missing, or a function does not give one number.
 
     Example:
         >>> scores, targets = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 0.0, 1.0])

@@ -45,7 +45,7 @@ def ray_distortion_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If there is not one edge more than there are weights, or there is no interval.
+        ValueError: If the number of edges is not that of the weights plus one, or the interval axis is empty.
 
     Example:
         >>> edges = jnp.array([0.0, 0.25, 0.5, 0.75, 1.0])

@@ -105,7 +105,7 @@ def cosine_distance(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis.
+        ValueError: If the shapes differ, or the last axis is missing.
 
     Example:
         >>> vectors = jnp.array([[3.0, 4.0], [0.0, 1.0]])
@@ -156,7 +156,7 @@ def pearson_correlation_loss(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
+        ValueError: If the shapes differ, or the last axis is missing; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.pearson_correlation_loss(jnp.array([1.0, -1.0, 0.0]), jnp.array([8.0, 6.0, 7.0]))
@@ -207,7 +207,7 @@ def concordance_correlation_loss(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
+        ValueError: If the shapes differ, or the last axis is missing; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.concordance_correlation_loss(jnp.array([2.0, 0.0]), jnp.array([1.0, -1.0]))

@@ -121,7 +121,7 @@ def root_mean_squared_log_error(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
+        ValueError: If the shapes differ, or the last axis is missing; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.root_mean_squared_log_error(jnp.array([jnp.e - 1, 3.0]), jnp.array([0.0, 3.0]))

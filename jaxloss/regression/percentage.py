@@ -140,7 +140,7 @@ def weighted_ape(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
+        ValueError: If the shapes differ, or the last axis is missing; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.weighted_ape(jnp.array([1.0, 4.0]), jnp.array([0.0, 4.0]))

@@ -154,7 +154,7 @@ def quantile_crossing_penalty(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If there is no last axis, or ``margin`` is negative.
+        ValueError: If the last axis is missing, or ``margin`` is negative.
 
     Example:
         >>> jaxloss.quantile_crossing_penalty(jnp.array([[1.0, 3.0, 2.0], [1.0, 2.0, 3.0]]), reduction="none")

@@ -122,7 +122,7 @@ def relative_l2_error(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
+        ValueError: If the shapes differ, or the last axis is missing; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.relative_l2_error(jnp.array([3.0, 5.0]), jnp.array([3.0, 4.0]))

@@ -127,7 +127,7 @@ def root_mean_squared_error(
 
     Raises:
         TypeError: If ``predictions`` are not floating.
-        ValueError: If the shapes differ, or there is no last axis; or if every pool has one entry, as in ``[N, 1]``.
+        ValueError: If the shapes differ, or the last axis is missing; or if every pool has one entry, as in ``[N, 1]``.
 
     Example:
         >>> jaxloss.root_mean_squared_error(jnp.array([3.0, 4.0]), jnp.zeros(2))

@@ -71,8 +71,8 @@ def sigreg_loss(
 
     Raises:
         TypeError: If an input is not floating.
-        ValueError: If the directions do not have the size of the embeddings, the feature axis is empty or there is no
-            direction, or a hyperparameter is out of range; or if every pool has one entry, as in ``[N, 1, D]``.
+        ValueError: If directions and embeddings differ in size, the feature or the direction axis is empty, or a
+            hyperparameter is out of range; or if every pool has one entry, as in ``[N, 1, D]``.
 
     Example:
         >>> directions = jaxloss.random_directions(jax.random.key(0), 64, 8)
