@@ -54,7 +54,7 @@ def soft_f1_loss(
 
     Raises:
         TypeError: If ``probs`` are not floating.
-        ValueError: If the shapes differ, the last axis is missing, or ``beta`` is out of range; or if every pool has one
+        ValueError: If the shapes differ, an axis is missing, or ``beta`` is out of range; or if every pool has one
             entry, as in ``[N, 1]``.
 
     Example:
@@ -118,7 +118,7 @@ def pairwise_auc_loss(
 
     Raises:
         TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, the last axis is missing, or ``margin`` is out of range; or if every pool has one
+        ValueError: If the shapes differ, an axis is missing, or ``margin`` is out of range; or if every pool has one
             entry, as in ``[N, 1]``.
 
     Example:

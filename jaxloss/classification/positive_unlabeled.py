@@ -46,7 +46,7 @@ def unbiased_pu_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``positives`` not boolean.
-        ValueError: If the shapes differ, the last axis is missing, or ``prior`` is out of range; or if every pool has one
+        ValueError: If the shapes differ, an axis is missing, or ``prior`` is out of range; or if every pool has one
             entry, as in ``[N, 1]``.
 
     Example:
@@ -106,7 +106,7 @@ def nonnegative_pu_loss(
 
     Raises:
         TypeError: If ``logits`` are not floating or ``positives`` not boolean.
-        ValueError: If the shapes differ, the last axis is missing, or a hyperparameter is out of range; or if every pool
+        ValueError: If the shapes differ, an axis is missing, or a hyperparameter is out of range; or if every pool
             has one entry, as in ``[N, 1]``.
 
     Example:

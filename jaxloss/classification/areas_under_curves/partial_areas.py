@@ -63,7 +63,7 @@ def partial_auc_loss(
 
     Raises:
         TypeError: If ``scores`` are not floating.
-        ValueError: If the shapes differ, the last axis is missing, or a hyperparameter is out of range; or if every pool
+        ValueError: If the shapes differ, an axis is missing, or a hyperparameter is out of range; or if every pool
             has one entry, as in ``[N, 1]``.
 
     Example:
