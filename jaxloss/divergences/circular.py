@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.bessel import bessel_remainder, cosine_variance, resultant, resultant_rest
 from jaxloss._floor.maths.log_ratios import gap
 from jaxloss._floor.maths.numerics import difference, quotient
 from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.special.bessel import bessel_remainder, cosine_variance, resultant, resultant_rest
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 

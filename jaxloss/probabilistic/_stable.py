@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.log_ratios import arctanh_tail, gap_quotient
 from jaxloss._floor.maths.logarithms import log1p_near
-from jaxloss._floor.maths.normal_tails import LOG_2PI
 from jaxloss._floor.maths.numerics import quotient
+from jaxloss._floor.maths.special.normal_tails import LOG_2PI
 from jaxloss._floor.typing import Array
 
 __all__ = [

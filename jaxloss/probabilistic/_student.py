@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths.log_ratios import gap
-from jaxloss._floor.maths.normal_tails import LOG_2PI
 from jaxloss._floor.maths.numerics import quotient
+from jaxloss._floor.maths.special.normal_tails import LOG_2PI
 from jaxloss._floor.typing import Array
 from jaxloss.probabilistic._stable import half_step, log1p_quotient
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.bessel import log_scaled_bessel
-from jaxloss._floor.maths.normal_tails import LOG_2PI
 from jaxloss._floor.maths.separate import separate
+from jaxloss._floor.maths.special.bessel import log_scaled_bessel
+from jaxloss._floor.maths.special.normal_tails import LOG_2PI
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 

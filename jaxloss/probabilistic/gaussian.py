@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.normal_tails import LOG_2PI
 from jaxloss._floor.maths.numerics import log_sum_exp
 from jaxloss._floor.maths.separate import separate
+from jaxloss._floor.maths.special.normal_tails import LOG_2PI
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.probabilistic._stable import quadratic

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.log_ratios import gap, log_ratio
-from jaxloss._floor.maths.normal_tails import LOG_2PI
 from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.maths.separate import separate
+from jaxloss._floor.maths.special.normal_tails import LOG_2PI
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.probabilistic._stable import stirling_error

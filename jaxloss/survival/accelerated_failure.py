@@ -8,8 +8,8 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.normal_tails import LOG_2PI, negative_log_tail
 from jaxloss._floor.maths.numerics import softplus
+from jaxloss._floor.maths.special.normal_tails import LOG_2PI, negative_log_tail
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 

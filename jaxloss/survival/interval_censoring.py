@@ -16,10 +16,10 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.log_ratios import log_ratio
-from jaxloss._floor.maths.normal_intervals import interval_nll, interval_slopes
-from jaxloss._floor.maths.normal_tails import negative_log_tail
 from jaxloss._floor.maths.numerics import exp_excess, positive_part, quotient, softplus
 from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.special.normal_intervals import interval_nll, interval_slopes
+from jaxloss._floor.maths.special.normal_tails import negative_log_tail
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.survival.accelerated_failure import log_logistic_aft_nll, log_normal_aft_nll, weibull_aft_nll

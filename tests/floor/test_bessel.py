@@ -1,4 +1,4 @@
-"""`jaxloss._floor.maths.bessel` against mpmath, at both ends and where the two series meet."""
+"""`jaxloss._floor.maths.special.bessel` against mpmath, at both ends and where the two series meet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxloss._floor.maths.bessel import (
+from jaxloss._floor.maths.special.bessel import (
     bessel_remainder,
     cosine_variance,
     log_scaled_bessel,

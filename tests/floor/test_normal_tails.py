@@ -1,4 +1,4 @@
-"""`jaxloss._floor.maths.normal_tails` against SciPy, and its slope."""
+"""`jaxloss._floor.maths.special.normal_tails` against SciPy, and its slope."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from jaxloss._floor.maths.normal_tails import mills_ratio, negative_log_tail
+from jaxloss._floor.maths.special.normal_tails import mills_ratio, negative_log_tail
 
 PLACES = np.concatenate([np.linspace(-8, 8, 41), [-30.0, -12.0, 12.0, 37.0, 1e3, 1e6]])
 

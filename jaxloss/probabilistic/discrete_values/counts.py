@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.log_ratios import gap, gap_quotient
-from jaxloss._floor.maths.normal_tails import LOG_2PI
 from jaxloss._floor.maths.separate import separate
+from jaxloss._floor.maths.special.normal_tails import LOG_2PI
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 from jaxloss.probabilistic._stable import (

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.errors import apart_on_cpu, blank_narrow
-from jaxloss._floor.maths.normal_intervals import interval_nll, interval_slopes
 from jaxloss._floor.maths.numerics import log1mexp, log_sum_exp, softplus
 from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.special.normal_intervals import interval_nll, interval_slopes
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 

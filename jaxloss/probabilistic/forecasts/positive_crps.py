@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.normal_tails import mills_ratio
 from jaxloss._floor.maths.numerics import exp_excess, quotient
 from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.special.normal_tails import mills_ratio
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 

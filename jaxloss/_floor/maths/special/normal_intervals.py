@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from jaxloss._floor.maths.logarithms import log1p_near
-from jaxloss._floor.maths.normal_tails import LOG_2PI, mills_ratio, polynomial
+from jaxloss._floor.maths.special.normal_tails import LOG_2PI, mills_ratio, polynomial
 from jaxloss._floor.typing import Array
 
 __all__ = ["Slopes", "interval_nll", "interval_slopes"]

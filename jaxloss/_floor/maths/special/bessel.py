@@ -13,9 +13,9 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from jaxloss._floor.maths.normal_tails import LOG_2PI, polynomial
 from jaxloss._floor.maths.numerics import quotient
 from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.special.normal_tails import LOG_2PI, polynomial
 from jaxloss._floor.typing import Array
 
 __all__ = ["bessel_remainder", "cosine_variance", "log_scaled_bessel", "resultant", "resultant_rest"]
