@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 SIGNED = "a density has values on both sides of 1, its logarithm crosses 0"
 TINY, HUGE = 1e-30, 1e30
@@ -42,3 +43,13 @@ def hit(*event):
         }
 
     return draw
+
+
+def scoringrules(name, *order):
+    """A closed form of scoringrules, which takes the observations first; ``order`` names the rest of our inputs."""
+
+    def oracle(**inputs):
+        rules = pytest.importorskip("scoringrules")
+        return getattr(rules, name)(inputs["targets"], *(inputs[name] for name in order))
+
+    return oracle
