@@ -34,7 +34,7 @@ def distance_transform(
             all.
 
     Returns:
-        Distances >= 0, shape ``[..., *pixels]``: 0 outside and where there is no pixel, infinite if nothing is outside.
+        Distances >= 0, shape ``[..., *pixels]``: 0 outside and at missing pixels, infinite if nothing is outside.
         They have no gradient. float32, or float64 if ``spacing`` is; in 64-bit mode a Python number is.
 
     Raises:
@@ -74,7 +74,7 @@ def signed_distance_map(
         pixel_ndim, spacing, where: See `jaxloss.distance_transform`.
 
     Returns:
-        Distances in units of ``spacing``, shape ``[..., *pixels]``; 0 where there is no pixel. They have no gradient.
+        Distances in units of ``spacing``, shape ``[..., *pixels]``; 0 at missing pixels. They have no gradient.
         float32, or float64 if ``spacing`` is; in 64-bit mode a Python number is.
 
     Raises:

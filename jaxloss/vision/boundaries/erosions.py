@@ -86,7 +86,7 @@ def hausdorff_erosion_loss(
 
 
 def _eroded(error: Array, exists: Array | None, axes: tuple[int, ...]) -> Array:
-    """By how much means over neighbours exceed one half, scaled to [0, 1] per image; 0 where there is no pixel."""
+    """By how much means over neighbours exceed one half, scaled to [0, 1] per image; 0 at missing pixels."""
     padded = jnp.pad(error, [(1, 1) if axis in axes else (0, 0) for axis in range(error.ndim)])
     at = lambda moved, start: tuple(
         slice(start if axis == moved else 1, (start if axis == moved else 1) + error.shape[axis])

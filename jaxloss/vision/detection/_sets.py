@@ -22,7 +22,7 @@ def set_inputs(
     present: ArrayLike,
     where: ArrayLike | None,
 ) -> tuple[Array, ...]:
-    """The arguments checked, promoted, and blanked where there is no target or no image."""
+    """The arguments checked, promoted, and blanked where a target or an image is missing."""
     logits, boxes = checks.floating(logits=logits, boxes=boxes)
     checks.with_axes("predictions classes", logits=logits)
     checks.has_shape((*logits.shape[:-1], 4), "four coordinates per prediction", boxes=boxes)
