@@ -24,8 +24,9 @@ CLOSE = 0.01
 
 
 def all_losses() -> dict[str, Callable[..., Any]]:
-    """Every public loss and penalty, by name."""
-    public = {name: getattr(jaxloss, name) for name in sorted(jaxloss.__all__) if name != "reduce"}
+    """Every public loss and penalty, by name; the initial state of one, ``init_<loss>``, is none."""
+    names = (name for name in sorted(jaxloss.__all__) if name != "reduce" and not name.startswith("init_"))
+    public = {name: getattr(jaxloss, name) for name in names}
     functions = {name: fn for name, fn in public.items() if inspect.isfunction(fn)}
     return {n: fn for n, fn in functions.items() if "reduction" in inspect.signature(fn).parameters or "penalty" in n}
 
