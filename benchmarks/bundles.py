@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import jaxloss
 from benchmarks.__main__ import ENVIRONMENT
 from jaxloss.benchmarks import tpu
-from jaxloss.language._projected_blocks import backward_grid, forward_grid
+from jaxloss.language.projected._blocks import backward_grid, forward_grid
 
 __all__ = ["of_kernels"]
 

@@ -68,6 +68,7 @@ DEAR = {
 }
 """Their most expensive files."""
 DEAR_LAWS = {
+    "chunks_change_nothing",
     "perfect_behind_a_product",
     "product_in_front",
     "single_precision",
@@ -171,25 +172,30 @@ def _name_of(item: pytest.Item | None, parameter: str) -> str:
     return getattr(parameters.get(parameter), "name", "")
 
 
-PEAK = {"limit": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024 / 6}
-"""kB of resident memory, a sixth of the machine's, beyond which compiled programs are thrown away."""
+CASES = 12
+"""After so many Cases compiled programs are thrown away: whatever a process does takes longer with many of them."""
+PEAK = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024 / 6
+"""kB of resident memory, a sixth of the machine's, beyond which they are as well."""
+kept = {"cases": 0, "limit": PEAK}
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """Remember the CPU seconds of a test of one Case with its report, which comes back from any worker.
 
-    Thousands of small programs are compiled and hardly one is needed for another Case: between two of them a large
-    process throws them away.
+    Thousands of small programs are compiled and hardly one is needed for another Case: now and then, between two of
+    them, a process throws them away.
     """
     item.user_properties.append(("case", _case_of(item)))
     item.user_properties.append(("start", time.process_time()))
     result = yield
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if peak > PEAK["limit"] and (not _case_of(item) or _case_of(item) != _case_of(nextitem)):
-        jax.clear_caches()
-        gc.collect()
-        PEAK["limit"] = 1.3 * peak
+    if not _case_of(item) or _case_of(item) != _case_of(nextitem):
+        kept["cases"] += bool(_case_of(item))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if peak > kept["limit"] or kept["cases"] == CASES:
+            jax.clear_caches()
+            gc.collect()
+            kept["limit"], kept["cases"] = max(kept["limit"], 1.3 * peak), 0
     return result
 
 

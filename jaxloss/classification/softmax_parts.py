@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import jax.numpy as jnp
-
+from jaxloss._floor.maths.softmax.parts import CrossEntropyParts, reduced_parts
 from jaxloss._floor.maths.softmax.terms import times_class_weights
-from jaxloss._floor.reduction import hide, reduce
-from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
+from jaxloss._floor.typing import ArrayLike, AxisName, Reduction, Scalar
 from jaxloss.classification.softmax import losses_of_labels
 
 __all__ = ["CrossEntropyParts", "softmax_cross_entropy_parts"]
-
-
-class CrossEntropyParts(NamedTuple):
-    r"""What `softmax_cross_entropy_parts` returns.
-
-    Attributes:
-        cross_entropy: The cross-entropy, reduced.
-        z_loss: The squared log-normaliser, reduced alike; without a factor.
-        log_normalizers: :math:`\log \sum_k e^{z_k}` of every example, not reduced; 0 where masked.
-    """
-
-    cross_entropy: Any
-    z_loss: Any
-    log_normalizers: Array
 
 
 def softmax_cross_entropy_parts(
@@ -71,6 +53,4 @@ def softmax_cross_entropy_parts(
     """
     found = losses_of_labels(logits, labels, label_smoothing, class_weights, vocab_axis_name, where)
     counted = times_class_weights(where, weights, found.class_weights, reduction)
-    part = lambda values: reduce(values, where=where, weights=counted, reduction=reduction)
-    shown = hide(where, found.log_normalizers)
-    return CrossEntropyParts(part(found.values), part(jnp.square(found.log_normalizers)), shown)
+    return reduced_parts(found.values, found.log_normalizers, where=where, weights=counted, reduction=reduction)

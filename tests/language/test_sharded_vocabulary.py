@@ -16,7 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxloss
 from jaxloss import reductions
-from jaxloss.language import vocabulary_head
+from jaxloss.language.projected import _problem
 
 CLASSES = 24
 """Six on each of four devices, or twelve on each of two: chunks of five or seven divide none of these."""
@@ -80,8 +80,8 @@ def test_equals_one_device(rng: np.random.Generator, shape: tuple[int, int], opt
 
 def test_many_tokens(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiles of two tokens of the eight on each device, in two groups."""
-    monkeypatch.setattr(vocabulary_head, "TOKENS", 2)
-    monkeypatch.setattr(vocabulary_head, "ROWS", 1)
+    monkeypatch.setattr(_problem, "TOKENS", 2)
+    monkeypatch.setattr(_problem, "ROWS", 1)
     with jax.enable_x64(True):
         some, labels = draw(rng, np.float64, batch=16), jnp.asarray(rng.integers(0, CLASSES, 16))
         where, kwargs = jnp.arange(16) % 3 > 0, {"weighted": True, **OPTIONS["everything"]}

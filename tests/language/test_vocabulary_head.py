@@ -14,7 +14,7 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, PartitionSpec
 
 import jaxloss
-from jaxloss.language import vocabulary_head
+from jaxloss.language.projected import _problem
 
 OPTIONS = {
     "plain": {},
@@ -132,8 +132,8 @@ def test_second_derivatives_meet_the_dense_ones(rng: np.random.Generator) -> Non
 @pytest.fixture
 def few_tokens_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiles of eight tokens, two from each of four groups, instead of 4096."""
-    monkeypatch.setattr(vocabulary_head, "TOKENS", 8)
-    monkeypatch.setattr(vocabulary_head, "ROWS", 2)
+    monkeypatch.setattr(_problem, "TOKENS", 8)
+    monkeypatch.setattr(_problem, "ROWS", 2)
 
 
 @pytest.mark.usefixtures("few_tokens_at_a_time")

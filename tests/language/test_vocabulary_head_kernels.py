@@ -16,9 +16,9 @@ from jax.experimental.pallas import tpu as pltpu
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxloss
-from jaxloss.language import _projected_kernels as kernels
-from jaxloss.language import _projected_on_chip as on_chip
-from jaxloss.language._projected_blocks import Grid
+from jaxloss.language.projected import _kernels as kernels
+from jaxloss.language.projected import _on_chip as on_chip
+from jaxloss.language.projected._blocks import Grid
 
 loss = jaxloss.linear_softmax_cross_entropy
 on_tpus = [

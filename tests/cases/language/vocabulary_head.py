@@ -1,4 +1,4 @@
-"""Cases of `jaxloss.language.vocabulary_head`."""
+"""Cases of `jaxloss.language.projected.vocabulary_head`."""
 
 from __future__ import annotations
 

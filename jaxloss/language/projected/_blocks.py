@@ -1,4 +1,4 @@
-"""How the kernels of `_projected_kernels` are cut into blocks, and the scores of a block."""
+"""How the kernels of `_kernels` are cut into blocks, and the scores of a block."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
 from jaxloss._floor.typing import Array
-from jaxloss.language._projected_tiles import Head, Options, Tile, dot, operand
+from jaxloss.language.projected._tiles import Head, Options, Tile, dot, operand
 
 __all__ = ["Grid", "apply_to", "backward_grid", "call", "forward_grid", "inputs", "scores_of", "split", "whole_blocks"]
 
@@ -121,7 +121,7 @@ def split(refs: Sequence[Any], *counts: int) -> list[Sequence[Any]]:
 
 
 def scores_of(head: Head, options: Options, refs: Sequence[Any], first: Array) -> tuple[Array, Tile, Options]:
-    """The hidden states of a block, its scores as `_projected_tiles.tile` has them, and the hyperparameters.
+    """The hidden states of a block, its scores as `_tiles.tile` has them, and the hyperparameters.
 
     ``refs`` are those of `inputs` for ``head`` and ``options``, ``first`` is the first class of the block.
     """

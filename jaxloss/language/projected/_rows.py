@@ -12,7 +12,7 @@ from jaxloss._floor.maths import numerics
 from jaxloss._floor.maths.softmax.sharded_classes import added, first_class, highest, of_label, typed_axes
 from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.typing import Array
-from jaxloss.language._projected_tiles import Head, Options, Plan, Tile, present_in
+from jaxloss.language.projected._tiles import Head, Options, Plan, Tile, present_in
 
 __all__ = ["Row", "counted_here", "finished", "known_to_pull", "pull", "typed", "values_of"]
 
@@ -27,6 +27,7 @@ class Row(NamedTuple):
         uniform: The cross-entropy with the even distribution, 0 without smoothing.
         mass: The weight of all classes together in it.
         each: The weight of a class of weight 1 in it.
+        shares: How much the loss and the logarithm of the normaliser count in the slope; None for the loss alone.
     """
 
     nll: Array
@@ -35,6 +36,7 @@ class Row(NamedTuple):
     uniform: Array
     mass: Array
     each: Array
+    shares: tuple[Array, Array] | None = None
 
 
 def typed(plan: Plan, head: Head, labels: Array, options: Options) -> tuple[Head, Array, Options]:
@@ -69,7 +71,8 @@ def finished(plan: Plan, kept: tuple[Array, ...], labels: Array, options: Option
     spread = jnp.log1p(total * jnp.exp(top - peak) + jnp.expm1(gap))
     nll = spread - gap
     if not plan.smooth:
-        return Row(nll, spread, peak, *(3 * [jnp.zeros_like(nll)]))
+        none = jnp.zeros_like(nll)
+        return Row(nll, spread, peak, none, none, none)
     lean, mass, count = even
     lean, mass, count = added(plan.axis_name, (lean + (top - lower) * mass, mass, count))
     one = jnp.ones_like(nll)
@@ -90,16 +93,18 @@ def values_of(plan: Plan, row: Row, options: Options) -> Array:
 
 def known_to_pull(row: Row) -> tuple[Array, ...]:
     """What `pull` asks for: the probability of the label less 1, and numbers of the row."""
-    return jnp.expm1(-row.nll), row.spread, row.peak, row.mass, row.each
+    return jnp.expm1(-row.nll), row.spread, row.peak, row.mass, row.each, *(row.shares or ())
 
 
 def pull(plan: Plan, here: Tile, columns: Sequence[Array], options: Options) -> Array:
     """The slope of the loss in every raw score of a chunk; ``columns`` ``[..., 1]`` are those of `known_to_pull`."""
-    own, spread, peak, mass, each = columns
+    own, spread, peak, mass, each, *shares = columns
     share = jnp.exp((here.scores - peak) - spread)
     slope = jnp.where(here.is_label, own, share)
     if plan.smooth:
         slope = (1 - options.smoothing) * slope + options.smoothing * (mass * share - each * present_in(here)[0])
     if plan.penalize:
         slope = slope + 2 * options.z_factor * (peak + spread) * share
+    if shares:
+        slope = shares[0] * slope + shares[1] * share
     return slope if here.slope is None else slope * here.slope

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Literal
 
-import jax.numpy as jnp
-
-from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths import numerics
-from jaxloss._floor.maths.softmax.sharded_classes import all_classes, of_label
-from jaxloss._floor.maths.softmax.terms import is_zero, optional_class_vector, times_class_weights
-from jaxloss._floor.reduction import hide, reduce
+from jaxloss._floor.maths.softmax.terms import times_class_weights
+from jaxloss._floor.reduction import reduce
 from jaxloss._floor.typing import Array, ArrayLike, AxisName, Reduction, Scalar
-from jaxloss.language._projected_softmax import projected_cross_entropy
-from jaxloss.language._projected_tiles import Head, Options, Plan
+from jaxloss.language.projected._problem import on_chip, problem_of
+from jaxloss.language.projected._softmax import projected_cross_entropy
 
 __all__ = ["linear_softmax_cross_entropy"]
-
-FEWEST, MOST = 512, 2048
-"""Classes of a default chunk, fewest and most; in between about a thirty-second of all classes."""
-
-FEW = 2**17
-"""Number of scores up to which a chunk has more classes than that."""
-
-TOKENS, HIDDEN = 4096, 2**24
-"""Tokens of a block, and entries of their hidden states, at most: a TPU keeps both and the scores on the chip. Up to
-twice as many tokens are one block, if their hidden states have no more."""
-
-BLOCKS = 16
-"""Most blocks: a `jax.jit` may spread the tokens over devices, and each needs enough of every block."""
-
-ROWS = 64
-"""Tokens of a block that lie together, for which the memory of a TPU is laid out."""
 
 
 def linear_softmax_cross_entropy(
@@ -115,63 +94,22 @@ def linear_softmax_cross_entropy(
         Shoeybi et al. (2019), Megatron-LM: Training Multi-Billion Parameter Language Models Using Model Parallelism
         (classes over devices). https://arxiv.org/abs/1909.08053
     """
-    hidden, kernel, labels = _checked(hidden, kernel, labels)
-    hidden, labels = hide(where, hidden, event_ndim=1), hide(where, labels)
-    here = kernel.shape[-1]
-    num_classes = all_classes(vocab_axis_name, here)
-    value_checks.ensure_labels(labels, num_classes)
-    inside = jnp.clip(labels, 0, num_classes - 1)
-    work = jnp.float64 if jnp.float64 in (hidden.dtype, kernel.dtype) else jnp.float32
-    smoothing = checks.scalar("label_smoothing", label_smoothing, work, at_least=0, at_most=1)
-    z_factor = checks.scalar("z_loss", z_loss, work, at_least=0)
-    cap = None if soft_cap is None else jnp.asarray(checks.scalar("soft_cap", soft_cap, work, above=0), work)
-    per_class = optional_class_vector(here, work, class_weights=class_weights)
-    chunk, blocks = _chunk(chunk_size, labels.size, here), _tokens(labels.size, hidden.shape[-1])
-    plan = Plan(chunk, not is_zero(smoothing), not is_zero(z_factor), vocab_axis_name, *blocks)
-    head = Head(hidden, kernel, optional_class_vector(here, work, bias=bias))
-    options = Options(jnp.asarray(smoothing, work), jnp.asarray(z_factor, work), cap, per_class)
-    values = _form(implementation)(plan, head, inside, options)
-    values = numerics.poison(values, inside == labels)
-    own = None if per_class is None else of_label(vocab_axis_name, per_class, inside)
-    return reduce(values, where=where, weights=times_class_weights(where, weights, own, reduction), reduction=reduction)
-
-
-def _checked(hidden: ArrayLike, kernel: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]:
-    hidden, kernel = checks.floating(hidden=hidden, kernel=kernel)
-    (labels,) = checks.integer(labels=labels)
-    checks.with_axes("features", allow_empty=True, hidden=hidden)
-    checks.with_axes("features classes", allow_empty=True, kernel=kernel)
-    checks.with_axes("classes", kernel=kernel)
-    checks.kernel(hidden.shape[-1], kernel)
-    checks.has_shape(hidden.shape[:-1], "hidden.shape[:-1], the feature axis is last", labels=labels)
-    return hidden, kernel, checks.as_int32(labels)
-
-
-def _form(implementation: str) -> Callable[[Plan, Head, Array, Options], Array]:
-    if implementation == "xla":
-        return projected_cross_entropy
-    if implementation != "pallas":
-        raise ValueError(f"implementation must be 'xla' or 'pallas'; found {implementation!r}.")
-    from jaxloss.language._projected_on_chip import cross_entropy_on_chip  # Pallas takes long to import
-
-    return cross_entropy_on_chip
-
-
-def _chunk(chunk_size: int | None, tokens: int, num_classes: int) -> int:
-    """The classes of a chunk; by default a power of two, for the matrix units."""
-    if chunk_size is not None:
-        return min(checks.whole("chunk_size", chunk_size), num_classes)
-    usual = min(max(FEWEST, 1 << (num_classes // 32).bit_length() >> 1), MOST)
-    few = FEW >> max(tokens - 1, 0).bit_length() if isinstance(tokens, int) else 0
-    return min(max(usual, few), num_classes)
-
-
-def _tokens(tokens: int, features: int) -> tuple[int, int | None]:
-    """The groups of tokens, and how many of each a block has; None for all, also where no number near fits."""
-    if not isinstance(tokens, int) or (tokens <= 2 * TOKENS and tokens * features <= HIDDEN):
-        return 1, None
-    most = max(min(TOKENS, HIDDEN // max(features, 1)), tokens // BLOCKS)
-    groups = math.gcd(tokens, 1 << (most // ROWS).bit_length() >> 1)
-    rows, fewer = tokens // groups, most // groups
-    fitting = max((n for n in range(1, fewer + 1) if rows % n == 0), default=0)
-    return groups, fitting if 4 * fitting >= max(fewer, 1) else None
+    some = problem_of(
+        hidden,
+        kernel,
+        labels,
+        bias=bias,
+        label_smoothing=label_smoothing,
+        class_weights=class_weights,
+        z_loss=z_loss,
+        soft_cap=soft_cap,
+        chunk_size=chunk_size,
+        vocab_axis_name=vocab_axis_name,
+        where=where,
+    )
+    form: Callable[..., Array] = projected_cross_entropy
+    if on_chip(implementation):
+        from jaxloss.language.projected._on_chip import cross_entropy_on_chip as form  # Pallas takes long to import
+    values = numerics.poison(form(some.plan, some.head, some.labels, some.options), some.legal)
+    counted = times_class_weights(where, weights, some.weights, reduction)
+    return reduce(values, where=where, weights=counted, reduction=reduction)

@@ -9,6 +9,7 @@ mode is a pass as well, and forward mode and higher derivatives work.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -17,8 +18,8 @@ from jax.custom_derivatives import SymbolicZero
 
 from jaxloss._floor.maths.softmax.sharded_classes import added
 from jaxloss._floor.typing import Array
-from jaxloss.language._projected_rows import Row, counted_here, finished, known_to_pull, pull, typed, values_of
-from jaxloss.language._projected_tiles import (
+from jaxloss.language.projected._rows import Row, counted_here, finished, known_to_pull, pull, typed, values_of
+from jaxloss.language.projected._tiles import (
     Head,
     Options,
     Plan,
@@ -32,7 +33,7 @@ from jaxloss.language._projected_tiles import (
     zeros,
 )
 
-__all__ = ["over_classes", "projected_cross_entropy", "push", "rows_after"]
+__all__ = ["in_blocks", "over_classes", "projected_cross_entropy", "push", "rows_after"]
 
 
 class Moved(NamedTuple):
@@ -136,26 +137,31 @@ def push(plan: Plan, head: Head, labels: Array, options: Options, row: Row, move
     return added(plan.axis_name, total)
 
 
-@functools.partial(jax.jit, static_argnames="plan")
-def projected_cross_entropy(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
-    """The loss of every token; ``labels`` lie in the range of the classes, of those on all devices."""
+def in_blocks(form: Callable[..., Any], plan: Plan, head: Head, labels: Array, options: Options) -> Any:
+    """The results of ``form`` for every token, which it takes in the blocks of the plan."""
     head, labels, options = typed(plan, head, labels, options)
     if plan.rows is None:
-        return _projected_cross_entropy(plan, head, labels, options)
+        return form(plan, head, labels, options)
     # A block has a few tokens of each group, so that it has some of every device that a `jax.jit` spreads them over.
     hidden = head.hidden.reshape(plan.groups, -1, head.hidden.shape[-1])
     blocks = jnp.moveaxis(labels.reshape(plan.groups, -1, plan.rows), 1, 0)
-    values = _projected_cross_entropy(plan, head._replace(hidden=hidden), blocks, options)
-    return jnp.moveaxis(values, 0, 1).reshape(labels.shape)
+    found = form(plan, head._replace(hidden=hidden), blocks, options)
+    return jax.tree.map(lambda x: jnp.moveaxis(x, 0, 1).reshape(labels.shape), found)
+
+
+@functools.partial(jax.jit, static_argnames="plan")
+def projected_cross_entropy(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
+    """The loss of every token; ``labels`` lie in the range of the classes, of those on all devices."""
+    return in_blocks(_cross_entropy, plan, head, labels, options)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _projected_cross_entropy(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
+def _cross_entropy(plan: Plan, head: Head, labels: Array, options: Options) -> Array:
     return values_of(plan, rows_after(plan, head, labels, options), options)
 
 
-@functools.partial(_projected_cross_entropy.defjvp, symbolic_zeros=True)
-def _projected_cross_entropy_jvp(plan: Plan, primals: Any, tangents: Any) -> tuple[Array, Array]:
+@functools.partial(_cross_entropy.defjvp, symbolic_zeros=True)
+def _cross_entropy_jvp(plan: Plan, primals: Any, tangents: Any) -> tuple[Array, Array]:
     head, labels, options = primals
     moved, _, nudged = tangents
     row = rows_after(plan, head, labels, options)

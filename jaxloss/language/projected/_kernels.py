@@ -1,4 +1,4 @@
-"""Cross-entropy of a softmax over a linear map by two kernels for a TPU, one for each pass of `_projected_softmax`.
+"""Cross-entropy of a softmax over a linear map by two kernels for a TPU, one for each pass of `_softmax`.
 
 The first goes over the classes for a block of tokens and keeps a few running numbers in place. The second goes over the
 tokens for a block of classes: the gradient of the kernel is summed on the chip and written once, and that of the hidden
@@ -14,7 +14,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
 from jaxloss._floor.typing import Array
-from jaxloss.language._projected_blocks import (
+from jaxloss.language.projected._blocks import (
     backward_grid,
     call,
     forward_grid,
@@ -23,14 +23,14 @@ from jaxloss.language._projected_blocks import (
     split,
     whole_blocks,
 )
-from jaxloss.language._projected_rows import Row, known_to_pull, pull
-from jaxloss.language._projected_tiles import Head, Options, Plan, dot, present_in
+from jaxloss.language.projected._rows import Row, known_to_pull, pull
+from jaxloss.language.projected._tiles import Head, Options, Plan, dot, present_in
 
 __all__ = ["running", "slopes"]
 
 
 def running(plan: Plan, head: Head, labels: Array, options: Options) -> tuple[Array, ...]:
-    """What the pass over the classes keeps of every token: see `_projected_softmax.over_classes`."""
+    """What the pass over the classes keeps of every token: see `_softmax.over_classes`."""
     tokens, features = head.hidden.shape
     grid = forward_grid(features)
     hidden, labels = whole_blocks(grid.tokens, (head.hidden, labels))
