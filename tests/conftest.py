@@ -37,45 +37,20 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 from jaxlib import xla_client
 
+from tests import dear
+
 # Compiled programs are shared by the workers and kept for the next run.
 jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".jax_cache"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 jax.config.update("jax_traceback_in_locations_limit", 0)  # nobody reads where an operation of a test came from
+jax.config.update("jax_traceback_filtering", "off")  # nor waits for what pytest shows in full anyway
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 HERE = Path(__file__).parent
 SHARED = {"combine", "floor", "inspect"}
 """Folders of tests that are not about a family of losses."""
-DEAR = {
-    "test_aggregation.py",
-    "test_arguments.py",
-    "test_badly_scaled.py",
-    "test_calibration.py",
-    "test_callables.py",
-    "test_causes.py",
-    "test_certificates.py",
-    "test_check_loss.py",
-    "test_examples_transforms.py",
-    "test_gradients.py",
-    "test_healthy.py",
-    "test_pairs_over_devices.py",
-    "test_states.py",
-    "test_transform_laws.py",
-    "test_weightings.py",
-    "test_whole_batch.py",
-}
-"""Their most expensive files."""
-DEAR_LAWS = {
-    "chunks_change_nothing",
-    "perfect_behind_a_product",
-    "product_in_front",
-    "single_precision",
-    "translation",
-    "translation_beside_what_stays",
-}
-"""Laws that compile most."""
 TIERS = "not full and not all_topologies"
 
 
@@ -100,8 +75,9 @@ def pytest_configure(config: pytest.Config) -> None:
     everything = config.getoption("everything")
     if everything and config.option.markexpr == TIERS:
         config.option.markexpr = "not all_topologies"
-    elif config.option.markexpr == "full":  # the five generations of TPUs are asked for by their own marker
-        config.option.markexpr = "full and not all_topologies"
+    elif config.option.markexpr.startswith("full") and "all_topologies" not in config.option.markexpr:
+        # The five generations of TPUs are asked for by their own marker.
+        config.option.markexpr += " and not all_topologies"
     # jaxlib parses the flags once, with the first options of a compilation. libtpu reads the variable later and ends
     # the process at flags that it does not know, so it must not see the cheap ones.
     os.environ["XLA_FLAGS"] = USERS if everything else " ".join([USERS, *filter(_is_known, CHEAP)])
@@ -121,8 +97,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if _case_of(item) == loss]
     if not loss and config.getoption("changed") is None and not config.pluginmanager.hasplugin("mutation.chosen"):
         for item in items:
-            if _is_of_family(item) or item.path.name in DEAR or _law_of(item) in DEAR_LAWS:
+            if _is_of_family(item) or item.path.name in dear.FILES:
                 item.add_marker(pytest.mark.full)
+            elif _is_dear(item) and not item.get_closest_marker("full"):
+                item.add_marker(pytest.mark.full)
+                item.add_marker(pytest.mark.dear)
     if (turn := config.getoption("rotate")) is not None:
         from tests.cases import all_cases  # jaxlib must not be asked for anything before it has its flags
 
@@ -135,6 +114,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_of_family(item: pytest.Item) -> bool:
     return SHARED.isdisjoint(item.path.parts) and item.path.parent != HERE
+
+
+def _is_dear(item: pytest.Item) -> bool:
+    """Whether a test runs a law over a Case that takes long."""
+    law = item.callspec.params.get("law") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    if law is None or not _case_of(item):
+        return False
+    compiled = law.group not in ("form", "misuse") and law.name != "equals_its_oracle"
+    return law.name in dear.LAWS or (compiled and _case_of(item) in dear.CASES)
 
 
 def _rotates(item: pytest.Item) -> bool:
@@ -160,11 +148,6 @@ def pytest_collection_finish() -> None:
 def _case_of(item: pytest.Item | None) -> str:
     """The name of the loss whose Case a test is about; empty for other tests."""
     return _name_of(item, "case")
-
-
-def _law_of(item: pytest.Item) -> str:
-    """The name of the law that a test runs over a Case; empty for other tests."""
-    return _name_of(item, "law") if _case_of(item) else ""
 
 
 def _name_of(item: pytest.Item | None, parameter: str) -> str:

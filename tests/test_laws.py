@@ -6,6 +6,7 @@ A law that cannot hold for a loss is named in the Case's ``exempt``, with the re
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import chex
 import jax
@@ -15,6 +16,7 @@ import pytest
 from jaxloss.inspect.case import Case
 from jaxloss.inspect.laws import LAWS, DoesNotApply, Law
 from jaxloss.inspect.programs import defaults
+from tests import dear
 from tests.cases import all_cases, case_modules
 from tests.registry import losses
 from tests.support import selected_cases
@@ -85,6 +87,13 @@ def test_exemptions_name_laws() -> None:
     for case in all_cases():
         assert set(case.exempt) <= set(LAWS), case.name
         assert all(len(reason.split()) >= 3 for reason in case.exempt.values()), case.name
+
+
+def test_what_is_dear_exists() -> None:
+    assert not (unknown := dear.CASES - {case.name for case in all_cases()}), f"not losses: {unknown}"
+    assert not (unknown := dear.LAWS - set(LAWS)), f"not laws: {unknown}"
+    files = {path.name for path in Path(__file__).parent.rglob("test_*.py")}
+    assert not (unknown := dear.FILES - files), f"not files: {unknown}"
 
 
 def test_default_options_are_those_of_users() -> None:
