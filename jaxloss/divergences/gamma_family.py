@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import digamma, gammaln, polygamma
+from jax.scipy.special import gammaln
 
 from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.log_ratios import gap, log_ratio
 from jaxloss._floor.maths.numerics import difference, positive_part
 from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.special.gamma_slopes import digamma, trigamma
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
@@ -26,10 +28,6 @@ NODES = tuple((0.5 + 0.5 * x, 0.5 * w) for x, w in zip(*np.polynomial.legendre.l
 """Places and weights of a quadrature over [0, 1]: exact to 1e-12 for an interval within half of its start of it."""
 
 
-def _trigamma(x: Array) -> Array:
-    return polygamma(1, x)
-
-
 def _curvatures(a: Array, b: Array) -> tuple[Array, Array, Array]:
     """Whether b is near a, and the means of the trigamma function from a to b, and of it times twice what is left."""
     step = difference(b, a)
@@ -37,17 +35,17 @@ def _curvatures(a: Array, b: Array) -> tuple[Array, Array, Array]:
     step = jnp.where(near, step, jnp.zeros((), a.dtype))
     mean = late = jnp.zeros((), a.dtype)
     for place, weight in NODES:
-        curvature = float(weight) * _trigamma(a + float(place) * step)
+        curvature = float(weight) * trigamma(a + float(place) * step)
         mean, late = mean + curvature, late + 2 * float(1 - place) * curvature
     return near, mean, late
 
 
 def _bregman_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    (a, b), (a_dot, b_dot) = primals, tangents
+    (a, b), (a_dot, b_dot) = apart_on_cpu(*primals), tangents
     near, mean, _ = _curvatures(a, b)
     step = difference(b, a)
     slope = jnp.where(near, step * mean, digamma(b) - digamma(a))
-    return _bregman(a, b), slope * b_dot - (_trigamma(a) * step) * a_dot
+    return _bregman(*primals), slope * b_dot - (trigamma(a) * step) * a_dot
 
 
 @with_rule(_bregman_jvp)
