@@ -14,9 +14,15 @@ exactly, so where there is much evidence it is left out.
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
+from jaxloss._floor.maths.errors import apart_on_cpu
+from jaxloss._floor.maths.separate import as_one_loop
+from jaxloss._floor.maths.special.gamma_slopes import trigamma_excess
 from jaxloss._floor.typing import Array
 
 __all__ = ["divergence_from_uniform"]
@@ -34,20 +40,34 @@ def divergence_from_uniform(evidence: Array) -> Array:
     classes = evidence.shape[-1]
     total = jnp.sum(evidence, axis=-1)
     much = total > classes
-    each = _excess(evidence, 1, jnp.broadcast_to(much[..., None], evidence.shape))
-    values = jnp.sum(each, axis=-1) - _excess(total, classes, much)
+    each = as_one_loop(_excess(1, evidence, jnp.broadcast_to(much[..., None], evidence.shape)))
+    values = jnp.sum(each, axis=-1) - _excess(classes, total, much)
     return jnp.where(values < 0, jnp.zeros((), values.dtype), values)
 
 
-def _excess(x: Array, start: int, much: Array) -> Array:
+def _excess_jvp(start: int, primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+    """The slope of ``h_start(x)`` is ``x`` times the trigamma function of ``start + x``, a sum of positive terms."""
+    x, much = apart_on_cpu(*primals)
+    last = max(start, START)
+    inverse = 1 / (x + last)
+    steps = (1 / (x + step) for step in range(start, last))
+    near = sum(((x * step) * step for step in steps), jnp.zeros((), x.dtype))
+    rest = jnp.where(much, -last * inverse, x * inverse)
+    return _excess(start, *primals), (near + (rest + (x * inverse) * trigamma_excess(inverse))) * tangents[0]
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _excess(start: int, x: Array, much: Array) -> Array:
     """``h_start(x)``, less ``x`` where there is ``much``."""
     last = max(start, START)
-    steps = jnp.arange(start, last, dtype=x.dtype)
-    first, _, _ = _logarithms(x[..., None] / jnp.broadcast_to(steps, (*x.shape, steps.size)))
+    first = sum((_logarithms(x / step)[0] for step in range(start, last)), jnp.zeros((), x.dtype))
     u = x / last
     step, lead, share = _logarithms(u)
     lead = jnp.where(much, -jnp.log1p(u), lead)
-    return jnp.sum(first, axis=-1) + last * lead + 0.5 * step + jnp.square(share) * _remainder(1 / (1 + u), last)
+    return first + last * lead + 0.5 * step + jnp.square(share) * _remainder(1 / (1 + u), last)
+
+
+_excess.defjvp(_excess_jvp)
 
 
 def _logarithms(u: Array) -> tuple[Array, Array, Array]:
