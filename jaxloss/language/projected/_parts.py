@@ -37,6 +37,7 @@ class Passes(NamedTuple):
 
 
 def slopes_by_chunks(plan: Plan, head: Head, labels: Array, options: Options, row: Row, cotangent: Array) -> Head:
+    """The gradient of the linear map, by the pass of the cross-entropy alone."""
     along = lambda moved: push(plan, head, labels, options, row, moved)
     return jax.vjp(along, head)[1](cotangent)[0]
 

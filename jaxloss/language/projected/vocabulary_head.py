@@ -57,7 +57,8 @@ def linear_softmax_cross_entropy(
         bias: Shape ``[K]``, floating; None for no bias. A class of bias -inf is absent, unless scores are capped.
         label_smoothing: Share of the target spread evenly over all K classes; in [0, 1].
         class_weights: Shape ``[K]``, >= 0; None weights all classes equally.
-        z_loss: Factor of the squared log-normaliser; >= 0.
+        z_loss: Factor of the squared log-normaliser; >= 0. As a loss of its own: see
+            `jaxloss.linear_softmax_cross_entropy_parts`.
         soft_cap: Bound :math:`\kappa` > 0 of the scores; None for no bound.
         chunk_size: Number of classes per chunk, >= 1, static. None takes 512 to 2048 by the number of classes, and more
             if there are few tokens. Larger chunks need more memory, smaller ones more passes over the gradient of
