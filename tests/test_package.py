@@ -107,18 +107,34 @@ def test_helpers_are_public_and_have_reasons() -> None:
     assert not set(HELPERS) & set(losses())
 
 
+def test_no_test_needs_a_package_of_oracles() -> None:
+    """Their extra is not installed everywhere: a test that uses one takes it by `pytest.importorskip`."""
+    packages = {"calibration", "coral_pytorch", "flint", "keras", "kornia", "monai", "ot", "pytorch_metric_learning"}
+    packages |= {"rax", "relplot", "safetensors", "scoringrules", "torch"}
+    needed = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for statement in ast.parse(path.read_text()).body
+        for name in _imported(statement)
+        if name.split(".")[0] in packages
+    ]
+    assert not needed, "\n".join(needed)
+
+
+def _imported(statement: ast.AST) -> list[str]:
+    """The modules that a statement imports."""
+    if isinstance(statement, ast.ImportFrom):
+        return [statement.module or ""]
+    return [alias.name for alias in statement.names] if isinstance(statement, ast.Import) else []
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_house_rules(path: Path) -> None:
     text = path.read_text()
     tree = ast.parse(text)
     assert ast.get_docstring(tree), "no module docstring"
     assert len(text.splitlines()) <= 300, "more than one idea"
-    imports = [
-        n.module or "" if isinstance(n, ast.ImportFrom) else a.name
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Import | ast.ImportFrom)
-        for a in n.names
-    ]
+    imports = [name for node in ast.walk(tree) for name in _imported(node)]
     if path.name != "checks.py":
         assert not any(name.split(".")[0] == "chex" for name in imports), "only checks imports chex"
     allowed = set().union(*(MAY_IMPORT.get(part, set()) for part in path.parts))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-import ot
 import pytest
 
 import jaxloss
+
+ot = pytest.importorskip("ot")
 
 
 def test_coral_adapts_a_linear_map():

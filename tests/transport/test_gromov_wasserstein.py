@@ -8,10 +8,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-import ot
 import pytest
 
 import jaxloss
+
+ot = pytest.importorskip("ot")
 
 X, Y = (np.random.default_rng(seed).normal(size=size) for seed, size in ((0, (7, 3)), (1, (5, 2))))
 FEATURES = np.random.default_rng(2).normal(size=(7, 5)) ** 2

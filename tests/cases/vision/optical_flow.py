@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import kornia
 import numpy as np
-import torch
+import pytest
 
 import jaxloss
 from tests import draws
@@ -32,6 +31,7 @@ def perfect_refinements(rng, batch):
 
 
 def average_endpoint_error(predictions, targets):
+    torch, kornia = pytest.importorskip("torch"), pytest.importorskip("kornia")
     return kornia.metrics.average_endpoint_error(*map(torch.tensor, (predictions, targets)), reduction="none").numpy()
 
 
