@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,13 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental import topologies
-from jax.experimental.pallas import tpu as pltpu
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import jaxloss
-from jaxloss.language.projected import _kernels as kernels
 from jaxloss.language.projected import _on_chip as on_chip
-from jaxloss.language.projected._blocks import Grid
 
 loss = jaxloss.linear_softmax_cross_entropy
 on_tpus = [
@@ -33,22 +29,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "masked": {"where": np.arange(45) % 3 > 0, "weights": np.linspace(0, 2, 45, dtype=np.float32)},
     "all": {"label_smoothing": 0.1, "z_loss": 1e-3, "soft_cap": 5.0, "reduction": "sum"},
 }
-
-
-@pytest.fixture
-def interpreted(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The kernels run by the interpreter, in small blocks, as if there were a TPU."""
-    choose = jax.lax.platform_dependent
-
-    def tpu_first(*args: Any, **forms: Callable[..., Any]) -> Any:
-        return forms["tpu"](*args) if "tpu" in forms else choose(*args, **forms)
-
-    monkeypatch.setattr(jax.lax, "platform_dependent", tpu_first)
-    monkeypatch.setattr(on_chip, "apply_to", lambda *_: True)
-    monkeypatch.setattr(kernels, "forward_grid", lambda _: Grid(16, 128, ("tokens", "classes")))
-    monkeypatch.setattr(kernels, "backward_grid", lambda *_: Grid(8, 128, ("classes", "tokens")))
-    with pltpu.force_tpu_interpret_mode():
-        yield
 
 
 def drawn(dtype: Any, *, per_class: bool) -> tuple[dict[str, Any], Any]:

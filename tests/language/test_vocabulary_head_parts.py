@@ -11,13 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jax.experimental.pallas import tpu as pltpu
 from jax.sharding import Mesh, PartitionSpec
 
 import jaxloss
 from jaxloss import combine, reductions
-from jaxloss.language.projected import _kernels, _on_chip, _problem
-from jaxloss.language.projected._blocks import Grid
+from jaxloss.language.projected import _problem
 
 CLASSES = 11
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -190,19 +188,9 @@ def test_tokens_and_classes_over_devices(rng: np.random.Generator, name: str) ->
 
 @pytest.mark.parametrize("cotangents", [(1.0, 0.0), (0.0, 1.0), (0.7, -0.3)], ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_kernels_equal_the_chunks(
-    cotangents: tuple[float, float], dtype: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("interpreted")
+def test_kernels_equal_the_chunks(cotangents: tuple[float, float], dtype: str, rng: np.random.Generator) -> None:
     """Run by the interpreter, in blocks that divide neither tokens nor classes."""
-    choose = jax.lax.platform_dependent
-
-    def tpu_first(*args: Any, **forms: Callable[..., Any]) -> Any:
-        return forms["tpu"](*args) if "tpu" in forms else choose(*args, **forms)
-
-    monkeypatch.setattr(jax.lax, "platform_dependent", tpu_first)
-    monkeypatch.setattr(_on_chip, "apply_to", lambda *_: True)
-    monkeypatch.setattr(_kernels, "forward_grid", lambda _: Grid(16, 128, ("tokens", "classes")))
-    monkeypatch.setattr(_kernels, "backward_grid", lambda *_: Grid(8, 128, ("classes", "tokens")))
     some = {
         "hidden": jnp.asarray(rng.normal(size=(5, 9, 128)), dtype),
         "kernel": jnp.asarray(0.2 * rng.normal(size=(128, 300)), dtype),
@@ -218,8 +206,7 @@ def test_kernels_equal_the_chunks(
 
         return jax.value_and_grad(loss, has_aux=True)(some)
 
-    with pltpu.force_tpu_interpret_mode():
-        (_, found), slopes = results("pallas")
+    (_, found), slopes = results("pallas")
     (_, expected), others = results("xla")
     assert_close(found, expected, 1e-5)
     bound = 2**-8 if dtype == "bfloat16" else 4e-6

@@ -16,7 +16,7 @@ from jaxloss._floor.typing import Array
 __all__ = ["digamma", "trigamma", "trigamma_excess"]
 
 STEPS = {False: 4, True: 9}
-"""How far the argument is moved, in float32 and in float64: from there on the series is exact to the dtype."""
+"""How far the argument is moved, in float32 and in float64: from there on the series ends below rounding."""
 
 BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510]
 """Bernoulli numbers of even index, from the second on."""
