@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
 from jaxloss._floor.maths import numerics
+from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.rows.directions import half_squared_chord
 from jaxloss._floor.reduction import blank, hide, pool_mass, pool_mean, promote, reduce
 from jaxloss._floor.spread import whole_pool
@@ -41,6 +44,12 @@ def _one_minus_cosine(x: Array, y: Array, mass: Array | None, half_gap: Array) -
     return jnp.where(undefined, jnp.ones((), half_chord.dtype), half_chord)
 
 
+def _gap(x: Array, y: Array) -> Array:
+    """`numerics.difference`, on a CPU by a barrier: in front of a sum, XLA there stores what a selection gives."""
+    behind_barrier = lambda x, y: jnp.subtract(*jax.lax.optimization_barrier((x, y)))
+    return jax.lax.platform_dependent(x, y, cpu=behind_barrier, default=numerics.difference)
+
+
 def _half_deviations(x: Array, mass: Array | None, behind: Array | float = 0.0) -> Array:
     """Half the deviations from the mean of the last axis, exactly 0 if all entries are equal; 0 where massless.
 
@@ -50,7 +59,7 @@ def _half_deviations(x: Array, mass: Array | None, behind: Array | float = 0.0) 
     counted = None if mass is None else mass.astype(bool)
     top = jnp.max(hide(counted, jax.lax.stop_gradient(x), fill=-jnp.inf), axis=-1, keepdims=True, initial=-jnp.inf)
     top = jnp.where(jnp.isneginf(top), jnp.zeros((), x.dtype), top)
-    below = numerics.difference(0.5 * x, jnp.broadcast_to(0.5 * top, x.shape))
+    below = _gap(0.5 * x, jnp.broadcast_to(0.5 * top, x.shape))
     return _deviations(hide(counted, below + 0.5 * behind), mass)
 
 
@@ -66,7 +75,7 @@ def _quarter_gaps(x: Array, y: Array, mass: Array | None) -> Array:
     apart it has lost the last digits of both, which the error of a subtraction, itself a float, gives back.
     """
     x, y = 0.5 * x, 0.5 * y
-    gap = numerics.difference(x, y)
+    gap = _gap(x, y)
     minus_y = gap - x
     lost = jax.lax.stop_gradient((x - (gap - minus_y)) - (y + minus_y))
     return _half_deviations(gap, mass, lost)
@@ -172,7 +181,12 @@ def pearson_correlation_loss(
     where, weights, predictions, targets = whole_pool(axis_name, where, weights, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
     x, y = _half_deviations(predictions, mass), _half_deviations(targets, mass)
-    values = _one_minus_cosine(x, y, mass, _quarter_gaps(predictions, targets, mass))
+    quarter_gaps = _quarter_gaps(predictions, targets, mass)
+    if weights is None:
+        x, y, quarter_gaps = apart_on_cpu(x, y, quarter_gaps)  # or XLA would compute them anew for every sum
+        values = half_squared_chord(x, y, difference=2 * quarter_gaps)
+    else:
+        values = _one_minus_cosine(x, y, mass, quarter_gaps)
     return reduce(values, where=_nonempty(present, predictions), reduction=reduction)
 
 
@@ -222,12 +236,10 @@ def concordance_correlation_loss(
     predictions, targets = blank(where, predictions, targets)
     where, weights, predictions, targets = whole_pool(axis_name, where, weights, predictions, targets)
     mass, present = pool_mass(where, weights, predictions)
-    parts = (
-        numerics.difference(0.5 * predictions, 0.5 * targets),
-        _half_deviations(predictions, mass),
-        _half_deviations(targets, mass),
+    parts = apart_on_cpu(  # or XLA would compute them anew for every sum
+        _gap(0.5 * predictions, 0.5 * targets), _half_deviations(predictions, mass), _half_deviations(targets, mass)
     )
-    peak = numerics.scale_of(jnp.concatenate(parts, axis=-1))
+    peak = functools.reduce(jnp.maximum, map(numerics.scale_of, parts))
     gap, *deviations = (part / peak for part in parts)
     spread = sum((pool_mean(jnp.square(x), mass) for x in deviations), jnp.square(pool_mean(gap, mass)))
     spread = jnp.where(spread == 0, jnp.ones((), spread.dtype), spread)

@@ -11,7 +11,11 @@ from jaxloss._floor.maths.rows.directions import half_squared_chord
 from jaxloss.inspect.programs import defaults
 from tests.support import assert_trees_close
 
-WAYS = {"plain": directions._plain, "scaled": directions._scaled, "by need": directions._scaled_by_need}
+WAYS = {
+    "plain": directions._plain,
+    "scaled": lambda x, y, difference: directions._scaled(x, y, None, difference),
+    "by need": lambda x, y, difference: directions._scaled_by_need(x, y, None, difference),
+}
 
 
 def expected(x, y):
@@ -29,10 +33,37 @@ def vectors(rng, scale=1.0, other_scale=1.0):
 def test_each_way(way, rng):
     x, y = vectors(rng)
     y[0], y[1], y[2] = x[0], x[1] * np.float32(1 + 1e-5), x[2] + np.float32(1e-4) * y[2]
-    found = WAYS[way](jnp.asarray(x), jnp.asarray(y)).half_chord
+    found = WAYS[way](jnp.asarray(x), jnp.asarray(y), None).half_chord
     np.testing.assert_allclose(found[2:], expected(x, y)[2:], rtol=3e-6)
     assert found[0] == 0
     assert found[1] < 1e-12
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_digits_of_a_known_difference(way, rng):
+    x, difference = vectors(rng, other_scale=1e-6)
+    y = x - difference
+    exact = expected(x, np.asarray(x, np.longdouble) - difference)
+    found = WAYS[way](*map(jnp.asarray, (x, y, difference))).half_chord
+    np.testing.assert_allclose(found, exact, rtol=1e-5)
+    without = np.asarray(WAYS[way](jnp.asarray(x), jnp.asarray(y), None).half_chord)
+    assert np.max(np.abs(without / exact - 1)) > 1e-3
+
+
+@pytest.mark.parametrize("scales", [(1.0, 1.0), (1e-30, 1e-30), (1.0, 1e-30)])
+def test_slopes_by_a_known_difference(scales, rng):
+    x, y = vectors(rng, *scales)
+    loss = lambda x, y, difference=None: jnp.sum(directions.half_squared_chord(x, y, difference=difference))
+    by_difference = lambda x, y: loss(x, y, x - y)
+    first = jax.grad(by_difference, (0, 1))(x, y), jax.grad(loss, (0, 1))(x, y)
+    assert_trees_close(*first, rtol=1e-5, what="slope")
+
+
+def test_second_slopes_by_a_known_difference(rng):
+    x, y = vectors(rng)
+    loss = lambda x, y, difference=None: jnp.sum(directions.half_squared_chord(x, y, difference=difference))
+    by_difference = lambda x, y: loss(x, y, x - y)
+    assert_trees_close(jax.hessian(by_difference, (0, 1))(x, y), jax.hessian(loss, (0, 1))(x, y), 1e-5, "second slope")
 
 
 @pytest.mark.parametrize("scale", [1e-44, 1e-34, 1e-20, 1.0, 1e20, 1e37])

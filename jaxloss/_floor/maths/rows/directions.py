@@ -39,33 +39,36 @@ class _Rows(NamedTuple):
     other_gap: Array
 
 
-def half_squared_chord(x: Array, y: Array, where: Array | None = None) -> Array:
+def half_squared_chord(x: Array, y: Array, where: Array | None = None, *, difference: Array | None = None) -> Array:
     """One minus the cosine over the last axis, exactly 0 with zero slope for equal vectors; 1, flat, where one is 0.
 
     Vectors of 16 bits are raised on the way, so that no copy of them is stored. Of rows that ``where`` leaves out the
-    result is 0 and the slope too: hidden before, they would be stored once more.
+    result is 0 and the slope too: hidden before, they would be stored once more. ``difference`` is ``x - y`` by a
+    caller who knows digits of it that ``x`` and ``y`` have lost; its own tangent is not read, for theirs say the same.
     """
-    return _rows(x, y, where).half_chord
+    return _rows(x, y, where, difference).half_chord
 
 
 def _rows_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[_Rows, _Rows]:
     rows, where = _rows(*primals), primals[2]
     h, up, other_up, square, other_square, gap, other_gap = rows
     # Behind a barrier, or XLA on CPU would store raised vectors for value and slope.
-    x, y = jax.lax.optimization_barrier(primals[:2])
+    x, y, difference = jax.lax.optimization_barrier((*primals[:2], primals[3]))
     (x, x_dot), (y, y_dot) = (
         [hide(where, z, event_ndim=1).astype(up.dtype) * scale[..., None] for z in pair]
         for pair, scale in (((x, tangents[0]), up), ((y, tangents[1]), other_up))
     )
+    apart_by = _difference(x, y, difference, up, other_up)
     none = (square == 0) | (other_square == 0)
     zero, one = jnp.zeros((), h.dtype), jnp.ones((), h.dtype)
     unless = lambda factor: jnp.where(none, zero, factor)[..., None]
     length, other = jnp.where(none, one, square), jnp.where(none, one, other_square)
-    both, lack = jnp.sqrt(length) * jnp.sqrt(other), _lack(length, other)
+    both = jnp.sqrt(length) * jnp.sqrt(other)
+    lack = _lack(length, other, None if difference is None else -(gap + other_gap))
     # Each slope is the part of the chord that is orthogonal to its own vector, by digits of the difference.
     radial, other_radial = (gap + lack * both * (1 - h)) / length, (other_gap + lack * other) / other
-    slope = (x - y) + y * unless(lack) - x * unless(radial)
-    other_slope = (y - x) - y * unless(lack - other_radial)
+    slope = apart_by + y * unless(lack) - x * unless(radial)
+    other_slope = -apart_by - y * unless(lack - other_radial)
     dot = lambda u, v: jnp.sum(u * v, axis=-1)
     constant = jnp.zeros_like(up)
     return rows, _Rows(
@@ -80,41 +83,61 @@ def _rows_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[_Row
 
 
 @with_rule(_rows_jvp)
-def _rows(x: Array, y: Array, where: Array | None) -> _Rows:
-    args = (x, y) if where is None else (x, y, where)
-    axes = tuple(dict.fromkeys(axis for arg in args for axis in varying_axes(arg)))
+def _rows(x: Array, y: Array, where: Array | None, difference: Array | None) -> _Rows:
+    args = (x, y, where, difference)
+    axes = tuple(dict.fromkeys(axis for arg in jax.tree.leaves(args) for axis in varying_axes(arg)))
     rows = jax.lax.platform_dependent(*vary_over(args, axes), cpu=_scaled_by_need, default=_scaled)
     return _Rows(*(hide(where, part, fill=fill) for part, fill in zip(rows, (0, 1, 1, 1, 1, 0, 0), strict=True)))
 
 
-def _scaled(x: Array, y: Array, _: Array | None = None) -> _Rows:
+def _scaled(x: Array, y: Array, _: Array | None, difference: Array | None) -> _Rows:
     up, other_up = (_up(z) for z in promote(x, y))
-    # For each use anew: XLA on CPU would store the products.
-    scaled = lambda: tuple(z * apart(s)[..., None] for z, s in zip(promote(x, y), (up, other_up), strict=True))
-    return _of_scaled(scaled)._replace(up=up, other_up=other_up)
+
+    def scaled() -> tuple[Array, Array, Array]:
+        # For each use anew: XLA on CPU would store the products.
+        z, w = (z * apart(s)[..., None] for z, s in zip(promote(x, y), (up, other_up), strict=True))
+        return z, w, _difference(z, w, difference, up, other_up)
+
+    return _of_scaled(scaled, difference is not None)._replace(up=up, other_up=other_up)
 
 
-def _plain(x: Array, y: Array, *squares: Array) -> _Rows:
-    # For each use anew: XLA on CPU would store the raised vectors.
-    return _of_scaled(lambda: promote(*jax.lax.optimization_barrier((x, y))), *squares)
+def _plain(x: Array, y: Array, difference: Array | None, *squares: Array) -> _Rows:
+    def raised() -> tuple[Array, Array, Array]:
+        # For each use anew: XLA on CPU would store the raised vectors.
+        u, v, apart_by = jax.lax.optimization_barrier((x, y, difference))
+        u, v = promote(u, v)
+        return u, v, u - v if apart_by is None else apart_by
+
+    return _of_scaled(raised, difference is not None, *squares)
 
 
-def _of_scaled(pair: Callable[[], tuple[Array, ...]], *squares: Array) -> _Rows:
-    """The rows of vectors whose squares stay in the range of the dtype, and are these where they are known."""
-    square, other_square = squares or map(_square, pair())
+def _difference(x: Array, y: Array, difference: Array | None, up: Array, other_up: Array) -> Array:
+    """``x - y`` of scaled vectors, from what is known of those before."""
+    if difference is None:
+        return x - y
+    return jnp.where((up == other_up)[..., None], difference * up[..., None], x - y)
+
+
+def _of_scaled(vectors: Callable[[], tuple[Array, Array, Array]], known: bool, *squares: Array) -> _Rows:
+    """The rows of vectors whose squares stay in the range of the dtype, and are these where they are known.
+
+    ``vectors`` gives both and their difference, which is ``known`` if it has more digits than theirs: then that of the
+    squared lengths is taken from it, in a pass of its own.
+    """
+    square, other_square = squares or map(_square, vectors()[:2])
     none, one = (square == 0) | (other_square == 0), vary_over(jnp.ones_like(square), varying_axes(square))
     length, other = jnp.where(none, one, square), jnp.where(none, one, other_square)
+    (_, y, apart_by), (u, _, by_u), (_, w, by_w) = vectors(), vectors(), vectors()
+    gap, other_gap = jnp.sum(by_u * u, axis=-1), jnp.sum(by_w * w, axis=-1)
     # Of equal vectors both summands are exactly 0, where a difference of two products by rounded factors need not be.
     # The select is there for XLA on CPU, which would compute what is before it anew for every entry of the sum.
-    lack = jnp.where(none, 0 * one, _lack(length, other))
-    (x, y), (u, v), (z, w) = pair(), pair(), pair()
-    half_chord = 0.5 * _square((x - y) + y * lack[..., None]) / length
+    lack = jnp.where(none, 0 * one, _lack(length, other, -(gap + other_gap) if known else None))
+    half_chord = 0.5 * _square(apart_by + y * lack[..., None]) / length
     half_chord = jnp.where(none, one + 0 * half_chord, half_chord)  # NaN and infinity beside a vector of 0 are no 1
-    gap, other_gap = jnp.sum((u - v) * u, axis=-1), jnp.sum((z - w) * w, axis=-1)
     return _Rows(half_chord, one, one, square, other_square, gap, other_gap)
 
 
-def _scaled_by_need(x: Array, y: Array, where: Array | None = None) -> _Rows:
+def _scaled_by_need(x: Array, y: Array, where: Array | None, difference: Array | None) -> _Rows:
     squares = tuple(hide(where, _square(z), fill=1) for z in promote(x, y))
     # Within these bounds even the squares of a chord that is but a rounding error are normal numbers, and a difference
     # has the digits of the shorter vector.
@@ -122,12 +145,14 @@ def _scaled_by_need(x: Array, y: Array, where: Array | None = None) -> _Rows:
     short, long = (jnp.minimum(choice(*squares), 2 / bound) for choice in (jnp.minimum, jnp.maximum))
     usual = (jnp.min(short, initial=jnp.inf) > bound) & (jnp.max(long, initial=0) < 1 / bound)
     alike = jnp.max(long - 4 * short, initial=-jnp.inf) < 0
-    return jax.lax.cond(usual & alike, _plain, lambda x, y, *_: _scaled(x, y), x, y, *squares)
+    scaled = lambda x, y, difference, *_: _scaled(x, y, None, difference)
+    return jax.lax.cond(usual & alike, _plain, scaled, x, y, difference, *squares)
 
 
-def _lack(length: Array, other: Array) -> Array:
-    """One minus the ratio of the lengths, exactly 0 for equal squares."""
-    return (other - length) / (other + jnp.sqrt(length) * jnp.sqrt(other))
+def _lack(length: Array, other: Array, difference: Array | None) -> Array:
+    """One minus the ratio of the lengths, exactly 0 for equal squares; ``difference`` is that of the squares."""
+    difference = other - length if difference is None else difference
+    return difference / (other + jnp.sqrt(length) * jnp.sqrt(other))
 
 
 def _square(x: Array) -> Array:
