@@ -4,57 +4,28 @@ Both are Bregman divergences of the logarithm of the gamma function,
 
 .. math:: B(a, b) = \log \Gamma(b) - \log \Gamma(a) - \psi(a) (b - a) = \int_a^b (b - t) \, \psi'(t) \, dt
 
-Where b is near a, the terms cancel, and the integral is taken instead.
+Where b is near a, the terms cancel; it is taken as a sum of terms >= 0 instead.
 """
 
 from __future__ import annotations
 
 import jax.numpy as jnp
-import numpy as np
-from jax.scipy.special import gammaln
 
 from jaxloss._floor import checks, value_checks
 from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.log_ratios import gap, log_ratio
-from jaxloss._floor.maths.numerics import difference, positive_part
+from jaxloss._floor.maths.numerics import difference, positive_part, quotient
 from jaxloss._floor.maths.rules import with_rule
-from jaxloss._floor.maths.special.gamma_slopes import digamma, trigamma
+from jaxloss._floor.maths.special.gamma_differences import digamma_difference, log_gamma_bregman
+from jaxloss._floor.maths.special.gamma_slopes import trigamma
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
 
 __all__ = ["dirichlet_kl", "gamma_kl"]
 
-NODES = tuple((0.5 + 0.5 * x, 0.5 * w) for x, w in zip(*np.polynomial.legendre.leggauss(8), strict=True))
-"""Places and weights of a quadrature over [0, 1]: exact to 1e-12 for an interval within half of its start of it."""
 
-
-def _curvatures(a: Array, b: Array) -> tuple[Array, Array, Array]:
-    """Whether b is near a, and the means of the trigamma function from a to b, and of it times twice what is left."""
-    step = difference(b, a)
-    near = jnp.abs(step) < 0.5 * a
-    step = jnp.where(near, step, jnp.zeros((), a.dtype))
-    mean = late = jnp.zeros((), a.dtype)
-    for place, weight in NODES:
-        curvature = float(weight) * trigamma(a + float(place) * step)
-        mean, late = mean + curvature, late + 2 * float(1 - place) * curvature
-    return near, mean, late
-
-
-def _bregman_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    (a, b), (a_dot, b_dot) = apart_on_cpu(*primals), tangents
-    near, mean, _ = _curvatures(a, b)
-    step = difference(b, a)
-    slope = jnp.where(near, step * mean, digamma(b) - digamma(a))
-    return _bregman(*primals), slope * b_dot - (trigamma(a) * step) * a_dot
-
-
-@with_rule(_bregman_jvp)
 def _bregman(a: Array, b: Array) -> Array:
-    """``B(a, b)`` of positive numbers, >= 0, exactly 0 where they are equal."""
-    near, _, late = _curvatures(a, b)
-    step = difference(b, a)
-    far = gammaln(b) - gammaln(a) - digamma(a) * step
-    return jnp.where(near, 0.5 * jnp.square(step) * late, far)
+    return log_gamma_bregman(a, b, difference(b, a))
 
 
 def dirichlet_kl(
@@ -110,6 +81,35 @@ def dirichlet_kl(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
+def _in_concentrations(a: Array, r: Array, b: Array, s: Array) -> tuple[Array, Array]:
+    step = difference(b, a)
+    return quotient(difference(s, r), r) - trigamma(a) * step, digamma_difference(a, b, step) - log_ratio(s, r)
+
+
+def _in_rates(a: Array, r: Array, b: Array, s: Array) -> Array:
+    return a * quotient(difference(s, r), r) - difference(b, a)
+
+
+def _gamma_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    a_dot, r_dot, b_dot, s_dot = tangents
+    # XLA on CPU stores every step that two results share: each is computed from inputs that it takes for other ones.
+    first = apart_on_cpu(*primals)
+    second = apart_on_cpu(*first)
+    third = apart_on_cpu(*second)
+    in_a, in_b = _in_concentrations(*first)
+    in_s = quotient(_in_rates(*second), second[3])
+    in_r = -quotient(_in_rates(*third), third[1])
+    return _gamma(*primals), (in_a * a_dot + in_b * b_dot) + (in_r * r_dot + in_s * s_dot)
+
+
+@with_rule(_gamma_jvp)
+def _gamma(a: Array, r: Array, b: Array, s: Array) -> Array:
+    """The divergence of ``a, r`` from ``b, s``."""
+    step = difference(b, a)
+    of_rates = a * gap(s, r, difference(s, r)) - step * log_ratio(s, r)
+    return positive_part(log_gamma_bregman(a, b, step) + of_rates)
+
+
 def gamma_kl(
     concentrations_p: ArrayLike,
     rates_p: ArrayLike,
@@ -158,9 +158,7 @@ def gamma_kl(
     }
     inputs = dict(zip(inputs, checks.floating(**inputs), strict=True))
     checks.same_shape(**inputs)
-    a, r, b, s = (
-        value_checks.within_domain(x, x > 0, f"{name} must be positive")
-        for name, x in zip(inputs, blank(where, *inputs.values(), fill=1), strict=True)
-    )
-    values = _bregman(a, b) + a * gap(s, r, difference(s, r)) + difference(a, b) * log_ratio(s, r)
-    return reduce(positive_part(values), where=where, weights=weights, reduction=reduction)
+    a, r, b, s = blank(where, *inputs.values(), fill=1)
+    valid = (a > 0) & (r > 0) & (b > 0) & (s > 0)
+    values = value_checks.within_domain(_gamma(a, r, b, s), valid, f"{', '.join(inputs)} must be positive")
+    return reduce(values, where=where, weights=weights, reduction=reduction)
