@@ -82,6 +82,20 @@ def test_a_mixture_of_narrow_components_is_an_ensemble() -> None:
     np.testing.assert_allclose(mixture, ensemble, rtol=1e-9)
 
 
+def test_pairs_of_components_one_by_one_and_at_once_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CPU visits the components in a loop, other devices take all pairs together."""
+    rng = np.random.default_rng(2)
+    arrays = [jnp.asarray(rng.gamma(2.0, size=shape), jnp.float32) for shape in ((7, 5), (7, 5), (7, 5), (7,))]
+    loss = lambda *arrays: jaxloss.gaussian_mixture_crps(*arrays)
+    both = jax.value_and_grad(loss, argnums=(0, 1, 2, 3))
+    found = both(*arrays)
+    monkeypatch.setattr(jax.lax, "platform_dependent", lambda *args, cpu, default: default(*args))
+    jax.clear_caches()
+    assert "scan" not in str(jax.make_jaxpr(both)(*arrays))
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-7), found, both(*arrays))
+    jax.clear_caches()
+
+
 def test_a_component_on_the_target_is_not_rewarded_without_bound() -> None:
     """The likelihood of a mixture grows without bound as one component shrinks onto a target."""
     score = lambda s: jaxloss.gaussian_mixture_crps(jnp.zeros(2), jnp.array([0.0, 1.0]), jnp.array([s, 1.0]), 0.0 * s)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.numerics import quotient
+from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.separate import as_one_loop
+from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.reduction import hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
-from jaxloss.probabilistic.forecasts._gaussian import gaussian_score
 
 __all__ = ["gaussian_mixture_crps"]
 
@@ -68,19 +73,67 @@ def gaussian_mixture_crps(
     logits, means = hide(where, logits, event_ndim=1), hide(where, means, event_ndim=1)
     scales, targets = hide(where, scales, event_ndim=1, fill=1), hide(where, targets)
     logits, means, scales, targets = promote(logits, means, scales, targets)
-    values = _mixture(jax.nn.softmax(logits, axis=-1), means, scales, targets)
+    shares, centers, spreads = (jnp.moveaxis(x, -1, 0) for x in (jax.nn.softmax(logits, axis=-1), means, scales))
+    values = _mixture(shares, centers, spreads, targets)
     values = value_checks.within_domain(values, jnp.all(scales > 0, axis=-1), "scales must be > 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
+def _slopes(error: Array, scale: Array) -> tuple[Array, Array]:
+    """Those of the mean distance from 0, in the error and in the scale."""
+    z = quotient(error, scale)
+    return jax.lax.erf(z * math.sqrt(0.5)), math.sqrt(2 / math.pi) * jnp.exp(-0.5 * jnp.square(z))
+
+
 def _mean_distance(error: Array, scale: Array) -> Array:
-    return gaussian_score(error, scale) + scale / math.sqrt(math.pi)
+    # Homogeneous of degree 1, so it is made of its own slopes (Euler).
+    in_error, in_scale = _slopes(error, scale)
+    return as_one_loop(error * in_error + scale * in_scale)
 
 
-def _mixture(shares: Array, means: Array, scales: Array, targets: Array) -> Array:
-    to_target = jnp.sum(shares * _mean_distance(targets[..., None] - means, scales), axis=-1)
-    first, second = scales[..., :, None], scales[..., None, :]
+def _joint(first: Array, second: Array) -> Array:
     larger, smaller = jnp.maximum(first, second), jnp.minimum(first, second)
-    spread = larger * jnp.sqrt(1 + jnp.square(quotient(smaller, larger)))
-    between = _mean_distance(means[..., :, None] - means[..., None, :], spread)
-    return to_target - 0.5 * jnp.sum(shares[..., :, None] * shares[..., None, :] * between, axis=(-2, -1))
+    return larger * jnp.sqrt(1 + jnp.square(quotient(smaller, larger)))
+
+
+def _over_draws(term: Callable[[Array, Array], Any], shares: Array, means: Array, scales: Array) -> Any:
+    """The expectation of ``term``, of the distance from a component and the joint scale, in the choice of that one.
+
+    The components lead. A CPU visits them one by one: of all pairs at once it would store dozens of arrays.
+    """
+
+    def terms(share: Array, mean: Array, scale: Array) -> Any:
+        found = term(means - mean[None], _joint(scales, jnp.broadcast_to(scale, scales.shape)))
+        return jax.tree.map(lambda x: share[None] * x, found)
+
+    def one_by_one(*components: Array) -> Any:
+        visit = lambda total, component: (jax.tree.map(jnp.add, total, terms(*component)), None)
+        start = jax.tree.map(jnp.zeros_like, term(means, scales))
+        return jax.lax.scan(visit, vary_over(start, varying_axes(shares * means * scales)), components)[0]
+
+    def at_once(*components: Array) -> Any:
+        return jax.tree.map(lambda x: jnp.sum(x, axis=0), jax.vmap(terms)(*components))
+
+    return jax.lax.platform_dependent(shares, means, scales, cpu=one_by_one, default=at_once)
+
+
+def _mixture_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    shares, means, scales, targets = apart_on_cpu(*primals)
+
+    def slopes(error: Array, spread: Array) -> tuple[Array, Array, Array]:
+        in_error, in_scale = _slopes(error, spread)
+        return in_error, in_scale * quotient(scales, spread), error * in_error + spread * in_scale
+
+    turn, widening, to_draw = _over_draws(slopes, shares, means, scales)
+    in_error, in_scale = _slopes(targets[None] - means, scales)
+    in_shares = (targets[None] - means) * in_error + scales * in_scale - to_draw
+    of_components = shares * ((in_scale - widening) * tangents[2] - (in_error + turn) * tangents[1])
+    along = of_components + in_shares * tangents[0] + (shares * in_error) * tangents[3][None]
+    return _mixture(*primals), jnp.sum(along, axis=0)
+
+
+@with_rule(_mixture_jvp)
+def _mixture(shares: Array, means: Array, scales: Array, targets: Array) -> Array:
+    """The score, of components ``[K, ...]``."""
+    to_draw = _over_draws(_mean_distance, shares, means, scales)
+    return jnp.sum(shares * (_mean_distance(targets[None] - means, scales) - 0.5 * to_draw), axis=0)
