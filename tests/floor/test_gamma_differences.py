@@ -7,7 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxloss._floor.maths.special.gamma_differences import digamma_difference, log_gamma_bregman
+from jaxloss._floor.maths.special.gamma_differences import (
+    digamma_difference,
+    digamma_half_step,
+    digamma_shortfall,
+    log_gamma_bregman,
+)
 from jaxloss._floor.maths.special.gamma_slopes import trigamma
 
 
@@ -32,6 +37,18 @@ def test_they_keep_their_digits(dtype: str) -> None:
             expected = [float(exact(*map(mpmath.mpf, pair))) for pair in zip(a.tolist(), b.tolist(), strict=True)]
             assert found.dtype == dtype
             np.testing.assert_allclose(found, expected, rtol=5 * float(np.finfo(dtype).eps))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_steps_of_a_half_and_to_the_logarithm_keep_their_digits(dtype: str) -> None:
+    mpmath = pytest.importorskip("mpmath")
+    half = lambda x: mpmath.psi(0, x + 0.5) - mpmath.psi(0, x) - 1 / (2 * x)
+    shortfall = lambda inverse: -mpmath.log(inverse) - mpmath.psi(0, 1 / inverse)
+    with jax.enable_x64(True), mpmath.workdps(60):
+        x = jnp.asarray(np.geomspace(1e-5, 1e8, 200), dtype)
+        for fn, exact, ulps in ((digamma_half_step, half, 4), (digamma_shortfall, shortfall, 4)):
+            expected = [float(exact(mpmath.mpf(at))) for at in x.tolist()]
+            np.testing.assert_allclose(jax.jit(fn)(x), expected, rtol=ulps * float(np.finfo(dtype).eps))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

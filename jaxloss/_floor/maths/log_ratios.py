@@ -12,7 +12,7 @@ from jaxloss._floor.maths.logarithms import log1p_near
 from jaxloss._floor.maths.numerics import difference, quotient
 from jaxloss._floor.typing import Array
 
-__all__ = ["arctanh_tail", "gap", "gap_quotient", "log_ratio"]
+__all__ = ["arctanh_tail", "gap", "gap_curvature", "gap_quotient", "log_quotient", "log_ratio"]
 
 
 def arctanh_tail(square: Array, terms: int) -> Array:
@@ -26,10 +26,12 @@ def arctanh_tail(square: Array, terms: int) -> Array:
 def _gap_parts(p: Array, q: Array, difference: Array) -> tuple[Array, Array, Array, Array]:
     """``(is p / q in [1/2, 2], p / q - 1, t, 2 t**2 * tail)`` with ``t = (p - q) / (p + q)``, blanked if it is not."""
     near = (p >= 0.5 * q) & (q >= 0.5 * p)
-    excess = quotient(difference, q)
     one = jnp.ones((), p.dtype)
+    # Selected, for XLA on CPU stores a quotient that is used more than once.
+    excess = jnp.where(q > 0, quotient(difference, q), jnp.nan)
     half_sum = 0.5 * jnp.where(near, p, one) + 0.5 * jnp.where(near, q, one)
     t = quotient(0.5 * jnp.where(near, difference, jnp.zeros((), p.dtype)), half_sum)
+    t = jnp.where(near, t, jnp.zeros((), p.dtype))
     square = jnp.square(t)
     return near, excess, t, 2 * square * arctanh_tail(square, 16 if p.dtype == jnp.float64 else 7)
 
@@ -97,6 +99,27 @@ def gap_quotient(p: Array, q: Array, difference: Array) -> Array:
     far = 1 - _log_ratio(jnp.where(near, one + 1, p), jnp.where(near, one, q)) / jnp.where(near, one, excess)
     close = (jnp.where(near, excess, 0 * one) - tail) / (2 + jnp.where(near, excess, 0 * one))
     return jnp.where(near, close, far)
+
+
+def gap_curvature(p: Array, q: Array, difference: Array) -> Array:
+    """`gap` over the square of ``p / q - 1``: ``(x - log(1 + x)) / x**2`` at ``x = p / q - 1``, which is 1 / 2 at 0."""
+    near, excess, t, _ = _gap_parts(p, q, difference)
+    one = jnp.ones((), p.dtype)
+    small, large = jnp.where(near, excess, 0 * one), jnp.where(near, one, excess)
+    tail = arctanh_tail(jnp.square(t), 16 if p.dtype == jnp.float64 else 7)
+    close = (1 - (1 - t) * t * tail) / (2 + small)
+    far = (large - _log_ratio(jnp.where(near, one + 1, p), jnp.where(near, one, q))) / large / large
+    return jnp.where(near, close, far)
+
+
+def log_quotient(p: Array, q: Array, difference: Array) -> Array:
+    """``log(p / q)`` of positive numbers, from their ``difference = p - q`` where that is small.
+
+    As an entry of a loop of a CPU; `log_ratio` is for numbers that are exact, of any size, and to be differentiated.
+    """
+    near = (p >= 0.5 * q) & (q >= 0.5 * p)
+    close = log1p_near(jnp.where(near, difference, jnp.zeros((), p.dtype)) / q)
+    return jnp.where(near, close, jnp.log(p / q))
 
 
 @jax.custom_jvp
