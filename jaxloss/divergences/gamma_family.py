@@ -12,10 +12,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.errors import apart_on_cpu
 from jaxloss._floor.maths.log_ratios import gap, log_ratio
 from jaxloss._floor.maths.numerics import difference, positive_part, quotient
-from jaxloss._floor.maths.rules import with_rule
+from jaxloss._floor.maths.separate import with_slopes
 from jaxloss._floor.maths.special.gamma_differences import digamma_difference, log_gamma_bregman
 from jaxloss._floor.maths.special.gamma_slopes import trigamma
 from jaxloss._floor.reduction import blank, reduce
@@ -81,28 +80,28 @@ def dirichlet_kl(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-def _in_concentrations(a: Array, r: Array, b: Array, s: Array) -> tuple[Array, Array]:
-    step = difference(b, a)
-    return quotient(difference(s, r), r) - trigamma(a) * step, digamma_difference(a, b, step) - log_ratio(s, r)
+def _in_concentration_p(a: Array, r: Array, b: Array, s: Array) -> Array:
+    return quotient(difference(s, r), r) - trigamma(a) * difference(b, a)
 
 
-def _in_rates(a: Array, r: Array, b: Array, s: Array) -> Array:
+def _in_concentration_q(a: Array, r: Array, b: Array, s: Array) -> Array:
+    return digamma_difference(a, b, difference(b, a)) - log_ratio(s, r)
+
+
+def _excess_mean(a: Array, r: Array, b: Array, s: Array) -> Array:
+    """By how much the mean of ``p`` in units of the rate of ``q``, ``a s / r``, exceeds that of ``q``, ``b``."""
     return a * quotient(difference(s, r), r) - difference(b, a)
 
 
-def _gamma_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
-    a_dot, r_dot, b_dot, s_dot = tangents
-    # XLA on CPU stores every step that two results share: each is computed from inputs that it takes for other ones.
-    first = apart_on_cpu(*primals)
-    second = apart_on_cpu(*first)
-    third = apart_on_cpu(*second)
-    in_a, in_b = _in_concentrations(*first)
-    in_s = quotient(_in_rates(*second), second[3])
-    in_r = -quotient(_in_rates(*third), third[1])
-    return _gamma(*primals), (in_a * a_dot + in_b * b_dot) + (in_r * r_dot + in_s * s_dot)
+def _in_rate_p(a: Array, r: Array, b: Array, s: Array) -> Array:
+    return -quotient(_excess_mean(a, r, b, s), r)
 
 
-@with_rule(_gamma_jvp)
+def _in_rate_q(a: Array, r: Array, b: Array, s: Array) -> Array:
+    return quotient(_excess_mean(a, r, b, s), s)
+
+
+@with_slopes(_in_concentration_p, _in_rate_p, _in_concentration_q, _in_rate_q)
 def _gamma(a: Array, r: Array, b: Array, s: Array) -> Array:
     """The divergence of ``a, r`` from ``b, s``."""
     step = difference(b, a)
