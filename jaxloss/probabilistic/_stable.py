@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor.maths.errors import apart_on_cpu
-from jaxloss._floor.maths.log_ratios import arctanh_tail, gap_quotient
+from jaxloss._floor.maths.log_ratios import arctanh_tail, gap_curvature, gap_quotient
 from jaxloss._floor.maths.logarithms import log1p_near
 from jaxloss._floor.maths.numerics import quotient
+from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.maths.special.normal_tails import LOG_2PI
 from jaxloss._floor.typing import Array
 
@@ -64,12 +65,18 @@ def _quadratic_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) 
     return quadratic(*primals), 2 * slope * dx - slope * (slope * dy)
 
 
+def _log1p_quotient_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,) = primals
+    curve = gap_curvature(jnp.ones_like(x), 1 + x, -x)
+    return log1p_quotient(x), -curve * jnp.square(1 / (1 + x)) * tangents[0]
+
+
+@with_rule(_log1p_quotient_jvp)
 def log1p_quotient(x: Array) -> Array:
     """``log(1 + x) / x`` for ``x >= 0``, which is 1 at 0."""
-    near = x <= 1
-    one = jnp.ones((), x.dtype)
-    small, large = jnp.where(near, x, 0 * one), jnp.where(near, one, x)
-    return jnp.where(near, 1 - gap_quotient(1 + small, one * jnp.ones_like(x), small), jnp.log1p(large) / large)
+    near, one = x <= 1, jnp.ones((), x.dtype)
+    logarithm = jnp.where(near, log1p_near(jnp.where(near, x, 0 * one)), jnp.log(1 + x))
+    return jnp.where(x == 0, one, logarithm / jnp.where(x == 0, one, x))
 
 
 def _stirling_series(inverse: Array) -> Array:

@@ -7,8 +7,10 @@ import math
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.log_ratios import gap, gap_quotient
-from jaxloss._floor.maths.separate import separate
+from jaxloss._floor.maths.log_ratios import gap, gap_curvature, gap_quotient, log_quotient
+from jaxloss._floor.maths.numerics import difference, quotient
+from jaxloss._floor.maths.separate import separate, with_slopes
+from jaxloss._floor.maths.special.gamma_differences import STEPS, digamma_shortfall, divided_series
 from jaxloss._floor.maths.special.normal_tails import LOG_2PI
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
@@ -84,10 +86,6 @@ def _poisson(log_rates: Array, targets: Array) -> Array:
     return jnp.where(few, direct, fit + error + 0.5 * (LOG_2PI + log_count))
 
 
-def _perfect_fit(count: Array) -> Array:
-    return stirling_error_from_one_on(count) + 0.5 * (LOG_2PI + jnp.log(count))
-
-
 def negative_binomial_nll(
     means: ArrayLike,
     dispersions: ArrayLike,
@@ -135,38 +133,44 @@ def negative_binomial_nll(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-@separate
+def _in_means(means: Array, dispersions: Array, targets: Array) -> Array:
+    return quotient(difference(means, targets), means) / (1 + dispersions * means)
+
+
+def _in_dispersions(means: Array, dispersions: Array, targets: Array) -> Array:
+    """By the difference of digamma functions at ``1 / dispersions`` and at that plus the count, moved by some steps."""
+    steps = STEPS[means.dtype == jnp.float64]
+    found, expected, later = dispersions * targets, 1 + dispersions * means, 1 + steps * dispersions
+    shifted = (1 + k * dispersions for k in range(steps))
+    moved = sum((targets / (x * (x + found)) for x in shifted), jnp.zeros((), means.dtype))
+    ratio, off = 1 + found / later, targets / later - means
+    curve = jnp.square(off / expected) * gap_curvature(ratio, expected, dispersions * off)
+    series = divided_series(dispersions / later, dispersions / (later + found))[0]
+    rest = targets / (later * (later + found)) * (0.5 + series)
+    return (moved - steps * targets / (later * expected)) + (rest - curve)
+
+
+def _in_targets(means: Array, dispersions: Array, targets: Array) -> Array:
+    found, expected, following = 1 + dispersions * targets, 1 + dispersions * means, targets + 1
+    # The logarithm of following / means, less that of found / expected: both are large where it is small.
+    rest = ((targets - means) + expected) / (means * found)
+    both = log_quotient(quotient(following, means) * (expected / found), jnp.ones_like(means), rest)
+    return both + (digamma_shortfall(dispersions / found) - digamma_shortfall(1 / following))
+
+
+@with_slopes(_in_means, _in_dispersions, _in_targets)
 def _negative_binomial(means: Array, dispersions: Array, targets: Array) -> Array:
-    few = targets < 1
-    at_zero = _few_counts(means, dispersions, jnp.where(few, targets, 0))
-    return jnp.where(few, at_zero, _many_counts(means, dispersions, jnp.where(few, 1, targets)))
-
-
-def _shape_terms(dispersion: Array, count: Array) -> Array:
-    """The difference of the errors of Stirling's formula at ``1 / dispersion`` and at that plus ``count``."""
-    below = stirling_error_of_inverse(dispersion)
-    return below - stirling_error_of_inverse(dispersion / (1 + dispersion * count))
-
-
-def _few_counts(mean: Array, dispersion: Array, count: Array) -> Array:
-    expected, found = dispersion * mean, dispersion * count
-    rate = mean * log1p_quotient(expected)
-    curve = count * gap_quotient(1 + found, jnp.ones_like(found), found) - (count - 0.5) * jnp.log1p(found)
-    fit = rate + count * (jnp.log1p(expected) - jnp.log(mean))
-    return (
-        fit
-        + curve
-        + log_factorial_below_one(count, stirling_error_from_one_on(1 + count))
-        + _shape_terms(dispersion, count)
-    )
-
-
-def _many_counts(mean: Array, dispersion: Array, count: Array) -> Array:
-    expected, found = 1 + dispersion * mean, 1 + dispersion * count
-    error = count - mean
-    rate = mean * (found / expected)
-    # The deviance: of the count, and of the 1 / dispersion failures, in that limit a vanishing excess.
-    fit = count * gap(rate, count, -error / expected)
-    spread = (error / expected) * gap_quotient(found, expected, dispersion * error)
-    constant = _perfect_fit(count) + 0.5 * jnp.log(found) + _shape_terms(dispersion, count)
-    return fit + spread + constant
+    few, one = targets < 1, jnp.ones((), means.dtype)
+    count, many = jnp.where(few, targets, 0 * one), jnp.where(few, one, targets)
+    expected, found = 1 + dispersions * means, 1 + dispersions * targets
+    error = jnp.where(few, targets, (targets - means) / expected)
+    # The deviance is that of the count, and of the 1 / dispersion failures, whose excess vanishes in that limit.
+    start = jnp.where(few, one, expected)
+    failures = error * gap_quotient(found, start, dispersions * (error * start)) + (0.5 - count) * jnp.log(found)
+    shapes = stirling_error_of_inverse(dispersions) - stirling_error_of_inverse(dispersions / found)
+    # One error of Stirling's formula for both: that of the next count below 1, where it is part of log y!.
+    of_count = stirling_error_from_one_on(jnp.where(few, 1 + count, many))
+    low = means * log1p_quotient(dispersions * means) + count * (jnp.log(expected) - jnp.log(means))
+    direct = low + log_factorial_below_one(count, of_count)
+    fit = many * gap(means * (found / expected), many, -error)
+    return jnp.where(few, direct, fit + (of_count + 0.5 * (LOG_2PI + jnp.log(many)))) + (failures + shapes)

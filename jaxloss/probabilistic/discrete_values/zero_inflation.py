@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import math
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths.log_ratios import gap_curvature
 from jaxloss._floor.maths.numerics import softplus
-from jaxloss._floor.maths.separate import separate
+from jaxloss._floor.maths.separate import with_slopes
 from jaxloss._floor.maths.sigmoids import sigmoid_sides
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction
@@ -126,7 +128,7 @@ def zero_inflated_negative_binomial_nll(
     some = targets != 0
     counts = (jnp.where(some, x, 1) for x in (means, dispersions, targets))
     counted = negative_binomial_nll(*counts, reduction="none")
-    values = _unless_zero(zero_logits, means * log1p_quotient(dispersions * means), some, counted)
+    values = _unless_zero(zero_logits, _rate_of_zero(means, dispersions), some, counted)
     valid = (means > 0) & (dispersions >= 0) & (targets >= 0)
     values = value_checks.within_domain(values, valid, "means must be > 0, dispersions and targets >= 0")
     return reduce(values, where=where, weights=weights, reduction=reduction)
@@ -137,9 +139,38 @@ def _unless_zero(zero_logits: Array, rates: Array, some: Array, counted: Array) 
     return jnp.where(some, softplus(zero_logits) + counted, _of_zero(zero_logits, rates))
 
 
-@separate
+def _chance(zero_logits: Array, rates: Array) -> Array:
+    """That a zero is structural."""
+    return jax.nn.sigmoid(zero_logits + rates)
+
+
+def _in_logits(zero_logits: Array, rates: Array) -> Array:
+    return _chance(zero_logits, rates) * (jax.nn.sigmoid(-zero_logits) * jnp.expm1(-rates))
+
+
+def _in_rates(zero_logits: Array, rates: Array) -> Array:
+    return _chance(-zero_logits, -rates)
+
+
+@with_slopes(_in_logits, _in_rates)
 def _of_zero(zero_logits: Array, rates: Array) -> Array:
     missing = sigmoid_sides(zero_logits)[1] * -jnp.expm1(-rates)
     likely = missing < 0.5
     log_sum = jnp.logaddexp(-softplus(-zero_logits), -softplus(zero_logits) - rates)
     return jnp.where(likely, -jnp.log1p(-jnp.where(likely, missing, 0)), -log_sum)
+
+
+def _rate_in_means(means: Array, dispersions: Array) -> Array:
+    return 1 / (1 + dispersions * means)
+
+
+def _rate_in_dispersions(means: Array, dispersions: Array) -> Array:
+    expected = 1 + dispersions * means
+    curve = gap_curvature(jnp.ones_like(means), expected, -dispersions * means)
+    return -jnp.square(means / expected) * curve
+
+
+@with_slopes(_rate_in_means, _rate_in_dispersions)
+def _rate_of_zero(means: Array, dispersions: Array) -> Array:
+    """Minus the logarithm of the chance that a negative binomial count is 0."""
+    return means * log1p_quotient(dispersions * means)
