@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxloss._floor import checks, value_checks
-from jaxloss._floor.maths.log_ratios import gap
-from jaxloss._floor.maths.numerics import quotient
-from jaxloss._floor.maths.separate import separate
+from jaxloss._floor.maths.log_ratios import gap, log_ratio
+from jaxloss._floor.maths.numerics import difference, quotient
+from jaxloss._floor.maths.separate import separate, with_slopes
 from jaxloss._floor.maths.special.normal_tails import LOG_2PI
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -161,11 +162,29 @@ def tweedie_deviance(
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
-@separate
-def _tweedie(mean: Array, target: Array, power: Array) -> Array:
+def _in_mean(mean: Array, target: Array, power: Array) -> Array:
+    return 2 * jnp.power(mean, 1 - power) * quotient(difference(mean, target), mean)
+
+
+def _in_target(mean: Array, target: Array, power: Array) -> Array:
+    """Taken as 0 at the end of the domain, where it may be infinite."""
+    zero = target == 0
+    some = jnp.where(zero, mean, target)
+    rise = _power_difference(mean, some, log_ratio(some, mean), 1 - power)
+    return jnp.where(zero, jnp.zeros((), mean.dtype), 2 * rise)
+
+
+def _in_power(mean: Array, target: Array, power: Array) -> Array:
+    return jax.jvp(lambda power: _deviance(mean, target, power), (power,), (jnp.ones_like(power),))[1]
+
+
+def _deviance(mean: Array, target: Array, power: Array) -> Array:
     near = (target < 7 * mean) & (mean < 7 * target)
     close = _deviance_nearby(jnp.where(near, mean, 1), jnp.where(near, target, 1), power)
     return jnp.where(near, close, _deviance_far_off(jnp.where(near, 1, mean), jnp.where(near, 8, target), power))
+
+
+_tweedie = with_slopes(_in_mean, _in_target, _in_power)(_deviance)
 
 
 def _deviance_nearby(mean: Array, target: Array, power: Array) -> Array:
@@ -182,13 +201,13 @@ def _deviance_far_off(mean: Array, target: Array, power: Array) -> Array:
     gone = power >= 2
     alone = jnp.power(mean, 2 - power) / jnp.where(gone, 1, 2 - power)
     target = jnp.where(zero, 8 * mean, target)
-    difference = target * _power_difference(mean, target, 1 - power) - _power_difference(mean, target, 2 - power)
-    return 2 * jnp.where(zero, alone, difference)
+    between = mean, target, jnp.log(target) - jnp.log(mean)
+    rest = target * _power_difference(*between, 1 - power) - _power_difference(*between, 2 - power)
+    return 2 * jnp.where(zero, alone, rest)
 
 
-def _power_difference(x: Array, y: Array, exponent: Array) -> Array:
-    """``(y**exponent - x**exponent) / exponent``, and its limit ``log(y / x)`` at 0."""
-    distance = jnp.log(y) - jnp.log(x)
+def _power_difference(x: Array, y: Array, distance: Array, exponent: Array) -> Array:
+    """``(y**exponent - x**exponent) / exponent``, and its limit ``distance = log(y / x)`` at 0."""
     # Relative to the larger power, so that no ratio of the two overflows.
     rising = (exponent > 0) & (distance > 0)
     change = jnp.where(rising, -1, 1) * (exponent * distance)
