@@ -7,6 +7,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
+from jaxloss._floor.maths.separate import with_slopes
 from jaxloss._floor.typing import Array
 
 __all__ = ["LOG_2PI", "mills_ratio", "negative_log_tail", "polynomial"]
@@ -61,6 +62,15 @@ def mills_ratio(x: Array) -> Array:
     return inverse * polynomial(_MILLS[x.dtype == jnp.float64], 8 * inverse - 1)
 
 
+def _hazard(z: Array) -> Array:
+    """The density over the mass above ``z``."""
+    size = jnp.where(z > 0, z, -z)
+    ratio = mills_ratio(size)
+    bell = jnp.where(z > 0, jnp.zeros((), z.dtype), jnp.exp(-0.5 * (jnp.square(size) + LOG_2PI)))
+    return jnp.where(z > 0, 1 / ratio, bell / (1 - bell * ratio))
+
+
+@with_slopes(_hazard)
 def negative_log_tail(z: Array) -> Array:
     """``-log(1 - Phi(z))``, the mass of the standard normal distribution above ``z``."""
     size = jnp.where(z > 0, z, -z)
