@@ -434,6 +434,19 @@ def test_a_cut_costs_more_than_a_thinner_tube():
     assert jaxloss.dice_loss(cut, whole, pixel_ndim=2) < jaxloss.dice_loss(thin, whole, pixel_ndim=2)
 
 
+def test_a_gradient_keeps_two_arrays_of_every_erosion():
+    entry = jax.ShapeDtypeStruct((1, 128, 128), jnp.float32)
+
+    def arrays(num_iterations: int) -> float:
+        loss = lambda p, y: jaxloss.soft_cldice_loss(p, y, pixel_ndim=2, num_iterations=num_iterations)
+        compiled = jax.jit(jax.grad(loss), compiler_options=defaults()).lower(entry, entry).compile()
+        return compiled.memory_analysis().temp_size_in_bytes / (4 * entry.size)
+
+    few = arrays(3)
+    assert few <= 25
+    assert arrays(13) - few <= 21
+
+
 def test_pixels_of_instances_come_together_and_apart():
     rng = np.random.default_rng(2)
     labels = np.repeat(np.arange(3), 10)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks, value_checks
+from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.maths.sigmoids import in_unit_interval
+from jaxloss._floor.mesh import vary_over, varying_axes
 from jaxloss._floor.reduction import blank, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
 from jaxloss.vision._pools import check_pixel_ndim
 
 __all__ = ["soft_cldice_loss"]
+
+Pair = tuple[Array, Array]
 
 
 def soft_cldice_loss(
@@ -78,21 +84,26 @@ def soft_cldice_loss(
     def share(skeleton: Array, mask: Array) -> Array:
         return (jnp.sum(skeleton * mask, axes) + smoothing) / (jnp.sum(skeleton, axes) + smoothing)
 
-    precision = share(_skeleton(probs, axes, num_iterations), targets)
-    sensitivity = share(_skeleton(targets, axes, num_iterations), probs)
+    precision = share(_skeleton(probs, axes=axes, num_iterations=num_iterations), targets)
+    sensitivity = share(_skeleton(targets, axes=axes, num_iterations=num_iterations), probs)
     # One minus their harmonic mean, without a difference of nearly equal numbers.
     lack = precision * (1 - sensitivity) + sensitivity * (1 - precision)
     return reduce(lack / (precision + sensitivity), where=where, weights=weights, reduction=reduction)
 
 
-def _skeleton(masks: Array, axes: tuple[int, ...], num_iterations: int) -> Array:
-    skeleton = jnp.zeros_like(masks)
-    for _ in range(num_iterations + 1):
+@functools.partial(jax.jit, static_argnames=("axes", "num_iterations"))
+def _skeleton(masks: Array, *, axes: tuple[int, ...], num_iterations: int) -> Array:
+    # A loop keeps the programs of the steps apart: in one piece XLA computes each erosion once more wherever it is
+    # used. The gradient keeps two arrays of every step and computes the others again.
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def step(carry: Pair, _: None) -> tuple[Pair, None]:
+        masks, skeleton = carry
         eroded = _eroded(masks, axes)
         lost = jnp.maximum(masks - _dilated(eroded, axes), 0)
-        skeleton = skeleton + lost - skeleton * lost
-        masks = eroded
-    return skeleton
+        return (eroded, skeleton + lost - skeleton * lost), None
+
+    start = masks, vary_over(jnp.zeros_like(masks), varying_axes(masks))
+    return jax.lax.scan(step, start, length=num_iterations + 1)[0][1]
 
 
 def _neighbours(masks: Array, axis: int, fill: float) -> tuple[Array, Array]:
@@ -104,14 +115,34 @@ def _neighbours(masks: Array, axis: int, fill: float) -> tuple[Array, Array]:
     return padded[at(0)], padded[at(2)]
 
 
+def _chosen_jvp(choose: Callable[[Array, Array], Array], primals: Pair, tangents: Pair) -> Pair:
+    """The derivative of the smaller or the larger of two, the mean of both where they are equal."""
+    (x, y), chosen = primals, choose(*primals)
+    is_x, is_y = x == chosen, y == chosen
+    zero, one = jnp.zeros((), x.dtype), jnp.ones((), x.dtype)
+    both = jnp.where(is_x, tangents[0], zero) + jnp.where(is_y, tangents[1], zero)
+    # A quotient, since XLA on CPU stores quotients: a product of shares is computed again for every neighbour.
+    return chosen, both / jnp.where(is_x & is_y, 2 * one, one)
+
+
+@with_rule(functools.partial(_chosen_jvp, jnp.minimum))
+def _smaller(x: Array, y: Array) -> Array:
+    return jnp.minimum(x, y)
+
+
+@with_rule(functools.partial(_chosen_jvp, jnp.maximum))
+def _larger(x: Array, y: Array) -> Array:
+    return jnp.maximum(x, y)
+
+
 def _eroded(masks: Array, axes: tuple[int, ...]) -> Array:
     """The least of each pixel and its neighbours along the axes."""
     beside = (pixels for axis in axes for pixels in _neighbours(masks, axis, 1.0))
-    return functools.reduce(jnp.minimum, beside, masks)
+    return functools.reduce(_smaller, beside, masks)
 
 
 def _dilated(masks: Array, axes: tuple[int, ...]) -> Array:
     """The largest of each pixel and all around it, those at the corners too."""
     for axis in axes:
-        masks = functools.reduce(jnp.maximum, _neighbours(masks, axis, 0.0), masks)
+        masks = functools.reduce(_larger, _neighbours(masks, axis, 0.0), masks)
     return masks
