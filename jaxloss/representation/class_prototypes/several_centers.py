@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxloss._floor import checks
+from jaxloss._floor.maths.errors import apart_on_cpu
+from jaxloss._floor.maths.rules import with_rule
 from jaxloss._floor.maths.softmax.labels import is_label
 from jaxloss._floor.reduction import blank, hide, promote, reduce
 from jaxloss._floor.typing import Array, ArrayLike, Reduction, Scalar
@@ -74,14 +76,29 @@ def soft_triple_loss(
     temperature = checks.scalar("temperature", temperature, embeddings.dtype, above=0)
     margin = checks.scalar("margin", margin, embeddings.dtype, at_least=0)
     scale = checks.scalar("scale", scale, embeddings.dtype, above=0)
-    cosines = _cosines(embeddings, proxies)
-    nearness = jnp.sum(jax.nn.softmax(cosines / temperature, axis=-1) * cosines, axis=-1)
+    nearness = _chosen_softly(_cosines(embeddings, proxies), jnp.asarray(temperature, embeddings.dtype))
     logits = scale * jnp.where(is_label(labels, nearness), nearness - margin, nearness)
     values = softmax_cross_entropy_with_integer_labels(logits, labels, reduction="none")
     return reduce(values, where=where, weights=weights, reduction=reduction)
 
 
 def _cosines(embeddings: Array, proxies: Array) -> Array:
-    """``[..., C, K]`` of every embedding with every centre."""
-    rows, centres = (unit(x).reshape(-1, x.shape[-1]) for x in (embeddings, proxies))
-    return similarities(rows, centres).reshape(*embeddings.shape[:-1], *proxies.shape[:-1])
+    """``[..., K, C]`` of every embedding with every centre; the classes are last, as the longer axis."""
+    centres = jnp.swapaxes(proxies, 0, 1)
+    rows, columns = (unit(x).reshape(-1, x.shape[-1]) for x in (embeddings, centres))
+    return similarities(rows, columns).reshape(*embeddings.shape[:-1], *centres.shape[:-1])
+
+
+def _chosen_softly_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (_, temperature), (cosines_dot, temperature_dot) = primals, tangents
+    value, cosines = _chosen_softly(*primals), apart_on_cpu(primals[0])[0]
+    choice = jax.nn.softmax(cosines / temperature, axis=-2)
+    lead = (cosines - jnp.sum(choice * cosines, axis=-2, keepdims=True)) / temperature
+    by_temperature = -jnp.sum(choice * jnp.square(lead), axis=-2)
+    return value, jnp.sum((choice + choice * lead) * cosines_dot, axis=-2) + by_temperature * temperature_dot
+
+
+@with_rule(_chosen_softly_jvp)
+def _chosen_softly(cosines: Array, temperature: Array) -> Array:
+    """The mean ``[..., C]`` over the centres, weighted by their softmax; its slope takes half as many arrays."""
+    return jnp.sum(jax.nn.softmax(cosines / temperature, axis=-2) * cosines, axis=-2)
