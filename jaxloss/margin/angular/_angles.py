@@ -24,7 +24,7 @@ class Directions(NamedTuple):
         embeddings: In the working dtype, 0 where masked, ``[..., D]``.
         units: The same of length 1.
         centres: Unit vectors ``[D, K]``, or ``[D, K, centres]`` with several for each class.
-        cosines: Of all embeddings and centres, ``[..., K]`` or ``[..., K, centres]``.
+        cosines: Of all embeddings and centres, ``[..., K]`` or ``[..., centres, K]``.
         labels: Of int32, 0 where masked, ``[...]``.
     """
 
@@ -37,6 +37,15 @@ class Directions(NamedTuple):
     def true(self) -> Array:
         """Which class is the true one, ``[..., K]``."""
         return jax.nn.one_hot(self.labels, self.centres.shape[1], dtype=jnp.bool_)
+
+    def largest_cosines(self) -> Array:
+        """Of each embedding and the nearest of several centres of each class, ``[..., K]``; NaN if one of them is.
+
+        XLA on CPU loses the NaN of a maximum. The vectors have fewer entries to look for it than the cosines.
+        """
+        units, centres = jax.lax.stop_gradient((self.units, self.centres))
+        nearest, of_class = jnp.max(self.cosines, axis=-2), jnp.sum(centres, axis=(0, 2))
+        return nearest + 0 * jnp.sum(units, axis=-1, keepdims=True) + jnp.broadcast_to(0 * of_class, nearest.shape)
 
     def own_centre(self) -> Array:
         """The centre of the true class, ``[..., D]``, or its centres ``[..., centres, D]``."""
@@ -64,8 +73,10 @@ def directions(
         checks.kernel(features, kernel)
     embeddings, kernel = promote(hide(where, embeddings, event_ndim=1), kernel)
     units, centres = numerics.normalize(embeddings), numerics.normalize(kernel, axis=0)
-    cosines = jnp.matmul(units, centres.reshape(features, -1), precision=precision())
-    cosines = cosines.reshape(*units.shape[:-1], *centres.shape[1:])
+    # The longer axis is last: XLA on CPU does not vectorise the maximum over a last axis of a few centres.
+    columns = jnp.swapaxes(centres, 1, 2) if several else centres
+    cosines = jnp.matmul(units, columns.reshape(features, -1), precision=precision())
+    cosines = cosines.reshape(*units.shape[:-1], *columns.shape[1:])
     return Directions(embeddings, units, centres, cosines, hide(where, checks.as_int32(labels)))
 
 

@@ -64,5 +64,5 @@ def sub_center_arcface_loss(
     margin = checks.scalar("margin", margin, faces.cosines.dtype, at_least=0, at_most=math.pi)
     scale = checks.scalar("scale", scale, faces.cosines.dtype, above=0)
     own = numerics.largest(widened(faces.units[..., None, :], faces.own_centre(), margin))[..., None]
-    values = cross_entropy(scale * jnp.where(faces.true(), own, numerics.largest(faces.cosines)), faces.labels)
+    values = cross_entropy(scale * jnp.where(faces.true(), own, faces.largest_cosines()), faces.labels)
     return reduce(values, where=where, weights=weights, reduction=reduction)
