@@ -40,10 +40,14 @@ the loss takes `chunk_size`. Regenerate with `python -m benchmarks.growth --out 
 N stands for the examples, or for the axes that have a certain length in the inputs of the tests: classes, features,
 points. Temporaries and time stand as the power of N through the last three sizes: 1 is linear, 2 quadratic. N goes from
 {sizes[0]} to {sizes[1]}, and to {sizes[2]} for the TPU. It stops earlier where one N takes more than
-{seconds:g} s of CPU time, or of the TPU compiler. MiB are those of the last N, and blank where it was not reached.
+{seconds:g} s of CPU time, or of the TPU compiler, and where one array would have more than 2^32 entries. MiB are those
+of the last N, and blank where it was not reached.
 
 ![Memory and time against N](growth.png)
 """
+
+ENTRIES = 2**32
+"""No program is compiled in which an array has more: XLA may compute such a constant, and take all memory for it."""
 
 MIB = 2**20
 FLOOR = 2.0**14
@@ -130,7 +134,10 @@ def measure(
 
     Nor is a larger N compiled for a TPU than the first that takes as long to compile.
     """
+    from benchmarks.growth_search import largest_array
+
     curve = Curve(form.name, form.length, options)
+    sizes, tpu_sizes = ([n for n in some if largest_array(form, n, options) <= ENTRIES] for some in (sizes, tpu_sizes))
     timed = True
     for size in sizes:
         program = compile_on_host(form, size, options)
@@ -181,6 +188,16 @@ def names(curve: Curve) -> str:
     from benchmarks.growth_search import BATCH
 
     return "examples" if curve.length == BATCH else f"axes of {curve.length}"
+
+
+def read(record: pathlib.Path) -> list[Curve]:
+    """The curves of a file that this command wrote, whose sizes JSON made strings."""
+    found = [Curve(**one) for one in json.loads(record.read_text())]
+    by_size = lambda figures: {int(size): figure for size, figure in figures.items()}
+    return [
+        dataclasses.replace(one, cpu=by_size(one.cpu), tpu=by_size(one.tpu), seconds=by_size(one.seconds))
+        for one in found
+    ]
 
 
 def figure(curves: Sequence[Curve], path: pathlib.Path) -> None:
@@ -238,8 +255,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parse.add_argument(
         "--seconds", type=float, default=10.0, help="of CPU time, or of the TPU compiler, for one N of one loss"
     )
+    parse.add_argument("--resume", action="store_true", help="keep what growth.json in DIR has, of a run that was cut")
     parse.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/results"), metavar="DIR")
     options = parse.parse_args(argv)
+
+    import jax
 
     from benchmarks import growth_search
     from jaxloss.benchmarks import tpu
@@ -248,16 +268,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if reason := tpu.unavailable():
         print(f"no TPU compiler: {reason}", file=sys.stderr)
         options.tpu_sizes = ()
-    curves = []
+    options.out.mkdir(parents=True, exist_ok=True)
+    record = options.out / "growth.json"
+    curves = read(record) if options.resume and record.exists() else []
+    known = {curve.loss for curve in curves}
     for case in all_cases():
-        if options.only and case.name not in options.only:
+        if case.name in known or (options.only and case.name not in options.only):
             continue
         for form, _ in growth_search.quadratic(case):
             for chosen in options_of(case):
                 curves.append(measure(form, chosen, options.sizes, options.tpu_sizes, options.seconds))
                 print(f"{form.name}, {names(curves[-1])} {chosen or ''}", file=sys.stderr, flush=True)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "growth.json").write_text(json.dumps([dataclasses.asdict(curve) for curve in curves], indent=1))
+        record.write_text(json.dumps([dataclasses.asdict(curve) for curve in curves], indent=1))
+        jax.clear_caches()
+    curves.sort(key=lambda curve: (curve.loss, curve.length, bool(curve.options)))
     sizes = min(options.sizes), max(options.sizes), max(options.tpu_sizes, default=0)
     head = HEAD.format(sizes=sizes, seconds=options.seconds)
     (options.out / "GROWTH.md").write_text(f"{head}\n{table(curves)}\n")

@@ -140,6 +140,12 @@ def powers(form: Form) -> tuple[float, float] | None:
     return work - all_inputs, array - one_input
 
 
+def largest_array(form: Form, size: int, options: Mapping[str, Any]) -> float:
+    """The entries of the largest array of value and gradient, fused or not."""
+    fn = lambda arrays: form.value_and_grad(arrays, **options)
+    return _work(jax.make_jaxpr(fn)(form.shapes(size)).jaxpr)[1]
+
+
 def quadratic(case: Case) -> list[tuple[Form, tuple[float, float]]]:
     """The forms of a loss in which it outgrows its inputs."""
     found = [(form, powers(form)) for form in forms(case)]

@@ -74,12 +74,26 @@ def test_fit() -> None:
     assert growth.fitted({64: 1.0, 128: 2.0, 256: 3.0}, floor=2.5) is None
 
 
+def test_too_large_an_array_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    form = growth_search.Form(CASES["backward_correction_loss"], 5)  # its matrix is N x N
+    assert growth_search.largest_array(form, 2**16, {}) == growth.ENTRIES
+    monkeypatch.setattr(growth, "compile_on_host", lambda *_: pytest.fail("compiled"))
+    monkeypatch.setattr(growth, "temporaries_on_tpu", lambda *_: pytest.fail("compiled"))
+    assert not growth.measure(form, {}, [2**17], [2**17], 1.0).cpu
+
+
 @pytest.mark.full
-def test_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture) -> None:
-    """Table, figure and numbers of one loss."""
+def test_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Table, figure and numbers of one loss; a second run goes on with them."""
     growth.main(["--only", "pairwise_hinge_loss", "--sizes", "64", "256", "--tpu-sizes", "--out", str(tmp_path)])
     assert "| pairwise_hinge_loss | examples |" in capsys.readouterr().out
     assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
     curve = json.loads((tmp_path / "growth.json").read_text())[0]
     assert curve["cpu"]["256"] > 12 * curve["cpu"]["64"] > 0
     assert all(np.isfinite(t) and t > 0 for t in curve["seconds"].values())
+    table = (tmp_path / "GROWTH.md").read_text()
+    monkeypatch.setattr(growth, "measure", lambda *_: pytest.fail("measured again"))
+    growth.main(
+        ["--only", "pairwise_hinge_loss", "--resume", "--sizes", "64", "256", "--tpu-sizes", "--out", str(tmp_path)]
+    )
+    assert (tmp_path / "GROWTH.md").read_text() == table
