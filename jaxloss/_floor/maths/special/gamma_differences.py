@@ -1,9 +1,9 @@
 r"""Differences of the logarithm of the gamma function, and of the digamma function, that do not cancel.
 
-By :math:`\Gamma(x + 1) = x \, \Gamma(x)` both arguments are moved to where the logarithm is Stirling's formula with a
-short series S. Every step, the formula and the series add a term, and all terms have the sign of the whole: the result
-keeps its digits however near to each other the arguments are, and however small. With u and v for one over the two
-arguments, the differences of a power in S are multiples of u - v, whose factors have positive terms too.
+By :math:`\Gamma(x + 1) = x \, \Gamma(x)` both arguments are shifted to where the logarithm is given by Stirling's
+formula and a short series S. Each shift, the formula and the series contribute one term, and every term has the sign of
+the result. The result is therefore accurate for arguments that nearly agree and for very small ones. Let u and v be the
+reciprocals of the shifted arguments: the difference of a power in S is then u - v times a sum of positive terms.
 """
 
 from __future__ import annotations
